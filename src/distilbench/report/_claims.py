@@ -37,6 +37,9 @@ if TYPE_CHECKING:
     from distilbench.stats import Curve, Equivalent, Gain
 
 VANILLA, DISTILLED = "llama-3.1-8b", "deepseek-r1-distill-llama-8b"
+CONTEMPORARY_DAYS = 548
+"""A vanilla model more than a year and a half older is no counterpart: data and recipes of all
+models improve with time, and a comparison would count that as distillation's."""
 _SETTING = ("benchmark", "metric", "shots", "mode")
 
 
@@ -114,7 +117,8 @@ def check_claims(catalog: Catalog, draws: int = 10_000, seed: int = 0) -> Claims
 
     scores = score_frame(catalog)
     reasoned = reasoning_aligned(scores)
-    comparisons, strict = compare_scores(reasoned), compare_scores(scores)
+    comparisons = contemporary(compare_scores(reasoned), catalog)
+    strict = contemporary(compare_scores(scores), catalog)
     headline = check_headline(
         catalog.card(VANILLA),
         catalog.card(DISTILLED),
@@ -185,6 +189,16 @@ def reasoning_aligned(scores: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def contemporary(comparisons: pl.DataFrame, catalog: Catalog) -> pl.DataFrame:
+    """Comparisons without those against a vanilla model that is much older, or of unknown date."""
+    import polars as pl
+
+    pairs = comparisons.select("distilled_model", "vanilla_model").unique()
+    kept = [row for row in pairs.iter_rows() if _contemporary(catalog, row[0], [row[1]])]
+    wanted = pl.DataFrame(kept, schema=pairs.schema, orient="row")
+    return comparisons.join(wanted, on=pairs.columns, how="semi")
+
+
 def ratios_to_base(catalog: Catalog) -> Iterator[tuple[str, str, tuple[CostRatio, ...]]]:
     """Each distilled model beside the vanilla model it started from, under every scope."""
     for card in catalog.cards.values():
@@ -236,6 +250,8 @@ def place(
         for (scale, family, *key), found in fitted.items():
             size = fitted.get(("parameters", family, *key))
             if scale != "compute_flops" or tuple(key) != setting or size is None:
+                continue
+            if not _contemporary(catalog, row["model"], found.points["model"]):
                 continue
             assert found.curve is not None
             assert size.curve is not None
@@ -336,6 +352,15 @@ def _creation_flops(models: Iterable[str], catalog: Catalog) -> list[float | Non
             cost = scope_cost(catalog.cards[model], catalog.cards, "lineage", catalog.accelerators)
             known[model] = cost.at_least.central if cost.at_least else None
     return [known[model] for model in models]
+
+
+def _contemporary(catalog: Catalog, distilled: str, vanilla: Iterable[str]) -> bool:
+    """Whether some of the vanilla models came out at most CONTEMPORARY_DAYS before."""
+    own = catalog.cards[distilled].released
+    dates = [catalog.cards[model].released for model in vanilla]
+    return own is not None and any(
+        (own - date).days <= CONTEMPORARY_DAYS for date in dates if date is not None
+    )
 
 
 def _standard_error(score: float, questions: int | None) -> float:

@@ -145,7 +145,8 @@ def sizes(claims: Claims) -> Section:
     """Claim (b): wins, ties and losses by ratio of sizes, and every comparison behind them."""
     note = (
         "Every distilled model against every vanilla model, benchmark by benchmark, only where the"
-        " metric, the number of shots and the mode agree. Written-out reasoning counts as one mode,"
+        " metric, the number of shots and the mode agree, and only where the vanilla model is not"
+        " older by more than a year and a half. Written-out reasoning counts as one mode,"
         " whether prompted (chain of thought) or the model's own (thinking); a thinking model"
         " writes more, so an equal score is not an equal running cost. Taken as two modes, the"
         " counts are those of the second table. A tie is a difference within its 95% interval"
@@ -195,7 +196,9 @@ def curves(claims: Claims) -> Section:
     blocks: list[Any] = [
         Text(
             "A curve is fitted to each vanilla family with three or more sizes, on each benchmark"
-            " in one setting; the scatter about the curves is taken to be alike in all of them. The"
+            " in one setting, and distilled models are placed on the curves of families not older"
+            " than themselves by more than a year and a half; the scatter about the curves is taken"
+            " to be alike in all of them. The"
             " equivalent vanilla size is where the curve reaches the distilled model's score; the"
             " compute-equivalent gain is the vanilla compute at that point over the distilled"
             " model's own, under each scope. Nothing is extrapolated: ≥ and ≤ are bounds, at the"
