@@ -13,7 +13,15 @@ from typing import TypeVar
 import pytest
 
 from distilbench.engines import EngineSettings, locate_model
-from distilbench.engines._llama_cpp import EngineError, LlamaCpp, Message, Sampling, few_shot_prompt
+from distilbench.engines._completion import (
+    END_OF_THINKING,
+    Message,
+    Sampling,
+    ThinkingBudget,
+    few_shot_prompt,
+)
+from distilbench.engines._llama_cpp import LlamaCpp
+from distilbench.engines._process import EngineDied, EngineError
 from distilbench.errors import InputError
 
 pytestmark = pytest.mark.model
@@ -63,8 +71,8 @@ def test_a_chat_model_gets_its_template_and_a_base_model_plain_text(
 def test_greedy_decoding_repeats_and_sampling_follows_its_seed(smollm2: str) -> None:
     async def answers(engine: LlamaCpp) -> list[str]:
         prompt = await engine.prompt([{"role": "user", "content": "Tell me a story."}])
-        settings = [Sampling(max_tokens=24)] * 2
-        settings += [Sampling(max_tokens=24, temperature=1.0, seed=seed) for seed in (1, 1, 2)]
+        settings = [Sampling(n_predict=24)] * 2
+        settings += [Sampling(n_predict=24, temperature=1.0, seed=seed) for seed in (1, 1, 2)]
         return [(await engine.complete(prompt, s)).text for s in settings]
 
     greedy, again, first, same, other = with_engine(smollm2, answers, slots=1)
@@ -76,7 +84,7 @@ def test_greedy_decoding_repeats_and_sampling_follows_its_seed(smollm2: str) -> 
 def test_limits_and_stops_and_the_clock(smollm2: str) -> None:
     async def complete(engine: LlamaCpp) -> None:
         prompt = await engine.prompt([{"role": "user", "content": "Count: one, two, three,"}])
-        limited = await engine.complete(prompt, Sampling(max_tokens=5))
+        limited = await engine.complete(prompt, Sampling(n_predict=5))
         assert (limited.ended, limited.timing.output_tokens) == ("length", 5)
         clock = limited.timing
         assert clock.prefill_s
@@ -84,9 +92,9 @@ def test_limits_and_stops_and_the_clock(smollm2: str) -> None:
         assert clock.ttft_s
         assert clock.prefill_s + clock.decode_s <= clock.total_s * 1.02
         assert clock.prefill_s <= clock.ttft_s <= clock.total_s
-        full = await engine.complete(prompt, Sampling(max_tokens=40))
+        full = await engine.complete(prompt, Sampling(n_predict=40))
         stop = full.text[8:12]
-        stopped = await engine.complete(prompt, Sampling(max_tokens=40, stop=(stop,)))
+        stopped = await engine.complete(prompt, Sampling(n_predict=40, stop=(stop,)))
         assert stopped.ended == "stop"
         assert stopped.text == full.text[: full.text.index(stop)]
         too_long = await engine.complete("word " * 2000, Sampling())
@@ -106,7 +114,7 @@ def test_the_shared_prefix_is_evaluated_once_for_all_slots(
     async def tokens(engine: LlamaCpp) -> tuple[int, list[tuple[int, int]]]:
         prompts = [await engine.prompt(conversation(f"What is {i}+{i}?")) for i in range(9)]
         warm = await engine.warm_up(prompts[:2])
-        done = await asyncio.gather(*(engine.complete(p, Sampling(max_tokens=4)) for p in prompts))
+        done = await asyncio.gather(*(engine.complete(p, Sampling(n_predict=4)) for p in prompts))
         return warm.tokens, [
             (c.timing.input_tokens or 0, c.timing.cached_tokens or 0) for c in done
         ]
@@ -127,7 +135,7 @@ def test_parallel_greedy_answers_do_not_leak_between_slots(gemma3: str) -> None:
         prompts = [f"{shots}Question: Repeat {n}\nAnswer:" for n in range(100, 112)]
         await engine.warm_up(prompts[:2])
         done = await asyncio.gather(
-            *(engine.complete(p, Sampling(max_tokens=8, stop=("\n",))) for p in prompts)
+            *(engine.complete(p, Sampling(n_predict=8, stop=("\n",))) for p in prompts)
         )
         return [completion.text.strip() for completion in done]
 
@@ -137,12 +145,12 @@ def test_parallel_greedy_answers_do_not_leak_between_slots(gemma3: str) -> None:
 
 def test_a_cancelled_request_frees_its_slot_at_once(smollm2: str) -> None:
     async def cancel(engine: LlamaCpp) -> float:
-        long = Sampling(max_tokens=450, stop=())
+        long = Sampling(n_predict=450, stop=())
         prompt = await engine.prompt([{"role": "user", "content": "Write a very long story."}])
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(engine.complete(prompt, long), 0.3)
         started = time.perf_counter()
-        await engine.complete(prompt, Sampling(max_tokens=1))
+        await engine.complete(prompt, Sampling(n_predict=1))
         return time.perf_counter() - started
 
     assert with_engine(smollm2, cancel, slots=1, cancellable=True) < 2.0
@@ -151,7 +159,7 @@ def test_a_cancelled_request_frees_its_slot_at_once(smollm2: str) -> None:
 def test_a_streamed_answer_is_the_same_as_a_whole_one(smollm2: str) -> None:
     async def answer(engine: LlamaCpp) -> tuple[str, str, int | None]:
         prompt = await engine.prompt([{"role": "user", "content": "What is a café? Name two."}])
-        done = await engine.complete(prompt, Sampling(max_tokens=40))
+        done = await engine.complete(prompt, Sampling(n_predict=40))
         return done.text, done.ended, done.timing.output_tokens
 
     streamed = with_engine(smollm2, answer, slots=1, cancellable=True)
@@ -173,14 +181,78 @@ def test_a_truncated_model_fails_to_load_with_a_reason(smollm2: str, tmp_path: P
         LlamaCpp(path, EngineSettings(slots=1, context=256)).load()
 
 
-def test_the_death_of_the_engine_is_said(smollm2: str) -> None:
-    async def die(engine: LlamaCpp) -> None:
+def test_an_engine_that_died_is_started_again_for_the_same_questions(smollm2: str) -> None:
+    async def die_once(engine: LlamaCpp) -> tuple[list[str], list[str]]:
+        prompts = [await engine.prompt(conversation(f"What is {i}+{i}?")) for i in range(5)]
+        await engine.warm_up(prompts[:2])
+
+        async def answers() -> list[str]:
+            sampling = Sampling(n_predict=24)
+            return [
+                c.text
+                for c in await asyncio.gather(*(engine.complete(p, sampling) for p in prompts))
+            ]
+
+        before = await answers()
+        asked = asyncio.create_task(answers())
+        await asyncio.sleep(0.15)
         assert engine.pid
         os.kill(engine.pid, signal.SIGKILL)
-        with pytest.raises(EngineError, match="signal 9"):
-            await engine.complete("Hello", Sampling())
+        return before, await asked
 
-    with_engine(smollm2, die)
+    before, after = with_engine(smollm2, die_once)
+    assert after == before
+
+
+def test_a_question_that_the_engine_dies_of_twice_is_a_crash_and_the_next_is_answered(
+    smollm2: str,
+) -> None:
+    async def deadly(engine: LlamaCpp) -> str:
+        killed: list[str] = []
+
+        async def killer() -> None:
+            while len(killed) < 2:
+                await asyncio.sleep(0.1)
+                if engine.pid and engine.address[0] not in killed:  # loaded, under a new address
+                    killed.append(engine.address[0])
+                    os.kill(engine.pid, signal.SIGKILL)
+
+        prompt = await engine.prompt([{"role": "user", "content": "Tell a long story."}])
+        killing = asyncio.create_task(killer())
+        with pytest.raises(EngineDied, match="signal 9") as caught:
+            await engine.complete(prompt, Sampling(n_predict=400))
+        await killing
+        assert caught.value.failure == "crash"
+        return (await engine.complete(prompt, Sampling(n_predict=3))).text
+
+    assert with_engine(smollm2, deadly)
+
+
+def test_a_thinking_budget_ends_the_thought_and_asks_for_the_answer(smollm2: str) -> None:
+    async def answer(engine: LlamaCpp) -> None:
+        question = "A box has 3 rows of 4 pens. Explain in many steps how many pens there are."
+        prompt = await engine.prompt([{"role": "user", "content": question}])
+        budget = ThinkingBudget(16, opener="#### ")
+        forced = await engine.complete(prompt, Sampling(n_predict=6), budget)
+        thought, _, said = forced.text.partition(END_OF_THINKING)
+        assert forced.forced is True
+        assert thought.rstrip().endswith("The final answer is")
+        assert said.strip().startswith("#### ")
+        timing = forced.timing
+        assert timing.reasoning_tokens == 16
+        assert timing.output_tokens is not None
+        assert 16 < timing.output_tokens <= 16 + 6
+        plain = await engine.complete(prompt, Sampling(n_predict=16))
+        assert thought.startswith(plain.text)
+        lead = len(await engine.tokenize("The final answer is ####"))
+        assert timing.input_tokens is not None
+        assert plain.timing.input_tokens is not None
+        assert 0 < timing.input_tokens - plain.timing.input_tokens <= lead + 4
+        free = await engine.complete(prompt, Sampling(n_predict=6), ThinkingBudget(400))
+        assert free.forced is False
+        assert END_OF_THINKING not in free.text
+
+    with_engine(smollm2, answer, slots=1)
 
 
 @pytest.mark.parametrize(

@@ -153,8 +153,7 @@ def test_a_question_whose_time_is_up_is_a_timeout(tmp_path: Path) -> None:
 name: slow
 models: [pypi:gemma-3-270m]
 tasks: [{reasoning_gym: chain_sum, name: sums, questions: 2, fewshot: 0, max_tokens: 1500}]
-profiles: [{slots: 1, context: 2048, threads: 1}]
-limits: {time_per_question_s: 1}
+profiles: [{slots: 1, context: 2048, threads: 1, time_per_question_s: 1}]
 generation: {temperature: 3}
 """
     result = run_suite(suite_file(tmp_path, text), tmp_path / "runs")

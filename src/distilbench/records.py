@@ -13,7 +13,16 @@ if TYPE_CHECKING:
     import polars as pl
 
 Known = Literal["identity", "setting", "measured", "derived", "published", "estimated"]
-Outcome = Literal["stop", "length", "timeout", "out_of_memory", "error"]
+Outcome = Literal[
+    "stop",
+    "length",
+    "context_overflow",
+    "timeout",
+    "over_energy",
+    "out_of_memory",
+    "crash",
+    "error",
+]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 
 
@@ -40,13 +49,14 @@ SAMPLE_COLUMNS = (
     Column("epoch", "Int64", "identity", "repetition of the question, from 1"),
     Column("cluster", "String", "identity", "questions that share a source share a cluster"),
     Column("score", "Float64", "measured", "grade in [0, 1]; 0 for every outcome without answer"),
-    Column("outcome", "String", "measured", "stop, length, timeout, out_of_memory or error"),
+    Column("outcome", "String", "measured", "how it ended: " + ", ".join(OUTCOMES)),
     Column("answer", "String", "measured", "answer extracted from the output, null if none"),
     Column("target", "String", "setting", "reference answer"),
     Column("input_tokens", "Int64", "measured", "tokens of the prompt, cached ones included"),
     Column("cached_tokens", "Int64", "measured", "prompt tokens taken from the prefix cache"),
     Column("output_tokens", "Int64", "measured", "tokens generated"),
     Column("reasoning_tokens", "Int64", "measured", "generated tokens inside thinking, if known"),
+    Column("budget_forced", "Boolean", "measured", "thinking was ended by the thinking budget"),
     Column("prefill_s", "Float64", "measured", "engine's clock: prompt evaluation to first token"),
     Column("ttft_s", "Float64", "measured", "request sent to first token: total_s less decode_s"),
     Column("decode_s", "Float64", "measured", "engine's clock: first token to last"),
@@ -55,9 +65,9 @@ SAMPLE_COLUMNS = (
     Column("decode_flops", "Float64", "derived", "forward FLOPs of the generated tokens"),
     Column("cached_flops", "Float64", "derived", "part of prefill_flops that the cache saved"),
     Column("flops", "Float64", "derived", "prefill_flops + decode_flops"),
-    Column("energy_j", "Float64", "measured", "joules of this sample; null: no sensor"),
+    Column("energy_j", "Float64", "derived", "share of the cell's joules; null: no sensor"),
     Column("energy_method", "String", "identity", "sensor or estimate behind energy_j"),
-    Column("error", "String", "identity", "message of an error outcome"),
+    Column("error", "String", "identity", "message of an outcome without an answer"),
 )
 
 CELL_COLUMNS = (
@@ -72,10 +82,20 @@ CELL_COLUMNS = (
     Column("card", "String", "setting", "id of the model's card in the catalog, null if none"),
     Column("samples", "Int64", "measured", "finished samples"),
     Column("peak_memory_bytes", "Int64", "measured", "peak resident memory of the engine"),
+    Column("predicted_memory_bytes", "Int64", "estimated", "peak predicted before loading"),
+    Column("memory_limit_bytes", "Int64", "setting", "limit on the engine's memory, null if none"),
+    Column("cpus", "Int64", "setting", "limit on the engine's cores, null if none"),
+    Column("time_per_question_s", "Int64", "setting", "limit, null if none"),
+    Column("energy_per_question_j", "Float64", "setting", "limit, null if none"),
+    Column("power_cap_w", "Float64", "setting", "power limit set on the hardware, null if none"),
+    Column("thinking_tokens", "Int64", "setting", "thinking budget, null if none"),
+    Column("enforcement", "String", "identity", "by which means each limit was enforced"),
     Column("model_file_bytes", "Int64", "measured", "size of the model file"),
     Column("model_sha256", "String", "identity", "SHA-256 of the model file"),
     Column("parameters", "Int64", "measured", "weights counted in the model file"),
     Column("quantization", "String", "identity", "quantization the model file declares"),
+    Column("bits_per_weight", "Float64", "derived", "bytes of all weights over their number"),
+    Column("declared_name", "String", "identity", "name the model file declares"),
     Column("load_s", "Float64", "measured", "model load time"),
     Column("warmup_s", "Float64", "measured", "evaluating the prompt prefix all questions share"),
     Column("warmup_tokens", "Int64", "measured", "tokens of that prefix"),
@@ -88,6 +108,10 @@ CELL_COLUMNS = (
     Column("engine", "String", "identity", "engine name"),
     Column("engine_version", "String", "identity", "engine version"),
     Column("hardware", "String", "identity", "processor, cores, memory, system"),
+    Column("energy_total_j", "Float64", "measured", "joules while the cell's questions ran"),
+    Column("energy_idle_j", "Float64", "measured", "part of it that the idle machine would take"),
+    Column("energy_method", "String", "identity", "sensor or estimate behind the joules"),
+    Column("energy_known", "String", "identity", "measured or estimated; null: not available"),
 )
 
 

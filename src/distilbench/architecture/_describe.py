@@ -23,8 +23,11 @@ class ModelDescription(BaseModel):
     name: str | None = None
     licence: str | None = None
     size_bytes: int | None = None
+    weights_bytes: int | None = None
     quantization: str | None = None
     chat_template: bool | None = None
+    thinks: bool = False
+    """Whether the chat template knows thinking (its end tag)."""
     parameters: int | None = None
     embedding_parameters: int | None = None
     architecture: Transformer | None = None
@@ -59,8 +62,10 @@ def describe_stream(stream: BinaryIO, where: str, size: int | None) -> ModelDesc
         name=header.metadata.get("general.name"),
         licence=header.metadata.get("general.license"),
         size_bytes=size,
+        weights_bytes=header.weights_bytes,
         quantization=header.quantization,
         chat_template="tokenizer.chat_template" in header.metadata,
+        thinks="</think>" in str(header.metadata.get("tokenizer.chat_template", "")),
         parameters=header.parameters,
         embedding_parameters=header.embedding_parameters,
         architecture=header.transformer(where),

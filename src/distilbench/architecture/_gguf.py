@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any, BinaryIO, NamedTuple
 
+from distilbench.architecture._quantization import tensor_bytes
 from distilbench.architecture._transformer import Transformer
 from distilbench.errors import InputError
 
@@ -78,6 +79,12 @@ class GGUFHeader:
     def embedding_parameters(self) -> int:
         tables = ("token_embd.weight", "output.weight", "position_embd.weight")
         return sum(prod(self.shapes[n]) for n in tables if n in self.shapes)
+
+    @property
+    def weights_bytes(self) -> int | None:
+        """Bytes of all tensors; null where one is of an unknown type."""
+        sizes = [tensor_bytes(self.types[n], prod(s)) for n, s in self.shapes.items()]
+        return None if None in sizes else sum(s for s in sizes if s)
 
     @property
     def quantization(self) -> str:

@@ -1,19 +1,30 @@
 """Where a model runs: the embedded llama.cpp engine, and its face to Inspect.
 
-Holds the :class:`LlamaCpp` engine (xllamacpp, in this process), the Inspect provider
-``distilbench/...`` that wraps it, and the finding of model files: paths, ``hf:`` hub references and
-``pypi:`` packaged models. Every other engine is reached through Inspect's own providers. Imports
-``meter``, ``architecture`` and ``errors``.
+Holds the :class:`LlamaCpp` engine (xllamacpp, in a child process under memory and core limits), the
+Inspect provider ``distilbench/...`` that wraps it, the prediction of its memory, the quantizing of
+model files, and their finding: paths, ``hf:`` hub references and ``pypi:`` packaged models. Every
+other engine is reached through Inspect's own providers. Imports ``meter``, ``architecture`` and
+``errors``.
 """
 
+from distilbench.engines._gpu import GpuDevice, gpu_devices
+from distilbench.engines._memory import MemoryEstimate, predict_memory
 from distilbench.engines._models import PACKAGED, PackagedModel, locate_model, sha256_of
-from distilbench.engines._settings import METADATA_KEY, EngineSettings
+from distilbench.engines._quantize import quantized
+from distilbench.engines._settings import FAILURE_KEY, FORCED_KEY, METADATA_KEY, EngineSettings
 
 __all__ = [
+    "FAILURE_KEY",
+    "FORCED_KEY",
     "METADATA_KEY",
     "PACKAGED",
     "EngineSettings",
+    "GpuDevice",
+    "MemoryEstimate",
     "PackagedModel",
+    "gpu_devices",
     "locate_model",
+    "predict_memory",
+    "quantized",
     "sha256_of",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +18,18 @@ from inspect_ai.model import (
 )
 from inspect_ai.tool import ToolChoice, ToolInfo
 
-from distilbench.engines._llama_cpp import (
+from distilbench.engines._completion import (
     BASE_MODEL_STOP,
     Completion,
-    EngineError,
-    LlamaCpp,
     Message,
     Sampling,
+    ThinkingBudget,
 )
+from distilbench.engines._llama_cpp import LlamaCpp
 from distilbench.engines._models import locate_model
-from distilbench.engines._settings import METADATA_KEY, EngineSettings
+from distilbench.engines._process import EngineDied, EngineError
+from distilbench.engines._settings import FAILURE_KEY, FORCED_KEY, METADATA_KEY, EngineSettings
+from distilbench.meter import Timing
 
 _STOP_REASONS: dict[str, StopReason] = {
     "stop": "stop",
@@ -38,7 +41,8 @@ _STOP_REASONS: dict[str, StopReason] = {
 class DistilbenchAPI(ModelAPI):
     """``distilbench/<source>``: a GGUF file, ``hf:`` or ``pypi:`` model in this process.
 
-    Model arguments (``-M``): ``threads``, ``slots``, ``context``, ``gpu_layers``.
+    Model arguments (``-M``): the fields of :class:`EngineSettings`. ``reasoning_tokens`` is a
+    thinking budget; how the answer is then asked for is in ``extra_body`` (``lead``, ``opener``).
     """
 
     def __init__(
@@ -62,9 +66,15 @@ class DistilbenchAPI(ModelAPI):
     ) -> ModelOutput:
         if tools:
             raise EngineError("distilbench models take no tools")
-        self.engine.load()
-        prompt = await self.engine.prompt(as_messages(input))
-        completion = await self.engine.complete(prompt, self._sampling(config))
+        started = time.perf_counter()
+        try:
+            self.engine.load()
+            prompt = await self.engine.prompt(as_messages(input))
+            completion = await self.engine.complete(
+                prompt, self._sampling(config), _thinking_budget(config)
+            )
+        except EngineDied as death:
+            return _no_answer(self.model_name, death, time.perf_counter() - started)
         return _output(self.model_name, completion)
 
     async def count_text_tokens(self, text: str) -> int:
@@ -83,7 +93,7 @@ class DistilbenchAPI(ModelAPI):
     def _sampling(self, config: GenerateConfig) -> Sampling:
         stop = tuple(config.stop_seqs or ())
         given = {
-            "max_tokens": config.max_tokens,
+            "n_predict": config.max_tokens,
             "temperature": config.temperature,
             "top_p": config.top_p,
             "top_k": config.top_k,
@@ -100,6 +110,30 @@ class DistilbenchAPI(ModelAPI):
 def as_messages(conversation: list[ChatMessage]) -> list[Message]:
     """Inspect's messages as role and text."""
     return [{"role": message.role, "content": message.text} for message in conversation]
+
+
+def _thinking_budget(config: GenerateConfig) -> ThinkingBudget | None:
+    if config.reasoning_tokens is None:
+        return None
+    return ThinkingBudget(config.reasoning_tokens, **(config.extra_body or {}))
+
+
+def _no_answer(model: str, death: EngineDied, total_s: float) -> ModelOutput:
+    """The engine's death is the outcome of the question, not an error of the evaluation."""
+    timing = Timing(input_tokens=None, output_tokens=None, total_s=total_s)
+    return ModelOutput(
+        model=model,
+        choices=[
+            ChatCompletionChoice(
+                message=ChatMessageAssistant(content="", model=model), stop_reason="unknown"
+            )
+        ],
+        time=total_s,
+        metadata={
+            METADATA_KEY: timing.model_dump(),
+            FAILURE_KEY: {"outcome": death.failure, "message": str(death)},
+        },
+    )
 
 
 def _output(model: str, completion: Completion) -> ModelOutput:
@@ -119,7 +153,8 @@ def _output(model: str, completion: Completion) -> ModelOutput:
             output_tokens=written,
             total_tokens=read + written,
             input_tokens_cache_read=cached,
+            reasoning_tokens=timing.reasoning_tokens,
         ),
         time=timing.total_s,
-        metadata={METADATA_KEY: timing.model_dump()},
+        metadata={METADATA_KEY: timing.model_dump(), FORCED_KEY: completion.forced},
     )

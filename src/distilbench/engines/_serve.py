@@ -1,9 +1,12 @@
 """The engine's process: loads a GGUF with llama.cpp and serves it on loopback until told to end.
 
-Run as a script by :class:`LlamaCpp`, not as a module, so that it imports nothing but xllamacpp: its
-memory is then the model's and llama.cpp's, and a profile's limits bind the engine alone. It reads
-its settings as one JSON line from standard input, answers with one JSON line (the address and the
-load time, or an error), and exits when standard input closes, so it never outlives its parent.
+Run as a script by :class:`EngineProcess`, not as a module, so that it imports nothing but
+xllamacpp: its memory is then the model's and llama.cpp's, and a profile's limits bind the engine
+alone. It reads its settings as one JSON line from standard input, answers with one JSON line (the
+address and the load time, or an error), and exits when standard input closes, so it never outlives
+its parent.
+
+    _serve.py [BYTES]    with BYTES: RLIMIT_DATA, the most private memory it may reserve
 """
 
 import json
@@ -13,8 +16,13 @@ import sys
 import time
 from typing import Any
 
+# RLIMIT_DATA counts the stack that each thread reserves; the usual 8 MiB would be most of it.
+_STACK_BYTES = 1 << 20
+
 
 def main() -> None:
+    if len(sys.argv) > 1:
+        limit_memory(int(sys.argv[1]))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when to stop
     settings = json.loads(sys.stdin.readline())
     answers = os.fdopen(os.dup(1), "w", buffering=1)
@@ -23,29 +31,45 @@ def main() -> None:
 
     started = time.perf_counter()
     try:
-        server = xllamacpp.Server(parameters(xllamacpp.CommonParams(), settings))
+        server = xllamacpp.Server(parameters(xllamacpp, settings))
     except Exception as error:
         print(json.dumps({"error": str(error) or type(error).__name__}), file=answers)
-        return
+        os._exit(1)
     ready = {"url": server.listening_address, "load_s": time.perf_counter() - started}
     print(json.dumps(ready), file=answers)
     sys.stdin.read()
     os._exit(0)  # do not wait for requests that nobody reads any more
 
 
-def parameters(params: Any, settings: dict[str, Any]) -> Any:
-    """Fill llama.cpp's parameters. The names on the left are llama.cpp's own."""
+def limit_memory(data_bytes: int) -> None:
+    """Bind this process. The size of threads' stacks is settled when a program starts."""
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_DATA, (data_bytes, data_bytes))
+    soft, hard = resource.getrlimit(resource.RLIMIT_STACK)
+    if soft != _STACK_BYTES:
+        resource.setrlimit(resource.RLIMIT_STACK, (_STACK_BYTES, hard))
+        os.execv(sys.executable, [sys.executable, *sys.argv])
+
+
+def parameters(xllamacpp: Any, settings: dict[str, Any]) -> Any:
+    """llama.cpp's parameters. The names on the left are llama.cpp's own."""
+    params = xllamacpp.CommonParams()
     params.model.path = settings["path"]
     params.n_ctx = settings["slots"] * settings["context"]
     params.n_parallel = settings["slots"]
     params.n_gpu_layers = settings["gpu_layers"]
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = settings["threads"]
+    params.n_threads_http = settings["slots"] + 2
+    # Read the weights, do not map them: mapped pages can be dropped and read again, so that a limit
+    # would slow the model down without an end instead of binding it.
+    params.load_mode = xllamacpp.llama_load_mode.LLAMA_LOAD_MODE_NONE
     params.fit_params = False  # never change the context behind the user's back
     params.cache_ram_mib = 0  # no second copy of prompts in memory
     params.cache_idle_slots = False
     # A sliding window forgets what a slot must go back to: keep all of the context, or checkpoints.
     params.swa_full = settings["keep_window"]
-    params.n_ctx_checkpoints = 0 if settings["keep_window"] else 4
+    params.n_ctx_checkpoints = 0 if settings["keep_window"] else settings["checkpoints"]
     params.slot_save_path = settings["scratch"]
     params.api_keys = [settings["key"]]
     params.verbosity = 1

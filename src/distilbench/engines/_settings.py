@@ -4,19 +4,39 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from distilbench.architecture import Transformer
+
 METADATA_KEY = "distilbench"
 """Key of the timing in ``ModelOutput.metadata``, from which the sample records are made."""
+FAILURE_KEY = "distilbench_failure"
+"""Key of the outcome and its message there, for a generation that gave no answer."""
+FORCED_KEY = "distilbench_forced"
+"""Key of whether a thinking budget ended the thinking."""
+BATCH = 512  # llama.cpp's physical batch (n_ubatch)
+CHECKPOINTS = 2  # copies of a sliding window's state that llama.cpp keeps for each slot
 
 
 class EngineSettings(BaseModel):
-    """How the embedded engine runs a model."""
+    """How the embedded engine runs a model, and what it may use."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    threads: int | None = Field(None, ge=1, description="threads; default: every usable core")
+    threads: int | None = Field(None, ge=1, description="threads; default: one for each core")
     slots: int = Field(4, ge=1, le=256, description="questions decoded together (batch size)")
     context: int = Field(2048, ge=64, description="tokens of context of each slot")
-    gpu_layers: int = Field(0, ge=0, description="layers offloaded to a GPU; 999 for all")
+    gpu_index: int | None = Field(None, ge=0, description="GPU to use; default: none")
+    gpu_layers: int | None = Field(None, ge=0, description="layers on it; default: all that fit")
+    gpu_memory_bytes: int | None = Field(None, ge=1, description="most memory to use of it")
+    memory_bytes: int | None = Field(None, ge=1, description="most memory of the engine")
+    cpus: int | None = Field(None, ge=1, description="cores that it may run on")
     cancellable: bool = Field(
         False, description="stream, so that a question whose time is up frees its slot at once"
     )
+
+
+def forgets_prefix(shape: Transformer | None, context: int) -> bool:
+    """Whether a used slot cannot go back to the shared prefix, because a sliding window has
+    dropped its keys: the saved state is then read in again before each question. llama.cpp
+    stores the window and one batch more, so a shorter context is kept whole at no cost."""
+    window = shape.window if shape else None
+    return window is not None and context > window + BATCH

@@ -9,9 +9,17 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ByteSize, ConfigDict
 
-from distilbench.engines import PACKAGED, EngineSettings, locate_model, sha256_of
+from distilbench.engines import (
+    PACKAGED,
+    EngineSettings,
+    gpu_devices,
+    locate_model,
+    quantized,
+    sha256_of,
+)
+from distilbench.errors import InputError
 from distilbench.suite import Generation, Limits, Model, Profile, Suite
 from distilbench.tasks import TaskSpec, data_files
 
@@ -51,7 +59,19 @@ class Cell(BaseModel):
         return self.model.card or (packaged.card if packaged else None)
 
     def engine_settings(self) -> EngineSettings:
-        return EngineSettings(**self.profile.model_dump(exclude={"name"}))
+        """What the embedded engine is given of the profile."""
+        profile, gpu = self.profile, self.profile.gpu
+        return EngineSettings(
+            threads=profile.threads,
+            slots=profile.slots,
+            context=profile.context,
+            cpus=profile.cpus,
+            memory_bytes=profile.memory,
+            gpu_index=gpu.index if gpu else None,
+            gpu_layers=gpu.layers if gpu else None,
+            gpu_memory_bytes=int(gpu.memory * gpu.memory_fraction) if gpu and gpu.memory else None,
+            cancellable=profile.time_per_question_s is not None,
+        )
 
 
 def plan(suite: Suite, folder: Path, suite_file: str) -> list[Cell]:
@@ -64,18 +84,45 @@ def plan(suite: Suite, folder: Path, suite_file: str) -> list[Cell]:
         _find(model, folder, f"{suite_file}: field 'models[{index}].source'")
         for index, model in enumerate(suite.models)
     ]
+    embedded = any(found)
+    profiles = [
+        _on_this_machine(profile, f"{suite_file}: field 'profiles[{index}].gpu'")
+        if embedded
+        else profile
+        for index, profile in enumerate(suite.profiles)
+    ]
     return [
         _cell(suite, folder, model, place, profile, task, seed)
         for (model, place), profile, task, seed in product(
-            zip(suite.models, found, strict=True), suite.profiles, suite.tasks, suite.seeds
+            zip(suite.models, found, strict=True), profiles, suite.tasks, suite.seeds
         )
     ]
 
 
 def _find(model: Model, folder: Path, where: str) -> Path | None:
     if model.source.startswith(_INSPECT):
+        if model.quantization:
+            raise InputError(where, "is served elsewhere and cannot be quantized here", "drop it")
         return None
-    return locate_model(model.source, folder, where)
+    file = locate_model(model.source, folder, where)
+    return quantized(file, model.quantization, where) if model.quantization else file
+
+
+def _on_this_machine(profile: Profile, where: str) -> Profile:
+    """The profile with the memory of its GPU filled in."""
+    if profile.gpu is None:
+        return profile
+    found = gpu_devices()
+    if profile.gpu.index >= len(found):
+        seen = ", ".join(device.name for device in found) or "none"
+        raise InputError(
+            where,
+            f"asks for GPU {profile.gpu.index}, and llama.cpp sees {seen}",
+            "install xllamacpp's wheel for your GPU, or set 'gpu: none'",
+        )
+    total = found[profile.gpu.index].memory_bytes
+    memory = ByteSize(min(profile.gpu.memory or total, total))
+    return profile.model_copy(update={"gpu": profile.gpu.model_copy(update={"memory": memory})})
 
 
 def _cell(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from distilbench.architecture import Transformer
-from distilbench.engines import METADATA_KEY
+from distilbench.engines import FAILURE_KEY, FORCED_KEY, METADATA_KEY
 from distilbench.meter import Timing, inference_flops
 from distilbench.records import Outcome
 from distilbench.runner._plan import Cell
@@ -13,6 +13,7 @@ from distilbench.runner._plan import Cell
 if TYPE_CHECKING:
     from inspect_ai.log import EvalSample
 
+_STOP_REASONS: dict[str, Outcome] = {"max_tokens": "length", "model_length": "context_overflow"}
 NO_SENSOR = "not available"
 
 
@@ -21,6 +22,7 @@ def sample_record(
 ) -> dict[str, Any]:
     """One row of the sample records. ``shape`` null: the FLOPs are not known."""
     timing = _timing(sample)
+    noted = sample.output.metadata or {}
     return {
         "run": run,
         "cell": cell.name,
@@ -33,10 +35,11 @@ def sample_record(
         "cluster": str(sample.metadata.get("cluster") or sample.id),
         "outcome": _outcome(sample),
         **_grade(sample),
+        "budget_forced": noted.get(FORCED_KEY),
         **(timing.model_dump() if timing else {}),
         **(_flops(shape, timing) if shape and timing else {}),
         "energy_method": NO_SENSOR,
-        "error": sample.error.message if sample.error else None,
+        "error": sample.error.message if sample.error else _failure(sample).get("message"),
     }
 
 
@@ -45,8 +48,13 @@ def _outcome(sample: EvalSample) -> Outcome:
         return "error"
     if sample.limit:
         return "timeout" if sample.limit.type in ("time", "working") else "length"
-    cut_short = sample.output.stop_reason in ("max_tokens", "model_length")
-    return "length" if cut_short else "stop"
+    failed: Outcome | None = _failure(sample).get("outcome")
+    return failed or _STOP_REASONS.get(sample.output.stop_reason, "stop")
+
+
+def _failure(sample: EvalSample) -> dict[str, Any]:
+    """The outcome and message of an engine that died of the question; empty if it did not."""
+    return dict((sample.output.metadata or {}).get(FAILURE_KEY) or {})
 
 
 def _grade(sample: EvalSample) -> dict[str, Any]:

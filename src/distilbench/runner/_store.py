@@ -121,6 +121,12 @@ def _identity(run_dir: Path, cell: Cell) -> dict[str, Any]:
         "model_sha256": cell.file_sha256,
         "slots": cell.profile.slots,
         "context": cell.profile.context,
+        "memory_limit_bytes": cell.profile.memory,
+        "cpus": cell.profile.cpus,
+        "time_per_question_s": cell.profile.time_per_question_s,
+        "energy_per_question_j": cell.profile.energy_per_question_j,
+        "power_cap_w": cell.profile.power_cap_w,
+        "thinking_tokens": cell.profile.thinking_tokens,
     }
 
 

@@ -17,9 +17,11 @@ from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import BaseModel
 
+from distilbench.engines import predict_memory
 from distilbench.meter import describe_hardware, peak_memory_bytes, reset_peak_memory
 from distilbench.runner._plan import Cell
 from distilbench.runner._store import finish_cell, log_folder, questions_file
+from distilbench.tasks import answer_cue
 
 if TYPE_CHECKING:
     from inspect_ai import Task
@@ -73,7 +75,7 @@ def run_cell(
         model=model,
         limit=cell.limits.questions,
         epochs=cell.epochs,
-        time_limit=cell.limits.time_per_question_s,
+        time_limit=cell.profile.time_per_question_s,
         fail_on_error=False,
         max_samples=cell.profile.slots,
         retry_attempts=0,
@@ -86,6 +88,7 @@ def run_cell(
         max_tokens=_max_tokens(cell, task),
         seed=cell.seed,
         max_connections=cell.profile.slots,
+        **_thinking(cell),
         **cell.generation.model_dump(exclude_none=True),
     )
     measured = {
@@ -106,12 +109,10 @@ def _load(cell: Cell, tell: Tell) -> tuple[InspectModel, LlamaCpp | None, dict[s
     hardware = str(describe_hardware())
     if not cell.embedded:
         return get_model(cell.reference, memoize=False), None, {"hardware": hardware}
-    from distilbench.engines._llama_cpp import EngineError
+    from distilbench.engines._process import EngineError
     from distilbench.engines._provider import DistilbenchAPI
 
-    timed = cell.limits.time_per_question_s is not None
-    settings = {**cell.engine_settings().model_dump(), "cancellable": timed}
-    model = get_model(cell.reference, memoize=False, **settings)
+    model = get_model(cell.reference, memoize=False, **cell.engine_settings().model_dump())
     engine = cast(DistilbenchAPI, model.api).engine
     tell("load", model=cell.model.name)
     try:
@@ -121,9 +122,18 @@ def _load(cell: Cell, tell: Tell) -> tuple[InspectModel, LlamaCpp | None, dict[s
     load = {
         "hardware": hardware,
         "load_peak_bytes": peak_memory_bytes(engine.pid) if engine.pid else None,
-        "load_s": engine.load_s or None,
+        "load_s": engine.load_s,
     }
     return model, engine, load
+
+
+def _thinking(cell: Cell) -> dict[str, Any]:
+    """The thinking budget in Inspect's words; the embedded engine is also told how the task's
+    answers begin."""
+    if cell.profile.thinking_tokens is None:
+        return {}
+    budget: dict[str, Any] = {"reasoning_tokens": cell.profile.thinking_tokens}
+    return {**budget, "extra_body": answer_cue(cell.task)} if cell.embedded else budget
 
 
 def _peak(engine: LlamaCpp | None, load: dict[str, Any]) -> int | None:
@@ -137,8 +147,17 @@ def _engine_facts(engine: LlamaCpp | None, cell: Cell) -> dict[str, Any]:
 
     if engine is None:
         name = cell.reference.partition("/")[0]
-        return {"engine": f"inspect:{name}", "engine_version": version("inspect-ai")}
+        return {
+            "engine": f"inspect:{name}",
+            "engine_version": version("inspect-ai"),
+            "enforcement": _enforcement(cell, None),
+        }
+    predicted = predict_memory(engine.description, engine.settings)
     return {
+        "enforcement": _enforcement(cell, engine),
+        "predicted_memory_bytes": predicted.total if predicted else None,
+        "declared_name": engine.description.name,
+        "bits_per_weight": _bits_per_weight(engine),
         "engine": "llama.cpp (xllamacpp)",
         "engine_version": version("xllamacpp"),
         "threads": engine.threads,
@@ -148,14 +167,39 @@ def _engine_facts(engine: LlamaCpp | None, cell: Cell) -> dict[str, Any]:
     }
 
 
+def _bits_per_weight(engine: LlamaCpp) -> float | None:
+    weights, parameters = engine.description.weights_bytes, engine.description.parameters
+    return 8 * weights / parameters if weights and parameters else None
+
+
+def _enforcement(cell: Cell, engine: LlamaCpp | None) -> str:
+    """Each limit of the profile and by which means it was enforced."""
+    profile = cell.profile
+    said = engine.fence.describe() if engine else []
+    if engine is None and (profile.memory or profile.cpus or profile.gpu):
+        said.append("memory, cores and GPU not enforced: the model is served elsewhere")
+    if engine and profile.gpu:
+        said.append(f"GPU {profile.gpu.index} by its number, its memory by the number of layers")
+    if profile.time_per_question_s:
+        said.append(f"{profile.time_per_question_s} s a question by Inspect's time limit")
+    if profile.thinking_tokens:
+        means = "budget forcing" if engine else "the provider"
+        said.append(f"{profile.thinking_tokens} thinking tokens by {means}")
+    return "; ".join(said) or "no limits"
+
+
 def _warm_up(engine: LlamaCpp | None, task: Task) -> WarmUp | None:
     """Evaluate the few-shot prefix once, outside the clock of any question."""
+    from distilbench.engines._process import EngineError
+
     if engine is None or engine.pid is None or len(task.dataset) < 2:
         return None
 
-    async def warm() -> WarmUp:
+    async def warm() -> WarmUp | None:
         try:
             return await engine.warm_up([await engine.prompt(m) for m in first_prompts(task)])
+        except EngineError:
+            return None  # each question will meet the same and have it as its outcome
         finally:
             await engine.aclose()
 

@@ -1,19 +1,24 @@
 """The suite file: which models answer which tasks under which profiles, validated.
 
 Holds the pydantic models of ``suite.yaml``, its reader, which turns every mistake into one
-sentence, its JSON Schema for editors, and the suites that come with the package
-(``suites/*.yaml``). Imports ``tasks`` (the task specifications, which are data) and ``errors``.
+sentence, its JSON Schema for editors, the suites that come with the package (``suites/*.yaml``) and
+the limits of real devices (``devices.yaml``). Imports ``tasks`` (the task specifications, which are
+data), ``architecture`` (the names of quantizations) and ``errors``.
 """
 
 from distilbench.suite._load import json_schema, load_suite, packaged_suite
-from distilbench.suite._suite import Generation, Limits, Model, Profile, Suite
+from distilbench.suite._profile import GPU, Device, Profile, devices
+from distilbench.suite._suite import Generation, Limits, Model, Suite
 
 __all__ = [
+    "GPU",
+    "Device",
     "Generation",
     "Limits",
     "Model",
     "Profile",
     "Suite",
+    "devices",
     "json_schema",
     "load_suite",
     "packaged_suite",

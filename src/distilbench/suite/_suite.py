@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from pathlib import PurePath
-from typing import Annotated, Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from distilbench.architecture import Quantization
+from distilbench.suite._profile import Name, Profile, one_for_each
 from distilbench.tasks import TaskSpec
-
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._\-]*$", max_length=80)]
 
 
 class _Part(BaseModel):
@@ -29,25 +30,14 @@ class Model(_Part):
         None, description="default: the role on the model's card"
     )
     card: str | None = Field(None, description="id of the model's card in the catalog")
+    quantization: Quantization | None = Field(
+        None, description="make this of the source first; a list makes one model of each"
+    )
 
     @model_validator(mode="before")
     @classmethod
     def _name_from_source(cls, data: object) -> object:
-        if isinstance(data, str):
-            data = {"source": data}
-        if isinstance(data, dict) and isinstance(data.get("source"), str) and not data.get("name"):
-            return {**data, "name": name_of(data["source"])}
-        return data
-
-
-class Profile(_Part):
-    """The resources a model gets."""
-
-    name: Name = "default"
-    threads: int | None = Field(None, ge=1, description="threads; default: every usable core")
-    slots: int = Field(4, ge=1, le=256, description="questions decoded together (batch size)")
-    context: int = Field(2048, ge=64, description="tokens of context for each question")
-    gpu_layers: int = Field(0, ge=0, description="layers offloaded to a GPU; 999 for all")
+        return _named({"source": data} if isinstance(data, str) else data)
 
 
 class Limits(_Part):
@@ -55,7 +45,6 @@ class Limits(_Part):
 
     questions: int | None = Field(None, ge=1, description="most questions of each task")
     max_tokens: int | None = Field(None, ge=1, description="most output tokens of each question")
-    time_per_question_s: int | None = Field(None, ge=1, description="then the outcome is timeout")
 
 
 class Generation(_Part):
@@ -78,6 +67,16 @@ class Suite(_Part):
     limits: Limits = Limits()
     generation: Generation = Generation()
 
+    @field_validator("models", mode="before")
+    @classmethod
+    def _one_model_for_each_quantization(cls, models: Any) -> Any:
+        return _each(models, "quantization", "", _named)
+
+    @field_validator("profiles", mode="before")
+    @classmethod
+    def _one_profile_for_each_budget(cls, profiles: Any) -> Any:
+        return _each(profiles, "thinking_tokens", "t", lambda profile: profile)
+
     @model_validator(mode="after")
     def _names_are_unique(self) -> Self:
         for field in ("models", "tasks", "profiles"):
@@ -91,6 +90,18 @@ def name_of(source: str) -> str:
     last = PurePath(source.rpartition(":")[2]).name
     cleaned = "".join(c if c.isalnum() or c in "._-" else "-" for c in last)
     return cleaned.removesuffix(".gguf").lstrip("._-").lower() or "model"
+
+
+def _named(model: Any) -> Any:
+    if isinstance(model, dict) and isinstance(model.get("source"), str) and not model.get("name"):
+        return {**model, "name": name_of(model["source"])}
+    return model
+
+
+def _each(parts: Any, field: str, mark: str, prepare: Callable[[Any], Any]) -> Any:
+    if not isinstance(parts, list | tuple):
+        return parts
+    return [made for part in parts for made in one_for_each(prepare(part), field, mark)]
 
 
 def _unique(field: str, names: list[str]) -> None:

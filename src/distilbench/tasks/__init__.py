@@ -5,7 +5,7 @@ the tasks on a user's own file, answer extraction and graders. Importing this pa
 Inspect nor reasoning-gym: the specifications are plain data. Imports ``errors`` only.
 """
 
-from distilbench.tasks._build import build_task, data_files, make_questions
+from distilbench.tasks._build import answer_cue, build_task, data_files, make_questions
 from distilbench.tasks._extract import extract
 from distilbench.tasks._grade import grade
 from distilbench.tasks._listing import TaskEntry, list_tasks
@@ -19,6 +19,7 @@ __all__ = [
     "ReasoningGymTask",
     "TaskEntry",
     "TaskSpec",
+    "answer_cue",
     "build_task",
     "data_files",
     "extract",

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from inspect_ai.scorer import Scorer
 
 
+_OPENERS = {"boxed": "\\boxed{", "####": "#### ", "choice": "("}
+
+
 def make_questions(spec: TaskSpec, seed: int) -> QuestionSet:
     """The questions of a task: generated from the seed, or read from its file.
 
@@ -62,6 +65,12 @@ def data_files(spec: TaskSpec) -> list[Path]:
     if isinstance(spec, ReasoningGymTask):
         return []
     return [path for path in (spec.file, spec.fewshot_file) if path]
+
+
+def answer_cue(spec: TaskSpec) -> dict[str, str]:
+    """How to ask a thinking model for the answer of this task: words that lead to it (``lead``),
+    and how the answer begins where the extraction looks for a mark (``opener``)."""
+    return {"lead": "The final answer is", "opener": _OPENERS.get(_extraction(spec), "")}
 
 
 def answer_scorer(how: str, pattern: str | None, grader: str) -> Scorer:

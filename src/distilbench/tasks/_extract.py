@@ -13,19 +13,20 @@ _MARKED = re.compile(r"####[ \t]*(-?\$?[\d.,/]*\d)")
 _SAID_CHOICE = re.compile(r"(?i:answer|choice)(?i:\s+is)?\s*:?\s*\**\(?([A-Z])\b")
 _FIRST_CHOICE = re.compile(r"\(?([A-Z])(?:[).:,]|\s*$|\n)")
 _BRACKETED_CHOICE = re.compile(r"\(([A-Z])\)")
+END_OF_THINKING = "</think>"
 _MOST_TEXT = 100_000  # characters from the end: answers come last
 _MOST_SECONDS = 1.0  # for a user's own pattern
 
 
 def extract(text: str, how: str, pattern: str | None = None) -> str | None:
-    r"""The answer in ``text``, or None.
+    r"""The answer in ``text``, or None. What stands before the end of thinking is no answer.
 
     ``whole``: all of it. ``####``: the number behind the last ``####``, else the last number.
     ``boxed``: the inside of the last ``\boxed{}``. ``last_number``. ``choice``: the letter after
     the last "answer is", else one that the text begins with, else the last in brackets.
     ``regex``: the last match of ``pattern``, its first group if it has one.
     """
-    text = text[-_MOST_TEXT:]
+    text = text.rpartition(END_OF_THINKING)[2][-_MOST_TEXT:]
     if how == "whole":
         return text.strip() or None
     if how == "####":

@@ -1,0 +1,159 @@
+"""The child process that llama.cpp runs in: its start, its limits, its death."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from distilbench.engines._limits import Fence
+
+_SERVE = Path(__file__).with_name("_serve.py")
+_LAST_WORDS = 20_000  # bytes of the engine's log that are searched for the cause of its death
+
+Failure = Literal["out_of_memory", "crash"]
+
+
+class EngineError(RuntimeError):
+    """The engine could not load the model, or failed on a request."""
+
+
+class EngineDied(EngineError):
+    """The engine's process is gone. ``failure`` is the outcome of what it was doing."""
+
+    def __init__(self, failure: Failure, message: str) -> None:
+        super().__init__(message)
+        self.failure = failure
+
+
+@dataclass
+class EngineProcess:
+    """llama.cpp's server (``_serve.py``) under a memory limit and on some cores.
+
+    It listens on a loopback port under a key made up for it. Its files are in a scratch folder
+    that lives as long as this object, also when the process is started again.
+    """
+
+    fence: Fence
+    gpu_index: int | None = None
+    url: str = field(init=False, default="")
+    load_s: float = field(init=False, default=0.0)
+    key: str = field(init=False, default_factory=lambda: secrets.token_urlsafe(24))
+    _process: subprocess.Popen[str] | None = field(init=False, default=None)
+    _scratch: tempfile.TemporaryDirectory[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._scratch = tempfile.TemporaryDirectory(prefix="distilbench-")
+
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid if self._process else None
+
+    @property
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def start(self, settings: dict[str, Any]) -> None:
+        """Start it and load the model. Raises ``EngineDied`` or ``EngineError`` if it fails."""
+        limit = [str(self.fence.rlimit_bytes)] if self.fence.rlimit_bytes else []
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, str(_SERVE), *limit],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                env=self._environment(),
+            )
+        self.fence.bind(self._process.pid)
+        answer = _ask(
+            self._process, {**settings, "scratch": self._scratch.name + "/", "key": self.key}
+        )
+        if "url" not in answer:
+            raise self._load_failure(answer)
+        self.url, self.load_s = answer["url"], answer["load_s"]
+
+    def death(self) -> EngineDied:
+        """Why the process is gone; waits a moment for it to be."""
+        code: int | None = None
+        if self._process is not None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                code = self._process.wait(timeout=5)
+        if self.fence.was_exceeded(self._last_words()):
+            return EngineDied("out_of_memory", f"out of memory: {_ended(code)}")
+        return EngineDied("crash", _ended(code))
+
+    def stop(self) -> None:
+        """End the process, if it has not ended."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def close(self) -> None:
+        """End the process and remove everything that it left."""
+        self.stop()
+        self.fence.remove()
+        self._scratch.cleanup()
+
+    @property
+    def _log(self) -> Path:
+        return Path(self._scratch.name) / "engine.log"
+
+    def _load_failure(self, answer: dict[str, Any]) -> EngineError:
+        died = self.death()
+        words = self._last_words().strip().splitlines()
+        self.stop()
+        if died.failure == "out_of_memory":
+            return EngineDied("out_of_memory", f"out of memory while loading ({_reason(words)})")
+        return EngineError(answer.get("error") or f"{died} while loading ({_reason(words)})")
+
+    def _last_words(self) -> str:
+        try:
+            with self._log.open("rb") as log:
+                log.seek(max(0, self._log.stat().st_size - _LAST_WORDS))
+                return log.read().decode("utf-8", "replace")
+        except OSError:
+            return ""
+
+    def _environment(self) -> dict[str, str]:
+        """No API keys, no debugger on a crash, and the chosen GPU alone."""
+        kept = {k: v for k, v in os.environ.items() if not k.upper().endswith(_SECRETS)}
+        chosen = "" if self.gpu_index is None else str(self.gpu_index)
+        gpus = dict.fromkeys(_GPU_VARIABLES, chosen)
+        return {**kept, "GGML_NO_BACKTRACE": "1", **gpus}
+
+
+_SECRETS = ("_KEY", "_TOKEN", "_SECRET", "_PASSWORD")
+_GPU_VARIABLES = ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "GGML_VK_VISIBLE_DEVICES")
+
+
+def _ask(process: subprocess.Popen[str], settings: dict[str, Any]) -> dict[str, Any]:
+    """Send the engine its settings and wait for its answer; empty if it died."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    with contextlib.suppress(BrokenPipeError):
+        process.stdin.write(json.dumps(settings) + "\n")
+        process.stdin.flush()
+    line = process.stdout.readline()
+    return dict(json.loads(line)) if line else {}
+
+
+def _ended(code: int | None) -> str:
+    if code is None:
+        return "no answer from llama.cpp"
+    reason = f"by signal {-code}" if code < 0 else f"with exit code {code}"
+    return f"the engine's process ended {reason}"
+
+
+def _reason(words: list[str]) -> str:
+    """The first complaint of the engine's log, without its time stamp."""
+    first = next((line for line in words if " E " in line or "what()" in line), "no reason given")
+    return first.partition(" E ")[2].strip() or first.strip()
