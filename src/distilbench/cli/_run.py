@@ -94,7 +94,8 @@ def _print_result(result: RunResult, page: Path, as_json: bool) -> None:
 
     from distilbench.stats import accuracy
 
-    table = accuracy(pl.read_parquet(result.run_dir / "samples.parquet"), by=("model", "task"))
+    samples = pl.read_parquet(result.run_dir / "samples.parquet")
+    table = accuracy(samples, by=("model", "profile", "task"))
     facts: dict[str, Any] = {
         "run_dir": str(result.run_dir),
         "report": str(page),
@@ -104,7 +105,8 @@ def _print_result(result: RunResult, page: Path, as_json: bool) -> None:
     if as_json:
         print_json({**facts, "accuracy": table.to_dicts()})
         return
-    print_table(("model", "task", "questions", "accuracy", "95% interval"), _rows(table))
+    columns = ("model", "profile", "task", "questions", "accuracy", "95% interval")
+    print_table(columns, _rows(table))
     for sentence in result.failed:
         print(f"failed: {sentence}", file=sys.stderr)
     if not result.complete:
@@ -117,6 +119,7 @@ def _rows(table: pl.DataFrame) -> list[tuple[Any, ...]]:
     return [
         (
             row["model"],
+            row["profile"],
             row["task"],
             row["n_questions"],
             f"{row['accuracy']:.1%}",

@@ -9,7 +9,13 @@ other engine is reached through Inspect's own providers. Imports ``meter``, ``ar
 
 from distilbench.engines._gpu import GpuDevice, gpu_devices
 from distilbench.engines._memory import MemoryEstimate, predict_memory
-from distilbench.engines._models import PACKAGED, PackagedModel, locate_model, sha256_of
+from distilbench.engines._models import (
+    PACKAGED,
+    PackagedModel,
+    describe_model,
+    locate_model,
+    sha256_of,
+)
 from distilbench.engines._quantize import quantized
 from distilbench.engines._settings import FAILURE_KEY, FORCED_KEY, METADATA_KEY, EngineSettings
 
@@ -22,6 +28,7 @@ __all__ = [
     "GpuDevice",
     "MemoryEstimate",
     "PackagedModel",
+    "describe_model",
     "gpu_devices",
     "locate_model",
     "predict_memory",

@@ -9,7 +9,11 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from distilbench.architecture import ModelDescription, describe, describe_stream
 from distilbench.errors import InputError
+
+_CHECK = "check the name and the network"
+_HEADER_BLOCK = 8 << 20  # bytes read ahead: a header is seldom longer
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,24 @@ def locate_model(source: str, folder: Path, where: str) -> Path:
     return path
 
 
+def describe_model(source: str, folder: Path, where: str) -> ModelDescription:
+    """What the header of a model says. Of a file on the hub, only the header is read."""
+    scheme, _, rest = source.partition(":")
+    if scheme != "hf":
+        return describe(locate_model(source, folder, where))
+    owner, name, file = _hub_parts(rest, where)
+    from huggingface_hub import HfFileSystem
+
+    try:
+        with HfFileSystem().open(
+            f"{owner}/{name}/{file}", "rb", block_size=_HEADER_BLOCK
+        ) as stream:
+            return describe_stream(stream, file, stream.size)
+    except (OSError, ValueError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InputError(where, f"{source} could not be read ({reason})", _CHECK) from error
+
+
 def sha256_of(path: Path) -> str:
     """SHA-256 of a file, remembered by path, size and time of change in the cache folder."""
     stat = path.stat()
@@ -120,18 +142,22 @@ def _assembled(model: PackagedModel) -> Path:
     return path
 
 
-def _from_hub(reference: str, where: str) -> Path:
+def _hub_parts(reference: str, where: str) -> list[str]:
     parts = reference.split("/", 2)
     if len(parts) != 3:
         raise InputError(where, f"hf:{reference} names no file", "write hf:owner/name/file.gguf")
+    return parts
+
+
+def _from_hub(reference: str, where: str) -> Path:
+    owner, name, file = _hub_parts(reference, where)
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
-    owner, name, file = parts
     try:
         return Path(hf_hub_download(f"{owner}/{name}", file))
     except (HfHubHTTPError, LocalEntryNotFoundError, ValueError, OSError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(
-            where, f"hf:{reference} could not be fetched ({reason})", "check name and network"
+            where, f"hf:{reference} could not be fetched ({reason})", _CHECK
         ) from error

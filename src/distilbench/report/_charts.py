@@ -83,6 +83,68 @@ def accuracy_against(
     return styled((frontier + bars + points).properties(height=300))
 
 
+def accuracy_against_tokens(table: pl.DataFrame, models: list[str]) -> Any:
+    """Columns model, how, budget, mean_output_tokens, accuracy, low, high: a line for each model
+    and each way of ending an answer (solid: budget forcing, dashed: truncation)."""
+    import altair as alt
+
+    base = alt.Chart(inline(table.to_dicts())).encode(
+        x=alt.X(
+            "mean_output_tokens:Q",
+            title="mean output tokens per question",
+            scale=alt.Scale(type="log", nice=False),
+        ),
+        color=_colour("model", models),
+        tooltip=_tips(
+            {"model": "model", "how": "how", "budget": "budget in tokens"},
+            {"accuracy": "accuracy", "low": "95% from", "high": "95% to"},
+        ),
+    )
+    y = alt.Y("accuracy:Q", title="accuracy, mean over tasks", axis=alt.Axis(format="%"))
+    lines = base.mark_line(strokeWidth=2).encode(
+        y=y,
+        strokeDash=alt.StrokeDash(
+            "how:N",
+            scale=alt.Scale(domain=["budget forcing", "truncation"], range=[[1, 0], [5, 4]]),
+        ),
+    )
+    measured = base.transform_filter("datum.how == 'budget forcing'")
+    bars = measured.mark_rule(strokeWidth=2).encode(y=alt.Y("low:Q"), y2="high:Q")
+    points = measured.mark_point(size=90, filled=True, opacity=1).encode(
+        y=y, shape=_shape("model", models)
+    )
+    return styled((lines + bars + points).properties(height=300))
+
+
+def accuracy_by_quantization(
+    table: pl.DataFrame, families: list[str], cost: str, title: str
+) -> Any:
+    """Columns declared_name, quantization, accuracy, low, high, ``cost``: the quantizations of the
+    same weights as points with intervals, joined by a line."""
+    import altair as alt
+
+    base = alt.Chart(inline(table.to_dicts())).encode(
+        x=alt.X(f"{cost}:Q", title=title, scale=alt.Scale(zero=False, padding=20)),
+        color=_colour("declared_name", families),
+        tooltip=_tips(
+            {"declared_name": "weights", "quantization": "quantization"},
+            {"accuracy": "accuracy", "low": "95% from", "high": "95% to"},
+            {cost: title},
+            ".3~f",
+        ),
+    )
+    y = alt.Y("accuracy:Q", title="accuracy, mean over tasks", axis=alt.Axis(format="%"))
+    lines = base.mark_line(strokeWidth=1.5).encode(y=y, detail="profile:N")
+    bars = base.mark_rule(strokeWidth=2).encode(y=alt.Y("low:Q"), y2="high:Q")
+    points = base.mark_point(size=90, filled=True, opacity=1).encode(
+        y=y, shape=_shape("declared_name", families)
+    )
+    names = base.mark_text(align="left", dx=8, dy=-8, fontSize=11).encode(
+        y=y, text="quantization:N"
+    )
+    return styled((lines + bars + points + names).properties(height=300))
+
+
 def styled(chart: Any) -> Any:
     """The look that all figures share; fixed colours on a white panel, in both colour schemes."""
     return (

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from distilbench.errors import InputError
 from distilbench.records import CELL_COLUMNS, SAMPLE_COLUMNS, Column
+from distilbench.report import _resource_sections as resources
 from distilbench.report import _run_sections as sections
 from distilbench.report._page import Section, render_page
 
@@ -97,6 +98,11 @@ def _sections(data: RunData) -> list[Section]:
         sections.by_task(data.tasks, entries),
         sections.pareto_figures(data.overall, data.cells, comparable),
         sections.paired(data.differences),
+        resources.correct_answers(data.compared if comparable else data.samples),
+        resources.thinking(data.samples, data.cells, data.overall),
+        resources.quantization(data.overall, data.cells),
+        resources.limits(data.cells),
+        resources.energy(data.cells, data.samples),
         sections.outcomes(data.samples),
         sections.creation(data.cells),
         sections.provenance(_columns_known(data)),

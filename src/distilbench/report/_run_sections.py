@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from distilbench.records import Column
 from distilbench.report import _charts
+from distilbench.report._format import NOT_AVAILABLE, number, percent_range, si
 from distilbench.report._page import Cell, Chart, Details, Pre, Section, Table, Text
 
 if TYPE_CHECKING:
     import polars as pl
 
-NOT_AVAILABLE = "not available"
 _ANSWERS_SHOWN = 3
+_MOST_PAIRS = 10
 _COSTS = (
     ("flops", "inference FLOPs per question", "flops", ".3~s"),
     ("total_s", "mean seconds per question", "latency", ".3~f"),
@@ -65,10 +66,10 @@ def results(overall: pl.DataFrame, samples: pl.DataFrame, comparable: bool) -> S
             row["entry"],
             _role(row),
             Cell(f"{row['accuracy']:.1%}", kind="measured"),
-            f"{row['low']:.1%} to {row['high']:.1%}",
+            percent_range(row["low"], row["high"]),
             row["n_questions"],
             frontier.get(row["entry"], NOT_AVAILABLE),
-            _si(row["parameters"]),
+            si(row["parameters"]),
             row["quantization"],
         )
         for row in overall.iter_rows(named=True)
@@ -76,15 +77,15 @@ def results(overall: pl.DataFrame, samples: pl.DataFrame, comparable: bool) -> S
     cost = [
         (
             row["entry"],
-            Cell(_si(row["flops"]), kind="derived"),
-            _number(row["total_s"], "{:.2f}"),
-            _number(row["median_s"], "{:.2f}"),
-            _number(row["p95_s"], "{:.2f}"),
-            _number(row["ttft_median_s"], "{:.2f}"),
-            _number(row["decode_tokens_per_s"], "{:.0f}"),
-            _number(row["output_tokens"], "{:.1f}"),
-            _number(row["peak_memory_mib"], "{:,.0f}"),
-            _number(row["model_file_mib"], "{:,.0f}"),
+            Cell(si(row["flops"]), kind="derived"),
+            number(row["total_s"], "{:.2f}"),
+            number(row["median_s"], "{:.2f}"),
+            number(row["p95_s"], "{:.2f}"),
+            number(row["ttft_median_s"], "{:.2f}"),
+            number(row["decode_tokens_per_s"], "{:.0f}"),
+            number(row["output_tokens"], "{:.1f}"),
+            number(row["peak_memory_mib"], "{:,.0f}"),
+            number(row["model_file_mib"], "{:,.0f}"),
         )
         for row in overall.iter_rows(named=True)
     ]
@@ -128,7 +129,7 @@ def by_task(tasks: pl.DataFrame, entries: list[str]) -> Section:
             row["entry"],
             row["n_questions"],
             f"{row['accuracy']:.1%}",
-            f"{row['low']:.1%} to {row['high']:.1%}",
+            percent_range(row["low"], row["high"]),
         )
         for row in tasks.sort("task", "entry").iter_rows(named=True)
     ]
@@ -157,7 +158,7 @@ def pareto_figures(overall: pl.DataFrame, cells: pl.DataFrame, comparable: bool)
             parallel = " or ".join(map(str, slots))
             caption += f" Latency was measured with {parallel} questions in flight at a time."
         words = "; ".join(
-            f"{row['entry']} {row['accuracy']:.1%} at {_si(row[column])}"
+            f"{row['entry']} {row['accuracy']:.1%} at {si(row[column])}"
             for row in known.iter_rows(named=True)
         )
         marked = pareto(known, column, "accuracy")
@@ -189,11 +190,13 @@ def paired(differences: pl.DataFrame) -> Section:
     columns = ("model A", "model B", "tasks", "questions", "difference", "95% interval", "p")
     overall = [row for row in rows if row[2] == "all tasks"]
     by_task = [row for row in rows if row[2] != "all tasks"]
+    shown = Table("Differences, mean over tasks", columns, overall)
+    folded = Details(f"{len(overall)} differences, mean over tasks", (shown,))
     return Section(
         "Paired differences",
         (
             Text(note),
-            Table("Differences, mean over tasks", columns, overall),
+            shown if len(overall) <= _MOST_PAIRS else folded,
             Details("Task by task", (Table("Differences by task", columns, by_task),)),
         ),
     )
@@ -351,7 +354,7 @@ def _without_flops(samples: pl.DataFrame) -> str:
 
 def _points(share: float) -> str:
     """A difference of shares in percentage points: +19.2."""
-    return f"{100 * share:+.1f}"
+    return f"{round(100 * share, 1) + 0.0:+.1f}"  # + 0.0: no negative zero
 
 
 def _energy(samples: pl.DataFrame) -> str:
@@ -378,27 +381,13 @@ def _creation_cell(cost: Any) -> Cell:
     if isinstance(cost.flops, Unavailable):
         if cost.at_least is None:
             return Cell(NOT_AVAILABLE, title=cost.flops.reason)
-        return Cell(f"≥ {_si(cost.at_least.central)}", title=cost.flops.reason, kind="derived")
+        return Cell(f"≥ {si(cost.at_least.central)}", title=cost.flops.reason, kind="derived")
     found = interval(cost.flops)
     mark = "≥ " if cost.omits else ""
     title = f"5% to 95%: {found.p5:.3g} to {found.p95:.3g}"
     if cost.omits:
         title += "; not counted: " + ", ".join(cost.omits)
     return Cell(f"{mark}{found.central:.3g}", title=title, kind=found.kind)
-
-
-def _number(value: float | None, form: str) -> str:
-    return NOT_AVAILABLE if value is None else form.format(value)
-
-
-def _si(value: float | None) -> str:
-    """Four digits with a metric prefix: 63.2G, 134.5M."""
-    if value is None:
-        return NOT_AVAILABLE
-    for factor, prefix in ((1e18, "E"), (1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M")):
-        if abs(value) >= factor:
-            return f"{value / factor:.4g}{prefix}"
-    return f"{value:.4g}"
 
 
 def _cut(text: str | None) -> str | None:

@@ -174,5 +174,5 @@ def _hash(settings: dict[str, Any]) -> str:
 def _reference(model: Model, file: Path | None) -> str:
     if file is None:
         return model.source.removeprefix(_INSPECT)
-    packaged = model.source.startswith("pypi:")
+    packaged = model.source.startswith("pypi:") and not model.quantization
     return f"distilbench/{model.source if packaged else file}"

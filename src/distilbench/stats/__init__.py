@@ -6,6 +6,7 @@ wins, ties and losses among published scores. Pure functions on data frames and 
 here reads a file or knows a model card. Imports ``errors`` only; takes the columns of ``records``.
 """
 
+from distilbench.stats._budget import per_correct, truncation_curve
 from distilbench.stats._claims import (
     BANDS,
     SCORE_SCHEMA,
@@ -48,7 +49,9 @@ __all__ = [
     "macro_accuracy",
     "paired_difference",
     "pareto",
+    "per_correct",
     "pool_scatter",
     "predict",
+    "truncation_curve",
     "verdict",
 ]
