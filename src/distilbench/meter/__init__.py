@@ -1,22 +1,32 @@
-"""What an engine did: time, memory, inference FLOPs, and the machine it did it on.
+"""What an engine did: time, memory, energy, inference FLOPs, and the machine it did it on.
 
-Holds the :class:`Timing` of one generation, the peak memory of a process, the FLOPs of an
-inference from the model's own architecture, and the description of the hardware. Imports
-``architecture`` only.
+Holds the :class:`Timing` of one generation, the peak memory of a process, the :class:`EnergyMeter`
+(sensors through Zeus, else an estimate from a named TDP), the power cap, the FLOPs of an inference
+from the model's own architecture, and the description of the hardware. Imports ``architecture``
+only.
 """
 
+from distilbench.meter._energy import Energy, EnergyMeter, apportion, find_counters, find_meter
 from distilbench.meter._flops import InferenceFlops, inference_flops
 from distilbench.meter._hardware import Hardware, describe_hardware, usable_cores
-from distilbench.meter._memory import peak_memory_bytes, reset_peak_memory
+from distilbench.meter._memory import cpu_seconds, peak_memory_bytes, reset_peak_memory
+from distilbench.meter._power_cap import power_cap
 from distilbench.meter._timing import Timing
 
 __all__ = [
+    "Energy",
+    "EnergyMeter",
     "Hardware",
     "InferenceFlops",
     "Timing",
+    "apportion",
+    "cpu_seconds",
     "describe_hardware",
+    "find_counters",
+    "find_meter",
     "inference_flops",
     "peak_memory_bytes",
+    "power_cap",
     "reset_peak_memory",
     "usable_cores",
 ]

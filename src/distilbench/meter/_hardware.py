@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-_RAPL = Path("/sys/class/powercap")
+from distilbench.meter._energy import find_counters
 
 
 class Hardware(BaseModel):
@@ -50,7 +50,7 @@ def describe_hardware() -> Hardware:
         memory_bytes=psutil.virtual_memory().total,
         system=platform.platform(terse=True),
         gpus=_gpus(),
-        energy_sensors=_energy_sensors(),
+        energy_sensors=tuple(counter.name for counter in find_counters(None)[0]),
     )
 
 
@@ -79,9 +79,3 @@ def _gpus() -> tuple[str, ...]:
     except (OSError, subprocess.SubprocessError):
         return ()
     return tuple(line.strip() for line in listed.stdout.splitlines() if line.strip())
-
-
-def _energy_sensors() -> tuple[str, ...]:
-    """RAPL domains whose counter this user may read."""
-    counters = sorted(_RAPL.glob("*/energy_uj")) if _RAPL.exists() else []
-    return tuple(f"RAPL {c.parent.name}" for c in counters if os.access(c, os.R_OK))

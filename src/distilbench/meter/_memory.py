@@ -1,4 +1,4 @@
-"""Peak resident memory of a process."""
+"""Peak resident memory and CPU time of a process."""
 
 from __future__ import annotations
 
@@ -33,3 +33,16 @@ def reset_peak_memory(pid: int) -> bool:
     except OSError:
         return False
     return True
+
+
+def cpu_seconds(pid: int | None) -> float:
+    """CPU time that process ``pid`` has used, in user and system mode; 0 if there is none."""
+    import psutil
+
+    if pid is None:
+        return 0.0
+    try:
+        times = psutil.Process(pid).cpu_times()
+    except psutil.NoSuchProcess:
+        return 0.0
+    return float(times.user + times.system)

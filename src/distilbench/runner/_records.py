@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from distilbench.architecture import Transformer
 from distilbench.engines import FAILURE_KEY, FORCED_KEY, METADATA_KEY
-from distilbench.meter import Timing, inference_flops
+from distilbench.meter import Energy, Timing, apportion, inference_flops
 from distilbench.records import Outcome
 from distilbench.runner._plan import Cell
 
@@ -14,15 +15,32 @@ if TYPE_CHECKING:
     from inspect_ai.log import EvalSample
 
 _STOP_REASONS: dict[str, Outcome] = {"max_tokens": "length", "model_length": "context_overflow"}
-NO_SENSOR = "not available"
+_CLOCK_SLACK_S = 0.01  # Inspect rounds its times
+
+
+def energy_shares(samples: list[EvalSample], energy: Energy | None) -> list[float | None]:
+    """Joules of each sample; null for those of an earlier attempt, outside of the window."""
+    spans = [(_seconds(sample.started_at), _seconds(sample.completed_at)) for sample in samples]
+    if energy is None:
+        return [None] * len(samples)
+    shares = apportion(energy, spans)
+    inside = [begun >= energy.begun - _CLOCK_SLACK_S for begun, _ in spans]
+    return [share if held else None for share, held in zip(shares, inside, strict=True)]
 
 
 def sample_record(
-    sample: EvalSample, cell: Cell, run: str, shape: Transformer | None
+    sample: EvalSample,
+    cell: Cell,
+    run: str,
+    shape: Transformer | None,
+    energy_j: float | None,
+    energy_method: str | None,
 ) -> dict[str, Any]:
     """One row of the sample records. ``shape`` null: the FLOPs are not known."""
     timing = _timing(sample)
     noted = sample.output.metadata or {}
+    limit_j = cell.profile.energy_per_question_j
+    over = limit_j is not None and energy_j is not None and energy_j > limit_j
     return {
         "run": run,
         "cell": cell.name,
@@ -33,12 +51,13 @@ def sample_record(
         "sample_id": str(sample.id),
         "epoch": sample.epoch,
         "cluster": str(sample.metadata.get("cluster") or sample.id),
-        "outcome": _outcome(sample),
         **_grade(sample),
+        **({"outcome": "over_energy", "score": 0.0} if over else {"outcome": _outcome(sample)}),
         "budget_forced": noted.get(FORCED_KEY),
         **(timing.model_dump() if timing else {}),
         **(_flops(shape, timing) if shape and timing else {}),
-        "energy_method": NO_SENSOR,
+        "energy_j": energy_j,
+        "energy_method": energy_method,
         "error": sample.error.message if sample.error else _failure(sample).get("message"),
     }
 
@@ -50,6 +69,10 @@ def _outcome(sample: EvalSample) -> Outcome:
         return "timeout" if sample.limit.type in ("time", "working") else "length"
     failed: Outcome | None = _failure(sample).get("outcome")
     return failed or _STOP_REASONS.get(sample.output.stop_reason, "stop")
+
+
+def _seconds(moment: str | None) -> float:
+    return datetime.fromisoformat(moment).timestamp() if moment else 0.0
 
 
 def _failure(sample: EvalSample) -> dict[str, Any]:

@@ -22,9 +22,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distilbench.architecture import Transformer, describe
+from distilbench.meter import Energy
 from distilbench.records import CELL_COLUMNS, SAMPLE_COLUMNS, frame, schema
 from distilbench.runner._plan import Cell
-from distilbench.runner._records import sample_record
+from distilbench.runner._records import energy_shares, sample_record
 
 if TYPE_CHECKING:
     import polars as pl
@@ -62,23 +63,35 @@ def write_parquet(path: Path, data: pl.DataFrame) -> None:
 
 
 def finish_cell(
-    run_dir: Path, cell: Cell, shape: Transformer | None, facts: dict[str, Any]
+    run_dir: Path,
+    cell: Cell,
+    shape: Transformer | None,
+    facts: dict[str, Any],
+    energy: Energy | None,
 ) -> None:
     """Write a finished cell's records. ``facts`` are the columns that the worker measured,
-    ``shape`` the model's architecture if known."""
-    samples = project(run_dir, cell, shape)
+    ``shape`` the model's architecture if known, ``energy`` that of the last attempt."""
+    samples = project(run_dir, cell, shape, energy, facts["energy_method"])
     folder = cell_folder(run_dir, cell)
     write_parquet(folder / "samples.parquet", samples)
     write_json(folder / "cell.json", {**facts, **_identity(run_dir, cell), "samples": len(samples)})
 
 
-def project(run_dir: Path, cell: Cell, shape: Transformer | None) -> pl.DataFrame:
+def project(
+    run_dir: Path,
+    cell: Cell,
+    shape: Transformer | None,
+    energy: Energy | None = None,
+    energy_method: str | None = None,
+) -> pl.DataFrame:
     """Sample records of a cell from its Inspect logs, finished or not, each sample once."""
-    rows = {
-        (str(sample.id), sample.epoch): sample_record(sample, cell, run_dir.name, shape)
-        for sample in _logged_samples(log_folder(run_dir, cell))
-    }
-    return frame(list(rows.values()), SAMPLE_COLUMNS)
+    samples = {(str(s.id), s.epoch): s for s in _logged_samples(log_folder(run_dir, cell))}
+    joules = energy_shares(list(samples.values()), energy)
+    rows = [
+        sample_record(sample, cell, run_dir.name, shape, share, energy_method)
+        for sample, share in zip(samples.values(), joules, strict=True)
+    ]
+    return frame(rows, SAMPLE_COLUMNS)
 
 
 def collect(run_dir: Path, cells: list[Cell]) -> tuple[pl.DataFrame, pl.DataFrame]:

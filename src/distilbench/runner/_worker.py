@@ -12,13 +12,22 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import BaseModel
 
 from distilbench.engines import predict_memory
-from distilbench.meter import describe_hardware, peak_memory_bytes, reset_peak_memory
+from distilbench.meter import (
+    EnergyMeter,
+    cpu_seconds,
+    describe_hardware,
+    find_meter,
+    peak_memory_bytes,
+    power_cap,
+    reset_peak_memory,
+)
 from distilbench.runner._plan import Cell
 from distilbench.runner._store import finish_cell, log_folder, questions_file
 from distilbench.tasks import answer_cue
@@ -41,33 +50,66 @@ class Job(BaseModel):
     cells: list[Cell]
 
 
+@dataclass
+class Loaded:
+    """A model ready to answer, and what is known of its loading and its resources."""
+
+    model: InspectModel
+    engine: LlamaCpp | None
+    meter: EnergyMeter
+    facts: dict[str, Any]
+    capped: str | None = None
+    """Whether the profile's power limit is enforced, in words."""
+
+
 def main() -> None:
     tell = _progress_channel()
     job = Job.model_validate_json(Path(sys.argv[1]).read_text())
     _report_samples(tell)
-    model, engine, load = _load(job.cells[0], tell)
-    for cell in job.cells:
-        tell("cell", cell=cell.name)
-        run_cell(job.run_dir, cell, model, engine, load)
-        tell("cell_done", cell=cell.name)
-    if engine is not None:
-        engine.close()
+    profile = job.cells[0].profile
+    with power_cap(profile.power_cap_w, profile.gpu.index if profile.gpu else None) as capped:
+        loaded = _load(job.cells[0], tell)
+        loaded.capped = capped
+        for cell in job.cells:
+            tell("cell", cell=cell.name)
+            run_cell(job.run_dir, cell, loaded)
+            tell("cell_done", cell=cell.name)
+        if loaded.engine is not None:
+            loaded.engine.close()
 
 
-def run_cell(
-    run_dir: Path, cell: Cell, model: InspectModel, engine: LlamaCpp | None, load: dict[str, Any]
-) -> None:
+def run_cell(run_dir: Path, cell: Cell, loaded: Loaded) -> None:
     """Answer the questions of a cell that no log holds yet, and write its records."""
-    from inspect_ai import eval_set
-
     from distilbench.tasks import QuestionSet, build_task
 
     asked = QuestionSet.model_validate_json(questions_file(run_dir, cell).read_text())
     task = build_task(cell.task, asked)
+    engine = loaded.engine
     if engine and engine.pid:
         reset_peak_memory(engine.pid)
     warm = _warm_up(engine, task)
+    loaded.meter.begin()
     started = time.perf_counter()
+    _evaluate(run_dir, cell, task, loaded.model)
+    wall_s, energy = time.perf_counter() - started, loaded.meter.end()
+    measured = {
+        "wall_s": wall_s,
+        "warmup_s": warm.seconds if warm else None,
+        "warmup_tokens": warm.tokens if warm else None,
+        "peak_memory_bytes": _peak(engine, loaded.facts),
+        "energy_total_j": energy.total_j if energy else None,
+        "energy_idle_j": energy.idle_j if energy else None,
+        "energy_known": energy.known if energy else None,
+        "energy_method": energy.method if energy else loaded.meter.method,
+    }
+    shape = engine.description.architecture if engine else None
+    facts = {**loaded.facts, **measured, **_engine_facts(cell, loaded)}
+    finish_cell(run_dir, cell, shape, facts, energy)
+
+
+def _evaluate(run_dir: Path, cell: Cell, task: Task, model: InspectModel) -> None:
+    from inspect_ai import eval_set
+
     eval_set(
         [task],
         log_dir=str(log_folder(run_dir, cell)),
@@ -91,40 +133,34 @@ def run_cell(
         **_thinking(cell),
         **cell.generation.model_dump(exclude_none=True),
     )
-    measured = {
-        "wall_s": time.perf_counter() - started,
-        "warmup_s": warm.seconds if warm else None,
-        "warmup_tokens": warm.tokens if warm else None,
-        "peak_memory_bytes": _peak(engine, load),
-    }
-    shape = engine.description.architecture if engine else None
-    finish_cell(run_dir, cell, shape, {**load, **measured, **_engine_facts(engine, cell)})
 
 
-def _load(cell: Cell, tell: Tell) -> tuple[InspectModel, LlamaCpp | None, dict[str, Any]]:
+def _load(cell: Cell, tell: Tell) -> Loaded:
     """The model, its engine if embedded, and what loading took. A model that does not load is
-    no crash: each of its questions then ends in an error that says why."""
+    no crash: each of its questions then ends in an outcome that says why."""
     from inspect_ai.model import get_model
 
-    hardware = str(describe_hardware())
+    hardware = describe_hardware()
+    facts: dict[str, Any] = {"hardware": str(hardware)}
     if not cell.embedded:
-        return get_model(cell.reference, memoize=False), None, {"hardware": hardware}
+        elsewhere = EnergyMeter((), "the model is served elsewhere")
+        return Loaded(get_model(cell.reference, memoize=False), None, elsewhere, facts)
     from distilbench.engines._process import EngineError
     from distilbench.engines._provider import DistilbenchAPI
 
-    model = get_model(cell.reference, memoize=False, **cell.engine_settings().model_dump())
+    settings = cell.engine_settings()
+    model = get_model(cell.reference, memoize=False, **settings.model_dump())
     engine = cast(DistilbenchAPI, model.api).engine
+    meter = find_meter(hardware.processor, settings.gpu_index, lambda: cpu_seconds(engine.pid))
+    meter.measure_idle()
     tell("load", model=cell.model.name)
     try:
         engine.load()
     except EngineError as error:
         tell("load_failed", model=cell.model.name, error=str(error))
-    load = {
-        "hardware": hardware,
-        "load_peak_bytes": peak_memory_bytes(engine.pid) if engine.pid else None,
-        "load_s": engine.load_s,
-    }
-    return model, engine, load
+    facts["load_peak_bytes"] = peak_memory_bytes(engine.pid) if engine.pid else None
+    facts["load_s"] = engine.load_s
+    return Loaded(model, engine, meter, facts)
 
 
 def _thinking(cell: Cell) -> dict[str, Any]:
@@ -142,19 +178,20 @@ def _peak(engine: LlamaCpp | None, load: dict[str, Any]) -> int | None:
     return max((p for p in (cell, load.get("load_peak_bytes")) if p), default=None)
 
 
-def _engine_facts(engine: LlamaCpp | None, cell: Cell) -> dict[str, Any]:
+def _engine_facts(cell: Cell, loaded: Loaded) -> dict[str, Any]:
     from importlib.metadata import version
 
+    engine = loaded.engine
     if engine is None:
         name = cell.reference.partition("/")[0]
         return {
             "engine": f"inspect:{name}",
             "engine_version": version("inspect-ai"),
-            "enforcement": _enforcement(cell, None),
+            "enforcement": _enforcement(cell, loaded),
         }
     predicted = predict_memory(engine.description, engine.settings)
     return {
-        "enforcement": _enforcement(cell, engine),
+        "enforcement": _enforcement(cell, loaded),
         "predicted_memory_bytes": predicted.total if predicted else None,
         "declared_name": engine.description.name,
         "bits_per_weight": _bits_per_weight(engine),
@@ -172,9 +209,9 @@ def _bits_per_weight(engine: LlamaCpp) -> float | None:
     return 8 * weights / parameters if weights and parameters else None
 
 
-def _enforcement(cell: Cell, engine: LlamaCpp | None) -> str:
+def _enforcement(cell: Cell, loaded: Loaded) -> str:
     """Each limit of the profile and by which means it was enforced."""
-    profile = cell.profile
+    profile, engine = cell.profile, loaded.engine
     said = engine.fence.describe() if engine else []
     if engine is None and (profile.memory or profile.cpus or profile.gpu):
         said.append("memory, cores and GPU not enforced: the model is served elsewhere")
@@ -185,6 +222,12 @@ def _enforcement(cell: Cell, engine: LlamaCpp | None) -> str:
     if profile.thinking_tokens:
         means = "budget forcing" if engine else "the provider"
         said.append(f"{profile.thinking_tokens} thinking tokens by {means}")
+    if profile.energy_per_question_j:
+        limit = f"{profile.energy_per_question_j:g} J a question"
+        known = "judged afterwards" if loaded.meter.is_available else "not enforced"
+        said.append(f"{limit} {known} ({loaded.meter.method})")
+    if loaded.capped:
+        said.append(loaded.capped)
     return "; ".join(said) or "no limits"
 
 

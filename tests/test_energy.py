@@ -1,0 +1,198 @@
+"""Energy: counters, idle power, estimates, shares of questions, power caps. No sensor is needed:
+counters are stubs, and Zeus reads a RAPL tree of plain files."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from distilbench.meter import Energy, EnergyMeter, apportion, find_counters, find_meter, power_cap
+from distilbench.meter._energy import TDP_VARIABLE, known_processor
+
+
+class Stub:
+    """A counter that a test moves."""
+
+    def __init__(self, name: str = "stub") -> None:
+        self.name = name
+        self.value = 1000.0
+
+    def joules(self) -> float:
+        return self.value
+
+
+def window(net_j: float, begun: float = 0.0, ended: float = 10.0) -> Energy:
+    return Energy(net_j + 5.0, 5.0, begun, ended, "stub", "measured")
+
+
+def test_counters_are_added_up_and_idle_power_is_taken_off() -> None:
+    first, second = Stub(), Stub()
+    meter = EnergyMeter((first, second))
+    meter.idle_w = 100.0
+    meter.begin()
+    first.value += 30
+    second.value += 12
+    energy = meter.end()
+    assert energy is not None
+    assert energy.total_j == 42
+    assert energy.known == "measured"
+    assert energy.idle_j == pytest.approx(100.0 * (energy.ended - energy.begun), rel=0.01, abs=1e-6)
+    assert energy.net_j == pytest.approx(42 - energy.idle_j)
+    assert "stub + stub by Zeus" in energy.method
+    assert "idle 100.0 W" in energy.method
+
+
+def test_idle_power_is_measured_before_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    counter = Stub()
+
+    def sleep(seconds: float) -> None:
+        counter.value += 50.0 * seconds
+
+    monkeypatch.setattr("distilbench.meter._energy.time.sleep", sleep)
+    clock = iter([0.0, 2.0])
+    monkeypatch.setattr("distilbench.meter._energy.time.perf_counter", lambda: next(clock))
+    meter = EnergyMeter((counter,))
+    meter.measure_idle(2.0)
+    assert meter.idle_w == 50.0
+
+
+def test_without_sensor_and_tdp_it_is_not_available_and_says_why() -> None:
+    meter = EnergyMeter((), "no RAPL here")
+    meter.begin()
+    assert meter.end() is None
+    assert meter.method == "not available: no RAPL here"
+
+
+def test_an_estimate_is_marked_and_names_its_assumption(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(TDP_VARIABLE, raising=False)
+    used = iter([10.0, 14.0])
+    chip = known_processor("AMD EPYC 7763 64-Core Processor")
+    meter = EnergyMeter((), "none", chip, lambda: next(used))
+    meter.begin()
+    energy = meter.end()
+    assert energy is not None
+    assert energy.known == "estimated"
+    assert energy.total_j == pytest.approx(280 / 64 * 4.0)
+    assert energy.idle_j == 0
+    assert "TDP 280 W / 64 cores x 4.0 CPU seconds" in energy.method
+
+
+def test_only_processors_of_known_tdp_are_estimated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(TDP_VARIABLE, raising=False)
+    assert known_processor("Intel(R) Xeon(R) Processor") is None
+    assert known_processor("AMD Ryzen 7 5800X3D 8-Core Processor") is None
+    chip = known_processor("12th Gen Intel(R) Core(TM) i7-12700K")
+    assert chip is not None
+    assert (chip.tdp_w, chip.cores) == (125, 12)
+    monkeypatch.setenv(TDP_VARIABLE, "15")
+    given_by_user = known_processor("anything")
+    assert given_by_user is not None
+    assert given_by_user.tdp_w == 15
+
+
+def rapl_tree(root: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
+    """A package and its memory, in microjoules, as the kernel lays them out."""
+    from zeus.device import cpu
+    from zeus.device.cpu import rapl
+
+    package = root / "intel-rapl:0"
+    memory = package / "intel-rapl:0:0"
+    memory.mkdir(parents=True)
+    for folder, name in ((package, "package-0"), (memory, "dram")):
+        (folder / "name").write_text(name)
+        (folder / "energy_uj").write_text("5000000")
+        (folder / "max_energy_range_uj").write_text("262143328850")
+    monkeypatch.setattr(rapl, "RAPL_DIR", str(root))
+    monkeypatch.setattr(cpu, "_cpus", None)
+    rapl.rapl_is_available.cache_clear()
+    return package / "energy_uj", memory / "energy_uj"
+
+
+def test_rapl_is_read_through_zeus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from zeus.device.cpu import rapl
+
+    package, memory = rapl_tree(tmp_path, monkeypatch)
+    try:
+        counters, reason = find_counters(None)
+        assert [counter.name for counter in counters] == ["RAPL package 0"]
+        assert reason == ""
+        meter = find_meter("any", None, lambda: 0.0)
+        meter.begin()
+        package.write_text("9000000")
+        memory.write_text("5500000")
+        energy = meter.end()
+    finally:
+        rapl.rapl_is_available.cache_clear()
+    assert energy is not None
+    assert energy.total_j == pytest.approx(4.5)
+    assert energy.method.startswith("RAPL package 0 by Zeus")
+
+
+def test_no_sensor_has_a_reason(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from zeus.device import cpu
+    from zeus.device.cpu import rapl
+
+    monkeypatch.setattr(rapl, "RAPL_DIR", str(tmp_path / "none"))
+    monkeypatch.setattr(rapl, "CONTAINER_RAPL_DIR", str(tmp_path / "none"))
+    monkeypatch.setattr(cpu, "_cpus", None)
+    rapl.rapl_is_available.cache_clear()
+    try:
+        counters, reason = find_counters(None)
+    finally:
+        rapl.rapl_is_available.cache_clear()
+    assert counters == []
+    assert reason.startswith("RAPL: ")
+
+
+def test_questions_in_flight_share_each_instant_equally() -> None:
+    """100 J in 10 s: alone 0-2 s, two 2-6 s, alone 6-8 s, nobody 8-10 s."""
+    shares = apportion(window(100.0), [(0.0, 6.0), (2.0, 8.0)])
+    assert shares == pytest.approx([20 + 20, 20 + 20])
+    assert apportion(window(100.0), [(-5.0, 5.0), (20.0, 30.0)]) == pytest.approx([50.0, 0.0])
+    assert apportion(window(100.0), []) == []
+
+
+spans = st.lists(
+    st.tuples(st.floats(0, 10), st.floats(0, 10)).map(lambda ab: (min(ab), max(ab))), max_size=20
+)
+
+
+@given(spans, st.floats(0, 1e6))
+def test_shares_add_up_to_the_time_in_which_questions_flew(
+    drawn: list[tuple[float, float]], net_j: float
+) -> None:
+    shares = apportion(window(net_j), drawn)
+    edges = sorted({0.0, 10.0, *(edge for span in drawn for edge in span)})
+    covered = sum(b - a for a, b in pairwise(edges) if any(s <= a and b <= e for s, e in drawn))
+    assert all(share >= -1e-9 for share in shares)
+    assert sum(shares) == pytest.approx(net_j * covered / 10, rel=1e-6, abs=1e-6)
+
+
+def test_a_cpu_power_cap_is_shared_by_packages_and_restored(tmp_path: Path) -> None:
+    limits = []
+    for index in range(2):
+        package = tmp_path / f"intel-rapl:{index}"
+        package.mkdir()
+        limits.append(package / "constraint_0_power_limit_uw")
+        limits[-1].write_text("165000000")
+
+    def work() -> None:
+        with power_cap(80.0, None, tmp_path) as said:
+            assert [limit.read_text() for limit in limits] == ["40000000"] * 2
+            assert said == "power 80 W by RAPL's constraint"
+            raise ValueError("work failed")
+
+    with pytest.raises(ValueError, match="work failed"):
+        work()
+    assert [limit.read_text() for limit in limits] == ["165000000"] * 2
+
+
+def test_a_power_cap_that_cannot_be_set_is_said_not_to_be_enforced(tmp_path: Path) -> None:
+    with power_cap(80.0, None, tmp_path) as said:
+        assert said == "power 80 W not enforced: this machine has no RAPL constraint"
+    with power_cap(None, None, tmp_path) as said:
+        assert said is None
