@@ -11,7 +11,7 @@ import sys
 
 import typer
 
-from distilbench.cli import _creation, _fit, _look, _run
+from distilbench.cli import _creation, _fit, _look, _recommend, _run
 from distilbench.errors import InputError
 
 app = typer.Typer(
@@ -21,7 +21,13 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for register in (_run.register, _fit.register, _creation.register, _look.register):
+for register in (
+    _run.register,
+    _recommend.register,
+    _fit.register,
+    _creation.register,
+    _look.register,
+):
     register(app)
 
 

@@ -17,7 +17,8 @@ from distilbench.report._page import (
     Text,
     render_page,
 )
-from distilbench.report._run_report import write_report
+from distilbench.report._resource_sections import recommendation_sentences
+from distilbench.report._run_report import read_run, write_report
 
 __all__ = [
     "Cell",
@@ -29,6 +30,8 @@ __all__ = [
     "Table",
     "Text",
     "check_claims",
+    "read_run",
+    "recommendation_sentences",
     "render_page",
     "write_claims_report",
     "write_report",

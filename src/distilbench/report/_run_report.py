@@ -36,6 +36,8 @@ class RunData:
     tasks: pl.DataFrame
     overall: pl.DataFrame
     differences: pl.DataFrame
+    warnings: tuple[str, ...]
+    """What the reader must know before taking a number from the run."""
 
 
 def write_report(run_dir: Path, out_dir: Path | None = None) -> Path:
@@ -48,7 +50,7 @@ def write_report(run_dir: Path, out_dir: Path | None = None) -> Path:
     out = out_dir or run_dir / "report"
     page = render_page(
         title=f"distilbench: {data.facts['name']}",
-        lede=" ".join((sections.summary(data.overall, data.differences), *_gaps(data))),
+        lede=" ".join((sections.summary(data.overall, data.differences), *data.warnings)),
         sections=_sections(data),
         out_dir=out,
     )
@@ -87,6 +89,7 @@ def read_run(run_dir: Path) -> RunData:
         tasks=accuracy(samples, by=("entry", "task")),
         overall=_overall(used, cells),
         differences=_differences(compared),
+        warnings=tuple(_gaps(facts, samples, compared, cells)),
     )
 
 
@@ -95,6 +98,7 @@ def _sections(data: RunData) -> list[Section]:
     comparable = not data.compared.is_empty()
     made = [
         sections.results(data.overall, data.samples, comparable),
+        resources.recommendation(data.samples, data.cells, comparable),
         sections.by_task(data.tasks, entries),
         sections.pareto_figures(data.overall, data.cells, comparable),
         sections.paired(data.differences),
@@ -121,16 +125,18 @@ def _in_common(samples: pl.DataFrame) -> pl.DataFrame:
     return samples.filter(answered_by == samples["entry"].n_unique())
 
 
-def _gaps(data: RunData) -> Iterator[str]:
-    """What the reader must know of an unfinished run before taking a number from it."""
+def _gaps(
+    facts: dict[str, Any], samples: pl.DataFrame, compared: pl.DataFrame, cells: pl.DataFrame
+) -> Iterator[str]:
+    """What the reader must know of an unfinished run."""
     import polars as pl
 
     question = pl.struct("task", "seed", "sample_id").n_unique()
-    finished = data.cells.filter(pl.col("wall_s").is_not_null())["cell"].n_unique()
-    if finished < len(data.facts["cells"]):
-        yield f"The run is not finished: {finished} of {len(data.facts['cells'])} cells are."
-    asked, common = (frame.select(question).item() for frame in (data.samples, data.compared))
-    if data.compared.is_empty():
+    finished = cells.filter(pl.col("wall_s").is_not_null())["cell"].n_unique()
+    if finished < len(facts["cells"]):
+        yield f"The run is not finished: {finished} of {len(facts['cells'])} cells are."
+    asked, common = (frame.select(question).item() for frame in (samples, compared))
+    if compared.is_empty():
         yield "The models have no question in common yet: their figures are not comparable."
     elif common < asked:
         yield (

@@ -1,8 +1,9 @@
 """What the records say, with error bars.
 
 Holds intervals of accuracy and of paired differences, the Pareto frontier, the curve of a vanilla
-family's score against compute with the equivalent size of a distilled model on it, and the count of
-wins, ties and losses among published scores. Pure functions on data frames and numbers: nothing
+family's score against compute with the equivalent size of a distilled model on it, the cost of a
+correct answer, the recommendation under limits, and the count of wins, ties and losses among
+published scores. Pure functions on data frames and numbers: nothing
 here reads a file or knows a model card. Imports ``errors`` only; takes the columns of ``records``.
 """
 
@@ -30,14 +31,25 @@ from distilbench.stats._curve import (
 from distilbench.stats._frontier import pareto
 from distilbench.stats._intervals import accuracy, macro_accuracy
 from distilbench.stats._paired import paired_difference
+from distilbench.stats._recommend import (
+    Candidate,
+    FallenOut,
+    Recommendation,
+    Requirements,
+    recommend,
+)
 
 __all__ = [
     "BANDS",
     "SCORE_SCHEMA",
     "TOLERANCE",
+    "Candidate",
     "Curve",
     "Equivalent",
+    "FallenOut",
     "Gain",
+    "Recommendation",
+    "Requirements",
     "Scatter",
     "accuracy",
     "compare_scores",
@@ -52,6 +64,7 @@ __all__ = [
     "per_correct",
     "pool_scatter",
     "predict",
+    "recommend",
     "truncation_curve",
     "verdict",
 ]

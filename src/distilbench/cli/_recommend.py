@@ -1,0 +1,93 @@
+"""The command recommend."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from distilbench.cli._print import Json, print_json, print_table
+from distilbench.errors import InputError
+
+if TYPE_CHECKING:
+    from distilbench.stats import Candidate, Recommendation
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(recommend)
+
+
+def recommend(
+    run_dir: Annotated[Path, typer.Argument(help="Run directory.", show_default=False)],
+    memory: Annotated[str | None, typer.Option(help="Most memory, as 2GiB.")] = None,
+    max_latency_s: Annotated[
+        float | None, typer.Option(help="Most seconds of a question (95th percentile).")
+    ] = None,
+    min_accuracy: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Least accuracy, 0 to 1.")
+    ] = None,
+    max_energy_j: Annotated[
+        float | None, typer.Option(help="Most joules of a question (mean).")
+    ] = None,
+    max_flops: Annotated[
+        float | None, typer.Option(help="Most FLOPs of a question (mean).")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Say which model of a finished run to take under limits, and how sure that is."""
+    from distilbench.report import read_run
+    from distilbench.stats import Requirements
+    from distilbench.stats import recommend as choose
+
+    data = read_run(run_dir)
+    required = Requirements(_bytes(memory), max_latency_s, min_accuracy, max_energy_j, max_flops)
+    found = choose(data.samples, data.cells, required)
+    if as_json:
+        print_json({**asdict(found), "cheapest_tie": found.cheapest_tie})
+    else:
+        _print(found, data.warnings)
+    if found.best is None:
+        raise typer.Exit(1)
+
+
+def _print(found: Recommendation, warnings: tuple[str, ...]) -> None:
+    from distilbench.report import recommendation_sentences
+
+    for sentence in (*warnings, *recommendation_sentences(found)):
+        print(sentence)
+    columns = (
+        "model", "accuracy", "95% interval", "P(best)", "P(accuracy enough)", "memory MiB", "p95 s",
+        "FLOPs", "J",
+    )  # fmt: skip
+    if found.candidates:
+        print_table(columns, [_row(c) for c in found.candidates], "Meet every limit, best first:")
+    if found.fallen_out:
+        rows = [(out.candidate.entry, "; ".join(out.reasons)) for out in found.fallen_out]
+        print_table(("model", "why"), rows, "Fell out:")
+
+
+def _row(c: Candidate) -> tuple[Any, ...]:
+    return (
+        c.entry,
+        f"{c.accuracy:.1%}",
+        f"{c.low:.1%} to {c.high:.1%}",
+        f"{c.probability_best:.0%}",
+        None if c.probability_enough is None else f"{c.probability_enough:.0%}",
+        c.peak_memory_bytes and f"{c.peak_memory_bytes / 2**20:,.0f}",
+        c.p95_s and f"{c.p95_s:.2f}",
+        c.flops and f"{c.flops:.3g}",
+        c.energy_j and f"{c.energy_j:.3g}",
+    )
+
+
+def _bytes(text: str | None) -> int | None:
+    from pydantic import ByteSize, TypeAdapter, ValidationError
+
+    if text is None:
+        return None
+    try:
+        return TypeAdapter(ByteSize).validate_python(text)
+    except ValidationError as error:
+        raise InputError("--memory", f"is {text!r}", "write it as 300MiB or 2GiB") from error

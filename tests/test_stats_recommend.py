@@ -1,0 +1,146 @@
+"""Recommendation under limits: worked by hand, and properties of the bootstrap."""
+
+from __future__ import annotations
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from distilbench.errors import InputError
+from distilbench.stats import Recommendation, Requirements, recommend
+
+MIB = 2**20
+
+
+def run_of(
+    scores: dict[str, list[float]],
+    memory: dict[str, int] | None = None,
+    outcome: dict[str, str] | None = None,
+    flops: dict[str, float] | None = None,
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Entries that answered the same questions of one task; a question takes a second."""
+    rows = [
+        {
+            "entry": entry,
+            "task": "sums",
+            "seed": 0,
+            "sample_id": str(i),
+            "epoch": 1,
+            "cluster": str(i),
+            "score": score,
+            "outcome": (outcome or {}).get(entry, "stop"),
+            "total_s": 1.0,
+            "energy_j": None,
+            "flops": (flops or {}).get(entry, 1e9),
+        }
+        for entry, drawn in scores.items()
+        for i, score in enumerate(drawn)
+    ]
+    sizes = {entry: (memory or {}).get(entry, 100) for entry in scores}
+    cells = pl.DataFrame(
+        {"entry": list(sizes), "peak_memory_bytes": [mib * MIB for mib in sizes.values()]}
+    )
+    return pl.DataFrame(rows, schema_overrides={"energy_j": pl.Float64}), cells
+
+
+def choose(
+    scores: dict[str, list[float]], required: Requirements | None = None, **facts: object
+) -> Recommendation:
+    samples, cells = run_of(scores, **facts)  # type: ignore[arg-type]
+    return recommend(samples, cells, required or Requirements(), draws=2000)
+
+
+RIGHT, WRONG = [1.0] * 20, [0.0] * 20
+HALF = [1.0, 0.0] * 10
+
+
+def test_an_entry_that_dominates_is_best_in_every_draw() -> None:
+    found = choose({"a": WRONG, "b": RIGHT})
+    assert found.best is not None
+    assert found.best.entry == "b"
+    assert found.best.probability_best == 1.0
+    assert found.candidates[1].probability_best == 0.0
+    assert found.ties == ()
+
+
+def test_the_same_answers_share_every_draw_because_draws_are_paired() -> None:
+    found = choose({"a": HALF, "b": HALF})
+    assert [c.probability_best for c in found.candidates] == [0.5, 0.5]
+    assert len(found.ties) == 1
+
+
+def test_a_cheaper_entry_that_is_not_beaten_beyond_chance_is_named() -> None:
+    nearly = [*HALF[:-2], 0.0, 0.0]
+    found = choose({"big": HALF, "small": nearly}, flops={"big": 2e9, "small": 1e9})
+    assert found.best is not None
+    assert found.best.entry == "big"
+    assert found.cheapest_tie is not None
+    assert found.cheapest_tie.entry == "small"
+    dear = choose({"big": HALF, "small": nearly}, flops={"big": 1e9, "small": 2e9})
+    assert dear.cheapest_tie is None
+
+
+def test_what_does_not_meet_a_limit_falls_out_with_every_reason() -> None:
+    required = Requirements(memory_bytes=150 * MIB, latency_s=0.5, min_accuracy=0.9)
+    found = choose({"a": HALF}, required, memory={"a": 200})
+    assert found.best is None
+    (out,) = found.fallen_out
+    assert out.reasons == (
+        "peak memory 200 MiB > 150 MiB",
+        "p95 of a question 1 s > 0.5 s",
+        "accuracy 50.0% < 90.0%",
+    )
+
+
+def test_a_figure_that_is_not_available_cannot_meet_a_limit() -> None:
+    (out,) = choose({"a": HALF}, Requirements(energy_j=5.0)).fallen_out
+    assert out.reasons == ("energy of a question is not available",)
+
+
+def test_a_model_that_did_not_fit_falls_out_for_that() -> None:
+    found = choose({"a": WRONG, "b": HALF}, outcome={"a": "out_of_memory"})
+    assert [c.entry for c in found.candidates] == ["b"]
+    assert found.fallen_out[0].reasons == ("20 of 20 questions ended out_of_memory",)
+
+
+def test_the_best_under_a_limit_is_not_the_best_without() -> None:
+    scores, memory = {"large": RIGHT, "small": HALF}, {"large": 900, "small": 90}
+    free = choose(scores, memory=memory)
+    bound = choose(scores, Requirements(memory_bytes=100 * MIB), memory=memory)
+    assert free.best is not None
+    assert bound.best is not None
+    assert (free.best.entry, bound.best.entry) == ("large", "small")
+    assert bound.best.probability_best == 1.0
+
+
+def test_how_sure_the_least_accuracy_is_comes_from_the_draws() -> None:
+    """Of 20 questions half are right: a draw has at least half right in 0.588 of the cases
+    (binomial with n 20, p 1/2: 0.5 + P(10)/2)."""
+    found = choose({"a": HALF}, Requirements(min_accuracy=0.5))
+    assert found.best is not None
+    assert found.best.probability_enough == pytest.approx(0.588, abs=0.04)
+    assert found.best.probability_best == found.best.probability_enough
+
+
+def test_entries_without_a_common_question_are_refused() -> None:
+    first, cells = run_of({"a": HALF})
+    second, _ = run_of({"b": HALF})
+    moved = second.with_columns(pl.lit("logic").alias("task"))
+    with pytest.raises(InputError, match="no question in common"):
+        recommend(pl.concat([first, moved]), cells, Requirements())
+
+
+answers = st.lists(st.sampled_from([0.0, 0.5, 1.0]), min_size=6, max_size=6)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(answers, min_size=1, max_size=4))
+def test_probabilities_add_up_and_do_not_hang_on_the_order(drawn: list[list[float]]) -> None:
+    names = [f"m{i}" for i in range(len(drawn))]
+    scores = dict(zip(names, drawn, strict=True))
+    found = choose(scores)
+    by_name = {c.entry: c.probability_best for c in found.candidates}
+    assert sum(by_name.values()) == pytest.approx(1.0)
+    turned = choose(dict(reversed(scores.items())))
+    assert {c.entry: c.probability_best for c in turned.candidates} == by_name
