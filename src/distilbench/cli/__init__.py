@@ -11,7 +11,7 @@ import sys
 
 import typer
 
-from distilbench.cli import _creation, _fit, _look, _recommend, _run
+from distilbench.cli import _creation, _fit, _load, _look, _recommend, _run
 from distilbench.errors import InputError
 
 app = typer.Typer(
@@ -25,6 +25,7 @@ for register in (
     _run.register,
     _recommend.register,
     _fit.register,
+    _load.register,
     _creation.register,
     _look.register,
 ):

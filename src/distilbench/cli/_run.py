@@ -57,7 +57,7 @@ def run(
     page = _report(result.run_dir)
     _print_result(result, page, as_json)
     if open_report:
-        _open(page)
+        open_page(page)
     if not result.complete:
         raise typer.Exit(1)
 
@@ -73,7 +73,7 @@ def report(
     page = _report(run_dir)
     print(page)
     if open_report:
-        _open(page)
+        open_page(page)
 
 
 def schema() -> None:
@@ -129,7 +129,8 @@ def _rows(table: pl.DataFrame) -> list[tuple[Any, ...]]:
     ]
 
 
-def _open(page: Path) -> None:
+def open_page(page: Path) -> None:
+    """Open a page in a browser, or say where it is if there is no screen."""
     import webbrowser
 
     screen = sys.platform in ("win32", "darwin") or any(

@@ -12,6 +12,7 @@ from distilbench.engines._memory import MemoryEstimate, predict_memory
 from distilbench.engines._models import (
     PACKAGED,
     PackagedModel,
+    cache_folder,
     describe_model,
     locate_model,
     sha256_of,
@@ -28,6 +29,7 @@ __all__ = [
     "GpuDevice",
     "MemoryEstimate",
     "PackagedModel",
+    "cache_folder",
     "describe_model",
     "gpu_devices",
     "locate_model",

@@ -145,6 +145,29 @@ def accuracy_by_quantization(
     return styled((lines + bars + points + names).properties(height=300))
 
 
+def against_concurrency(
+    rows: list[dict[str, Any]], series: list[str], title: str, unit_format: str
+) -> Any:
+    """Rows of concurrency, value, what: a line for each of ``series``."""
+    import altair as alt
+
+    base = alt.Chart(inline(rows)).encode(
+        x=alt.X(
+            "concurrency:Q",
+            title="concurrent requests",
+            scale=alt.Scale(type="log", base=2, nice=False),
+            axis=alt.Axis(values=sorted({row["concurrency"] for row in rows}), format="d"),
+        ),
+        y=alt.Y("value:Q", title=title.lower(), scale=alt.Scale(zero=True)),
+        color=_colour("what", series),
+        tooltip=_tips(
+            {"what": "what", "concurrency": "concurrency"}, {}, {"value": title}, unit_format
+        ),
+    )
+    points = base.mark_point(size=80, filled=True, opacity=1).encode(shape=_shape("what", series))
+    return styled((base.mark_line(strokeWidth=2) + points).properties(height=260))
+
+
 def styled(chart: Any) -> Any:
     """The look that all figures share; fixed colours on a white panel, in both colour schemes."""
     return (

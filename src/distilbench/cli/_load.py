@@ -1,0 +1,118 @@
+"""The command load."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from distilbench.cli._print import Json, print_json, print_table
+from distilbench.cli._run import Open, open_page
+from distilbench.errors import InputError
+
+if TYPE_CHECKING:
+    from distilbench.load import Target, Workload
+
+_COLUMNS = {
+    "concurrency": "{:d}",
+    "requests": "{:d}",
+    "failed": "{:d}",
+    "output_tokens_per_s": "{:.1f}",
+    "requests_per_s": "{:.2f}",
+    "goodput_requests_per_s": "{:.2f}",
+    "ttft_p50_s": "{:.2f}",
+    "ttft_p99_s": "{:.2f}",
+    "inter_token_p50_s": "{:.3f}",
+    "latency_p50_s": "{:.2f}",
+    "latency_p99_s": "{:.2f}",
+}
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(load)
+
+
+def load(
+    target: Annotated[
+        str, typer.Argument(help="Model (path, hf:, pypi:) or URL of an OpenAI-compatible server.")
+    ],
+    model: Annotated[str, typer.Option(help="Name of the model at a server.")] = "",
+    concurrency: Annotated[
+        str, typer.Option(help="Levels as 1,2,4; default: 1, 2, 4 ... until saturation.")
+    ] = "",
+    most: Annotated[int, typer.Option(min=1, help="Most concurrent requests.")] = 16,
+    prompt_tokens: Annotated[int, typer.Option(min=1, help="About so many tokens.")] = 128,
+    output_tokens: Annotated[int, typer.Option(min=1, help="Tokens of every answer.")] = 64,
+    requests: Annotated[int, typer.Option(min=1, help="At least so many a level.")] = 20,
+    ttft_s: Annotated[float | None, typer.Option(help="Objective: most seconds.")] = None,
+    inter_token_s: Annotated[float | None, typer.Option(help="Objective: most seconds.")] = None,
+    latency_s: Annotated[float | None, typer.Option(help="Objective: most seconds.")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads of the engine.")] = None,
+    ignore_eos: Annotated[
+        bool, typer.Option(help="Full-length answers; a server that refuses needs --no-...")
+    ] = True,
+    api_key_env: Annotated[str, typer.Option(help="Variable with a server's key.")] = "",
+    out: Annotated[Path, typer.Option(help="Folder of the results.")] = Path("runs/load"),
+    open_report: Open = False,
+    as_json: Json = False,
+) -> None:
+    """Measure throughput and latency against concurrency, with AIPerf as the load generator."""
+    from distilbench.load import Objective, Workload, sweep
+    from distilbench.report import write_load_report
+
+    workload = Workload(prompt_tokens, output_tokens, requests, ignore_eos)
+    levels = _levels(concurrency)
+    slots = max(levels) if levels else most
+    objective = Objective(ttft_s, inter_token_s, latency_s)
+    with _serve(target, model, api_key_env, threads, slots, workload) as server:
+        table = sweep(server, workload, objective, out, levels, most, _say)
+    page = write_load_report(out)
+    if as_json:
+        print_json({"report": str(page), "levels": table.to_dicts()})
+    else:
+        rows = [[_shown(row[c], form) for c, form in _COLUMNS.items()] for row in table.to_dicts()]
+        print_table(list(_COLUMNS), rows)
+        print(f"report: {page}")
+    if open_report:
+        open_page(page)
+
+
+def _serve(
+    target: str, model: str, key_variable: str, threads: int | None, slots: int, workload: Workload
+) -> contextlib.AbstractContextManager[Target]:
+    from distilbench.load import Target, serving
+
+    if not target.startswith(("http://", "https://")):
+        return serving(target, threads, slots, workload)
+    if not model:
+        raise InputError(target, "which model of the server?", "name it by --model")
+    key = os.environ.get(key_variable) if key_variable else None
+    if key_variable and not key:
+        raise InputError(f"--api-key-env {key_variable}", "is not set", "export it")
+    return contextlib.nullcontext(Target(target, model, key))
+
+
+def _levels(text: str) -> list[int] | None:
+    if not text:
+        return None
+    try:
+        levels = [int(part) for part in text.split(",")]
+    except ValueError as error:
+        raise InputError("--concurrency", f"is {text!r}", "write it as 1,2,4") from error
+    if min(levels) < 1:
+        raise InputError("--concurrency", f"is {text!r}", "give whole numbers from 1")
+    return levels
+
+
+def _say(level: dict[str, Any]) -> None:
+    rate, failed = level["output_tokens_per_s"], level["failed"]
+    said = f"concurrency {level['concurrency']}: {rate:.1f} output tokens/s, {failed} failed"
+    print(said, file=sys.stderr, flush=True)
+
+
+def _shown(value: float | None, form: str) -> str | None:
+    return None if value is None else form.format(value)

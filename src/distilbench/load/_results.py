@@ -1,0 +1,91 @@
+"""Reads AIPerf's requests, one line each, and sums them up."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import polars as pl
+
+_PERCENTILES = (0.5, 0.9, 0.99)
+_TIMES = ("ttft_s", "inter_token_s", "latency_s")
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What a request must keep to, to count as good. Null: no objective."""
+
+    ttft_s: float | None = None
+    inter_token_s: float | None = None
+    latency_s: float | None = None
+
+
+def read_requests(path: Path) -> pl.DataFrame:
+    """One row a request: begun_s, ended_s (seconds since the epoch), ok, input_tokens,
+    output_tokens, ttft_s, inter_token_s (mean of the request), latency_s; null where it failed."""
+    import polars as pl
+
+    rows = [_row(json.loads(line)) for line in path.read_text("utf-8").splitlines() if line]
+    schema = {
+        "begun_s": pl.Float64, "ended_s": pl.Float64, "ok": pl.Boolean, "input_tokens": pl.Int64,
+        "output_tokens": pl.Int64, "ttft_s": pl.Float64, "inter_token_s": pl.Float64,
+        "latency_s": pl.Float64,
+    }  # fmt: skip
+    return pl.DataFrame([row for row in rows if row], schema=schema)
+
+
+def summarise(requests: pl.DataFrame, objective: Objective) -> dict[str, Any]:
+    """Figures of one level of concurrency. Rates are over the time from the first request sent to
+    the last answer received; percentiles and rates are of answered requests. Goodput counts the
+    requests a second that keep to every objective (DistServe, arXiv 2401.09670)."""
+    import polars as pl
+
+    ok = requests.filter("ok")
+    span = requests.select(pl.col("ended_s").max() - pl.col("begun_s").min()).item() or 0.0
+    good = pl.lit(True)
+    for name in _TIMES:
+        most = getattr(objective, name)
+        if most is not None:
+            good &= pl.col(name) <= most
+    rate = (1 / span) if span else 0.0
+    figures: dict[str, Any] = {
+        "requests": requests.height,
+        "failed": requests.height - ok.height,
+        "duration_s": span,
+        "requests_per_s": ok.height * rate,
+        "output_tokens_per_s": float(ok["output_tokens"].sum()) * rate,
+        "input_tokens": ok["input_tokens"].mean(),
+        "output_tokens": ok["output_tokens"].mean(),
+        "goodput_requests_per_s": ok.filter(good).height * rate,
+    }
+    for name in _TIMES:
+        for share in _PERCENTILES:
+            label = f"{name.removesuffix('_s')}_p{100 * share:.0f}_s"
+            figures[label] = ok[name].quantile(share, "linear")
+    return figures
+
+
+def _row(line: dict[str, Any]) -> dict[str, Any] | None:
+    about, metrics = line["metadata"], line.get("metrics") or {}
+    if about.get("benchmark_phase") != "profiling":
+        return None
+
+    def value(name: str, unit: float = 1.0) -> Any:
+        found = (metrics.get(name) or {}).get("value")
+        return None if found is None else found * unit
+
+    latency = value("request_latency", 1e-3)
+    failed = bool(line.get("error")) or about.get("was_cancelled") or latency is None
+    return {
+        "begun_s": about["request_start_ns"] / 1e9,
+        "ended_s": about["request_end_ns"] / 1e9,
+        "ok": not failed,
+        "input_tokens": value("input_sequence_length"),
+        "output_tokens": value("output_sequence_length"),
+        "ttft_s": value("time_to_first_token", 1e-3),
+        "inter_token_s": value("inter_token_latency", 1e-3),
+        "latency_s": latency,
+    }

@@ -1,0 +1,173 @@
+"""The sweep: one level of concurrency after the other, until more brings no more throughput."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import random
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from distilbench.engines import EngineSettings, locate_model
+from distilbench.errors import InputError
+from distilbench.load._generator import AIPERF, run_level
+from distilbench.load._results import Objective, read_requests, summarise
+from distilbench.meter import describe_hardware, usable_cores
+
+if TYPE_CHECKING:
+    import polars as pl
+
+_GAIN = 0.05  # less growth of throughput than this, at twice the concurrency, is saturation
+_WORDS = (
+    "time", "year", "people", "way", "day", "man", "thing", "woman", "life", "child", "world",
+    "school", "state", "family", "student", "group", "country", "problem", "hand", "part", "place",
+    "case", "week", "company", "system", "program", "question", "work", "number", "night", "point",
+    "home", "water", "room", "mother", "area", "money", "story", "fact", "month", "lot", "right",
+    "study", "book", "eye", "job", "word", "business",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Target:
+    """An OpenAI-compatible server. The key is used, never written."""
+
+    url: str
+    model: str
+    key: str | None = None
+    endpoint: str = "chat"
+    """``chat`` or ``completions``, for a model without chat template."""
+    name: str = ""
+    slots: int | None = None
+    """Requests that the server decodes together, if known."""
+    tokens_per_word: float = 1.3
+    """Of its tokenizer on English words; how long prompts were is counted by the server."""
+
+
+@dataclass(frozen=True)
+class Workload:
+    """What each level sends."""
+
+    prompt_tokens: int = 128
+    output_tokens: int = 64
+    requests: int = 20
+    """At least so many a level; five for each concurrent user if that is more."""
+    ignore_eos: bool = True
+    """Generate all of ``output_tokens``. llama.cpp, vLLM and SGLang know it; OpenAI does not."""
+
+
+def sweep(
+    target: Target,
+    workload: Workload,
+    objective: Objective,
+    out: Path,
+    concurrencies: Sequence[int] | None = None,
+    most: int = 64,
+    on_level: Callable[[dict[str, Any]], None] = lambda level: None,
+) -> pl.DataFrame:
+    """Measure each of ``concurrencies``, or 1, 2, 4 ... until saturation or ``most``.
+
+    Returns one row a level: concurrency and the figures of :func:`summarise`. Writes
+    ``load.parquet``, ``load.json`` (facts) and AIPerf's files of each level into ``out``. Raises
+    ``InputError`` if the first level has no answer at all; failures at others are results.
+    """
+    import polars as pl
+
+    levels: list[dict[str, Any]] = []
+    saturated = False
+    for concurrency in concurrencies or _doubling(most):
+        levels.append(_measure(target, workload, objective, concurrency, out))
+        if not levels[0]["requests_per_s"]:
+            reasons = out / f"concurrency-{concurrency}" / "profile_export.jsonl"
+            remedy = f"check the address, the model's name and the key; reasons are in {reasons}"
+            raise InputError(target.url, "answered no request", remedy)
+        on_level(levels[-1])
+        saturated = is_saturated(levels)
+        if saturated and concurrencies is None:
+            break
+    frame = pl.DataFrame(levels)
+    out.mkdir(parents=True, exist_ok=True)
+    frame.write_parquet(out / "load.parquet")
+    facts = {
+        "target": target.name or target.url,
+        "model": target.model,
+        "slots": target.slots,
+        "saturated": saturated,
+        "workload": asdict(workload),
+        "objective": asdict(objective),
+        "generator": AIPERF,
+        "hardware": describe_hardware().model_dump(mode="json"),
+    }
+    (out / "load.json").write_text(json.dumps(facts, indent=1))
+    return frame
+
+
+def is_saturated(levels: Sequence[dict[str, Any]]) -> bool:
+    """Whether the last level brought under 5% more tokens a second than the best before, or most of
+    its requests failed."""
+    last = levels[-1]
+    if 2 * last["failed"] > last["requests"]:
+        return True
+    before = [level["output_tokens_per_s"] for level in levels[:-1]]
+    return bool(before) and last["output_tokens_per_s"] < (1 + _GAIN) * max(before)
+
+
+@contextlib.contextmanager
+def serving(source: str, threads: int | None, most: int, workload: Workload) -> Iterator[Target]:
+    """The embedded engine as a server with ``most`` slots, on all cores but the generator's."""
+    import asyncio
+
+    from distilbench.engines._llama_cpp import LlamaCpp
+
+    path = locate_model(source, Path.cwd(), f"model {source!r}")
+    room = 2 * (workload.prompt_tokens + workload.output_tokens) + 64
+    cores = max(1, usable_cores() - 1)
+    settings = EngineSettings(threads=threads, cpus=cores, slots=most, context=room)
+    with LlamaCpp(path, settings) as engine:
+        url, key = engine.address
+        endpoint = "chat" if engine.chat else "completions"
+
+        async def count() -> int:
+            try:
+                return len(await engine.tokenize(" ".join(_WORDS)))
+            finally:
+                await engine.aclose()
+
+        per_word = asyncio.run(count()) / len(_WORDS)
+        yield Target(url, path.stem, key, endpoint, source, most, per_word)
+
+
+def _measure(
+    target: Target, workload: Workload, objective: Objective, concurrency: int, out: Path
+) -> dict[str, Any]:
+    count = max(workload.requests, 5 * concurrency)
+    words = max(1, round(workload.prompt_tokens / target.tokens_per_word))
+    extra = [f"max_tokens:{workload.output_tokens}", "temperature:0"]
+    extra += ["ignore_eos:true"] if workload.ignore_eos else []
+    folder = out / f"concurrency-{concurrency}"
+    found = run_level(
+        target.url,
+        target.model,
+        target.key,
+        target.endpoint,
+        concurrency,
+        prompts(count + concurrency, words, seed=concurrency),
+        concurrency,
+        extra,
+        folder,
+    )
+    return {"concurrency": concurrency, **summarise(read_requests(found), objective)}
+
+
+def prompts(count: int, words: int, seed: int) -> list[str]:
+    """Prompts that share no beginning, so that no cache of prefixes answers for the model."""
+    drawn = random.Random(seed)
+    return [" ".join(drawn.choices(_WORDS, k=words)) for _ in range(count)]
+
+
+def _doubling(most: int) -> Iterator[int]:
+    concurrency = 1
+    while concurrency <= most:
+        yield concurrency
+        concurrency *= 2

@@ -1,0 +1,170 @@
+"""Serving load: reading AIPerf's records, saturation, and the real generator on real servers."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from distilbench.errors import InputError
+from distilbench.load import (
+    Objective,
+    Target,
+    Workload,
+    is_saturated,
+    read_requests,
+    serving,
+    summarise,
+    sweep,
+)
+from distilbench.load._sweep import prompts
+from distilbench.report import write_load_report
+
+RECORDED = Path(__file__).parent / "data" / "aiperf_requests.jsonl"
+KEY = "sk-planted-load-key-0123456789"
+
+
+def requests(rows: list[dict[str, Any]]) -> pl.DataFrame:
+    usual = {"ok": True, "input_tokens": 10, "output_tokens": 20, "inter_token_s": 0.01}
+    return pl.DataFrame([{**usual, **row} for row in rows])
+
+
+def test_aiperf_records_are_read_as_aiperf_wrote_them() -> None:
+    """The values of the first recorded request, as they stand in the file."""
+    line = json.loads(RECORDED.read_text().splitlines()[0])
+    first = read_requests(RECORDED).row(0, named=True)
+    assert first["ok"] is True
+    assert first["latency_s"] == line["metrics"]["request_latency"]["value"] / 1e3
+    assert first["ttft_s"] == line["metrics"]["time_to_first_token"]["value"] / 1e3
+    assert first["output_tokens"] == line["metrics"]["usage_completion_tokens"]["value"]
+    passed = first["ended_s"] - first["begun_s"]
+    assert passed == pytest.approx(first["latency_s"], abs=0.02)
+
+
+def test_failed_and_cancelled_requests_and_warm_up_are_told_apart(tmp_path: Path) -> None:
+    line = json.loads(RECORDED.read_text().splitlines()[0])
+    error = {**line, "metrics": {}, "error": {"type": "ServerDisconnectedError"}}
+    cancelled = {**line, "metadata": {**line["metadata"], "was_cancelled": True}}
+    warming = {**line, "metadata": {**line["metadata"], "benchmark_phase": "warmup"}}
+    path = tmp_path / "requests.jsonl"
+    path.write_text("\n".join(json.dumps(part) for part in (line, error, cancelled, warming)))
+    assert read_requests(path)["ok"].to_list() == [True, False, False]
+
+
+def test_rates_percentiles_and_goodput_by_hand() -> None:
+    """Four requests in 10 s, one failed; two of three keep to the objective."""
+    table = requests(
+        [
+            {"begun_s": 0.0, "ended_s": 2.0, "ttft_s": 0.5, "latency_s": 2.0},
+            {"begun_s": 1.0, "ended_s": 5.0, "ttft_s": 0.7, "latency_s": 4.0},
+            {"begun_s": 2.0, "ended_s": 10.0, "ttft_s": 2.0, "latency_s": 8.0},
+            {"begun_s": 3.0, "ended_s": 4.0, "ttft_s": None, "latency_s": None, "ok": False},
+        ]
+    )
+    figures = summarise(table, Objective(ttft_s=1.0))
+    assert (figures["requests"], figures["failed"]) == (4, 1)
+    assert figures["requests_per_s"] == pytest.approx(0.3)
+    assert figures["output_tokens_per_s"] == pytest.approx(6.0)
+    assert figures["goodput_requests_per_s"] == pytest.approx(0.2)
+    assert figures["latency_p50_s"] == 4.0
+    assert figures["ttft_p99_s"] == pytest.approx(0.7 + 0.98 * 1.3)
+    strict = summarise(table, Objective(ttft_s=1.0, latency_s=3.0))
+    assert strict["goodput_requests_per_s"] == pytest.approx(0.1)
+
+
+def level(rate: float, failed: int = 0) -> dict[str, Any]:
+    return {"output_tokens_per_s": rate, "requests": 10, "failed": failed}
+
+
+@pytest.mark.parametrize(
+    ("levels", "expected"),
+    [
+        ([level(10)], False),
+        ([level(10), level(18)], False),
+        ([level(10), level(10.4)], True),
+        ([level(10), level(18), level(12)], True),
+        ([level(10), level(30, failed=6)], True),
+        ([level(0, failed=10)], True),
+    ],
+)
+def test_saturation_is_growth_under_a_twentieth_or_failure(
+    levels: list[dict[str, Any]], expected: bool
+) -> None:
+    assert is_saturated(levels) is expected
+
+
+def test_prompts_repeat_with_their_seed_and_share_no_beginning() -> None:
+    drawn = prompts(8, 30, seed=1)
+    assert drawn == prompts(8, 30, seed=1)
+    assert {len(prompt.split()) for prompt in drawn} == {30}
+    assert len({tuple(prompt.split()[:4]) for prompt in drawn}) == 8
+
+
+class Refusing(BaseHTTPRequestHandler):
+    """A server that fails every request."""
+
+    def do_POST(self) -> None:
+        self.send_error(500, "broken")
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Keep quiet."""
+
+
+@pytest.fixture
+def refusing() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Refusing)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+
+
+@pytest.mark.model
+def test_a_sweep_of_the_embedded_engine(tmp_path: Path) -> None:
+    """The real generator; its own summary and ours of the same requests must agree."""
+    work = Workload(prompt_tokens=24, output_tokens=8, requests=4)
+    with serving("pypi:smollm2-135m-instruct", None, 2, work) as target:
+        table = sweep(target, work, Objective(ttft_s=60), tmp_path, concurrencies=[1, 2])
+        secret = target.key
+    assert table["concurrency"].to_list() == [1, 2]
+    assert table["failed"].to_list() == [0, 0]
+    assert table["requests"].to_list() == [5, 10]
+    assert table["output_tokens"].to_list() == [8.0, 8.0]
+    assert (table["goodput_requests_per_s"] == table["requests_per_s"]).all()
+    for row in table.iter_rows(named=True):
+        folder = tmp_path / f"concurrency-{row['concurrency']}"
+        theirs = json.loads((folder / "profile_export_aiperf.json").read_text())
+        assert row["latency_p50_s"] == pytest.approx(theirs["request_latency"]["p50"] / 1e3)
+        assert row["ttft_p99_s"] == pytest.approx(theirs["time_to_first_token"]["p99"] / 1e3)
+        rate = theirs["output_token_throughput"]["avg"]
+        assert row["output_tokens_per_s"] == pytest.approx(rate, rel=0.1)
+    page = write_load_report(tmp_path).read_text()
+    assert "tokens a second" in page
+    assert secret
+    for path in tmp_path.rglob("*"):
+        assert not path.is_file() or secret.encode() not in path.read_bytes(), path
+
+
+@pytest.mark.model
+def test_a_server_that_answers_nothing_is_one_sentence_and_its_key_is_nowhere(
+    tmp_path: Path, refusing: str
+) -> None:
+    work = Workload(prompt_tokens=8, output_tokens=4, requests=5)
+    with pytest.raises(InputError, match="answered no request") as caught:
+        sweep(Target(refusing, "m", KEY), work, Objective(), tmp_path, [1])
+    assert KEY not in str(caught.value)
+    failed = read_requests(tmp_path / "concurrency-1" / "profile_export.jsonl")
+    assert failed["ok"].to_list() == [False] * 5
+    assert (tmp_path / "concurrency-1" / "aiperf.log").stat().st_size > 0
+    for path in tmp_path.rglob("*"):
+        assert not path.is_file() or KEY.encode() not in path.read_bytes(), path
+
+
+def test_a_folder_without_a_sweep_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="distilbench load"):
+        write_load_report(tmp_path)
