@@ -1,15 +1,15 @@
 """distilbench's prefill and decode rates beside those of llama.cpp's own llama-bench.
 
-The same model file, threads and prompt lengths, in alternating rounds of one run. distilbench's rates
-come from the timings that end in the sample records; llama-bench's from its own JSON. Both read a
-prompt of N tokens with nothing cached, and generate 64 tokens behind it.
+The same model file, threads and prompt lengths, in alternating rounds of one run. distilbench's
+rates come from the timings that end in the sample records; llama-bench's from its own JSON. Both
+read a prompt of N tokens with nothing cached, and generate 64 tokens behind it.
 Goal: never slower by over 3% (ratio at least 0.97).
 
 llama-bench must be on PATH, or its path in LLAMA_BENCH. What limits the ratios: llama-bench and the
 wheel of xllamacpp are two builds. A llama-bench built for this very processor may use instructions
-that the wheel, which must run on any, does not; 'distilbench doctor' shows the wheel's. Prefill: the
-server takes a prompt in two parts (it keeps the last tokens for themselves, to have a place to go back
-to), and times sampling of the first token; a share that shrinks with the prompt.
+that the wheel, which must run on any, does not; 'distilbench doctor' shows the wheel's. Prefill:
+the server takes a prompt in two parts (it keeps the last tokens for themselves, to have a place to
+go back to), and times sampling of the first token; a share that shrinks with the prompt.
 
     python benchmarks/engine_speed.py [--models pypi:smollm2-135m-instruct ...] [--prompts 128 512]
 """
