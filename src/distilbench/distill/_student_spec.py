@@ -1,0 +1,85 @@
+"""What a student is made from: the ``student:`` entry of a recipe."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+
+class _Spec(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class NewShape(_Spec):
+    """A Llama configuration whose weights are drawn at random. Widths are counts of features."""
+
+    layers: int = Field(ge=1)
+    hidden: int = Field(ge=1, description="width of the residual stream")
+    heads: int = Field(ge=1, description="query heads")
+    kv_heads: int | None = Field(None, ge=1, description="key/value heads; default: heads")
+    ffn: int = Field(ge=1, description="width of the MLP")
+    context: int = Field(512, ge=8, description="longest sequence in tokens")
+    tied: bool = Field(True, description="output embedding is the input embedding")
+
+    @model_validator(mode="after")
+    def _widths_divide(self) -> Self:
+        if self.hidden % self.heads:
+            raise ValueError(f"hidden is a multiple of heads ({self.hidden}, {self.heads})")
+        if (self.hidden // self.heads) % 2:
+            raise ValueError("hidden / heads is even, for the rotary embedding")
+        if self.kv_heads and self.heads % self.kv_heads:
+            raise ValueError(f"heads is a multiple of kv_heads ({self.heads}, {self.kv_heads})")
+        return self
+
+
+class WidthPruning(_Spec):
+    """Widths to keep; what is left out stays as wide as it is."""
+
+    heads: int | None = Field(None, ge=1, description="query heads to keep")
+    kv_heads: int | None = Field(
+        None, ge=1, description="key/value heads to keep; default: all, or so that groups stay"
+    )
+    ffn: int | None = Field(None, ge=1, description="width of the MLP to keep")
+    hidden: int | None = Field(None, ge=1, description="width of the residual stream to keep")
+    importance: Literal["weight", "activation"] = Field(
+        "weight", description="what decides: magnitude of weights, or of activations on the texts"
+    )
+
+    @model_validator(mode="after")
+    def _prunes_something(self) -> Self:
+        if not any((self.heads, self.kv_heads, self.ffn, self.hidden)):
+            raise ValueError("prune names a width to keep: heads, kv_heads, ffn or hidden")
+        return self
+
+
+class StudentSpec(_Spec):
+    """Where the student's first weights come from.
+
+    Without any field they are the teacher's. ``model`` starts from another model; ``layers`` or
+    ``keep_layers`` and ``prune`` make it smaller; ``new`` starts from nothing instead.
+    """
+
+    model: str | None = Field(
+        None, description="base model: folder, hf:org/name, pypi:name or GGUF; default: the teacher"
+    )
+    layers: int | None = Field(None, ge=1, description="layers to keep, evenly spaced")
+    keep_layers: tuple[int, ...] | None = Field(
+        None, min_length=1, description="the layers to keep, by number from 0"
+    )
+    prune: WidthPruning | None = None
+    new: NewShape | None = Field(None, description="a new configuration, trained from scratch")
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> Self:
+        if self.layers is not None and self.keep_layers is not None:
+            raise ValueError("'layers' or 'keep_layers' is given, not both")
+        taken = [
+            name for name in ("model", "layers", "keep_layers", "prune") if getattr(self, name)
+        ]
+        if self.new is not None and taken:
+            raise ValueError(f"'new' starts from nothing, so '{taken[0]}' is not given beside it")
+        kept = self.keep_layers or ()
+        if list(kept) != sorted(set(kept)) or (kept and kept[0] < 0):
+            raise ValueError("keep_layers rises from 0 or above, without repeats")
+        return self
