@@ -10,7 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from distilbench.meter import Energy, EnergyMeter, apportion, find_counters, find_meter, power_cap
+from distilbench.errors import InputError
+from distilbench.meter import (
+    Energy,
+    EnergyMeter,
+    apportion,
+    find_counters,
+    find_meter,
+    given_tdp_w,
+    power_cap,
+)
 from distilbench.meter._energy import TDP_VARIABLE, known_processor
 
 
@@ -92,6 +101,24 @@ def test_only_processors_of_known_tdp_are_estimated(monkeypatch: pytest.MonkeyPa
     given_by_user = known_processor("anything")
     assert given_by_user is not None
     assert given_by_user.tdp_w == 15
+
+
+@pytest.mark.parametrize("text", ["much", "-15", "0", "nan", "inf"])
+def test_a_tdp_that_is_no_number_of_watts_is_refused(
+    text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(TDP_VARIABLE, text)
+    with pytest.raises(InputError, match=f"{TDP_VARIABLE}.*{text}.*watts"):
+        given_tdp_w()
+
+
+def test_the_work_of_a_gpu_is_not_estimated_from_cpu_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(TDP_VARIABLE, "15")
+    monkeypatch.setattr("distilbench.meter._energy.find_counters", lambda gpu: ([], "no counter"))
+    assert find_meter("any", None, lambda: 0.0).is_available
+    on_gpu = find_meter("any", 0, lambda: 0.0)
+    assert not on_gpu.is_available
+    assert on_gpu.method == "not available: no counter"
 
 
 def rapl_tree(root: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from distilbench.engines import EngineSettings
+from distilbench.engines import EngineSettings, gpu_devices
 from distilbench.engines._limits import Fence, make_cgroup
 from distilbench.engines._llama_cpp import LlamaCpp
 from distilbench.engines._process import EngineDied, EngineError, EngineProcess
@@ -113,6 +113,37 @@ def test_the_engine_runs_on_its_cores_only(smollm2: str) -> None:
         assert engine.threads == 1
         assert engine.pid
         assert len(os.sched_getaffinity(engine.pid)) == 1
+
+
+@pytest.mark.parametrize(
+    ("visible", "index", "seen"),
+    [
+        (None, None, ""),
+        ("0,1", None, ""),
+        (None, 1, "1"),
+        ("2, 5", 1, "5"),
+        ("GPU-a,GPU-b", 0, "GPU-a"),
+    ],
+)
+def test_the_engine_sees_its_gpu_alone(
+    visible: str | None, index: int | None, seen: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A number counts the GPUs that this process may see."""
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if visible is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    process = EngineProcess(Fence(), index)
+    try:
+        given = process._environment()
+    finally:
+        process.close()
+    assert given["CUDA_VISIBLE_DEVICES"] == seen
+    assert given["CUDA_DEVICE_ORDER"] == "PCI_BUS_ID"
+
+
+def test_gpus_are_those_that_the_wheel_knows() -> None:
+    """The CPU wheel knows none, and says so from a process of its own."""
+    assert gpu_devices() == []
 
 
 def test_the_engine_sees_no_key_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:

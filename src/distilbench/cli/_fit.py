@@ -63,12 +63,12 @@ def fit(
             row["quantization"],
             row["context"],
             *(_mib(row[part]) for part in ("total_bytes", "weights_bytes", "kv_cache_bytes")),
-            *("yes" if row["fits"][name] else "no" for name in places),
+            *_named(row["fits"]),
         )
         for row in found
     ]
     columns = ("model", "quantization", "context", "memory MiB", "weights", "KV cache")
-    print_table((*columns, *places), rows)
+    print_table((*columns, "fits", "does not fit"), rows)
     print(f"Estimated for {slots} slots on the CPU, from the header and measured constants.")
 
 
@@ -168,6 +168,12 @@ def _fit_row(
         "known": "estimated",
         "fits": {name: needed.total <= _room(profile) for name, profile in places.items()},
     }
+
+
+def _named(fits: dict[str, bool]) -> tuple[str | None, str | None]:
+    """Names of the profiles that a model fits, and of those that it does not."""
+    yes, no = ([name for name, fit in fits.items() if fit is wanted] for wanted in (True, False))
+    return ", ".join(yes) or None if no else "all", ", ".join(no) or None
 
 
 def _room(profile: Profile) -> float:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
 
+_PIPED_WIDTH = 2000
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 
 
@@ -29,7 +31,8 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], title: st
         table.add_column(column, justify="right" if right else "left", overflow="fold")
     for row in rows:
         table.add_row(*(Text("–" if cell is None else str(cell)) for cell in row))
-    Console().print(table)
+    # Piped, a row stays on its line, so that grep and awk can read it.
+    Console(width=None if sys.stdout.isatty() else _PIPED_WIDTH).print(table)
 
 
 def _is_number(cell: object) -> bool:

@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 from typing import NamedTuple
+
+_VISIBLE = ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "GGML_VK_VISIBLE_DEVICES")
+# nvidia-smi's numbering; CUDA's own begins with the fastest.
+_ORDER = {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
+_ASK = (
+    "import json, xllamacpp as x; gpu = x.ggml_backend_dev_type.GGML_BACKEND_DEVICE_TYPE_GPU; "
+    "print(json.dumps([[d['description'] or d['name'], d['memory_total']]"
+    " for d in x.get_device_info() if d['type'] == gpu]))"
+)
 
 
 class GpuDevice(NamedTuple):
@@ -13,13 +26,29 @@ class GpuDevice(NamedTuple):
 
 
 def gpu_devices() -> list[GpuDevice]:
-    """GPUs of this machine that xllamacpp's wheel was built for, in llama.cpp's order. Empty with
-    the CPU wheel, whatever the machine has."""
-    import xllamacpp
+    """GPUs of this machine that xllamacpp's wheel was built for, in the order of ``nvidia-smi``.
+    Empty with the CPU wheel, whatever the machine has.
 
-    kind = xllamacpp.ggml_backend_dev_type.GGML_BACKEND_DEVICE_TYPE_GPU
-    return [
-        GpuDevice(device["description"] or device["name"], device["memory_total"])
-        for device in xllamacpp.get_device_info()
-        if device["type"] == kind
-    ]
+    Asked in a process of its own: a process that has asked keeps some of each GPU's memory.
+    """
+    environment = {**os.environ, **_ORDER}
+    asked = subprocess.run(
+        [sys.executable, "-c", _ASK], capture_output=True, text=True, env=environment, check=True
+    )
+    return [GpuDevice(*device) for device in json.loads(asked.stdout.splitlines()[-1])]
+
+
+def gpu_environment(index: int | None) -> dict[str, str]:
+    """Environment of a process that is to see one GPU alone, or none.
+
+    ``index`` counts the GPUs that this process may see: where a scheduler has given it some of the
+    machine's, it is the place in that list.
+    """
+    return {name: _chosen(os.environ.get(name), index) for name in _VISIBLE} | _ORDER
+
+
+def _chosen(visible: str | None, index: int | None) -> str:
+    if index is None:
+        return ""
+    listed = [entry.strip() for entry in visible.split(",")] if visible else []
+    return listed[index] if index < len(listed) else str(index)

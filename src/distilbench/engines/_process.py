@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from distilbench.engines._gpu import gpu_environment
 from distilbench.engines._limits import Fence
 
 _SERVE = Path(__file__).with_name("_serve.py")
@@ -126,13 +127,10 @@ class EngineProcess:
     def _environment(self) -> dict[str, str]:
         """No API keys, no debugger on a crash, and the chosen GPU alone."""
         kept = {k: v for k, v in os.environ.items() if not k.upper().endswith(_SECRETS)}
-        chosen = "" if self.gpu_index is None else str(self.gpu_index)
-        gpus = dict.fromkeys(_GPU_VARIABLES, chosen)
-        return {**kept, "GGML_NO_BACKTRACE": "1", **gpus}
+        return {**kept, "GGML_NO_BACKTRACE": "1", **gpu_environment(self.gpu_index)}
 
 
 _SECRETS = ("_KEY", "_TOKEN", "_SECRET", "_PASSWORD")
-_GPU_VARIABLES = ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "GGML_VK_VISIBLE_DEVICES")
 
 
 def _ask(process: subprocess.Popen[str], settings: dict[str, Any]) -> dict[str, Any]:

@@ -3,10 +3,17 @@
 Holds the :class:`Timing` of one generation, the peak memory of a process, the :class:`EnergyMeter`
 (sensors through Zeus, else an estimate from a named TDP), the power cap, the FLOPs of an inference
 from the model's own architecture, and the description of the hardware. Imports ``architecture``
-only.
+and ``errors``.
 """
 
-from distilbench.meter._energy import Energy, EnergyMeter, apportion, find_counters, find_meter
+from distilbench.meter._energy import (
+    Energy,
+    EnergyMeter,
+    apportion,
+    find_counters,
+    find_meter,
+    given_tdp_w,
+)
 from distilbench.meter._flops import InferenceFlops, inference_flops
 from distilbench.meter._hardware import Hardware, describe_hardware, usable_cores
 from distilbench.meter._memory import cpu_seconds, peak_memory_bytes, reset_peak_memory
@@ -24,6 +31,7 @@ __all__ = [
     "describe_hardware",
     "find_counters",
     "find_meter",
+    "given_tdp_w",
     "inference_flops",
     "peak_memory_bytes",
     "power_cap",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import time
@@ -13,6 +14,8 @@ from importlib.resources import files
 from typing import Literal, NamedTuple, Protocol
 
 import yaml
+
+from distilbench.errors import InputError
 
 TDP_VARIABLE = "DISTILBENCH_TDP_W"
 _NO_ZEUS = "Zeus is not installed: pip install 'distilbench[energy]'"
@@ -129,9 +132,11 @@ def find_meter(
     processor: str, gpu_index: int | None, cpu_seconds: Callable[[], float]
 ) -> EnergyMeter:
     """The meter of this machine: RAPL of every package, and NVML of a GPU if one is used; else the
-    estimate, if ``processor`` (its name) has a known TDP."""
+    estimate, if ``processor`` (its name) has a known TDP and no GPU is used."""
     counters, reason = find_counters(gpu_index)
-    chip = None if counters else known_processor(processor)
+    # An estimate from CPU time would leave out the GPU, which does the work.
+    estimable = not counters and gpu_index is None
+    chip = known_processor(processor) if estimable else None
     return EnergyMeter(counters, reason, chip, cpu_seconds)
 
 
@@ -157,11 +162,25 @@ def find_counters(gpu_index: int | None) -> tuple[list[Counter], str]:
 
 def known_processor(name: str) -> Processor | None:
     """TDP and cores of a processor: from the user, else from makers' data sheets (``tdp.yaml``)."""
-    given = os.environ.get(TDP_VARIABLE)
-    if given:
-        cores = os.cpu_count() or 1
-        return Processor(".*", float(given), cores, f"given in {TDP_VARIABLE}")
+    given = given_tdp_w()
+    if given is not None:
+        return Processor(".*", given, os.cpu_count() or 1, f"given in {TDP_VARIABLE}")
     return next((chip for chip in _processors() if re.search(chip.pattern, name)), None)
+
+
+def given_tdp_w() -> float | None:
+    """Watts in ``DISTILBENCH_TDP_W``; null if it is not set. Raises ``InputError`` if it is no
+    number of watts."""
+    text = os.environ.get(TDP_VARIABLE)
+    if not text:
+        return None
+    try:
+        watts = float(text)
+    except ValueError:
+        watts = math.nan
+    if not 0 < watts < math.inf:
+        raise InputError(TDP_VARIABLE, f"is {text!r}", "give the processor's TDP in watts, as 28")
+    return watts
 
 
 def apportion(energy: Energy, spans: Sequence[tuple[float, float]]) -> list[float]:

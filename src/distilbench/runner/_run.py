@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from distilbench.errors import InputError
-from distilbench.meter import describe_hardware
+from distilbench.meter import describe_hardware, given_tdp_w
 from distilbench.runner._plan import Cell, plan
 from distilbench.runner._store import (
     collect,
@@ -57,6 +57,7 @@ def run_suite(
     work, and if another run is at work in the same directory.
     """
     suite = load_suite(suite_file)
+    given_tdp_w()  # a bad one is told here, not by every worker
     cells = plan(suite, suite_file.parent, str(suite_file))
     run_dir = out / suite.name
     missing = [cell for cell in cells if not is_finished(run_dir, cell)]
