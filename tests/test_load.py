@@ -1,8 +1,11 @@
-"""Serving load: reading AIPerf's records, saturation, and the real generator on real servers."""
+"""Serving load: AIPerf's records, saturation, a stand-in for AIPerf, and AIPerf where it is installed."""
 
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,6 +15,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from distilbench.engines import cache_folder
 from distilbench.errors import InputError
 from distilbench.load import (
     Objective,
@@ -23,9 +27,16 @@ from distilbench.load import (
     summarise,
     sweep,
 )
+from distilbench.load._generator import AIPERF, PYTHON_VARIABLE, generator_python
 from distilbench.load._sweep import prompts
 from distilbench.report import write_load_report
 
+STUB = Path(__file__).parent / "data" / "stub_generator"
+INSTALLED = cache_folder() / AIPERF.replace("==", "-") / "installed"
+needs_aiperf = pytest.mark.skipif(
+    not (os.environ.get(PYTHON_VARIABLE) or INSTALLED.exists()),
+    reason="AIPerf (1.2 GB) is not installed: run 'distilbench load MODEL' once",
+)
 RECORDED = Path(__file__).parent / "data" / "aiperf_requests.jsonl"
 KEY = "sk-planted-load-key-0123456789"
 
@@ -125,6 +136,46 @@ def refusing() -> Iterator[str]:
 
 
 @pytest.mark.model
+def test_the_command_sweeps_the_embedded_engine(tmp_path: Path) -> None:
+    """As a user would, with a stand-in for AIPerf that sends real requests."""
+    stubbed = {
+        PYTHON_VARIABLE: sys.executable,
+        "PYTHONPATH": os.pathsep.join([str(STUB), *sys.path]),
+    }
+    command = (
+        "load pypi:smollm2-135m-instruct --concurrency 1,2 --prompt-tokens 24 --output-tokens 8"
+        " --requests 4 --ttft-s 60 --latency-s 0.000001 --out swept --json"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "distilbench", *command.split()],
+        capture_output=True, text=True, check=False, cwd=tmp_path, env={**os.environ, **stubbed},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert [level["concurrency"] for level in told["levels"]] == [1, 2]
+    for level in told["levels"]:
+        assert level["requests"] == 5 * level["concurrency"]
+        assert level["failed"] == 0
+        assert level["output_tokens"] == 8
+        assert 0 < level["ttft_p50_s"] < level["latency_p50_s"] <= level["latency_p99_s"]
+        assert level["requests_per_s"] > level["goodput_requests_per_s"] == 0
+    assert "latency ≤ 1e-06 s" in (tmp_path / told["report"]).read_text()
+    assert pl.read_parquet(tmp_path / "swept" / "load.parquet").to_dicts() == told["levels"]
+
+
+def test_an_environment_that_cannot_be_made_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(PYTHON_VARIABLE, raising=False)
+    monkeypatch.setenv("DISTILBENCH_CACHE", str(tmp_path))
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
+    with pytest.raises(InputError, match=rf"{AIPERF}.*could not be installed.*{PYTHON_VARIABLE}"):
+        generator_python()
+
+
+@needs_aiperf
+@pytest.mark.model
 def test_a_sweep_of_the_embedded_engine(tmp_path: Path) -> None:
     """The real generator; its own summary and ours of the same requests must agree."""
     work = Workload(prompt_tokens=24, output_tokens=8, requests=4)
@@ -150,6 +201,7 @@ def test_a_sweep_of_the_embedded_engine(tmp_path: Path) -> None:
         assert not path.is_file() or secret.encode() not in path.read_bytes(), path
 
 
+@needs_aiperf
 @pytest.mark.model
 def test_a_server_that_answers_nothing_is_one_sentence_and_its_key_is_nowhere(
     tmp_path: Path, refusing: str

@@ -10,6 +10,8 @@ import venv
 from collections.abc import Sequence
 from pathlib import Path
 
+from filelock import FileLock
+
 from distilbench.engines import cache_folder
 from distilbench.errors import InputError
 
@@ -36,17 +38,21 @@ def generator_python() -> Path:
         return Path(given)
     folder = cache_folder() / AIPERF.replace("==", "-")
     python = folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
-    finished = folder / "installed"
-    if not finished.is_file():
-        print(f"installing {AIPERF} into {folder}", file=sys.stderr)
-        venv.create(folder, with_pip=True, clear=True)
-        install = [str(python), "-m", "pip", "install", "--quiet", AIPERF]
-        done = subprocess.run(install, capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            said = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-            raise InputError(AIPERF, f"could not be installed ({said})", f"set {PYTHON_VARIABLE}")
-        finished.touch()
+    with FileLock(folder.with_name(f"{folder.name}.lock")):  # two runs may need it at once
+        if not (folder / "installed").is_file():
+            _install(folder, python)
     return python
+
+
+def _install(folder: Path, python: Path) -> None:
+    print(f"installing {AIPERF} into {folder}", file=sys.stderr)
+    venv.create(folder, with_pip=True, clear=True)
+    install = [str(python), "-m", "pip", "install", "--quiet", AIPERF]
+    done = subprocess.run(install, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        said = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+        raise InputError(AIPERF, f"could not be installed ({said})", f"set {PYTHON_VARIABLE}")
+    (folder / "installed").touch()
 
 
 def run_level(
