@@ -136,6 +136,19 @@ class Lineage(_Record):
     recipe: Recipe | None = None
 
 
+class Sampling(Cited):
+    """How the makers say to sample from the model; null: they do not say."""
+
+    temperature: float | None = Field(None, ge=0)
+    top_p: float | None = Field(None, gt=0, le=1)
+    top_k: int | None = Field(None, ge=0)
+    min_p: float | None = Field(None, ge=0, le=1)
+    system_prompt: bool | None = Field(
+        None, description="false: no system prompt, all instructions in the user's turn"
+    )
+    note: Text | None = None
+
+
 class Price(Cited):
     """Price of an API in US dollars for a million tokens, on a date."""
 
@@ -179,6 +192,7 @@ class Card(_Record):
     architecture: ShapeFigure | None = None
     training: Training = Training()
     lineage: Lineage = Lineage()
+    sampling: Sampling | None = None
     prices: tuple[Price, ...] = ()
     scores: tuple[Score, ...] = ()
     sources: dict[Slug, Source] = Field(

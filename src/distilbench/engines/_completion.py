@@ -71,11 +71,14 @@ class Completion:
 
 
 def few_shot_prompt(messages: list[Message]) -> str:
-    """A conversation as text for a base model, ending where the answer is to begin."""
+    """A conversation as text for a base model, ending where the answer is to begin. Labels that a
+    turn bears already are not written twice."""
     parts = []
     for message in messages:
-        label = _LABELS[message["role"]]
-        parts.append(f"{label}{message['content'].strip()}")
+        label, text = _LABELS[message["role"]], message["content"].strip()
+        if message["role"] == "user":
+            text = text.removeprefix(label.strip()).removesuffix("Answer:").strip()
+        parts.append(f"{label}{text}")
         parts.append("\n" if message["role"] == "user" else "\n\n")
     return "".join(parts) + "Answer:"
 

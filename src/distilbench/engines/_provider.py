@@ -42,7 +42,8 @@ class DistilbenchAPI(ModelAPI):
     """``distilbench/<source>``: a GGUF file, ``hf:`` or ``pypi:`` model in this process.
 
     Model arguments (``-M``): the fields of :class:`EngineSettings`. ``reasoning_tokens`` is a
-    thinking budget; how the answer is then asked for is in ``extra_body`` (``lead``, ``opener``).
+    thinking budget; how the answer is then asked for is in ``extra_body`` (``lead``, ``opener``),
+    and so is ``min_p``, for which Inspect has no field.
     """
 
     def __init__(
@@ -97,6 +98,7 @@ class DistilbenchAPI(ModelAPI):
             "temperature": config.temperature,
             "top_p": config.top_p,
             "top_k": config.top_k,
+            "min_p": (config.extra_body or {}).get("min_p"),
             "frequency_penalty": config.frequency_penalty,
             "presence_penalty": config.presence_penalty,
             "seed": config.seed,
@@ -115,7 +117,9 @@ def as_messages(conversation: list[ChatMessage]) -> list[Message]:
 def _thinking_budget(config: GenerateConfig) -> ThinkingBudget | None:
     if config.reasoning_tokens is None:
         return None
-    return ThinkingBudget(config.reasoning_tokens, **(config.extra_body or {}))
+    beside = config.extra_body or {}
+    asked = {name: beside[name] for name in ("lead", "opener") if name in beside}
+    return ThinkingBudget(config.reasoning_tokens, **asked)
 
 
 def _no_answer(model: str, death: EngineDied, total_s: float) -> ModelOutput:

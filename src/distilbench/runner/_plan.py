@@ -20,6 +20,7 @@ from distilbench.engines import (
     sha256_of,
 )
 from distilbench.errors import InputError
+from distilbench.runner._sampling import generation_of
 from distilbench.suite import Generation, Limits, Model, Profile, Suite
 from distilbench.tasks import TaskSpec, data_files
 
@@ -46,6 +47,8 @@ class Cell(BaseModel):
     epochs: int
     limits: Limits
     generation: Generation
+    """Every value that is used; ``sampling_source`` says where they come from."""
+    sampling_source: str
 
     @property
     def embedded(self) -> bool:
@@ -55,8 +58,7 @@ class Cell(BaseModel):
     @property
     def card(self) -> str | None:
         """Id of the model's card: as the suite says, or known for a packaged model."""
-        packaged = PACKAGED.get(self.model.source.removeprefix("pypi:"))
-        return self.model.card or (packaged.card if packaged else None)
+        return _card(self.model)
 
     def engine_settings(self) -> EngineSettings:
         """What the embedded engine is given of the profile."""
@@ -91,10 +93,19 @@ def plan(suite: Suite, folder: Path, suite_file: str) -> list[Cell]:
         else profile
         for index, profile in enumerate(suite.profiles)
     ]
+    sampling = [
+        generation_of(
+            suite.generation,
+            model,
+            _card(model),
+            f"{suite_file}: field 'models[{index}].generation'",
+        )
+        for index, model in enumerate(suite.models)
+    ]
     return [
-        _cell(suite, folder, model, place, profile, task, seed)
-        for (model, place), profile, task, seed in product(
-            zip(suite.models, found, strict=True), profiles, suite.tasks, suite.seeds
+        _cell(suite, model, place, chosen, profile, task, seed)
+        for (model, place, chosen), profile, task, seed in product(
+            zip(suite.models, found, sampling, strict=True), profiles, suite.tasks, suite.seeds
         )
     ]
 
@@ -127,9 +138,9 @@ def _on_this_machine(profile: Profile, where: str) -> Profile:
 
 def _cell(
     suite: Suite,
-    folder: Path,
     model: Model,
     file: Path | None,
+    sampling: tuple[Generation, str],
     profile: Profile,
     task: TaskSpec,
     seed: int,
@@ -146,7 +157,7 @@ def _cell(
         "profile": profile.model_dump(mode="json"),
         "epochs": suite.epochs,
         "limits": suite.limits.model_dump(mode="json"),
-        "generation": suite.generation.model_dump(mode="json"),
+        "generation": sampling[0].model_dump(mode="json"),
         "versions": {name: version(name) for name in ("distilbench", "inspect-ai", "xllamacpp")},
     }
     config_hash = _hash(settings)
@@ -163,8 +174,14 @@ def _cell(
         seed=seed,
         epochs=suite.epochs,
         limits=suite.limits,
-        generation=suite.generation,
+        generation=sampling[0],
+        sampling_source=sampling[1],
     )
+
+
+def _card(model: Model) -> str | None:
+    packaged = PACKAGED.get(model.source.removeprefix("pypi:"))
+    return model.card or (packaged.card if packaged else None)
 
 
 def _hash(settings: dict[str, Any]) -> str:

@@ -26,6 +26,7 @@ from distilbench.meter import Energy
 from distilbench.records import CELL_COLUMNS, SAMPLE_COLUMNS, frame, schema
 from distilbench.runner._plan import Cell
 from distilbench.runner._records import energy_shares, sample_record
+from distilbench.tasks import contamination_of
 
 if TYPE_CHECKING:
     import polars as pl
@@ -140,6 +141,12 @@ def _identity(run_dir: Path, cell: Cell) -> dict[str, Any]:
         "energy_per_question_j": cell.profile.energy_per_question_j,
         "power_cap_w": cell.profile.power_cap_w,
         "thinking_tokens": cell.profile.thinking_tokens,
+        "epochs": cell.epochs,
+        "template": cell.task.template.name if cell.task.template else None,
+        "variant_of": cell.task.variant_of,
+        "contamination": contamination_of(cell.task),
+        **cell.generation.model_dump(exclude={"recommended"}),
+        "sampling_source": cell.sampling_source,
     }
 
 

@@ -12,7 +12,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -28,12 +28,15 @@ from distilbench.meter import (
     power_cap,
     reset_peak_memory,
 )
+from distilbench.runner._conduct import Conduct, install, sampling_seed, without_system
 from distilbench.runner._plan import Cell
+from distilbench.runner._sampling import request_options
 from distilbench.runner._store import finish_cell, log_folder, questions_file
 from distilbench.tasks import answer_cue
 
 if TYPE_CHECKING:
     from inspect_ai import Task
+    from inspect_ai.model import ChatMessage
     from inspect_ai.model import Model as InspectModel
 
     from distilbench.engines._llama_cpp import LlamaCpp, WarmUp
@@ -60,6 +63,7 @@ class Loaded:
     facts: dict[str, Any]
     capped: str | None = None
     """Whether the profile's power limit is enforced, in words."""
+    conduct: Conduct = field(default_factory=Conduct)
 
 
 def main() -> None:
@@ -70,6 +74,7 @@ def main() -> None:
     with power_cap(profile.power_cap_w, profile.gpu.index if profile.gpu else None) as capped:
         loaded = _load(job.cells[0], tell)
         loaded.capped = capped
+        install(loaded.conduct)
         for cell in job.cells:
             tell("cell", cell=cell.name)
             run_cell(job.run_dir, cell, loaded)
@@ -87,7 +92,8 @@ def run_cell(run_dir: Path, cell: Cell, loaded: Loaded) -> None:
     engine = loaded.engine
     if engine and engine.pid:
         reset_peak_memory(engine.pid)
-    warm = _warm_up(engine, task)
+    loaded.conduct.cell, loaded.conduct.model = cell, str(loaded.model)
+    warm = _warm_up(engine, task, cell)
     loaded.meter.begin()
     started = time.perf_counter()
     _evaluate(run_dir, cell, task, loaded.model)
@@ -128,10 +134,9 @@ def _evaluate(run_dir: Path, cell: Cell, task: Task, model: InspectModel) -> Non
         log_realtime=False,
         log_buffer=_FLUSH_EVERY_SAMPLE,
         max_tokens=_max_tokens(cell, task),
-        seed=cell.seed,
+        seed=sampling_seed(cell.seed, 1),
         max_connections=cell.profile.slots,
-        **_thinking(cell),
-        **cell.generation.model_dump(exclude_none=True),
+        **_generation(cell),
     )
 
 
@@ -163,13 +168,16 @@ def _load(cell: Cell, tell: Tell) -> Loaded:
     return Loaded(model, engine, meter, facts)
 
 
-def _thinking(cell: Cell) -> dict[str, Any]:
-    """The thinking budget in Inspect's words; the embedded engine is also told how the task's
-    answers begin."""
-    if cell.profile.thinking_tokens is None:
-        return {}
-    budget: dict[str, Any] = {"reasoning_tokens": cell.profile.thinking_tokens}
-    return {**budget, "extra_body": answer_cue(cell.task)} if cell.embedded else budget
+def _generation(cell: Cell) -> dict[str, Any]:
+    """Sampling and thinking budget in Inspect's words; the embedded engine is also told how the
+    task's answers begin."""
+    values, beside = request_options(cell.generation, cell.reference)
+    budget = cell.profile.thinking_tokens
+    if budget is not None:
+        values["reasoning_tokens"] = budget
+    if budget is not None and cell.embedded:
+        beside.update(answer_cue(cell.task))
+    return {**values, "extra_body": beside} if beside else values
 
 
 def _peak(engine: LlamaCpp | None, load: dict[str, Any]) -> int | None:
@@ -231,16 +239,18 @@ def _enforcement(cell: Cell, loaded: Loaded) -> str:
     return "; ".join(said) or "no limits"
 
 
-def _warm_up(engine: LlamaCpp | None, task: Task) -> WarmUp | None:
+def _warm_up(engine: LlamaCpp | None, task: Task, cell: Cell) -> WarmUp | None:
     """Evaluate the few-shot prefix once, outside the clock of any question."""
     from distilbench.engines._process import EngineError
 
     if engine is None or engine.pid is None or len(task.dataset) < 2:
         return None
 
+    prompts = first_prompts(task, system_prompt=cell.generation.system_prompt is not False)
+
     async def warm() -> WarmUp | None:
         try:
-            return await engine.warm_up([await engine.prompt(m) for m in first_prompts(task)])
+            return await engine.warm_up([await engine.prompt(m) for m in prompts])
         except EngineError:
             return None  # each question will meet the same and have it as its outcome
         finally:
@@ -249,14 +259,17 @@ def _warm_up(engine: LlamaCpp | None, task: Task) -> WarmUp | None:
     return asyncio.run(warm())
 
 
-def first_prompts(task: Task) -> list[list[dict[str, str]]]:
+def first_prompts(task: Task, system_prompt: bool = True) -> list[list[dict[str, str]]]:
     """The conversations of a task's first two questions: what they share, all share."""
+    from inspect_ai.model import ChatMessageUser
+
     from distilbench.engines._provider import as_messages
 
     inputs = [task.dataset[index].input for index in range(2)]
-    return [
-        [{"role": "user", "content": i}] if isinstance(i, str) else as_messages(i) for i in inputs
+    turns: list[list[ChatMessage]] = [
+        [ChatMessageUser(content=i)] if isinstance(i, str) else i for i in inputs
     ]
+    return [as_messages(t if system_prompt else without_system(t)) for t in turns]
 
 
 def _max_tokens(cell: Cell, task: Task) -> int:

@@ -5,17 +5,53 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from pathlib import PurePath
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    field_validator,
+    model_validator,
+)
 
 from distilbench.architecture import Quantization
 from distilbench.suite._profile import Name, Profile, one_for_each
-from distilbench.tasks import TaskSpec
+from distilbench.tasks import TaskSpec, one_for_each_template
 
 
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Generation(_Part):
+    """How tokens are chosen. What is not given: greedy (temperature 0), no cut of the
+    distribution, a system prompt where the task has an instruction."""
+
+    recommended: bool | None = Field(
+        None, description="as the model's card recommends; what is given beside it wins"
+    )
+    temperature: float | None = Field(None, ge=0, description="0 is greedy")
+    top_p: float | None = Field(None, gt=0, le=1)
+    top_k: int | None = Field(None, ge=0)
+    min_p: float | None = Field(None, ge=0, le=1)
+    system_prompt: bool | None = Field(
+        None, description="false: instructions go into the first user turn"
+    )
+
+    def but(self, other: Generation) -> Generation:
+        """This, with what ``other`` gives in its place."""
+        return self.model_copy(update=other.model_dump(exclude_none=True))
+
+
+GenerationOrWord = Annotated[
+    Generation,
+    BeforeValidator(
+        lambda value: {"recommended": True} if value == "recommended" else value,
+        json_schema_input_type=Generation | Literal["recommended"],
+    ),
+]
 
 
 class Model(_Part):
@@ -33,6 +69,9 @@ class Model(_Part):
     quantization: Quantization | None = Field(
         None, description="make this of the source first; a list makes one model of each"
     )
+    generation: GenerationOrWord = Field(
+        Generation(), description="wins over the suite's generation, value by value"
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -47,14 +86,6 @@ class Limits(_Part):
     max_tokens: int | None = Field(None, ge=1, description="most output tokens of each question")
 
 
-class Generation(_Part):
-    """How tokens are chosen. Temperature 0 is greedy."""
-
-    temperature: float = Field(0.0, ge=0)
-    top_p: float | None = Field(None, gt=0, le=1)
-    top_k: int | None = Field(None, ge=0)
-
-
 class Suite(_Part):
     """Models x tasks x profiles x seeds: each combination is a cell."""
 
@@ -65,7 +96,7 @@ class Suite(_Part):
     seeds: tuple[int, ...] = Field((0,), min_length=1, description="questions, few-shot, sampling")
     epochs: int = Field(1, ge=1, description="times each question is asked")
     limits: Limits = Limits()
-    generation: Generation = Generation()
+    generation: GenerationOrWord = Generation()
 
     @field_validator("models", mode="before")
     @classmethod
@@ -76,6 +107,11 @@ class Suite(_Part):
     @classmethod
     def _one_profile_for_each_budget(cls, profiles: Any) -> Any:
         return _each(profiles, "thinking_tokens", "t", lambda profile: profile)
+
+    @field_validator("tasks", mode="after")
+    @classmethod
+    def _one_task_for_each_template(cls, tasks: tuple[TaskSpec, ...]) -> tuple[TaskSpec, ...]:
+        return tuple(variant for task in tasks for variant in one_for_each_template(task))
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> Self:

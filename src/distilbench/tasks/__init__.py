@@ -10,20 +10,31 @@ from distilbench.tasks._extract import extract
 from distilbench.tasks._grade import grade
 from distilbench.tasks._listing import TaskEntry, list_tasks
 from distilbench.tasks._questions import Question, QuestionSet
-from distilbench.tasks._spec import FileTask, ReasoningGymTask, TaskSpec
+from distilbench.tasks._spec import (
+    FileTask,
+    ReasoningGymTask,
+    TaskSpec,
+    contamination_of,
+    one_for_each_template,
+)
+from distilbench.tasks._template import TEMPLATES, Template
 
 __all__ = [
+    "TEMPLATES",
     "FileTask",
     "Question",
     "QuestionSet",
     "ReasoningGymTask",
     "TaskEntry",
     "TaskSpec",
+    "Template",
     "answer_cue",
     "build_task",
+    "contamination_of",
     "data_files",
     "extract",
     "grade",
     "list_tasks",
     "make_questions",
+    "one_for_each_template",
 ]

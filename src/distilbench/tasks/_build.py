@@ -13,11 +13,11 @@ from distilbench.tasks._spec import FileTask, ReasoningGymTask, TaskSpec
 
 if TYPE_CHECKING:
     from inspect_ai import Task
-    from inspect_ai.model import ChatMessage
+    from inspect_ai.model import ChatMessage, GenerateConfig
     from inspect_ai.scorer import Scorer
 
 
-_OPENERS = {"boxed": "\\boxed{", "####": "#### ", "choice": "("}
+_OPENERS = {"boxed": "\\boxed{", "boxed_choice": "\\boxed{", "####": "#### ", "choice": "("}
 
 
 def make_questions(spec: TaskSpec, seed: int) -> QuestionSet:
@@ -38,14 +38,14 @@ def build_task(spec: TaskSpec, asked: QuestionSet) -> Task:
     """
     from inspect_ai import Task
     from inspect_ai.dataset import MemoryDataset, Sample
-    from inspect_ai.model import ChatMessageUser, GenerateConfig
+    from inspect_ai.model import ChatMessageUser
     from inspect_ai.solver import generate
 
     prefix = _prefix(spec, asked.examples)
     samples = [
         Sample(
             id=question.id,
-            input=[*prefix, ChatMessageUser(content=question.text)],
+            input=[*prefix, ChatMessageUser(content=_asked(spec, question))],
             target=question.target,
             metadata={"cluster": question.cluster},
         )
@@ -55,8 +55,8 @@ def build_task(spec: TaskSpec, asked: QuestionSet) -> Task:
         name=spec.name,
         dataset=MemoryDataset(samples, name=spec.name),
         solver=generate(),
-        scorer=answer_scorer(_extraction(spec), spec.pattern, spec.grader),
-        config=GenerateConfig(max_tokens=spec.max_tokens, stop_seqs=list(spec.stop) or None),
+        scorer=answer_scorer(*_extraction(spec), spec.grader),
+        config=_limits(spec),
     )
 
 
@@ -70,7 +70,7 @@ def data_files(spec: TaskSpec) -> list[Path]:
 def answer_cue(spec: TaskSpec) -> dict[str, str]:
     """How to ask a thinking model for the answer of this task: words that lead to it (``lead``),
     and how the answer begins where the extraction looks for a mark (``opener``)."""
-    return {"lead": "The final answer is", "opener": _OPENERS.get(_extraction(spec), "")}
+    return {"lead": "The final answer is", "opener": _OPENERS.get(_extraction(spec)[0], "")}
 
 
 def answer_scorer(how: str, pattern: str | None, grader: str) -> Scorer:
@@ -96,14 +96,41 @@ def answer_scorer(how: str, pattern: str | None, grader: str) -> Scorer:
 def _prefix(spec: TaskSpec, examples: tuple[Question, ...]) -> list[ChatMessage]:
     from inspect_ai.model import ChatMessageAssistant, ChatMessageSystem, ChatMessageUser
 
-    messages: list[ChatMessage] = []
-    if spec.instruction:
-        messages.append(ChatMessageSystem(content=spec.instruction))
+    template = spec.template
+    instruction = spec.instruction
+    if template and template.instruction is not None:
+        instruction = template.instruction
+    messages: list[ChatMessage] = [ChatMessageSystem(content=instruction)] if instruction else []
     for example in examples:
-        messages.append(ChatMessageUser(content=example.text))
-        messages.append(ChatMessageAssistant(content=example.worked))
+        worked = example.worked
+        if template:
+            worked = template.answer(example.worked, example.target)
+        messages.append(ChatMessageUser(content=_asked(spec, example)))
+        messages.append(ChatMessageAssistant(content=worked))
     return messages
 
 
-def _extraction(spec: TaskSpec) -> str:
-    return "choice" if isinstance(spec, FileTask) and spec.choices else spec.extract
+def _asked(spec: TaskSpec, question: Question) -> str:
+    return spec.template.ask(question.text) if spec.template else question.text
+
+
+def _limits(spec: TaskSpec) -> GenerateConfig:
+    """Tokens and stops of an answer: the template's where it needs others."""
+    from inspect_ai.model import GenerateConfig
+
+    most, stop = spec.max_tokens, spec.stop
+    if spec.template:
+        most = max(most, spec.template.max_tokens or 0)
+        stop = stop if spec.template.stop is None else spec.template.stop
+    return GenerateConfig(max_tokens=most, stop_seqs=list(stop) or None)
+
+
+def _extraction(spec: TaskSpec) -> tuple[str, str | None]:
+    """How the answer is found, and the pattern of ``regex``. A choice stays a choice, whatever the
+    template, but for one in a box."""
+    chosen = spec.template.extract if spec.template else None
+    if isinstance(spec, FileTask) and spec.choices:
+        return ("boxed_choice" if chosen == "boxed" else "choice"), None
+    if spec.template and chosen:
+        return chosen, spec.template.pattern
+    return spec.extract, spec.pattern

@@ -22,7 +22,8 @@ def extract(text: str, how: str, pattern: str | None = None) -> str | None:
     r"""The answer in ``text``, or None. What stands before the end of thinking is no answer.
 
     ``whole``: all of it. ``####``: the number behind the last ``####``, else the last number.
-    ``boxed``: the inside of the last ``\boxed{}``. ``last_number``. ``choice``: the letter after
+    ``boxed``: the inside of the last ``\boxed{}``. ``boxed_choice``: the letter in it, else as
+    ``choice``. ``last_number``. ``choice``: the letter after
     the last "answer is", else one that the text begins with, else the last in brackets.
     ``regex``: the last match of ``pattern``, its first group if it has one.
     """
@@ -34,6 +35,9 @@ def extract(text: str, how: str, pattern: str | None = None) -> str | None:
         return _clean_number(marked[-1]) if marked else _last_number(text)
     if how == "boxed":
         return _last_boxed(text)
+    if how == "boxed_choice":
+        boxed = _last_boxed(text)
+        return (_choice(boxed) or boxed) if boxed else _choice(text)
     if how == "last_number":
         return _last_number(text)
     if how == "choice":

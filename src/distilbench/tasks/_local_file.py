@@ -88,11 +88,11 @@ def _question(spec: FileTask, path: Path, number: int, row: dict[str, Any]) -> Q
         text += "".join(f"\n{letter}. {choice}" for letter, choice in choices.items())
     key = str(row[spec.id]) if spec.id else str(number)
     return Question(
-        id=f"{spec.name}-{key}",
+        id=f"{spec.variant_of or spec.name}-{key}",
         text=text,
         worked=worked,
         target=worked if choices else _target(spec, where, worked),
-        cluster=str(row[spec.cluster]) if spec.cluster else f"{spec.name}-{key}",
+        cluster=str(row[spec.cluster]) if spec.cluster else f"{spec.variant_of or spec.name}-{key}",
     )
 
 

@@ -60,7 +60,7 @@ def _stream(spec: ReasoningGymTask, start: int, count: int) -> Iterator[Question
             )
         text = str(item["question"]).strip()
         yield Question(
-            id=f"{spec.name}-{start + index}",
+            id=f"{spec.variant_of or spec.name}-{start + index}",
             text=text,
             worked=str(answer),
             target=str(answer),

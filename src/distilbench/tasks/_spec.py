@@ -11,14 +11,14 @@ from pydantic import (
     Discriminator,
     Field,
     JsonValue,
-    StringConstraints,
     Tag,
     model_validator,
 )
 
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._\-]*$", max_length=80)]
-Extraction = Literal["whole", "####", "boxed", "last_number", "choice", "regex"]
+from distilbench.tasks._template import Extraction, Name, NamedTemplate, Template
+
 Grader = Literal["exact", "math"]
+Contamination = Literal["public", "private", "generated"]
 
 
 class _Task(BaseModel):
@@ -28,6 +28,20 @@ class _Task(BaseModel):
     grader: Grader = Field("exact", description="exact: same text; math: same value (math-verify)")
     extract: Extraction = Field("whole", description="how to find the answer in the output")
     pattern: str | None = Field(None, description="for extract: regex; group 1, or all of it")
+    templates: tuple[NamedTemplate, ...] = Field(
+        (), description="formats of the questions; several make one task of each"
+    )
+    variant_of: Name | None = Field(
+        None, description="task whose questions these are; set where several templates are named"
+    )
+    contamination: Contamination | None = Field(
+        None, description="can training data hold the questions; default: generated, or not said"
+    )
+
+    @property
+    def template(self) -> Template | None:
+        """The format of the questions; a suite's task has one at most."""
+        return self.templates[0] if self.templates else None
 
     @model_validator(mode="after")
     def _regex_has_a_pattern(self) -> Self:
@@ -86,6 +100,28 @@ class FileTask(_Task):
         """The same task with its paths taken from ``folder``."""
         examples = folder / self.fewshot_file if self.fewshot_file else None
         return self.model_copy(update={"file": folder / self.file, "fewshot_file": examples})
+
+
+def one_for_each_template(spec: TaskSpec) -> list[TaskSpec]:
+    """A task of several templates as one task for each, on the same questions."""
+    if len(spec.templates) < 2:
+        return [spec]
+    return [
+        spec.model_copy(
+            update={
+                "name": f"{spec.name}-{template.name}",
+                "templates": (template,),
+                "variant_of": spec.name,
+            }
+        )
+        for template in spec.templates
+    ]
+
+
+def contamination_of(spec: TaskSpec) -> Contamination | None:
+    """Whether training data can hold the questions: as the suite says, else by their kind. Null:
+    a file, of which nobody has said where it comes from."""
+    return spec.contamination or ("generated" if isinstance(spec, ReasoningGymTask) else None)
 
 
 def _kind(data: Any) -> str | None:

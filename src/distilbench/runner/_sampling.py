@@ -1,0 +1,105 @@
+"""How a cell's tokens are chosen: the suite's word, the model's word, and its card's advice.
+
+The one place where running looks into the catalog: ``generation: recommended`` is a fact on a
+model, and facts on models live there.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from distilbench.errors import InputError
+from distilbench.suite import Generation, Model
+
+_DEFAULT = Generation(temperature=0.0, system_prompt=True)
+# Servers whose OpenAI-compatible API takes these two beside the standard fields; Inspect has no
+# field for min_p, and sends top_k to none of them.
+_SERVERS = frozenset({"vllm", "sglang", "ollama", "openai-api", "llama-cpp-python", "mockllm"})
+_TOP_K = frozenset({"anthropic", "google", "hf", "bedrock", "sagemaker", "together"})
+
+
+def generation_of(
+    suite: Generation, model: Model, card: str | None, where: str
+) -> tuple[Generation, str]:
+    """How a model's tokens are chosen, every value given, and where that comes from in words.
+
+    The model's own values win over its own ``recommended``, that over the suite's values, those
+    over the suite's ``recommended``, and that over the defaults. A card without advice leaves the
+    suite's ``recommended`` without effect; asked for by the model itself it is an ``InputError``
+    that begins with ``where``.
+    """
+    made, sources = _DEFAULT, []
+    recommended = model.generation.recommended
+    for given, asked in (
+        (suite, suite.recommended and recommended is not False),
+        (model.generation, recommended),
+    ):
+        if asked:
+            advice = recommendation(card) if card else None
+            if advice is None and given is model.generation:
+                raise _no_advice(where, card)
+            if advice is not None:
+                made = made.but(advice[0])
+                sources.append(advice[1])
+        if _values(given):
+            made = made.but(given)
+            sources.append("suite")
+    found = made.model_copy(update={"recommended": None})
+    return _sendable(found, model, where), ", then ".join(dict.fromkeys(sources)) or "default"
+
+
+def recommendation(card: str) -> tuple[Generation, str] | None:
+    """What a model's card advises, and its source in words; None: it says nothing."""
+    from distilbench.catalog import load_catalog
+
+    catalog = load_catalog()
+    sampling = catalog.card(card).sampling
+    if sampling is None:
+        return None
+    source = catalog.source(catalog.card(card), sampling.source)
+    values = {name: getattr(sampling, name, None) for name in Generation.model_fields}
+    words = f"card {card} ({source.title}, {sampling.where})"
+    return Generation(**values), words
+
+
+def request_options(
+    generation: Generation, reference: str
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Generation in the words of Inspect's ``GenerateConfig``, and what goes beside them into the
+    body of the request (``extra_body``). ``reference`` is what Inspect's ``get_model`` is given."""
+    values = generation.model_dump(include={"temperature", "top_p", "top_k"}, exclude_none=True)
+    provider = reference.partition("/")[0]
+    beside = {"min_p": generation.min_p}
+    if provider in _SERVERS:
+        beside["top_k"] = generation.top_k
+    return values, {name: value for name, value in beside.items() if value is not None}
+
+
+def _sendable(found: Generation, model: Model, where: str) -> Generation:
+    """The generation without what is off and cannot be sent. Refuses what cannot be sent and is on,
+    so that no record tells of a setting that no server saw."""
+    if not model.source.startswith("inspect:"):
+        return found
+    provider = model.source.removeprefix("inspect:").partition("/")[0]
+    refused = {
+        name
+        for name, known in (("top_k", _SERVERS | _TOP_K), ("min_p", _SERVERS))
+        if provider not in known
+    }
+    for name in sorted(refused):
+        if getattr(found, name):
+            raise InputError(
+                where, f"{name!r} cannot be sent to {provider!r}", f"set {name}: 0 for this model"
+            )
+    return found.model_copy(update=dict.fromkeys(refused))
+
+
+def _values(generation: Generation) -> dict[str, Any]:
+    return generation.model_dump(exclude_none=True, exclude={"recommended"})
+
+
+def _no_advice(where: str, card: str | None) -> InputError:
+    said = f"its card {card!r} recommends no sampling" if card else "the model has no card"
+    return InputError(
+        where, f"is 'recommended', and {said}", "give temperature and top_p, or 'card' of the model"
+    )
