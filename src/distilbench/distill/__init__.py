@@ -1,6 +1,27 @@
 """Makes distilled students, and meters every stage of it.
 
-Imports ``meter``, ``compute``, ``catalog``, ``tasks``, ``engines``, ``architecture``, ``records``
-and ``errors``; nobody but ``cli`` imports it. torch, transformers and TRL are imported inside
-functions only: the core does not need them (``pip install 'distilbench[distill]'``).
+Holds the recipe file (``_recipe.py``), the methods on TRL, the stage meter, the caches of teacher
+outputs, checkpoints, and the card that a student leaves for the catalog. Imports ``meter``,
+``compute``, ``catalog``, ``tasks``, ``engines``, ``architecture``, ``records`` and ``errors``;
+nobody but ``cli`` imports it. torch, transformers and TRL are imported inside functions only: the
+core does not need them (``pip install 'distilbench[distill]'``).
 """
+
+from distilbench.distill._load import load_recipe, packaged_recipe, recipe_names
+from distilbench.distill._recipe import Recipe
+from distilbench.distill._run import DistillResult, run_recipe
+from distilbench.distill._stages import STAGE_COLUMNS, StageRecord, read_stages
+from distilbench.distill._student_spec import StudentSpec
+
+__all__ = [
+    "STAGE_COLUMNS",
+    "DistillResult",
+    "Recipe",
+    "StageRecord",
+    "StudentSpec",
+    "load_recipe",
+    "packaged_recipe",
+    "read_stages",
+    "recipe_names",
+    "run_recipe",
+]

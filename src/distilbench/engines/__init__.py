@@ -7,6 +7,7 @@ other engine is reached through Inspect's own providers. Imports ``meter``, ``ar
 ``errors``.
 """
 
+from distilbench.engines._completion import few_shot_prompt
 from distilbench.engines._gpu import GpuDevice, gpu_devices
 from distilbench.engines._memory import MemoryEstimate, predict_memory
 from distilbench.engines._models import (
@@ -31,6 +32,7 @@ __all__ = [
     "PackagedModel",
     "cache_folder",
     "describe_model",
+    "few_shot_prompt",
     "gpu_devices",
     "locate_model",
     "predict_memory",

@@ -1,0 +1,128 @@
+"""FLOPs of a stage: counted by torch on sample steps, and by formula from the model's shape."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from distilbench.architecture import Transformer, describe_config
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+Result = TypeVar("Result")
+
+
+@dataclass
+class FlopSample:
+    """FLOPs that ``FlopCounterMode`` saw on some steps, and how much of the work those were."""
+
+    every: int = 50
+    """One step in so many is counted; the first always is."""
+    flops: float = 0.0
+    units: float = 0.0
+    steps: int = field(default=0)
+
+    def is_due(self) -> bool:
+        self.steps += 1
+        return (self.steps - 1) % self.every == 0
+
+    def run(self, model: Any, units: float, work: Callable[[], Result]) -> Result:
+        """Do ``work`` under the counter; ``units`` is its size (padded tokens)."""
+        with counted(model) as seen:
+            result = work()
+        self.flops, self.units = self.flops + seen(), self.units + units
+        return result
+
+    def scaled(self, units: float) -> float | None:
+        """The count for work of ``units``; None if nothing was counted."""
+        return self.flops / self.units * units if self.units else None
+
+
+@contextmanager
+def counted(*models: Any) -> Iterator[Callable[[], float]]:
+    """Count FLOPs, with attention written out in matrix products: the counter does not see the
+    fused attention of the CPU. Nor does it see ``addmm_``, by which TRL's fused head makes its
+    gradients, unless told."""
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    in_place = {torch.ops.aten.addmm_: _addmm_flops}
+
+    before = [model.config._attn_implementation for model in models]
+    for model in models:
+        model.set_attn_implementation("eager")
+    try:
+        with FlopCounterMode(display=False, custom_mapping=in_place) as counter:
+            yield lambda: float(counter.get_total_flops())
+    finally:
+        for model, implementation in zip(models, before, strict=True):
+            model.set_attn_implementation(implementation)
+
+
+def _addmm_flops(
+    added: list[int], left: list[int], right: list[int], out_shape: Any = None, **_: Any
+) -> int:
+    """FLOPs of added + left @ right, from their shapes, as the counter asks for them."""
+    return 2 * left[0] * left[1] * right[1]
+
+
+def shape_of(model: PreTrainedModel) -> Transformer:
+    """The architecture of a loaded model. Raises ``InputError`` if it is no decoder-only one."""
+    described = describe_config(model.config.to_json_string(use_diff=False), "the model's config")
+    assert described.architecture is not None
+    return described.architecture
+
+
+@dataclass(frozen=True)
+class TrainingShape:
+    """What a training step computes beside the model's forward pass."""
+
+    shape: Transformer
+    checkpointing: bool = False
+    adapter_parameters: int = 0
+    """Trainable weights of LoRA; 0: all weights are trained."""
+    fused_head: bool = False
+    """TRL's fused head, which projects once more going back."""
+    compact_head: bool = False
+    """It projects labelled positions only (on GPUs, by Triton)."""
+
+    def step(self, rows: int, length: int, labelled: int) -> float:
+        """FLOPs of one step on a padded batch of ``rows`` x ``length`` tokens.
+
+        Forward once; backward twice the forward (Kaplan et al. 2020, section 2.1), of which the
+        gradients of the weights are left out where these are frozen (LoRA). Activation
+        checkpointing does the forward pass of the layers a second time. Attention is charged for
+        the whole masked square (Chowdhery et al. 2022, appendix B), as matrix products execute it.
+        """
+        forward = self.shape.forward_flops(length, causal=False)
+        attention, linear = rows * forward.attention, rows * forward.linear
+        head = 2.0 * self.shape.vocab * self.shape.hidden
+        head *= self._projected(rows, length, labelled)
+        backward = 1.0 if self.adapter_parameters else 2.0  # attention has no weights to freeze
+        layers = linear * (1 + backward) + attention * 3.0
+        layers += 6.0 * self.adapter_parameters * rows * length
+        again = (linear + attention) if self.checkpointing else 0.0
+        return layers + again + head * (1 + backward + (1 if self.fused_head else 0))
+
+    def _projected(self, rows: int, length: int, labelled: int) -> int:
+        """Positions whose logits are computed."""
+        if not self.fused_head:
+            return rows * length
+        return labelled if self.compact_head else rows * (length - 1)
+
+
+def forward_flops(shape: Transformer, rows: int, length: int) -> float:
+    """FLOPs of a forward pass on a padded batch, logits of every position, whole square."""
+    return rows * shape.forward_flops(length, causal=False).total
+
+
+def generation_flops(shape: Transformer, prompt: int, generated: int, rows: int = 1) -> float:
+    """FLOPs of generating ``generated`` tokens behind ``prompt`` tokens, for ``rows`` texts: the
+    prompt with its whole square and one logit, then a pass for each further token (2 N and its
+    attention over the context)."""
+    read = shape.forward_flops(prompt, logits=1, causal=False).total
+    written = shape.forward_flops(max(0, generated - 1), context=prompt).total
+    return rows * (read + written)

@@ -1,0 +1,53 @@
+"""Reads a recipe file, and says what is wrong with it in one sentence."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+
+import yaml
+from pydantic import ValidationError
+
+from distilbench.distill._recipe import Recipe
+from distilbench.errors import InputError, one_sentence
+
+_RECIPES = files("distilbench.distill") / "recipes"
+
+
+def load_recipe(path: Path) -> Recipe:
+    """Read and validate a recipe. Raises ``InputError`` naming the file, the field, the remedy."""
+    if not path.is_file():
+        raise InputError(
+            str(path), "there is no such recipe file", "make one: distilbench init --recipe"
+        )
+    try:
+        data = yaml.safe_load(path.read_text("utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(str(path), f"is not YAML ({reason})", "mend the syntax") from error
+    if not isinstance(data, dict):
+        raise InputError(str(path), "holds no mapping", "start with 'method:' and 'student:'")
+    data.setdefault("name", _file_name(path))
+    try:
+        recipe = Recipe.model_validate(data)
+    except ValidationError as error:
+        raise one_sentence(str(path), error) from error
+    return recipe.within(path.parent)
+
+
+def recipe_names() -> list[str]:
+    """Recipes that come with the package."""
+    found = (Path(entry.name) for entry in _RECIPES.iterdir())
+    return sorted(entry.stem for entry in found if entry.suffix == ".yaml")
+
+
+def packaged_recipe(name: str) -> str:
+    """Text of a recipe that comes with the package."""
+    if name not in recipe_names():
+        raise InputError(f"recipe {name!r}", "there is none", f"use {', '.join(recipe_names())}")
+    return (_RECIPES / f"{name}.yaml").read_text("utf-8")
+
+
+def _file_name(path: Path) -> str:
+    cleaned = "".join(c if c.isalnum() or c in "._-" else "-" for c in path.stem)
+    return cleaned.lstrip("._-") or "recipe"

@@ -1,0 +1,380 @@
+"""Runs a recipe: teacher, data, students, choice, evaluation, card.
+
+    <out>/<name>/recipe.yaml           the recipe
+    <out>/<name>/attempts/*.json       one record for each attempt of each stage, as it goes on
+    <out>/<name>/trials/N/checkpoints  transformers' checkpoints of a training under way
+    <out>/<name>/trials/N/model        a trained student; its presence means: trained
+    <out>/<name>/student/              the kept student: safetensors, tokenizer, GGUF files,
+                                       card.yaml, lineage/*.yaml, stages.parquet, result.json
+
+A run that was killed is resumed: what is in the folder is kept, a training goes on from its last
+checkpoint, and teacher outputs are in the cache.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from distilbench.distill._cache import TeacherCache
+from distilbench.distill._card import CardFacts, write_card
+from distilbench.distill._data import Corpus, Example, answered, blocks, load_corpus
+from distilbench.distill._evaluate import Judged, held_out_accuracy, held_out_loss
+from distilbench.distill._logits import cache_logits
+from distilbench.distill._models import Loaded, load, prepare, same_tokens, start_student
+from distilbench.distill._recipe import SHARES_TOKENIZER, Distillation, Recipe, Training
+from distilbench.distill._stages import (
+    Attempt,
+    StageMeter,
+    StageRecord,
+    read_stages,
+    write_json,
+    write_stages,
+)
+from distilbench.distill._teacher import (
+    Sampling,
+    accepted,
+    teacher_answers,
+)
+from distilbench.distill._teaching import Teaching, find_teacher
+from distilbench.distill._train import Job, train
+from distilbench.engines import cache_folder
+from distilbench.errors import InputError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+OnEvent = Callable[[dict[str, Any]], None]
+
+
+@dataclass(frozen=True)
+class DistillResult:
+    """What a recipe made. ``loss`` in nats for each held-out token; ``accuracy`` null if the data
+    is plain text, or it was not asked for."""
+
+    folder: Path
+    student_dir: Path
+    card_file: Path
+    stages: list[StageRecord]
+    loss: float
+    accuracy: float | None
+    questions: int | None
+    trial: int
+    """Which values of the sweep were kept."""
+
+
+def run_recipe(
+    recipe: Recipe,
+    folder: Path = Path(),
+    out: Path = Path("students"),
+    on_event: OnEvent = lambda event: None,
+) -> DistillResult:
+    """Make the student of a recipe, or what is missing of it, in ``out/<name>``.
+
+    ``folder`` is where the relative paths of models start. Raises ``InputError`` on a bad recipe
+    before any work, and if another run is at work in the same folder.
+    """
+    place = out / recipe.name
+    place.mkdir(parents=True, exist_ok=True)
+    with _alone(place):
+        _keep_recipe(recipe, place)
+        return _Run(recipe, folder, place, on_event).result()
+
+
+@dataclass
+class _Run:
+    recipe: Recipe
+    folder: Path
+    place: Path
+    on_event: OnEvent
+
+    def __post_init__(self) -> None:
+        self.where = f"recipe {self.recipe.name!r}"
+        self.student_dir = self.place / "student"
+        self.meter = StageMeter(self.recipe.name, self.place / "attempts", self.recipe.machine)
+        self.cache = TeacherCache(cache_folder() / "distill")
+        # Two students of one name in two folders are two users of a teacher's output.
+        self.user = str(self.place.resolve())
+
+    def result(self) -> DistillResult:
+        corpus = load_corpus(self.recipe, self.where)
+        teaching = find_teacher(
+            self.recipe, self.folder, self.place.parent, self.where, self.on_event, run_recipe
+        )
+        if not (self.student_dir / "result.json").is_file():
+            trial, judged = self._make(corpus, teaching)
+            write_json(self.student_dir / "result.json", {"trial": trial, **asdict(judged)})
+        return self._finish(corpus, teaching)
+
+    def _make(self, corpus: Corpus, teaching: Teaching) -> tuple[int, Judged]:
+        """Train the student of every trial, and keep the best by held-out loss."""
+        texts = self._texts(corpus, teaching)
+        found: list[tuple[Path, Judged]] = []
+        for number, (training, distillation) in enumerate(self.recipe.trials()):
+            found.append(self._trial(number, training, distillation, corpus, texts, teaching))
+        best = min(range(len(found)), key=lambda n: found[n][1].loss)
+        model, judged = found[best]
+        shutil.rmtree(self.student_dir, ignore_errors=True)
+        shutil.copytree(model, self.student_dir)
+        if self.recipe.held_out.accuracy and corpus.held_out:
+            judged = self._accuracy(corpus, judged)
+        return best, judged
+
+    def _texts(self, corpus: Corpus, teaching: Teaching) -> list[list[str]]:
+        """The answers that the student learns from, for each training question."""
+        if not corpus.train:
+            return []
+        if self.recipe.answers == "gold":
+            return [[asked.question.worked] for asked in corpus.train]
+        recipe, task = self.recipe, self.recipe.data.task
+        assert task is not None
+        sampling = Sampling.of(recipe.generation, task, recipe.seed)
+        with self.meter.stage("teacher_generation") as attempt:
+            generator = teaching.generator(sampling, recipe.generation.batch)
+            try:
+                texts = teacher_answers(
+                    corpus.train, generator, sampling, recipe.generation, self.cache, self.user,
+                    attempt, self.on_event,
+                )  # fmt: skip
+            finally:
+                generator.close()
+        return self._kept(corpus, texts) if recipe.generation.reject else texts
+
+    def _kept(self, corpus: Corpus, texts: list[list[str]]) -> list[list[str]]:
+        """Rejection: right answers, each once."""
+        task = self.recipe.data.task
+        assert task is not None
+        with self.meter.stage("rejection") as attempt:
+            kept = [
+                [text for text in dict.fromkeys(group) if accepted(asked, text, task)]
+                for asked, group in zip(corpus.train, texts, strict=True)
+            ]
+            right = sum(
+                accepted(asked, text, task)
+                for asked, group in zip(corpus.train, texts, strict=True)
+                for text in group
+            )
+            total = sum(map(len, texts))
+            attempt.record.samples, attempt.record.rejected = total, total - right
+            attempt.record.work(0.0)
+        self.on_event({"event": "rejected", "kept": right, "total": total})
+        if not right:
+            raise InputError(
+                self.where,
+                f"the teacher answered none of {total} questions right",
+                "use a better teacher, easier questions, or 'generation: {reject: false}'",
+            )
+        return kept
+
+    def _trial(
+        self,
+        number: int,
+        training: Training,
+        distillation: Distillation,
+        corpus: Corpus,
+        texts: list[list[str]],
+        teaching: Teaching,
+    ) -> tuple[Path, Judged]:
+        """One student, trained and judged by its loss; what is there already is kept."""
+        place = self.place / "trials" / str(number)
+        noted = place / "judged.json"
+        if noted.is_file():
+            return place / "model", Judged(**json.loads(noted.read_text()))
+        if not (place / "model").is_dir():
+            self._train(number, place, training, distillation, corpus, texts, teaching)
+        student = load(str(place / "model"), Path(), self.where)
+        with self.meter.stage("evaluation", number) as attempt:
+            held = self._held_out(corpus, student.tokenizer, training.max_length)
+            judged = held_out_loss(student, held, training.batch_size, attempt)
+        write_json(noted, asdict(judged))
+        shutil.rmtree(place / "checkpoints", ignore_errors=True)
+        self.on_event({"event": "trial", "trial": number, "loss": judged.loss})
+        return place / "model", judged
+
+    def _train(
+        self,
+        number: int,
+        place: Path,
+        training: Training,
+        distillation: Distillation,
+        corpus: Corpus,
+        texts: list[list[str]],
+        teaching: Teaching,
+    ) -> None:
+        recipe = self.recipe
+        teacher = teaching.loaded() if self._needs_teacher_weights() else None
+        student, tokenizer = start_student(recipe, self.folder, teacher, self.where)
+        self._check_tokenizers(tokenizer, teacher)
+        examples = self._examples(corpus, texts, tokenizer, training.max_length)
+        logits = None
+        if recipe.method == "logit" and distillation.top_k is not None:
+            assert teacher is not None
+            with self.meter.stage("logit_caching", number) as attempt:
+                logits = cache_logits(
+                    examples, teacher, distillation, training.batch_size, self.cache, self.user,
+                    attempt, self.on_event,
+                )  # fmt: skip
+        task = recipe.data.task
+        job = Job(
+            method=recipe.method,
+            training=training,
+            distillation=distillation,
+            examples=examples,
+            folder=place,
+            seed=recipe.seed,
+            max_new_tokens=recipe.generation.max_tokens or (task.max_tokens if task else 1),
+            logits=logits,
+        )
+        online = recipe.method in ("logit", "on-policy") and logits is None
+        with self.meter.stage("student_training", number) as attempt:
+            scoring = self.meter.beside(attempt, "logit_caching") if online else None
+            try:
+                prepare(student, training)
+                train(job, student, tokenizer, teacher, attempt, scoring, self.on_event)
+            finally:
+                self._end_beside(attempt, scoring)
+
+    def _end_beside(self, attempt: Attempt, scoring: StageRecord | None) -> None:
+        if scoring is not None:
+            done = attempt.record.last_step is not None
+            scoring.status = "done" if done else "failed"
+            self.meter.add(scoring)
+
+    def _needs_teacher_weights(self) -> bool:
+        spec = self.recipe.student
+        own_start = spec.new is not None or spec.model is not None
+        own_words = self.recipe.tokenizer is not None or spec.model is not None
+        return self.recipe.method in ("logit", "on-policy", "cross-tokenizer") or not (
+            own_start and own_words
+        )
+
+    def _check_tokenizers(self, tokenizer: PreTrainedTokenizerBase, teacher: Loaded | None) -> None:
+        if self.recipe.method not in SHARES_TOKENIZER or teacher is None:
+            return
+        if not same_tokens(tokenizer, teacher.tokenizer):
+            raise InputError(
+                f"{self.where}: field 'method'",
+                f"{self.recipe.method} compares distributions over the same tokens, and teacher"
+                " and student have different tokenizers",
+                "use sequence-level or cross-tokenizer, or the teacher's tokenizer",
+            )
+
+    def _examples(
+        self,
+        corpus: Corpus,
+        texts: list[list[str]],
+        tokenizer: PreTrainedTokenizerBase,
+        max_length: int,
+    ) -> list[Example]:
+        if corpus.train_texts:
+            return blocks(tokenizer, corpus.train_texts, max_length)
+        made = (
+            answered(tokenizer, asked, text, max_length)
+            for asked, group in zip(corpus.train, texts, strict=True)
+            for text in group
+        )
+        return _some([example for example in made if example], self.where)
+
+    def _held_out(
+        self, corpus: Corpus, tokenizer: PreTrainedTokenizerBase, max_length: int
+    ) -> list[Example]:
+        if corpus.held_out_texts:
+            return blocks(tokenizer, corpus.held_out_texts, max_length)
+        made = (answered(tokenizer, a, a.question.worked, max_length) for a in corpus.held_out)
+        return _some([example for example in made if example], self.where)
+
+    def _accuracy(self, corpus: Corpus, judged: Judged) -> Judged:
+        task = self.recipe.data.task
+        assert task is not None
+        student = load(str(self.student_dir), Path(), self.where)
+        with self.meter.stage("evaluation") as attempt:
+            accuracy = held_out_accuracy(
+                student, corpus.held_out, task, self.recipe.generation.batch, attempt
+            )
+        self.on_event({"event": "accuracy", "accuracy": accuracy})
+        return replace(judged, accuracy=accuracy, questions=len(corpus.held_out))
+
+    def _finish(self, corpus: Corpus, teaching: Teaching) -> DistillResult:
+        """Records, exports and card. Also of a finished student: its teacher's outputs may have
+        found further users since."""
+        noted = json.loads((self.student_dir / "result.json").read_text())
+        records = [*teaching.records(), *self.meter.records()]
+        records = [
+            replace(r, kept=r.trial == noted["trial"]) if r.trial is not None else r
+            for r in records
+        ]
+        write_stages(records, self.student_dir / "stages.parquet")
+        facts = CardFacts(
+            recipe=self.recipe,
+            records=[r for r in records if r.owner == self.recipe.name],
+            shared=self.cache.shared_costs(self.user),
+            data_digest=corpus.digest,
+            loss=noted["loss"],
+            accuracy=noted["accuracy"],
+        )
+        card_file = write_card(facts, self.student_dir, teaching)
+        self._export()
+        return DistillResult(
+            folder=self.place,
+            student_dir=self.student_dir,
+            card_file=card_file,
+            stages=read_stages(self.student_dir / "stages.parquet"),
+            loss=noted["loss"],
+            accuracy=noted["accuracy"],
+            questions=noted["questions"],
+            trial=noted["trial"],
+        )
+
+    def _export(self) -> None:
+        for quantization in self.recipe.export:
+            file = self.student_dir / f"{self.recipe.name}-{quantization}.gguf"
+            if not file.is_file():
+                from distilbench.distill._gguf_export import export_gguf
+
+                kind = None if quantization.lower() == "f16" else quantization
+                export_gguf(self.student_dir, file, kind)
+
+
+def _some(examples: list[Example], where: str) -> list[Example]:
+    if not examples:
+        raise InputError(
+            f"{where}: field 'training.max_length'",
+            "every example's prompt alone is longer",
+            "raise it",
+        )
+    return examples
+
+
+def _keep_recipe(recipe: Recipe, place: Path) -> None:
+    """A folder holds one recipe: its stages could not be told apart otherwise."""
+    import yaml
+
+    file = place / "recipe.yaml"
+    text = yaml.safe_dump(recipe.model_dump(mode="json", exclude_defaults=True), sort_keys=False)
+    if file.is_file() and file.read_text("utf-8") != text:
+        raise InputError(
+            str(place), "holds a student of another recipe", "give the recipe another 'name'"
+        )
+    file.write_text(text, "utf-8")
+
+
+@contextmanager
+def _alone(place: Path) -> Iterator[None]:
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(place / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise InputError(
+            str(place), "another run is at work in it", "wait for it, or stop it"
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()

@@ -1,0 +1,344 @@
+"""TRL's trainers, each metered. torch and TRL are imported in the functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from distilbench.distill._collate import IGNORED
+from distilbench.distill._counting import FlopSample, forward_flops, generation_flops, shape_of
+from distilbench.distill._losses import top_k_divergence
+from distilbench.distill._models import Loaded
+from distilbench.distill._recipe import Distillation, Method, Training
+from distilbench.distill._stages import Attempt, StageRecord
+
+if TYPE_CHECKING:
+    from distilbench.distill._train import Job
+
+OnEvent = Callable[[dict[str, Any]], None]
+
+
+def trainer_settings(job: Job, steps: int) -> dict[str, Any]:
+    """Arguments that all of TRL's configurations share."""
+    import torch
+
+    training = job.training
+    return {
+        "output_dir": str(job.folder / "checkpoints"),
+        "max_steps": steps,
+        "per_device_train_batch_size": training.batch_size,
+        "gradient_accumulation_steps": training.gradient_accumulation,
+        "learning_rate": training.learning_rate,
+        "lr_scheduler_type": training.schedule,
+        "warmup_steps": round(training.warmup_share * steps),
+        "weight_decay": training.weight_decay,
+        "bf16": training.precision == "bfloat16",
+        "gradient_checkpointing": training.gradient_checkpointing,
+        "save_strategy": "steps",
+        "save_steps": training.checkpoint_every,
+        "save_total_limit": 2,
+        "logging_steps": max(1, steps // 20),
+        "report_to": [],
+        "disable_tqdm": True,
+        "seed": job.seed,
+        "use_cpu": not torch.cuda.is_available(),
+        "dataloader_pin_memory": torch.cuda.is_available(),
+        "remove_unused_columns": False,
+        "push_to_hub": False,
+        "max_length": None,
+        "dataset_kwargs": {"skip_prepare_dataset": True},
+    }
+
+
+def metered_trainer(
+    method: Method,
+    settings: dict[str, Any],
+    *,
+    model: Any,
+    tokenizer: Any,
+    teacher: Loaded | None,
+    dataset: Any,
+    collator: Any,
+    distillation: Distillation,
+    training: Training,
+    max_new_tokens: int,
+    attempt: Attempt,
+    scoring: StageRecord | None,
+    on_event: OnEvent,
+) -> Any:
+    """The trainer of a method, ready to train."""
+    from transformers import PrinterCallback
+
+    from distilbench.distill._train import training_shape
+
+    cached = "logits" in dataset.column_names
+    kind, config, extra = _kind(method, settings, distillation, cached, max_new_tokens)
+    if teacher is not None and "teacher_model" in extra:
+        extra["teacher_model"] = teacher.model.eval().requires_grad_(False)
+
+    class Metered(kind):  # type: ignore[misc, valid-type]
+        def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> Any:
+            step = super().training_step
+            return self.step_meter.step(lambda: step(model, inputs, num_items_in_batch), inputs)
+
+    trainer = Metered(
+        model=model,
+        args=config,
+        train_dataset=dataset,
+        data_collator=collator,
+        processing_class=tokenizer,
+        peft_config=_lora(training),
+        **extra,
+    )
+    if cached:
+        trainer.distillation = distillation
+    student = trainer.accelerator.unwrap_model(trainer.model)
+    trainer.step_meter = StepMeter(
+        attempt, student, training_shape(student, training, method), teacher, scoring
+    )
+    trainer.remove_callback(PrinterCallback)
+    trainer.add_callback(_heartbeat(attempt, trainer.step_meter, on_event))
+    return trainer
+
+
+class StepMeter:
+    """Counts tokens and FLOPs of every step, and lets torch count those of some steps."""
+
+    def __init__(
+        self,
+        attempt: Attempt,
+        student: Any,
+        shape: Any,
+        teacher: Loaded | None,
+        scoring: StageRecord | None,
+    ) -> None:
+        self._attempt, self._student, self._shape = attempt, student, shape
+        self._teacher = teacher if scoring is not None else None
+        self._scoring = scoring
+        self._sample, self._by_teacher, self._due = FlopSample(), 0.0, False
+        self._parameters = int(student.num_parameters())
+        self._at_checkpoint = 0.0
+        if self._teacher is not None:
+            self._teacher_shape = shape_of(self._teacher.model)
+
+    def step(self, work: Callable[[], Any], inputs: dict[str, Any]) -> Any:
+        """Do one step; ``inputs`` are its batch, which on-policy methods replace."""
+        prompts = inputs.get("prompts")
+        given = inputs["input_ids"]
+        result = self._count(work) if self._sample.is_due() else work()
+        made = inputs["input_ids"]
+        self._add(inputs, prompts if made is not given else None)
+        return result
+
+    def saved(self) -> None:
+        self._at_checkpoint = self._attempt.record.flops_formula or 0.0
+
+    def finished_step(self) -> None:
+        record = self._attempt.record
+        record.redone_flops = (record.flops_formula or 0.0) - self._at_checkpoint
+
+    def _count(self, work: Callable[[], Any]) -> Any:
+        from distilbench.distill._counting import counted
+
+        models = [self._student, *([self._teacher.model] if self._teacher else [])]
+        hooks: list[Any] = []
+        with counted(*models) as seen:
+            if self._teacher is not None:
+                marks: list[float] = []
+
+                def before(*_: Any) -> None:
+                    marks.append(seen())
+
+                def after(*_: Any) -> None:
+                    self._by_teacher += seen() - marks.pop()
+
+                hooks.append(self._teacher.model.register_forward_pre_hook(before))
+                hooks.append(self._teacher.model.register_forward_hook(after))
+            taught = self._by_teacher
+            result = work()
+            self._sample.flops += seen() - (self._by_teacher - taught)
+        for hook in hooks:
+            hook.remove()
+        self._due = True
+        return result
+
+    def _add(self, inputs: dict[str, Any], prompts: Any) -> None:
+        """``prompts``: what the student generated from in this step, if it did."""
+        record = self._attempt.record
+        rows, length = inputs["input_ids"].shape
+        tokens = int(inputs["attention_mask"].sum())
+        labelled = int((inputs["labels"][:, 1:] != IGNORED).sum())
+        flops = self._shape.step(rows, length, labelled)
+        by_6nd = self._by_6nd(tokens)
+        if prompts is not None:
+            written = length - prompts.shape[1]
+            flops += generation_flops(self._shape.shape, prompts.shape[1], written, rows)
+            generated = int((inputs["labels"] != IGNORED).sum())
+            by_6nd += 2.0 * self._parameters * tokens
+            record.output_tokens += generated
+        record.tokens += tokens
+        record.padded_tokens += rows * length
+        record.samples += rows
+        record.work(flops, by_6nd)
+        if self._due:
+            self._sample.units += rows * length
+        record.flops_counted = self._sample.scaled(record.padded_tokens)
+        self._score(rows, length, tokens)
+        self._due = False
+
+    def _score(self, rows: int, length: int, tokens: int) -> None:
+        scoring = self._scoring
+        if scoring is None or self._teacher is None:
+            return
+        scoring.tokens += tokens
+        scoring.padded_tokens += rows * length
+        scoring.samples += rows
+        n = self._teacher.model.num_parameters()
+        scoring.work(forward_flops(self._teacher_shape, rows, length), 2.0 * n * tokens)
+        share = self._by_teacher / self._sample.units
+        scoring.flops_counted = share * scoring.padded_tokens
+
+    def _by_6nd(self, tokens: int) -> float:
+        adapters = int(self._shape.adapter_parameters)
+        if adapters:  # frozen weights have no gradient of their own: 4 N for each token
+            return (4.0 * (self._parameters - adapters) + 6.0 * adapters) * tokens
+        return 6.0 * self._parameters * tokens
+
+
+def _kind(
+    method: Method,
+    settings: dict[str, Any],
+    distillation: Distillation,
+    cached: bool,
+    max_new_tokens: int,
+) -> tuple[Any, Any, dict[str, Any]]:
+    """Trainer class, its configuration, and further arguments."""
+    from trl import SFTConfig, SFTTrainer
+
+    if cached:
+        return _cached_logit_trainer(), SFTConfig(**settings), {}
+    if method in ("sft", "scratch", "sequence-level"):
+        return SFTTrainer, SFTConfig(**settings), {}
+    from trl.experimental.gkd import GKDConfig
+
+    beta = distillation.beta_of_divergence
+    share = distillation.on_policy_share if method == "on-policy" else 0.0
+    config = GKDConfig(
+        **settings,
+        beta=beta,
+        lmbda=share,
+        temperature=distillation.temperature,
+        max_new_tokens=max_new_tokens,
+        disable_dropout=True,
+    )
+    loss_temperature = distillation.temperature if method == "logit" else 1.0
+    return _gkd_trainer(loss_temperature), config, {"teacher_model": None}
+
+
+def _gkd_trainer(temperature: float) -> Any:
+    """TRL's GKD trainer; its loss, which TRL takes at temperature 1, at the recipe's."""
+    import torch
+    from trl.experimental.gkd import GKDTrainer
+
+    class GKD(GKDTrainer):  # type: ignore[misc]
+        def compute_loss(
+            self,
+            model: Any,
+            inputs: Any,
+            return_outputs: bool = False,
+            num_items_in_batch: Any = None,
+        ) -> Any:
+            batch = {name: inputs[name] for name in ("input_ids", "attention_mask")}
+            outputs = model(**batch, use_cache=False)
+            self.teacher_model.eval()
+            with torch.no_grad():
+                taught = self.teacher_model(**batch, use_cache=False)
+            labels = inputs["labels"][:, 1:]
+            # Of an on-policy batch, Trainer has counted the labels that were replaced.
+            items = num_items_in_batch
+            if self.lmbda:
+                items = (labels != IGNORED).sum().clamp_min(1)
+                items = items * self.args.gradient_accumulation_steps
+            loss = self.generalized_jsd_loss(
+                outputs.logits[:, :-1],
+                taught.logits[:, :-1],
+                labels=labels,
+                beta=self.beta,
+                temperature=temperature,
+                num_items_in_batch=items,
+            )
+            return (loss, outputs) if return_outputs else loss
+
+    return GKD
+
+
+def _cached_logit_trainer() -> Any:
+    """Logit distillation from cached logits, which TRL does not have: its SFT trainer with another
+    loss."""
+    from trl import SFTTrainer
+
+    class CachedLogits(SFTTrainer):  # type: ignore[misc]
+        distillation: Distillation
+
+        def compute_loss(
+            self,
+            model: Any,
+            inputs: Any,
+            return_outputs: bool = False,
+            num_items_in_batch: Any = None,
+        ) -> Any:
+            batch = {name: inputs[name] for name in ("input_ids", "attention_mask")}
+            outputs = model(**batch, use_cache=False)
+            wanted = inputs["labels"][:, 1:] != IGNORED
+            total = top_k_divergence(
+                outputs.logits[:, :-1][wanted],
+                inputs["teacher_tokens"],
+                inputs["teacher_logprobs"],
+                beta=self.distillation.beta_of_divergence,
+                temperature=self.distillation.temperature,
+                tail=self.distillation.tail,
+            )
+            items = wanted.sum() if num_items_in_batch is None else num_items_in_batch
+            loss = total / items
+            return (loss, outputs) if return_outputs else loss
+
+    return CachedLogits
+
+
+def _lora(training: Training) -> Any:
+    if training.lora is None:
+        return None
+    from peft import LoraConfig
+
+    lora = training.lora
+    targets = lora.targets if isinstance(lora.targets, str) else list(lora.targets)
+    return LoraConfig(
+        r=lora.rank,
+        lora_alpha=lora.alpha,
+        lora_dropout=lora.dropout,
+        target_modules=targets,
+        task_type="CAUSAL_LM",
+    )
+
+
+def _heartbeat(attempt: Attempt, meter: StepMeter, on_event: OnEvent) -> Any:
+    from transformers import TrainerCallback
+
+    class Heartbeat(TrainerCallback):  # type: ignore[misc]
+        def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            attempt.record.last_step = state.global_step
+            meter.finished_step()
+            attempt.beat()
+            on_event({"event": "step", "step": state.global_step, "of": state.max_steps})
+
+        def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            attempt.record.checkpoint_step = state.global_step
+            meter.saved()
+            meter.finished_step()
+            attempt.beat(now=True)
+
+        def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
+            if logs and "loss" in logs:
+                on_event({"event": "loss", "step": state.global_step, "loss": logs["loss"]})
+
+    return Heartbeat()
