@@ -123,7 +123,7 @@ def _tensors(source: _Source) -> Iterator[tuple[str, Any]]:
         raise InputError(source.where, "has no .safetensors file", "save the model as safetensors")
     for file in files:
         with safe_open(file, framework="pt") as weights:
-            for name in weights.keys():  # noqa: SIM118: not a dictionary
+            for name in weights.keys():  # noqa: SIM118 (not a dictionary)
                 found = names.get_name(name, try_suffixes=(".weight", ".bias"))
                 if found is None:
                     raise InputError(source.where, f"tensor {name!r} is unknown", _OTHERWISE)

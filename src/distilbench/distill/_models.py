@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -72,9 +73,10 @@ def weights_digest(model: PreTrainedModel) -> str:
 
 
 def start_student(
-    recipe: Recipe, folder: Path, teacher: Loaded | None, where: str
+    recipe: Recipe, folder: Path, teacher: Loaded | None, texts: Sequence[str], where: str
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """The untrained student and its tokenizer: its own, else its base's, else the teacher's."""
+    """The untrained student and its tokenizer: its own, else its base's, else the teacher's.
+    ``texts``: what activations are measured on, if pruning goes by them."""
     from distilbench.distill._shrinking import make_student
 
     own = None
@@ -85,9 +87,15 @@ def start_student(
         parent = load(recipe.student.model, folder, f"{where}: field 'student.model'")
     tokenizer = own or (parent.tokenizer if parent else None)
     assert tokenizer is not None  # the recipe has seen to it
-    return make_student(recipe.student, parent.model if parent else None, tokenizer, recipe.seed), (
-        tokenizer
+    model = make_student(
+        recipe.student,
+        parent.model if parent else None,
+        tokenizer,
+        recipe.seed,
+        texts,
+        f"{where}: field 'student'",
     )
+    return model, tokenizer
 
 
 def prepare(model: PreTrainedModel, training: Training) -> PreTrainedModel:

@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 OnEvent = Callable[[dict[str, Any]], None]
+_SHOWN = 1000  # texts, and characters of a plain text, that activations are measured on
 
 
 @dataclass(frozen=True)
@@ -208,7 +209,9 @@ class _Run:
     ) -> None:
         recipe = self.recipe
         teacher = teaching.loaded() if self._needs_teacher_weights() else None
-        student, tokenizer = start_student(recipe, self.folder, teacher, self.where)
+        student, tokenizer = start_student(
+            recipe, self.folder, teacher, _some_texts(corpus, texts), self.where
+        )
         self._check_tokenizers(tokenizer, teacher)
         examples = self._examples(corpus, texts, tokenizer, training.max_length)
         logits = None
@@ -338,6 +341,14 @@ class _Run:
 
                 kind = None if quantization.lower() == "f16" else quantization
                 export_gguf(self.student_dir, file, kind)
+
+
+def _some_texts(corpus: Corpus, texts: list[list[str]]) -> list[str]:
+    """A few training texts, for pruning by activation."""
+    if corpus.train_texts:
+        return [text[:_SHOWN] for text in corpus.train_texts[:_SHOWN]]
+    pairs = zip(corpus.train, texts, strict=True)
+    return [f"{a.question.text} {t}" for a, group in pairs for t in group][:_SHOWN]
 
 
 def _some(examples: list[Example], where: str) -> list[Example]:
