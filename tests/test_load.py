@@ -1,4 +1,4 @@
-"""Serving load: AIPerf's records, saturation, a stand-in for AIPerf, and AIPerf where it is installed."""
+"""Serving load: AIPerf's records, saturation, the command with a stand-in for AIPerf, and AIPerf."""
 
 from __future__ import annotations
 
