@@ -1,4 +1,4 @@
-"""Serving load: AIPerf's records, saturation, the command with a stand-in for AIPerf, and AIPerf."""
+"""Serving load: AIPerf's records, saturation, the command with a stand-in, and AIPerf itself."""
 
 from __future__ import annotations
 
