@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from distilbench.cli._print import Json, print_json, print_table
+
+if TYPE_CHECKING:
+    from distilbench.tasks import TaskEntry
 
 # Key variables of Inspect's providers. Whether one is set is shown; what it holds never is.
 _API_KEYS = (
@@ -116,14 +119,22 @@ def tasks(
     search: Annotated[str, typer.Argument(help="Part of a name or category.")] = "",
     as_json: Json = False,
 ) -> None:
-    """List the reasoning tasks that can be generated offline."""
-    from distilbench.tasks import list_tasks
+    """List the reasoning tasks that can be generated, and the benchmarks of installed packages."""
+    from distilbench.tasks import list_benchmarks, list_tasks
 
-    found = [t for t in list_tasks() if search.lower() in f"{t.name} {t.category}".lower()]
+    def wanted(entries: list[TaskEntry]) -> list[TaskEntry]:
+        return [t for t in entries if search.lower() in f"{t.name} {t.category}".lower()]
+
+    generated, benchmarks = wanted(list_tasks()), wanted(list_benchmarks())
     if as_json:
-        print_json([task._asdict() for task in found])
+        keyed = [("reasoning_gym", t) for t in generated] + [("inspect", t) for t in benchmarks]
+        print_json([{"kind": kind, **task._asdict()} for kind, task in keyed])
         return
-    print_table(("name", "category", "what it asks"), [tuple(task) for task in found])
+    columns = ("name", "category", "what it asks", "questions")
+    if generated:
+        print_table(columns, [tuple(t) for t in generated], "Generated from a seed: reasoning_gym")
+    if benchmarks:
+        print_table(columns, [tuple(t) for t in benchmarks], "Benchmarks: inspect")
 
 
 def _packaged() -> dict[str, Any]:

@@ -65,6 +65,9 @@ class Progress:
             self._say(f"{kept} of {event['cells']} cells are finished and kept")
         self._all = self._bars.add_task("starting", total=sum(self._samples.values()) or None)
 
+    def _on_note(self, event: dict[str, Any]) -> None:
+        self._say(f"note: {event['text']}")
+
     def _on_load(self, event: dict[str, Any]) -> None:
         self._describe(f"loading {event['model']}")
 

@@ -1,8 +1,13 @@
-"""Registers the provider ``distilbench/...`` with Inspect (entry point ``inspect_ai``)."""
+"""Registers with Inspect (entry point ``inspect_ai``) the provider ``distilbench/...`` and the
+benchmarks ``distilbench/...``."""
 
 from __future__ import annotations
 
 from inspect_ai.model import ModelAPI, modelapi
+
+from distilbench.tasks._benchmarks import math_500
+
+__all__ = ["distilbench", "math_500"]
 
 
 @modelapi(name="distilbench")

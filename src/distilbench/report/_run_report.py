@@ -14,6 +14,7 @@ from distilbench.errors import InputError
 from distilbench.records import CELL_COLUMNS, SAMPLE_COLUMNS, Column
 from distilbench.report import _resource_sections as resources
 from distilbench.report import _run_sections as sections
+from distilbench.report import _subset_sections as subsets
 from distilbench.report._page import Section, render_page
 
 if TYPE_CHECKING:
@@ -100,6 +101,7 @@ def _sections(data: RunData) -> list[Section]:
         sections.results(data.overall, data.samples, comparable),
         resources.recommendation(data.samples, data.cells, comparable),
         sections.by_task(data.tasks, entries),
+        subsets.full_scores(data.samples),
         sections.pareto_figures(data.overall, data.cells, comparable),
         sections.paired(data.differences),
         resources.correct_answers(data.compared if comparable else data.samples),

@@ -22,7 +22,7 @@ from distilbench.engines import (
 from distilbench.errors import InputError
 from distilbench.runner._sampling import generation_of
 from distilbench.suite import Generation, Limits, Model, Profile, Suite
-from distilbench.tasks import TaskSpec, data_files
+from distilbench.tasks import InspectTask, TaskSpec, data_files, package_version
 
 _INSPECT = "inspect:"
 
@@ -151,11 +151,14 @@ def _cell(
         "data": [sha256_of(path) for path in data_files(task)],
         "seed": seed,
     }
+    if isinstance(task, InspectTask):
+        asked["package"] = package_version(task)
+    epochs = task.epochs or suite.epochs
     settings = {
         **asked,
         "weights": digest or model.source,
         "profile": profile.model_dump(mode="json"),
-        "epochs": suite.epochs,
+        "epochs": epochs,
         "limits": suite.limits.model_dump(mode="json"),
         "generation": sampling[0].model_dump(mode="json"),
         "versions": {name: version(name) for name in ("distilbench", "inspect-ai", "xllamacpp")},
@@ -172,7 +175,7 @@ def _cell(
         task=task,
         profile=profile,
         seed=seed,
-        epochs=suite.epochs,
+        epochs=epochs,
         limits=suite.limits,
         generation=sampling[0],
         sampling_source=sampling[1],

@@ -10,6 +10,7 @@ from distilbench.engines import FAILURE_KEY, FORCED_KEY, METADATA_KEY
 from distilbench.meter import Energy, Timing, apportion, inference_flops
 from distilbench.records import Outcome
 from distilbench.runner._plan import Cell
+from distilbench.tasks import InspectTask, QuestionSet, TaskSpec, main_score
 
 if TYPE_CHECKING:
     from inspect_ai.log import EvalSample
@@ -38,7 +39,7 @@ def sample_record(
 ) -> dict[str, Any]:
     """One row of the sample records. ``shape`` null: the FLOPs are not known."""
     timing = _timing(sample)
-    noted = sample.output.metadata or {}
+    noted, grade = sample.output.metadata or {}, _grade(sample, cell)
     limit_j = cell.profile.energy_per_question_j
     over = limit_j is not None and energy_j is not None and energy_j > limit_j
     return {
@@ -50,15 +51,16 @@ def sample_record(
         "seed": cell.seed,
         "sample_id": str(sample.id),
         "epoch": sample.epoch,
-        "cluster": str(sample.metadata.get("cluster") or sample.id),
-        **_grade(sample),
-        **({"outcome": "over_energy", "score": 0.0} if over else {"outcome": _outcome(sample)}),
+        "cluster": _cluster(sample, cell.task),
+        **grade,
+        **({"outcome": "over_energy", "score": 0.0} if over else {}),
         "budget_forced": noted.get(FORCED_KEY),
         **(timing.model_dump() if timing else {}),
         **(_flops(shape, timing) if shape and timing else {}),
         "energy_j": energy_j,
         "energy_method": energy_method,
         "error": sample.error.message if sample.error else _failure(sample).get("message"),
+        **({"error": grade["error"]} if grade.get("error") else {}),
     }
 
 
@@ -80,18 +82,60 @@ def _failure(sample: EvalSample) -> dict[str, Any]:
     return dict((sample.output.metadata or {}).get(FAILURE_KEY) or {})
 
 
-def _grade(sample: EvalSample) -> dict[str, Any]:
+def _grade(sample: EvalSample, cell: Cell) -> dict[str, Any]:
+    target = sample.target if isinstance(sample.target, str) else "; ".join(sample.target)
+    outcome = _outcome(sample)
+    if not sample.scores or sample.error:
+        return {"score": 0.0, "answer": None, "target": target, "outcome": outcome}
+    wanted = main_score(cell.task) if isinstance(cell.task, InspectTask) else None
+    score = sample.scores.get(wanted or "") or next(iter(sample.scores.values()))
+    graded = {"answer": score.answer, "target": target, "outcome": outcome}
+    try:
+        return {**graded, "score": as_share(score.value, wanted)}
+    except ValueError as error:
+        return {**graded, "score": 0.0, "outcome": "error", "error": str(error)}
+
+
+def as_share(value: Any, wanted: str | None) -> float:
+    """The value of an Inspect score as a number in [0, 1].
+
+    Of a score with several values, the one that ``wanted`` names, or the first; ``a/b`` is the
+    ratio of two. Raises ``ValueError`` if that is no number in [0, 1].
+    """
     from inspect_ai.scorer import value_to_float
 
-    target = sample.target if isinstance(sample.target, str) else "; ".join(sample.target)
-    score = next(iter((sample.scores or {}).values()), None)
-    if score is None or sample.error:
-        return {"score": 0.0, "answer": None, "target": target}
+    if isinstance(value, dict):
+        over, _, under = (wanted or next(iter(value))).partition("/")
+        missing = [name for name in filter(None, (over, under)) if name not in value]
+        if missing:
+            raise ValueError(f"the score has no value {missing[0]!r}; it has: {', '.join(value)}")
+        share = value_to_float()(value[over])
+        share = share / value_to_float()(value[under]) if under else share
+    else:
+        share = value_to_float()(value)
+    if not 0 <= share <= 1:
+        raise ValueError(f"the score {share:g} is not in [0, 1]; choose another with 'score'")
+    return share
+
+
+def strata(asked: QuestionSet) -> dict[str, dict[str, Any]]:
+    """Of a random subset, what it was drawn from, as columns of each question's records."""
+    if asked.strata is None:
+        return {}
+    everything = sum(asked.strata.values())
     return {
-        "score": value_to_float()(score.value),
-        "answer": score.answer,
-        "target": target,
+        question.id: {
+            "stratum": question.stratum,
+            "stratum_questions": asked.strata[question.stratum or ""],
+            "all_questions": everything,
+        }
+        for question in asked.questions
     }
+
+
+def _cluster(sample: EvalSample, task: TaskSpec) -> str:
+    key = task.cluster if isinstance(task, InspectTask) else "cluster"
+    return str((key and sample.metadata.get(key)) or sample.id)
 
 
 def _timing(sample: EvalSample) -> Timing | None:

@@ -17,6 +17,7 @@ from typing import Any
 from distilbench.errors import InputError
 from distilbench.meter import describe_hardware, given_tdp_w
 from distilbench.runner._plan import Cell, plan
+from distilbench.runner._sandbox import refusals, reopen_refused
 from distilbench.runner._store import (
     collect,
     is_finished,
@@ -27,7 +28,7 @@ from distilbench.runner._store import (
 )
 from distilbench.runner._worker import Job
 from distilbench.suite import load_suite
-from distilbench.tasks import make_questions
+from distilbench.tasks import QuestionSet, attempt_questions
 
 OnEvent = Callable[[dict[str, Any]], None]
 _VERSIONS = ("distilbench", "inspect-ai", "xllamacpp", "reasoning-gym", "math-verify", "polars")
@@ -60,6 +61,7 @@ def run_suite(
     given_tdp_w()  # a bad one is told here, not by every worker
     cells = plan(suite, suite_file.parent, str(suite_file))
     run_dir = out / suite.name
+    reopen_refused(run_dir, cells)
     missing = [cell for cell in cells if not is_finished(run_dir, cell)]
     samples = prepare_questions(run_dir, missing)
     run_dir.mkdir(parents=True, exist_ok=True)
@@ -67,6 +69,8 @@ def run_suite(
         write_text(run_dir / "suite.yaml", suite_file.read_text("utf-8"))
         _write_run_facts(run_dir, suite.name, cells, suite.seeds)
         on_event({"event": "plan", "cells": len(cells), "samples": samples})
+        for sentence in refusals(run_dir, missing):
+            on_event({"event": "note", "text": sentence})
         failed = tuple(_run_groups(run_dir, missing, on_event))
         collected, _ = collect(run_dir, cells)
         on_event({"event": "collected", "samples": len(collected)})
@@ -85,12 +89,22 @@ def load_cells(run_dir: Path) -> list[Cell]:
 def prepare_questions(run_dir: Path, cells: list[Cell]) -> dict[str, int]:
     """Write the questions of every task once, for all models; returns each cell's samples.
 
-    Raises ``InputError`` on a task that cannot be made, before anything is written.
+    Raises ``InputError`` on a task that cannot be made, or whose questions are not those that
+    finished cells of the run answered, before anything is written.
     """
-    made = {
-        questions_file(run_dir, cell): make_questions(cell.task, cell.seed)
-        for cell in {questions_file(run_dir, c): c for c in cells}.values()
-    }
+    files = {questions_file(run_dir, cell): cell for cell in cells}
+    attempted = attempt_questions([(cell.task, cell.seed) for cell in files.values()])
+    made: dict[Path, QuestionSet] = {}
+    for (path, cell), asked in zip(files.items(), attempted, strict=True):
+        if isinstance(asked, InputError):
+            raise asked
+        if path.is_file() and QuestionSet.model_validate_json(path.read_text()) != asked:
+            raise InputError(
+                f"task {cell.task.name!r}",
+                f"its questions are not those that this run began with ({path})",
+                "the data set has changed: run in another folder (--out)",
+            )
+        made[path] = asked
     for path, asked in made.items():
         write_text(path, asked.model_dump_json())
     counts = {path: len(asked.questions) for path, asked in made.items()}

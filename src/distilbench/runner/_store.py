@@ -25,8 +25,8 @@ from distilbench.architecture import Transformer, describe
 from distilbench.meter import Energy
 from distilbench.records import CELL_COLUMNS, SAMPLE_COLUMNS, frame, schema
 from distilbench.runner._plan import Cell
-from distilbench.runner._records import energy_shares, sample_record
-from distilbench.tasks import contamination_of
+from distilbench.runner._records import energy_shares, sample_record, strata
+from distilbench.tasks import QuestionSet, contamination_of
 
 if TYPE_CHECKING:
     import polars as pl
@@ -88,8 +88,13 @@ def project(
     """Sample records of a cell from its Inspect logs, finished or not, each sample once."""
     samples = {(str(s.id), s.epoch): s for s in _logged_samples(log_folder(run_dir, cell))}
     joules = energy_shares(list(samples.values()), energy)
+    asked = QuestionSet.model_validate_json(questions_file(run_dir, cell).read_text())
+    drawn_from = strata(asked)
     rows = [
-        sample_record(sample, cell, run_dir.name, shape, share, energy_method)
+        {
+            **sample_record(sample, cell, run_dir.name, shape, share, energy_method),
+            **drawn_from.get(str(sample.id), {}),
+        }
         for sample, share in zip(samples.values(), joules, strict=True)
     ]
     return frame(rows, SAMPLE_COLUMNS)

@@ -31,12 +31,12 @@ from distilbench.meter import (
 from distilbench.runner._conduct import Conduct, install, sampling_seed, without_system
 from distilbench.runner._plan import Cell
 from distilbench.runner._sampling import request_options
+from distilbench.runner._sandbox import no_sandbox, refuse
 from distilbench.runner._store import finish_cell, log_folder, questions_file
-from distilbench.tasks import answer_cue
+from distilbench.tasks import answer_cue, prompts
 
 if TYPE_CHECKING:
     from inspect_ai import Task
-    from inspect_ai.model import ChatMessage
     from inspect_ai.model import Model as InspectModel
 
     from distilbench.engines._llama_cpp import LlamaCpp, WarmUp
@@ -88,12 +88,15 @@ def run_cell(run_dir: Path, cell: Cell, loaded: Loaded) -> None:
     from distilbench.tasks import QuestionSet, build_task
 
     asked = QuestionSet.model_validate_json(questions_file(run_dir, cell).read_text())
-    task = build_task(cell.task, asked)
+    task = build_task(cell.task, asked, cell.seed)
+    refused = no_sandbox(asked.sandbox)
+    if refused:
+        task = refuse(task, refused)
     engine = loaded.engine
     if engine and engine.pid:
         reset_peak_memory(engine.pid)
     loaded.conduct.cell, loaded.conduct.model = cell, str(loaded.model)
-    warm = _warm_up(engine, task, cell)
+    warm = None if refused else _warm_up(engine, task, cell)
     loaded.meter.begin()
     started = time.perf_counter()
     _evaluate(run_dir, cell, task, loaded.model)
@@ -109,7 +112,7 @@ def run_cell(run_dir: Path, cell: Cell, loaded: Loaded) -> None:
         "energy_method": energy.method if energy else loaded.meter.method,
     }
     shape = engine.description.architecture if engine else None
-    facts = {**loaded.facts, **measured, **_engine_facts(cell, loaded)}
+    facts = {**loaded.facts, **measured, **_engine_facts(cell, loaded), "refused": refused}
     finish_cell(run_dir, cell, shape, facts, energy)
 
 
@@ -245,12 +248,11 @@ def _warm_up(engine: LlamaCpp | None, task: Task, cell: Cell) -> WarmUp | None:
 
     if engine is None or engine.pid is None or len(task.dataset) < 2:
         return None
-
-    prompts = first_prompts(task, system_prompt=cell.generation.system_prompt is not False)
+    conversations = first_prompts(task, cell.generation.system_prompt is not False)
 
     async def warm() -> WarmUp | None:
         try:
-            return await engine.warm_up([await engine.prompt(m) for m in prompts])
+            return await engine.warm_up([await engine.prompt(m) for m in conversations])
         except EngineError:
             return None  # each question will meet the same and have it as its outcome
         finally:
@@ -261,14 +263,9 @@ def _warm_up(engine: LlamaCpp | None, task: Task, cell: Cell) -> WarmUp | None:
 
 def first_prompts(task: Task, system_prompt: bool = True) -> list[list[dict[str, str]]]:
     """The conversations of a task's first two questions: what they share, all share."""
-    from inspect_ai.model import ChatMessageUser
-
     from distilbench.engines._provider import as_messages
 
-    inputs = [task.dataset[index].input for index in range(2)]
-    turns: list[list[ChatMessage]] = [
-        [ChatMessageUser(content=i)] if isinstance(i, str) else i for i in inputs
-    ]
+    turns = prompts(task, [task.dataset[0], task.dataset[1]])
     return [as_messages(t if system_prompt else without_system(t)) for t in turns]
 
 

@@ -38,6 +38,7 @@ from distilbench.stats._recommend import (
     Requirements,
     recommend,
 )
+from distilbench.stats._subset import full_score
 
 __all__ = [
     "BANDS",
@@ -58,6 +59,7 @@ __all__ = [
     "equivalent",
     "excluded_pairs",
     "fit_curve",
+    "full_score",
     "macro_accuracy",
     "paired_difference",
     "pareto",

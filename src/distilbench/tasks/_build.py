@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from distilbench.tasks import _local_file, _reasoning_gym
+from distilbench.tasks import _inspect_task, _local_file, _reasoning_gym
 from distilbench.tasks._extract import extract
 from distilbench.tasks._grade import grade
 from distilbench.tasks._questions import Question, QuestionSet
-from distilbench.tasks._spec import FileTask, ReasoningGymTask, TaskSpec
+from distilbench.tasks._spec import FileTask, InspectTask, ReasoningGymTask, TaskSpec
 
 if TYPE_CHECKING:
     from inspect_ai import Task
@@ -21,21 +21,29 @@ _OPENERS = {"boxed": "\\boxed{", "boxed_choice": "\\boxed{", "####": "#### ", "c
 
 
 def make_questions(spec: TaskSpec, seed: int) -> QuestionSet:
-    """The questions of a task: generated from the seed, or read from its file.
+    """The questions of a task: generated from the seed, read from its file, or those of an
+    installed benchmark.
 
-    Raises ``InputError`` if the generator refuses its params or the file is not as specified.
+    Raises ``InputError`` if the generator refuses its params, the file is not as specified, or
+    the benchmark cannot be had. Takes as long as the generator or the network does:
+    ``attempt_questions`` is bounded.
     """
     if isinstance(spec, ReasoningGymTask):
         return _reasoning_gym.generate(spec, seed)
+    if isinstance(spec, InspectTask):
+        return _inspect_task.read(spec, seed)
     return _local_file.read(spec, seed)
 
 
-def build_task(spec: TaskSpec, asked: QuestionSet) -> Task:
+def build_task(spec: TaskSpec, asked: QuestionSet, seed: int = 0) -> Task:
     """The Inspect task: questions with the same few-shot turns before each, and a scorer.
 
     Every model gets the same conversation: examples as turns of user and assistant, then the
-    question. A provider for base models writes them out as text.
+    question. A provider for base models writes them out as text. An installed benchmark brings
+    its own conversation and scorer; ``seed`` is the one that its questions were made with.
     """
+    if isinstance(spec, InspectTask):
+        return _inspect_task.build(spec, asked, seed)
     from inspect_ai import Task
     from inspect_ai.dataset import MemoryDataset, Sample
     from inspect_ai.model import ChatMessageUser
@@ -62,7 +70,7 @@ def build_task(spec: TaskSpec, asked: QuestionSet) -> Task:
 
 def data_files(spec: TaskSpec) -> list[Path]:
     """Files that a task reads."""
-    if isinstance(spec, ReasoningGymTask):
+    if not isinstance(spec, FileTask):
         return []
     return [path for path in (spec.file, spec.fewshot_file) if path]
 
@@ -70,6 +78,8 @@ def data_files(spec: TaskSpec) -> list[Path]:
 def answer_cue(spec: TaskSpec) -> dict[str, str]:
     """How to ask a thinking model for the answer of this task: words that lead to it (``lead``),
     and how the answer begins where the extraction looks for a mark (``opener``)."""
+    if isinstance(spec, InspectTask):
+        return {"lead": "ANSWER:", "opener": ""}  # what Inspect's own prompts ask for
     return {"lead": "The final answer is", "opener": _OPENERS.get(_extraction(spec)[0], "")}
 
 
@@ -93,7 +103,7 @@ def answer_scorer(how: str, pattern: str | None, grader: str) -> Scorer:
     return distilbench_answer(how, pattern, grader)
 
 
-def _prefix(spec: TaskSpec, examples: tuple[Question, ...]) -> list[ChatMessage]:
+def _prefix(spec: ReasoningGymTask | FileTask, examples: tuple[Question, ...]) -> list[ChatMessage]:
     from inspect_ai.model import ChatMessageAssistant, ChatMessageSystem, ChatMessageUser
 
     template = spec.template
@@ -110,11 +120,11 @@ def _prefix(spec: TaskSpec, examples: tuple[Question, ...]) -> list[ChatMessage]
     return messages
 
 
-def _asked(spec: TaskSpec, question: Question) -> str:
+def _asked(spec: ReasoningGymTask | FileTask, question: Question) -> str:
     return spec.template.ask(question.text) if spec.template else question.text
 
 
-def _limits(spec: TaskSpec) -> GenerateConfig:
+def _limits(spec: ReasoningGymTask | FileTask) -> GenerateConfig:
     """Tokens and stops of an answer: the template's where it needs others."""
     from inspect_ai.model import GenerateConfig
 
@@ -125,7 +135,7 @@ def _limits(spec: TaskSpec) -> GenerateConfig:
     return GenerateConfig(max_tokens=most, stop_seqs=list(stop) or None)
 
 
-def _extraction(spec: TaskSpec) -> tuple[str, str | None]:
+def _extraction(spec: ReasoningGymTask | FileTask) -> tuple[str, str | None]:
     """How the answer is found, and the pattern of ``regex``. A choice stays a choice, whatever the
     template, but for one in a box."""
     chosen = spec.template.extract if spec.template else None

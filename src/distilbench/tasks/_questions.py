@@ -15,6 +15,8 @@ class Question(BaseModel):
     worked: str
     target: str
     cluster: str
+    stratum: str | None = None
+    """Of a random subset: the stratum that it was drawn from."""
 
 
 class QuestionSet(BaseModel):
@@ -24,3 +26,9 @@ class QuestionSet(BaseModel):
 
     examples: tuple[Question, ...]
     questions: tuple[Question, ...]
+    strata: dict[str, int] | None = None
+    """Of a random subset: how many questions each stratum has in full."""
+    sandbox: str | None = None
+    """Kind of sandbox in which the task runs code, if it does."""
+    overhead_chars: int = 0
+    """Characters that a prompt has beside the question: instructions, examples."""

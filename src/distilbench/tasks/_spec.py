@@ -37,6 +37,7 @@ class _Task(BaseModel):
     contamination: Contamination | None = Field(
         None, description="can training data hold the questions; default: generated, or not said"
     )
+    epochs: int | None = Field(None, ge=1, description="times each question; default: the suite's")
 
     @property
     def template(self) -> Template | None:
@@ -50,6 +51,17 @@ class _Task(BaseModel):
         if self.pattern is not None:
             _compiles(self.pattern)
         return self
+
+
+class Subset(BaseModel):
+    """A random part of the questions, drawn by the seed: the full score is estimated from it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    questions: int = Field(ge=2, description="how many; shared out by the size of the strata")
+    stratify: str | None = Field(
+        None, description="column (file) or metadata key (Inspect) that names a question's stratum"
+    )
 
 
 class ReasoningGymTask(_Task):
@@ -82,6 +94,7 @@ class FileTask(_Task):
     id: str | None = Field(None, description="column that names a question; default: its row")
     cluster: str | None = Field(None, description="column shared by questions of one source")
     questions: int | None = Field(None, ge=1, description="the first so many; default: all")
+    subset: Subset | None = Field(None, description="a random part in place of the first so many")
     fewshot: int = Field(0, ge=0, description="worked examples before the question")
     fewshot_file: Path | None = Field(
         None, description="file of the examples; default: drawn from the file, then not asked"
@@ -96,15 +109,88 @@ class FileTask(_Task):
     def _default_name(cls, data: Any) -> Any:
         return _named(data, "file")
 
+    @model_validator(mode="after")
+    def _first_or_random(self) -> Self:
+        _one_choice(self.questions, self.subset)
+        return self
+
     def within(self, folder: Path) -> FileTask:
         """The same task with its paths taken from ``folder``."""
         examples = folder / self.fewshot_file if self.fewshot_file else None
         return self.model_copy(update={"file": folder / self.file, "fewshot_file": examples})
 
 
+class InspectTask(BaseModel):
+    """A benchmark: an Inspect task of an installed package, with its own solver and scorer.
+
+    It is named as the package registered it; a path to code is none of the names.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    inspect: str = Field(
+        pattern=r"^[A-Za-z0-9_\-]+(/[A-Za-z0-9_\-]+)+$",
+        description="registered name, as inspect_evals/gsm8k: distilbench tasks",
+    )
+    name: Name = Field("", validate_default=False, description="default: the last part of it")
+    args: dict[str, JsonValue] = Field(default_factory=dict, description="arguments of the task")
+    score: str | None = Field(
+        None,
+        description="which score counts: a scorer's name, or a key of its values, or key/key",
+    )
+    questions: int | None = Field(None, ge=1, description="the first so many; default: all")
+    subset: Subset | None = Field(None, description="a random part in place of the first so many")
+    epochs: int | None = Field(None, ge=1, description="times each question; default: the suite's")
+    cluster: str | None = Field(None, description="metadata key shared by questions of one source")
+    max_tokens: int | None = Field(
+        None,
+        ge=1,
+        description="most output tokens of each answer; default: the task's own, or 2048",
+    )
+    sandbox: str | None = Field(
+        None, pattern=r"^[a-z0-9_\-]+$", description="where code is run; default: the task's own"
+    )
+
+    contamination: Contamination = Field(
+        "public", description="can training data hold the questions"
+    )
+
+    @property
+    def template(self) -> Template | None:
+        """A benchmark has its own format."""
+        return None
+
+    @property
+    def variant_of(self) -> str | None:
+        return None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _default_name(cls, data: Any) -> Any:
+        return _named(data, "inspect")
+
+    @model_validator(mode="after")
+    def _bounded(self) -> Self:
+        if "local" in (self.sandbox, self.args.get("sandbox")):
+            raise ValueError(
+                "the sandbox 'local' would run a model's code on this machine unguarded; "
+                "use docker, or another sandbox that Inspect knows"
+            )
+        _one_choice(self.questions, self.subset)
+        return self
+
+
+def _one_choice(questions: int | None, subset: Subset | None) -> None:
+    if questions is not None and subset is not None:
+        raise ValueError(
+            "'questions' (the first so many) and 'subset' (a random part) exclude "
+            "each other; remove one"
+        )
+
+
 def one_for_each_template(spec: TaskSpec) -> list[TaskSpec]:
     """A task of several templates as one task for each, on the same questions."""
-    if len(spec.templates) < 2:
+    if isinstance(spec, InspectTask) or len(spec.templates) < 2:
         return [spec]
     return [
         spec.model_copy(
@@ -124,26 +210,37 @@ def contamination_of(spec: TaskSpec) -> Contamination | None:
     return spec.contamination or ("generated" if isinstance(spec, ReasoningGymTask) else None)
 
 
+_KINDS: dict[str, Any] = {
+    "reasoning_gym": ReasoningGymTask,
+    "file": FileTask,
+    "inspect": InspectTask,
+}
+
+
 def _kind(data: Any) -> str | None:
-    if isinstance(data, ReasoningGymTask | FileTask):
-        return "<reasoning_gym>" if isinstance(data, ReasoningGymTask) else "<file>"
     keys = data.keys() if isinstance(data, dict) else ()
-    return next((f"<{key}>" for key in ("reasoning_gym", "file") if key in keys), None)
+    for key, kind in _KINDS.items():
+        if key in keys or isinstance(data, kind):
+            return f"<{key}>"
+    return None
 
 
 TaskSpec = Annotated[
-    Annotated[ReasoningGymTask, Tag("<reasoning_gym>")] | Annotated[FileTask, Tag("<file>")],
+    Annotated[ReasoningGymTask, Tag("<reasoning_gym>")]
+    | Annotated[FileTask, Tag("<file>")]
+    | Annotated[InspectTask, Tag("<inspect>")],
     Discriminator(
         _kind,
         custom_error_type="task_kind",
-        custom_error_message="it has the key 'reasoning_gym' (generated) or 'file' (your own data)",
+        custom_error_message="it has the key 'reasoning_gym' (generated), 'file' (your own data) "
+        "or 'inspect' (a benchmark)",
     ),
 ]
 
 
 def _named(data: Any, key: str) -> Any:
     if isinstance(data, dict) and not data.get("name") and isinstance(data.get(key), str):
-        stem = Path(data[key]).stem if key == "file" else data[key]
+        stem = Path(data[key]).stem if key == "file" else data[key].rpartition("/")[2]
         cleaned = "".join(c if c.isalnum() or c in "._-" else "-" for c in stem).lstrip("._-")
         return {**data, "name": cleaned or "task"}
     return data

@@ -1,0 +1,222 @@
+"""Benchmarks: Inspect tasks of installed packages, on small data sets of our own invention."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import TypeAdapter, ValidationError
+
+from distilbench.errors import InputError
+from distilbench.runner._records import as_share
+from distilbench.tasks import (
+    InspectTask,
+    QuestionSet,
+    ReasoningGymTask,
+    TaskSpec,
+    attempt_questions,
+    list_benchmarks,
+    main_score,
+)
+from tests.benchmark_data import lay_out
+
+KNOWN = {
+    "inspect_evals/gsm8k": 1319,
+    "inspect_evals/math": 5000,
+    "distilbench/math_500": 500,
+    "inspect_evals/aime2024": 30,
+    "inspect_evals/aime2025": 30,
+    "inspect_evals/gpqa_diamond": 198,
+    "inspect_evals/mmlu_pro": 12032,
+    "inspect_evals/arc_challenge": 1172,
+    "inspect_evals/bbh": 6509,
+    "inspect_evals/humaneval": 164,
+    "inspect_evals/mbpp": 257,
+    "inspect_evals/ifeval": 541,
+}
+# Runs in the folder of the data sets: reads specifications, prints what was made of each.
+MAKE = """
+import json, sys
+from distilbench.tasks import InspectTask, attempt_questions, build_task
+for text in sys.argv[1:]:
+    spec = InspectTask.model_validate_json(text)
+    made = attempt_questions([(spec, 0)])[0]
+    if isinstance(made, Exception):
+        print(json.dumps({"error": str(made)}))
+        continue
+    task = build_task(spec, made, 0)
+    print(json.dumps({
+        "questions": [q.model_dump() for q in made.questions], "strata": made.strata,
+        "sandbox": made.sandbox, "overhead": made.overhead_chars,
+        "ids": [str(s.id) for s in task.dataset], "scorers": len(task.scorer or []),
+        "max_tokens": task.config.max_tokens, "epochs": task.epochs, "name": task.name,
+    }))
+"""
+
+
+def spec(**fields: Any) -> InspectTask:
+    return InspectTask.model_validate({"inspect": "inspect_evals/gsm8k", **fields})
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
+    folder = tmp_path_factory.mktemp("benchmarks")
+    return folder / "data", lay_out(folder)
+
+
+def made(data: tuple[Path, dict[str, str]], *specs: InspectTask) -> list[dict[str, Any]]:
+    """What the parent and a worker make of tasks, in a process with the data at hand."""
+    done = subprocess.run(
+        [sys.executable, "-c", MAKE, *(s.model_dump_json() for s in specs)],
+        cwd=data[0],
+        env=data[1],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+
+
+def test_the_known_benchmarks_are_listed_with_their_sizes() -> None:
+    listed = {entry.name: entry.questions for entry in list_benchmarks()}
+    assert {name: listed[name] for name in KNOWN} == KNOWN
+
+
+def test_listing_imports_no_benchmark() -> None:
+    code = (
+        "import sys; from distilbench.tasks import list_benchmarks; list_benchmarks();"
+        "print([m for m in ('inspect_ai', 'inspect_evals', 'datasets') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_every_known_benchmark_is_built(data: tuple[Path, dict[str, str]]) -> None:
+    found = dict(
+        zip(KNOWN, made(data, *(InspectTask(inspect=name) for name in KNOWN)), strict=True)
+    )
+    assert all("error" not in task for task in found.values()), found
+    for name, task in found.items():
+        assert task["ids"] == [q["id"] for q in task["questions"]], name
+        assert task["scorers"] == 1, name
+        assert task["epochs"] == 1, name  # a suite says how often, not the benchmark
+        assert task["max_tokens"] == 2048, name
+    sandboxes = {name.split("/")[1] for name, task in found.items() if task["sandbox"]}
+    assert sandboxes == {"humaneval", "mbpp"}
+    assert found["inspect_evals/gsm8k"]["overhead"] > 1000  # ten examples come first
+
+
+def test_a_subset_is_drawn_by_stratum_and_by_seed(data: tuple[Path, dict[str, str]]) -> None:
+    subset = {"questions": 4, "stratify": "subject"}
+    mmlu = spec(inspect="inspect_evals/mmlu_pro", subset=subset, cluster="subject")
+    broken = mmlu.model_copy(update={"subset": mmlu.subset.model_copy(update={"stratify": "era"})})  # type: ignore[union-attr]
+    first, again, wrong = made(data, mmlu, mmlu, broken)
+    assert first["strata"] == {"law": 2, "physics": 4}
+    assert sorted(q["stratum"] for q in first["questions"]) == [
+        "law",
+        "physics",
+        "physics",
+        "physics",
+    ]
+    assert {q["cluster"] for q in first["questions"]} == {"law", "physics"}
+    assert first["questions"] == again["questions"]
+    assert "field 'subset.stratify'" in wrong["error"]
+    assert "have no metadata 'era'" in wrong["error"]
+
+
+def test_arguments_reach_the_task_and_wrong_ones_are_named(
+    data: tuple[Path, dict[str, str]],
+) -> None:
+    few, unknown, filtered = made(
+        data,
+        spec(args={"fewshot": 1}, max_tokens=7, questions=2, name="g"),
+        spec(args={"shots": 1}),
+        spec(inspect="inspect_evals/math", args={"levels": [1]}),
+    )
+    assert (few["max_tokens"], few["name"], len(few["ids"])) == (7, "g", 2)
+    assert few["overhead"] < 700
+    assert "field 'args.shots'" in unknown["error"]
+    assert "it has: fewshot" in unknown["error"]
+    assert len(filtered["ids"]) == 3
+
+
+def test_what_is_not_installed_says_how_to_install_it(data: tuple[Path, dict[str, str]]) -> None:
+    without = {**data[1], "PYTHONPATH": data[1]["PYTHONPATH"].partition(":")[2]}
+    (ifeval,) = made((data[0], without), spec(inspect="inspect_evals/ifeval"))
+    assert ifeval["error"].startswith("task 'ifeval': ")
+    assert ifeval["error"].endswith(
+        "pip install git+https://github.com/josejg/instruction_following_eval"
+    )
+    other, missing = attempt_questions(
+        [(spec(inspect="other_evals/x"), 0), (spec(inspect="inspect_evals/gsm9k"), 0)]
+    )
+    assert "pip install 'distilbench[benchmarks]'" in str(other)
+    assert "distilbench tasks inspect_evals" in str(missing)
+
+
+def test_a_data_set_that_cannot_be_fetched_is_one_sentence(
+    data: tuple[Path, dict[str, str]], tmp_path: Path
+) -> None:
+    started = time.monotonic()
+    (gone,) = made((tmp_path, data[1]), spec(inspect="inspect_evals/aime2024"))
+    assert "task 'aime2024'" in gone["error"]
+    assert "cannot be fetched" in gone["error"]
+    assert "HF_TOKEN" in gone["error"]
+    assert time.monotonic() - started < 120
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"inspect": "tasks/evil.py"},
+        {"inspect": "evil.py@task"},
+        {"inspect": "../evil"},
+        {"inspect": "gsm8k"},
+        {"sandbox": "local"},
+        {"inspect": "inspect_evals/humaneval", "args": {"sandbox": "local"}},
+        {"questions": 3, "subset": {"questions": 3}},
+        {"solver": "x"},
+    ],
+)
+def test_no_path_and_no_unguarded_code(bad: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        TypeAdapter(TaskSpec).validate_python({"inspect": "inspect_evals/gsm8k", **bad})
+
+
+def test_scores_of_any_scorer_become_shares() -> None:
+    values = {"a": True, "b": 3, "n": 4}
+    assert as_share("C", None) == 1.0
+    assert as_share("P", None) == 0.5
+    assert as_share(0.25, None) == 0.25
+    assert as_share(values, None) == 1.0
+    assert as_share(values, "b/n") == 0.75
+    with pytest.raises(ValueError, match="3 is not in"):
+        as_share(values, "b")
+    with pytest.raises(ValueError, match="it has: a, b, n"):
+        as_share(values, "c")
+    assert main_score(spec(inspect="inspect_evals/ifeval")) == "prompt_level_strict"
+    assert main_score(spec(score="x")) == "x"
+
+
+def test_a_generator_that_never_ends_is_an_error_and_the_rest_goes_on() -> None:
+    fields = {"questions": 2, "fewshot": 0}
+    endless = ReasoningGymTask.model_validate(
+        {"reasoning_gym": "base_conversion", "params": {"min_base": 7, "max_base": 7}, **fields}
+    )
+    other = ReasoningGymTask.model_validate({"reasoning_gym": "lcm", **fields})
+    never, asked, again = attempt_questions(
+        [(endless, 0), (other, 0), (other, 1)], generate_within_s=20
+    )
+    assert isinstance(never, InputError)
+    assert "task 'base_conversion'" in str(never)
+    assert "widen its 'params'" in str(never)
+    assert isinstance(asked, QuestionSet)
+    assert isinstance(again, QuestionSet)
+    assert asked != again
