@@ -249,3 +249,45 @@ def test_headline_is_supported_where_the_numbers_say_so():
 def test_tokens_at_ratio_solve_the_ratio(ratio):
     tokens = tokens_at_ratio(BASE, student(), by_id(BASE), ratio)
     assert 6 * 8.03e9 * 15e12 / (6 * 8.03e9 * tokens) == pytest.approx(ratio)
+
+
+def measured(value: float) -> dict[str, Any]:
+    return {"value": value, "source": "test", "where": "here", "kind": "measured"}
+
+
+def test_measured_stages_are_preferred_scope_by_scope():
+    recipe = {
+        **RECIPE,
+        "stages": [
+            {"name": "student_training", "flops": measured(100.0)},
+            {"name": "teacher_generation", "flops": measured(40.0), "uses": measured(4.0)},
+            {"name": "logit_caching", "flops": measured(8.0), "uses": measured(2.0)},
+            {"name": "evaluation", "flops": measured(1.0)},
+        ],
+    }
+    teacher = card("teacher", training={"flops": measured(1000.0), "tokens": figure(1e9)})
+    base = card("base", training={"flops": measured(300.0)})
+    made = student(recipe=recipe, teacher_uses=figure(5))
+    costs = scope_costs(made, by_id(base, teacher))
+    assert {scope: cost.flops.central for scope, cost in costs.items()} == pytest.approx(
+        {
+            "student": 100,
+            "pipeline": 100 + 40 + 8 + 1,
+            "amortised": 100 + 40 / 4 + 8 / 2 + 1 + 1000 / 5,
+            "lineage": 100 + 40 / 4 + 8 / 2 + 1 + 1000 / 5 + 300,
+        }
+    )
+
+
+def test_a_stage_whose_engine_does_not_say_its_flops_is_not_zero():
+    recipe = {
+        **RECIPE,
+        "stages": [
+            {"name": "student_training", "flops": measured(100.0)},
+            {"name": "teacher_generation", "tokens": measured(5.0)},
+        ],
+    }
+    costs = scope_costs(student(recipe=recipe), by_id(BASE, TEACHER))
+    assert costs["student"].flops.central == 100
+    assert isinstance(costs["pipeline"].flops, Unavailable)
+    assert costs["pipeline"].at_least.central == 100

@@ -23,7 +23,7 @@ class Source(_Record):
     """A publication that figures are taken from."""
 
     title: Text
-    url: HttpUrl
+    url: HttpUrl | None = Field(None, description="null: a run of distilbench on a user's machine")
     checked: Text | None = Field(
         None,
         description="how and when our figures were compared with the source, or null: not yet",
@@ -106,9 +106,33 @@ class Training(_Record):
     co2e_t: Figure | None = Field(None, description="tonnes of CO2 equivalent")
 
 
+MeasuredStageName = Literal[
+    "student_training", "teacher_generation", "rejection", "logit_caching", "evaluation"
+]
+
+
+class MeasuredStage(_Record):
+    """What one stage of a distillation took, measured while it ran. Failed attempts and values of
+    a sweep that were not kept are in it."""
+
+    name: MeasuredStageName
+    flops: Figure | None = Field(
+        None, description="null: the engine does not say; outputs that were shared count in full"
+    )
+    formula_flops: Figure | None = Field(None, description="the same work by the model's shape")
+    uses: Figure | None = Field(
+        None, description="students that share the outputs of the stage; null: this one only"
+    )
+    tokens: Figure | None = None
+    wall_s: Figure | None = None
+    energy_j: Figure | None = None
+    usd: Figure | None = None
+
+
 class Recipe(_Record):
     """How a student was distilled. Training tokens = samples x tokens_per_sample x epochs,
-    or ``tokens`` (per epoch) where the source counts tokens."""
+    or ``tokens`` (per epoch) where the source counts tokens. ``stages`` were measured, and are
+    used in preference to every formula."""
 
     method: Text = Field(description="sequence-level, logit, on-policy, pruning + logit, ...")
     samples: Figure | None = None
@@ -123,6 +147,15 @@ class Recipe(_Record):
     )
     hardware: tuple[HardwareUse, ...] = ()
     cost_usd: Figure | None = None
+    stages: tuple[MeasuredStage, ...] = ()
+    data_sha256: Text | None = Field(None, description="hash of the training data")
+
+    @model_validator(mode="after")
+    def _each_stage_once(self) -> Self:
+        names = [stage.name for stage in self.stages]
+        if len(names) != len(set(names)):
+            raise ValueError("a stage stands twice; add its figures up")
+        return self
 
 
 class Lineage(_Record):

@@ -1,6 +1,7 @@
 """Loads the catalog: the packaged cards, and those that users add by folder or entry point.
 
-A user's folder holds cards (``*.yaml``), and may hold ``sources.yaml``. Folders come from the
+A user's folder holds cards (``*.yaml``), may hold ``sources.yaml``, and may hold a folder
+``lineage`` with cards of teachers and bases. Folders come from the
 caller, from ``$DISTILBENCH_CARDS`` (separated like ``$PATH``), and from entry points of the group
 ``distilbench.cards``, whose value is the name of a package with such files. All of it is read as
 data; nothing of a package is imported.
@@ -95,6 +96,8 @@ def load_catalog(extra: Sequence[Path] = ()) -> Catalog:
                 _add_all(sources, Source, path)
                 continue
             card = _validated(Card, _read(path), str(path))
+            if cards.get(card.id) == card:
+                continue  # the card of a shared teacher lies beside each of its students
             if card.id in cards:
                 raise InputError(
                     str(path), f"field 'id': {card.id!r} is also in {places[card.id]}", "rename it"
@@ -164,6 +167,8 @@ def _users_folders(extra: Sequence[Path]) -> Iterator[Path]:
         if not folder.is_dir():
             raise InputError(str(folder), "is no folder of model cards", "correct the path")
         yield folder
+        if (folder / "lineage").is_dir():  # cards of a student's teacher and base
+            yield folder / "lineage"
     for point in entry_points(group=_GROUP):
         spec = importlib.util.find_spec(point.value)
         places = spec.submodule_search_locations if spec else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from distilbench.catalog import Card, Recipe
@@ -15,6 +15,7 @@ from distilbench.errors import InputError
 StageName = Literal[
     "student_training",
     "teacher_generation",
+    "rejection",
     "logit_caching",
     "evaluation",
     "teacher_training",
@@ -34,6 +35,15 @@ class Stage:
     flops: Quantity | Unavailable
     formula: str
     omits: tuple[str, ...] = ()
+    uses: Quantity | None = None
+    """Students that share the outputs of the stage (measured stages only)."""
+
+    @property
+    def share(self) -> Stage:
+        """The stage with this student's share of its FLOPs."""
+        if self.uses is None or isinstance(self.flops, Unavailable):
+            return self
+        return replace(self, flops=self.flops / self.uses, formula=f"{self.formula} / its uses")
 
 
 @dataclass(frozen=True)
@@ -57,7 +67,8 @@ def distillation_stages(
 ) -> tuple[Stage, ...]:
     """The stages of a distilled card; stages that its recipe does not have are absent.
 
-    Cards record no evaluation and no prompts: neither is counted. Raises ``InputError`` if the
+    Stages that were measured are taken as they are. Of published figures the stages are computed;
+    those record no evaluation and no prompts: neither is counted. Raises ``InputError`` if the
     card has no recipe, or if its lineage goes in a circle.
     """
     recipe = card.lineage.recipe
@@ -65,11 +76,11 @@ def distillation_stages(
         raise InputError(card.id, "has no lineage.recipe", "compare it as a vanilla model")
     rates = accelerators or {}
     lineage = (*_ancestors, card.id)
-    stages = (
+    own = _measured(card, recipe) or (
         _student_training(card, recipe, cards, rates),
         _teacher_inference(card, recipe, cards),
-        _teacher_training(card, cards, rates, lineage),
     )
+    stages = (*own, _teacher_training(card, cards, rates, lineage))
     if card.lineage.base is None:
         return stages
     return (*stages, _base_pretraining(card, cards, rates, lineage))
@@ -141,6 +152,23 @@ def student_parameters(card: Card, cards: Cards) -> Quantity | Unavailable:
     if isinstance(own, Quantity) or isinstance(base, Unavailable) or pruned:
         return own
     return active_parameters(base)
+
+
+def _measured(card: Card, recipe: Recipe) -> tuple[Stage, ...]:
+    """The stages that were measured when the model was made."""
+    return tuple(
+        Stage(
+            name=stage.name,
+            flops=from_figure(stage.flops, f"{card.id}: recipe.stages.{stage.name}")
+            if stage.flops
+            else Unavailable(f"{card.id}: the engine of {stage.name} does not say its FLOPs"),
+            formula="measured",
+            uses=from_figure(stage.uses, f"{card.id}: recipe.stages.{stage.name}.uses")
+            if stage.uses
+            else None,
+        )
+        for stage in recipe.stages
+    )
 
 
 def _student_training(

@@ -12,10 +12,11 @@ from distilbench.compute._hardware import Accelerator, training_utilisation
 from distilbench.compute._quantity import Input, Quantity, Unavailable, from_figure, known, total
 from distilbench.errors import InputError
 
-Method = Literal["6nd", "exact", "published", "hardware"]
-PREFERENCE: tuple[Method, ...] = ("6nd", "published", "hardware")
-"""Order in which a creation cost is chosen among the estimates that exist. 6ND comes first so
-that both sides of a ratio are computed by one formula from N and D; a published total is next; and
+Method = Literal["measured", "6nd", "exact", "published", "hardware"]
+PREFERENCE: tuple[Method, ...] = ("measured", "6nd", "published", "hardware")
+"""Order in which a creation cost is chosen among the estimates that exist. What distilbench
+measured comes first (models made by it). 6ND is next, so
+that both sides of a ratio are computed by one formula from N and D; then a published total; and
 GPU-hours are last, since they need an assumed utilisation and often cover failed runs and later
 stages too. The exact form is reported beside them and never chosen: reports count by 6ND."""
 
@@ -88,10 +89,12 @@ def training_estimates(
     card: Card, accelerators: Mapping[str, Accelerator] | None = None
 ) -> tuple[Estimate, ...]:
     """Every estimate of the FLOPs of the card's own training (its base's training excluded)."""
+    measured = card.training.flops is not None and card.training.flops.kind == "measured"
+    stated: Method = "measured" if measured else "published"
     return (
         Estimate("6nd", _by_6nd(card)),
         Estimate("exact", _exactly(card)),
-        Estimate("published", _published(card)),
+        Estimate(stated, _published(card)),
         Estimate("hardware", hardware_flops(card.id, card.training.hardware, accelerators or {})),
     )
 
@@ -102,7 +105,7 @@ def training_flops(
     """FLOPs of the card's own training, by the first available method of :data:`PREFERENCE`."""
     found = {e.method: e.flops for e in training_estimates(card, accelerators)}
     for method in PREFERENCE:
-        flops = found[method]
+        flops = found.get(method)
         if isinstance(flops, Quantity):
             return flops
     reasons = "; ".join(f.reason for f in found.values() if isinstance(f, Unavailable))

@@ -22,18 +22,28 @@ SCOPES: tuple[Scope, ...] = get_args(Scope)
 
 SCOPE_STAGES: dict[Scope, tuple[StageName, ...]] = {
     "student": ("student_training",),
-    "pipeline": ("student_training", "teacher_generation", "logit_caching", "evaluation"),
+    "pipeline": (
+        "student_training",
+        "teacher_generation",
+        "rejection",
+        "logit_caching",
+        "evaluation",
+    ),
     "amortised": (
         "student_training",
         "teacher_generation",
+        "rejection",
         "logit_caching",
         "evaluation",
         "teacher_training",
     ),
     "lineage": get_args(StageName),
 }
-"""Stages that each scope counts. Every scope holds the one before it, so that costs are ordered:
-student <= pipeline <= amortised <= lineage."""
+"""Stages that each scope counts. Every scope holds the one before it, so that costs of published
+figures are ordered: student <= pipeline <= amortised <= lineage. Of measured stages whose outputs
+several students share, amortised and lineage count the share of one student, pipeline the whole:
+what a student takes alone, and what it takes beside the others."""
+_SHARED: tuple[Scope, ...] = ("amortised", "lineage")
 
 
 @dataclass(frozen=True)
@@ -82,7 +92,7 @@ def scope_cost(
         floor = made.flops if isinstance(made.flops, Quantity) else None
         return ScopeCost(card.id, scope, made.flops, floor, made.omits, ())
     counted = tuple(
-        stage
+        stage.share if scope in _SHARED else stage
         for stage in distillation_stages(card, cards, accelerators)
         if stage.name in SCOPE_STAGES[scope]
     )

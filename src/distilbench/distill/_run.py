@@ -320,7 +320,7 @@ class _Run:
             loss=noted["loss"],
             accuracy=noted["accuracy"],
         )
-        card_file = write_card(facts, self.student_dir, teaching)
+        card_file = write_card(facts, self.student_dir, teaching, self.folder)
         self._export()
         return DistillResult(
             folder=self.place,

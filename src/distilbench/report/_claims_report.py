@@ -284,7 +284,11 @@ def sources(catalog: Catalog) -> Section:
     rows, anchors = [], []
     for key, source in sorted(_all_sources(catalog)):
         rows.append(
-            (key, Cell(source.title, href=str(source.url)), source.checked or "not re-read")
+            (
+                key,
+                Cell(source.title, href=str(source.url) if source.url else None),
+                source.checked or "not re-read",
+            )
         )
         anchors.append(f"source-{key}")
     note = (
