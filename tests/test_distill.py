@@ -8,7 +8,10 @@ from typing import Any
 import pytest
 import yaml
 
+from distilbench.catalog import MeasuredStage, load_catalog
+from distilbench.compute import scope_costs
 from distilbench.distill import DistillResult, StageRecord, load_recipe, run_recipe
+from distilbench.distill._data import load_corpus
 from distilbench.errors import InputError
 from tests.tiny_models import tiny_tokenizer
 
@@ -57,6 +60,158 @@ def stage(result: DistillResult, name: str, owner: str | None = None) -> list[St
     return found
 
 
+@pytest.fixture(scope="module")
+def teacher(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a teacher made once for all: two layers, a few steps of training."""
+    folder = tmp_path_factory.mktemp("teacher")
+    held_out = {"questions": 8, "accuracy": False}
+    return make(write_recipe(folder, "teacher", held_out=held_out)).student_dir
+
+
+def from_teacher(folder: Path, teacher: Path, name: str = "student", **changes: Any) -> Path:
+    """A recipe with that teacher, whose student keeps its first layer."""
+    return write_recipe(
+        folder,
+        name,
+        **{
+            "tokenizer": None,
+            "student": {"layers": 1},
+            "teacher": {"source": str(teacher)},
+            "held_out": {"questions": 8, "accuracy": False},
+            **changes,
+        },
+    )
+
+
+def close(record: StageRecord) -> bool:
+    """Whether torch's count and the formula are within 5%."""
+    assert record.flops_counted
+    assert record.flops_formula
+    return abs(record.flops_counted / record.flops_formula - 1) < 0.05
+
+
+@pytest.mark.parametrize("divergence", ["forward-kl", "reverse-kl", "jsd"])
+def test_online_logits_by_each_divergence(tmp_path: Path, teacher: Path, divergence: str) -> None:
+    result = make(
+        from_teacher(
+            tmp_path, teacher, method="logit", distillation={"divergence": divergence, "beta": 0.3}
+        )
+    )
+    training, scoring = (
+        stage(result, "student_training", "student")[0],
+        stage(result, "logit_caching")[0],
+    )
+    assert close(training)
+    assert close(scoring)
+    assert scoring.wall_s is None  # inside the time of training
+    assert scoring.tokens == training.tokens
+
+
+def test_cached_logits_are_reused_by_the_next_recipe(tmp_path: Path, teacher: Path) -> None:
+    settings = {"method": "logit", "distillation": {"top_k": 8}}
+    first = make(from_teacher(tmp_path, teacher, "first", **settings))
+    second = make(from_teacher(tmp_path, teacher, "second", **settings, seed=1))
+    paid, reused = stage(first, "logit_caching")[0], stage(second, "logit_caching")[0]
+    assert close(paid)
+    assert paid.reused_tokens == 0
+    assert (reused.tokens, reused.reused_tokens) == (0, paid.tokens)
+    assert reused.saved_flops == pytest.approx(paid.flops_counted)
+    again = make(tmp_path / "first.yaml")  # finished: only its card is written anew
+    for result in (again, second):
+        cost = measured(result)["logit_caching"]
+        assert cost.flops is not None
+        assert cost.flops.value == pytest.approx(paid.flops_counted)
+        assert cost.uses is not None
+        assert cost.uses.value == 2
+
+
+def test_on_policy_counts_what_the_student_generates(tmp_path: Path, teacher: Path) -> None:
+    result = make(from_teacher(tmp_path, teacher, method="on-policy"))
+    training = stage(result, "student_training", "student")[0]
+    assert training.output_tokens > 0
+    assert close(training)
+    assert close(stage(result, "logit_caching")[0])
+
+
+def test_lora_trains_few_weights_and_leaves_a_whole_model(tmp_path: Path, teacher: Path) -> None:
+    training = {"max_steps": 2, "batch_size": 8, "max_length": 128, "lora": {"rank": 4}}
+    result = make(from_teacher(tmp_path, teacher, method="sft", training=training))
+    record = stage(result, "student_training", "student")[0]
+    assert record.flops_6nd is not None
+    assert record.flops_6nd < 6 * 0.9 * parameters(result) * record.tokens
+    assert not list(result.student_dir.glob("adapter*"))
+
+
+def test_other_tokens_are_refused_in_one_sentence(tmp_path: Path, teacher: Path) -> None:
+    tiny_tokenizer(260).save_pretrained(tmp_path / "other")
+    recipe = from_teacher(
+        tmp_path, teacher, method="logit", tokenizer="other", student={"new": NEW}
+    )
+    with pytest.raises(InputError, match="different tokenizers"):
+        make(recipe)
+
+
+def test_a_sweep_keeps_the_best_and_counts_all(tmp_path: Path, teacher: Path) -> None:
+    result = make(
+        from_teacher(tmp_path, teacher, method="sft", sweep={"learning_rate": [1e-9, 0.003]})
+    )
+    trained = stage(result, "student_training", "student")
+    assert [record.trial for record in trained] == [0, 1]
+    assert [record.kept for record in trained] == [False, True]
+    assert result.trial == 1
+    card = load_catalog((result.student_dir,)).card("student")
+    assert card.training.flops is not None
+    assert card.training.flops.value == pytest.approx(sum(r.flops or 0 for r in trained))
+
+
+def test_plain_text_is_held_out_in_part(tmp_path: Path, teacher: Path) -> None:
+    (tmp_path / "book.txt").write_text("a quick brown fox jumps over the cat on a mat . " * 60)
+    data = {"text": "book.txt"}
+    result = make(from_teacher(tmp_path, teacher, method="logit", data=data))
+    assert result.accuracy is None
+    assert stage(result, "student_training", "student")[0].samples > 0
+
+
+def test_no_held_out_question_is_trained_on(tmp_path: Path) -> None:
+    path = write_recipe(tmp_path, "overlap", held_out={"questions": 30, "seed": 0})
+    corpus = load_corpus(load_recipe(path), "recipe")
+    held = {asked.question.text for asked in corpus.held_out}
+    assert len(corpus.train) == 24
+    assert not held & {asked.question.text for asked in corpus.train}
+    assert corpus.overlapping > 0  # one-digit sums: some come twice
+
+
+def test_the_card_joins_the_catalog_with_measured_scopes(tmp_path: Path, teacher: Path) -> None:
+    result = make(
+        from_teacher(
+            tmp_path,
+            teacher,
+            method="sequence-level",
+            generation={"reject": False},
+            machine={"name": "box", "usd_per_hour": 3600},
+        )
+    )
+    catalog = load_catalog((result.student_dir,))
+    card = catalog.card("student")
+    assert (card.lineage.teacher, card.lineage.base) == ("teacher", "teacher")
+    costs = scope_costs(card, catalog.cards, catalog.accelerators)
+    flops = {scope: cost.flops.central for scope, cost in costs.items()}
+    own = stage(result, "student_training", "student")[0]
+    generated = stage(result, "teacher_generation")[0]
+    assert close(generated)
+    assert flops["student"] == pytest.approx(own.flops_counted)
+    judged = sum(r.flops or 0 for r in stage(result, "evaluation", "student"))
+    pipeline = own.flops_counted + generated.flops_counted + judged
+    assert flops["pipeline"] == pytest.approx(pipeline)
+    trained = sum(
+        r.flops or 0 for r in result.stages if r.owner == "teacher" and r.last_step is not None
+    )
+    assert flops["amortised"] == pytest.approx(pipeline + trained)
+    assert flops["lineage"] == pytest.approx(flops["amortised"])  # the base is the teacher
+    assert own.usd == pytest.approx(own.wall_s)
+    assert own.peak_memory_bytes > 1e6
+
+
 def test_sequence_level_from_a_teacher_made_first(tmp_path: Path) -> None:
     write_recipe(tmp_path, "teacher", held_out={"questions": 8, "accuracy": False})
     recipe = write_recipe(
@@ -79,6 +234,19 @@ def test_sequence_level_from_a_teacher_made_first(tmp_path: Path) -> None:
     generated = stage(result, "teacher_generation")[0]
     assert generated.samples == 24
     assert generated.output_tokens > 0
+
+
+def measured(result: DistillResult) -> dict[str, MeasuredStage]:
+    """Measured stages of the student's card."""
+    card = load_catalog((result.student_dir,)).card(result.folder.name)
+    assert card.lineage.recipe is not None
+    return {stage.name: stage for stage in card.lineage.recipe.stages}
+
+
+def parameters(result: DistillResult) -> float:
+    figure = load_catalog((result.student_dir,)).card("student").parameters.total
+    assert figure is not None
+    return figure.value
 
 
 def test_a_teacher_that_is_never_right_is_one_sentence(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import sys
 
 import typer
 
-from distilbench.cli import _creation, _fit, _load, _look, _recommend, _run
+from distilbench.cli import _creation, _distill, _fit, _load, _look, _recommend, _run
 from distilbench.errors import InputError
 
 app = typer.Typer(
@@ -27,6 +27,7 @@ for register in (
     _fit.register,
     _load.register,
     _creation.register,
+    _distill.register,
     _look.register,
 ):
     register(app)

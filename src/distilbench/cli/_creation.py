@@ -12,7 +12,7 @@ from distilbench.cli._print import Json, print_json, print_table
 
 if TYPE_CHECKING:
     from distilbench.catalog import Card, Catalog
-    from distilbench.compute import Quantity, Unavailable
+    from distilbench.compute import Plan, Quantity, Unavailable
 
 ScopeName = Literal["student", "pipeline", "amortised", "lineage", "all"]
 Cards = Annotated[
@@ -175,6 +175,13 @@ def plan_distillation(
     made = make_plan(
         known.card(student), known.card(teacher), recipe, known.accelerator(accelerator), site
     )
+    plan_table(made, draws, seed, as_json)
+
+
+def plan_table(
+    made: Plan, draws: int, seed: int, as_json: bool, facts: dict[str, Any] | None = None
+) -> None:
+    """Print a plan; ``facts`` are further lines."""
     parts = [*((stage.name, stage.footprint) for stage in made.stages), ("total", made.total)]
     fields = ("flops", "accelerator_hours", "energy_kwh", "co2e_kg", "cost_usd")
     if as_json:
@@ -186,6 +193,7 @@ def plan_distillation(
                 }
                 for name, p in parts
             }
+            | ({"facts": facts} if facts else {})
         )
         return
     rows = [
@@ -193,10 +201,14 @@ def plan_distillation(
         for name, p in parts
     ]
     headings = ("stage", "FLOPs", "accelerator-hours", "energy (kWh)", "CO2e (kg)", "cost (USD)")
-    print_table(headings, rows, f"{student} from {teacher} on {made.accelerator}, {made.region}")
+    print_table(
+        headings, rows, f"{made.student} from {made.teacher} on {made.accelerator}, {made.region}"
+    )
     print("central value (5% to 95%); utilisation, PUE and carbon intensity are assumptions:")
     for given in made.total.co2e_kg.unknowns:
         print(f"  {given.name}: {given.central:g} ({given.low:g} to {given.high:g}), {given.note}")
+    for name, value in (facts or {}).items():
+        print(f"{name}: {value:,.4g}" if isinstance(value, int | float) else f"{name}: {value}")
 
 
 def distil_or_train(

@@ -8,6 +8,7 @@ core does not need them (``pip install 'distilbench[distill]'``).
 """
 
 from distilbench.distill._load import load_recipe, packaged_recipe, recipe_names
+from distilbench.distill._planning import PlannedStudent, plan_recipe
 from distilbench.distill._recipe import Recipe
 from distilbench.distill._run import DistillResult, run_recipe
 from distilbench.distill._stages import STAGE_COLUMNS, StageRecord, read_stages
@@ -16,11 +17,13 @@ from distilbench.distill._student_spec import StudentSpec
 __all__ = [
     "STAGE_COLUMNS",
     "DistillResult",
+    "PlannedStudent",
     "Recipe",
     "StageRecord",
     "StudentSpec",
     "load_recipe",
     "packaged_recipe",
+    "plan_recipe",
     "read_stages",
     "recipe_names",
     "run_recipe",
