@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,12 +12,21 @@ from typing import TYPE_CHECKING, Any
 from distilbench.distill._recipe import Recipe
 from distilbench.engines import few_shot_prompt
 from distilbench.errors import InputError
-from distilbench.tasks import Question, QuestionSet, TaskSpec, make_questions
+from distilbench.tasks import (
+    FileTask,
+    Question,
+    QuestionSet,
+    ReasoningGymTask,
+    build_task,
+    make_questions,
+    worked_answer,
+)
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 Message = dict[str, str]
+Task = ReasoningGymTask | FileTask
 
 
 @dataclass(frozen=True)
@@ -37,10 +47,11 @@ class Example:
 
 @dataclass(frozen=True)
 class Asked:
-    """A question as a conversation, and what it is graded by."""
+    """A question as a conversation, its reference answer, and what it is graded by."""
 
     question: Question
     messages: tuple[Message, ...]
+    gold: str
 
 
 @dataclass(frozen=True)
@@ -61,7 +72,7 @@ class Corpus:
         """SHA-256 over everything the student may be trained on (the teacher's answers apart)."""
         parts = [
             *self.train_texts,
-            *(a.question.text + "\n" + a.question.worked for a in self.train),
+            *(a.question.text + "\n" + a.gold for a in self.train),
         ]
         return hashlib.sha256("\x00".join(parts).encode()).hexdigest()
 
@@ -73,7 +84,7 @@ def load_corpus(recipe: Recipe, where: str) -> Corpus:
     """
     if recipe.data.text is not None:
         return _plain(recipe, recipe.data.text)
-    spec = recipe.data.task
+    spec = recipe.task
     assert spec is not None
     wanted = recipe.data.questions
     held = make_questions(_asking(spec, recipe.held_out.questions), recipe.held_out.seed)
@@ -88,8 +99,8 @@ def load_corpus(recipe: Recipe, where: str) -> Corpus:
             "give other questions, or lower 'held_out.questions'",
         )
     return Corpus(
-        train=tuple(_ask(spec, made, question) for question in fresh[:wanted]),
-        held_out=tuple(_ask(spec, held, question) for question in held.questions),
+        train=_ask(spec, made, fresh[:wanted]),
+        held_out=_ask(spec, held, held.questions),
         overlapping=len(made.questions) - len(fresh),
     )
 
@@ -134,23 +145,19 @@ def blocks(
     return [Example((), part) for part in cut if len(part) > 1]
 
 
-def task_stops(spec: TaskSpec) -> tuple[str, ...]:
-    return tuple(spec.stop)
-
-
-def _asking(spec: TaskSpec, questions: int) -> TaskSpec:
+def _asking(spec: Task, questions: int) -> Task:
     return spec.model_copy(update={"questions": questions})
 
 
-def _ask(spec: TaskSpec, asked: QuestionSet, question: Question) -> Asked:
-    messages: list[Message] = []
-    if spec.instruction:
-        messages.append({"role": "system", "content": spec.instruction})
-    for example in asked.examples:
-        messages.append({"role": "user", "content": example.text})
-        messages.append({"role": "assistant", "content": example.worked})
-    messages.append({"role": "user", "content": question.text})
-    return Asked(question, tuple(messages))
+def _ask(spec: Task, made: QuestionSet, questions: Sequence[Question]) -> tuple[Asked, ...]:
+    """Questions with the conversation that the suite's own task has for them."""
+    task = build_task(spec, made.model_copy(update={"questions": tuple(questions)}))
+    asked = []
+    for question, sample in zip(questions, task.dataset, strict=True):
+        messages = sample.input if isinstance(sample.input, list) else []
+        spoken = tuple({"role": m.role, "content": m.text} for m in messages)
+        asked.append(Asked(question, spoken, worked_answer(spec, question)))
+    return tuple(asked)
 
 
 def _plain(recipe: Recipe, path: Path) -> Corpus:

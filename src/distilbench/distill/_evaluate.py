@@ -8,12 +8,11 @@ from dataclasses import dataclass
 
 from distilbench.distill._collate import IGNORED, to_batch
 from distilbench.distill._counting import FlopSample, forward_flops, shape_of
-from distilbench.distill._data import Asked, Example
+from distilbench.distill._data import Asked, Example, Task
 from distilbench.distill._models import Loaded, device
 from distilbench.distill._recipe import Generation
 from distilbench.distill._stages import Attempt
 from distilbench.distill._teacher import Sampling, TransformersGenerator, accepted
-from distilbench.tasks import TaskSpec
 
 
 @dataclass(frozen=True)
@@ -67,7 +66,7 @@ def held_out_loss(
 
 
 def held_out_accuracy(
-    student: Loaded, asked: Sequence[Asked], task: TaskSpec, batch_size: int, attempt: Attempt
+    student: Loaded, asked: Sequence[Asked], task: Task, batch_size: int, attempt: Attempt
 ) -> float:
     """Share of the questions that the student answers right, greedily, by the task's own
     extraction and grader."""

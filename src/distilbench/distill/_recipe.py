@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from distilbench.distill._student_spec import StudentSpec
-from distilbench.tasks import FileTask, TaskSpec
+from distilbench.tasks import FileTask, InspectTask, ReasoningGymTask, TaskSpec
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._\-]*$", max_length=80)]
 Method = Literal["sft", "scratch", "sequence-level", "logit", "on-policy", "cross-tokenizer"]
@@ -62,6 +62,8 @@ class Data(_Part):
     def _one_kind(self) -> Self:
         if (self.task is None) == (self.text is None):
             raise ValueError("it has either 'task' or 'text'")
+        if isinstance(self.task, InspectTask):
+            raise ValueError("a benchmark is not trained on; use 'reasoning_gym' or 'file'")
         return self
 
 
@@ -198,6 +200,12 @@ class Recipe(_Part):
             raise ValueError(f"'sweep' lists values of: {', '.join(_SWEPT)}")
         self.trials()  # each value is checked by the field it is for
         return self
+
+    @property
+    def task(self) -> ReasoningGymTask | FileTask | None:
+        """The task whose questions are trained on."""
+        task = self.data.task
+        return None if isinstance(task, InspectTask) else task
 
     @property
     def answers(self) -> Literal["gold", "teacher"]:

@@ -131,8 +131,8 @@ class _Run:
         if not corpus.train:
             return []
         if self.recipe.answers == "gold":
-            return [[asked.question.worked] for asked in corpus.train]
-        recipe, task = self.recipe, self.recipe.data.task
+            return [[asked.gold] for asked in corpus.train]
+        recipe, task = self.recipe, self.recipe.task
         assert task is not None
         sampling = Sampling.of(recipe.generation, task, recipe.seed)
         with self.meter.stage("teacher_generation") as attempt:
@@ -148,7 +148,7 @@ class _Run:
 
     def _kept(self, corpus: Corpus, texts: list[list[str]]) -> list[list[str]]:
         """Rejection: right answers, each once."""
-        task = self.recipe.data.task
+        task = self.recipe.task
         assert task is not None
         with self.meter.stage("rejection") as attempt:
             kept = [
@@ -222,7 +222,7 @@ class _Run:
                     examples, teacher, distillation, training.batch_size, self.cache, self.user,
                     attempt, self.on_event,
                 )  # fmt: skip
-        task = recipe.data.task
+        task = recipe.task
         job = Job(
             method=recipe.method,
             training=training,
@@ -288,11 +288,11 @@ class _Run:
     ) -> list[Example]:
         if corpus.held_out_texts:
             return blocks(tokenizer, corpus.held_out_texts, max_length)
-        made = (answered(tokenizer, a, a.question.worked, max_length) for a in corpus.held_out)
+        made = (answered(tokenizer, a, a.gold, max_length) for a in corpus.held_out)
         return _some([example for example in made if example], self.where)
 
     def _accuracy(self, corpus: Corpus, judged: Judged) -> Judged:
-        task = self.recipe.data.task
+        task = self.recipe.task
         assert task is not None
         student = load(str(self.student_dir), Path(), self.where)
         with self.meter.stage("evaluation") as attempt:

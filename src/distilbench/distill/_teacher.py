@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 from distilbench.architecture import Transformer
 from distilbench.distill._cache import Output, TeacherCache, key_of
 from distilbench.distill._counting import FlopSample, generation_flops, shape_of
-from distilbench.distill._data import Asked, prompt_ids
+from distilbench.distill._data import Asked, Task, prompt_ids
 from distilbench.distill._models import Loaded, device
 from distilbench.distill._recipe import Generation
 from distilbench.distill._stages import Attempt
 from distilbench.engines import describe_model, locate_model, sha256_of
-from distilbench.tasks import FileTask, TaskSpec, extract, grade
+from distilbench.tasks import judge
 
 if TYPE_CHECKING:
     from inspect_ai.model import Model
@@ -63,7 +63,7 @@ class Sampling:
     seed: int
 
     @classmethod
-    def of(cls, generation: Generation, task: TaskSpec, seed: int) -> Sampling:
+    def of(cls, generation: Generation, task: Task, seed: int) -> Sampling:
         tokens = generation.max_tokens or task.max_tokens
         return cls(tokens, tuple(task.stop), generation.temperature, generation.top_p, seed)
 
@@ -118,10 +118,9 @@ def answer_key(digest: str, asked: Asked, sampling: Sampling, number: int) -> st
     )
 
 
-def accepted(asked: Asked, text: str, task: TaskSpec) -> bool:
+def accepted(asked: Asked, text: str, task: Task) -> bool:
     """The verifier: the task's own extraction and grader."""
-    how = "choice" if isinstance(task, FileTask) and task.choices else task.extract
-    return grade(extract(text, how, task.pattern), asked.question.target, task.grader) == 1.0
+    return judge(task, text, asked.question.target) == 1.0
 
 
 def _generate(

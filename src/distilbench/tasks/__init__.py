@@ -6,7 +6,14 @@ extraction and graders. Importing this package loads neither
 Inspect nor reasoning-gym: the specifications are plain data. Imports ``errors`` only.
 """
 
-from distilbench.tasks._build import answer_cue, build_task, data_files, make_questions
+from distilbench.tasks._build import (
+    answer_cue,
+    build_task,
+    data_files,
+    judge,
+    make_questions,
+    worked_answer,
+)
 from distilbench.tasks._extract import extract
 from distilbench.tasks._grade import grade
 from distilbench.tasks._inspect_task import main_score, package_version, prompts
@@ -42,6 +49,7 @@ __all__ = [
     "data_files",
     "extract",
     "grade",
+    "judge",
     "list_benchmarks",
     "list_tasks",
     "main_score",
@@ -49,4 +57,5 @@ __all__ = [
     "one_for_each_template",
     "package_version",
     "prompts",
+    "worked_answer",
 ]

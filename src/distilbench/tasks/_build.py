@@ -83,6 +83,18 @@ def answer_cue(spec: TaskSpec) -> dict[str, str]:
     return {"lead": "The final answer is", "opener": _OPENERS.get(_extraction(spec)[0], "")}
 
 
+def judge(spec: ReasoningGymTask | FileTask, output: str, target: str) -> float:
+    """Grade of a model's output, 1 or 0, as the task's scorer gives it."""
+    return grade(extract(output, *_extraction(spec)), target, spec.grader)
+
+
+def worked_answer(spec: ReasoningGymTask | FileTask, question: Question) -> str:
+    """The reference answer as an example shows it."""
+    if spec.template is None:
+        return question.worked
+    return spec.template.answer(question.worked, question.target)
+
+
 def answer_scorer(how: str, pattern: str | None, grader: str) -> Scorer:
     """Inspect scorer: extract the answer from the output, then grade it; 1 or 0."""
     from inspect_ai.scorer import Score, Target, accuracy, scorer, stderr
@@ -112,11 +124,8 @@ def _prefix(spec: ReasoningGymTask | FileTask, examples: tuple[Question, ...]) -
         instruction = template.instruction
     messages: list[ChatMessage] = [ChatMessageSystem(content=instruction)] if instruction else []
     for example in examples:
-        worked = example.worked
-        if template:
-            worked = template.answer(example.worked, example.target)
         messages.append(ChatMessageUser(content=_asked(spec, example)))
-        messages.append(ChatMessageAssistant(content=worked))
+        messages.append(ChatMessageAssistant(content=worked_answer(spec, example)))
     return messages
 
 
