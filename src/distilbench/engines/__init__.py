@@ -18,6 +18,7 @@ from distilbench.engines._models import (
     locate_model,
     sha256_of,
 )
+from distilbench.engines._provider_check import check_provider
 from distilbench.engines._quantize import quantized
 from distilbench.engines._settings import FAILURE_KEY, FORCED_KEY, METADATA_KEY, EngineSettings
 
@@ -31,6 +32,7 @@ __all__ = [
     "MemoryEstimate",
     "PackagedModel",
     "cache_folder",
+    "check_provider",
     "describe_model",
     "few_shot_prompt",
     "gpu_devices",

@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from distilbench.engines._gpu import gpu_environment
 from distilbench.engines._limits import Fence
+from distilbench.keys import is_secret_name
 
 _SERVE = Path(__file__).with_name("_serve.py")
 _LAST_WORDS = 20_000  # bytes of the engine's log that are searched for the cause of its death
@@ -126,11 +127,8 @@ class EngineProcess:
 
     def _environment(self) -> dict[str, str]:
         """No API keys, no debugger on a crash, and the chosen GPU alone."""
-        kept = {k: v for k, v in os.environ.items() if not k.upper().endswith(_SECRETS)}
+        kept = {k: v for k, v in os.environ.items() if not is_secret_name(k)}
         return {**kept, "GGML_NO_BACKTRACE": "1", **gpu_environment(self.gpu_index)}
-
-
-_SECRETS = ("_KEY", "_TOKEN", "_SECRET", "_PASSWORD")
 
 
 def _ask(process: subprocess.Popen[str], settings: dict[str, Any]) -> dict[str, Any]:

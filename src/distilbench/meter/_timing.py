@@ -10,7 +10,15 @@ class Timing(BaseModel):
 
     ``prefill_s`` and ``decode_s`` are read from the engine's own clock, ``total_s`` from the
     caller's, so it includes queueing and transport; ``ttft_s`` is ``total_s`` less ``decode_s``:
-    queueing, transport and prefill. Null where an engine does not say.
+    queueing, transport and prefill.
+
+    Of a model behind a server all times are of the client's clock and include the network:
+    ``ttft_s`` is the time from the request sent to the first streamed event with content,
+    ``decode_s`` from that event to the last, ``inter_token_p99_s`` the 99th percentile of the
+    gaps between events (an event may bring several tokens). They are those of the attempt that
+    gave the answer: ``retries`` attempts failed before it, over ``retry_s`` with their waiting.
+
+    Null where an engine does not say.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -23,3 +31,6 @@ class Timing(BaseModel):
     ttft_s: float | None = None
     decode_s: float | None = None
     total_s: float
+    inter_token_p99_s: float | None = None
+    retries: int | None = None
+    retry_s: float | None = None

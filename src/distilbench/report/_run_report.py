@@ -162,8 +162,9 @@ def _overall(samples: pl.DataFrame, cells: pl.DataFrame) -> pl.DataFrame:
 
     from distilbench.stats import macro_accuracy
 
-    decoded = (pl.col("output_tokens") - 1).clip(0)
-    rate = decoded.sum() / pl.col("decode_s").filter(pl.col("output_tokens") > 1).sum()
+    timed = (pl.col("output_tokens") > 1) & pl.col("decode_s").is_not_null()
+    seconds = pl.col("decode_s").filter(timed).sum()
+    rate = pl.when(seconds > 0).then((pl.col("output_tokens") - 1).filter(timed).sum() / seconds)
     costs = samples.group_by("entry").agg(
         rate.alias("decode_tokens_per_s"),
         pl.col("total_s").median().alias("median_s"),

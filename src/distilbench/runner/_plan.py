@@ -60,6 +60,15 @@ class Cell(BaseModel):
         """Id of the model's card: as the suite says, or known for a packaged model."""
         return _card(self.model)
 
+    def model_args(self) -> dict[str, Any]:
+        """Arguments of Inspect's provider: the suite's, and what greedy decoding and an honest
+        load time need where a provider's own default would be otherwise."""
+        defaults: dict[str, dict[str, Any]] = {
+            "hf": {"do_sample": bool(self.generation.temperature)},
+            "vllm": {"lazy_init": False},
+        }
+        return {**defaults.get(self.reference.partition("/")[0], {}), **self.model.args}
+
     def engine_settings(self) -> EngineSettings:
         """What the embedded engine is given of the profile."""
         profile, gpu = self.profile, self.profile.gpu
@@ -156,8 +165,8 @@ def _cell(
     epochs = task.epochs or suite.epochs
     settings = {
         **asked,
-        "weights": digest or model.source,
-        "profile": profile.model_dump(mode="json"),
+        "weights": digest or model.model_dump(mode="json", include={"source", "base_url", "args"}),
+        "profile": profile.model_dump(mode="json", exclude={"machine_usd_per_hour"}),
         "epochs": epochs,
         "limits": suite.limits.model_dump(mode="json"),
         "generation": sampling[0].model_dump(mode="json"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from distilbench.architecture import Transformer
 from distilbench.engines import FAILURE_KEY, FORCED_KEY, METADATA_KEY
@@ -56,10 +56,12 @@ def sample_record(
         **({"outcome": "over_energy", "score": 0.0} if over else {}),
         "budget_forced": noted.get(FORCED_KEY),
         **(timing.model_dump() if timing else {}),
+        **({} if timing and timing.retries is not None else _failed_attempts(sample)),
+        "inter_token_s": _inter_token_s(timing) if timing else None,
         **(_flops(shape, timing) if shape and timing else {}),
         "energy_j": energy_j,
         "energy_method": energy_method,
-        "error": sample.error.message if sample.error else _failure(sample).get("message"),
+        "error": _error(sample),
         **({"error": grade["error"]} if grade.get("error") else {}),
     }
 
@@ -139,23 +141,42 @@ def _cluster(sample: EvalSample, task: TaskSpec) -> str:
 
 
 def _timing(sample: EvalSample) -> Timing | None:
-    """The engine's timing; for another provider, what Inspect itself noted."""
+    """What the meter noted of the answer. A question without one took its time if a limit ended
+    it; after an error there is no latency of an answer to speak of."""
     noted = (sample.output.metadata or {}).get(METADATA_KEY)
     if noted:
         return Timing.model_validate(noted)
-    usage, total_s = sample.output.usage, sample.output.time or sample.total_time
-    if total_s is None:
+    if sample.error or sample.total_time is None:
         return None
-    if usage is None:
-        return Timing(input_tokens=None, output_tokens=None, total_s=total_s)
-    cached = usage.input_tokens_cache_read or 0
-    return Timing(
-        input_tokens=usage.input_tokens + cached,
-        cached_tokens=cached,
-        output_tokens=usage.output_tokens,
-        reasoning_tokens=usage.reasoning_tokens,
-        total_s=total_s,
-    )
+    return Timing(input_tokens=None, output_tokens=None, total_s=sample.total_time)
+
+
+def _error(sample: EvalSample) -> str | None:
+    """Why there is no answer: of a server that failed to the last, what it said last."""
+    if not sample.error:
+        return cast("str | None", _failure(sample).get("message"))
+    failed = _failures(sample)
+    if not failed or "RetryError" not in sample.error.message:
+        return sample.error.message
+    return f"{failed[-1]} ({len(failed)} attempts)"
+
+
+def _failed_attempts(sample: EvalSample) -> dict[str, int]:
+    """Attempts at an answer that never came, as the log holds them; the first is no retry."""
+    failed = _failures(sample)
+    return {"retries": len(failed) - 1} if failed else {}
+
+
+def _failures(sample: EvalSample) -> list[str]:
+    """What went wrong at each attempt that failed."""
+    from inspect_ai.event import ModelEvent
+
+    return [e.error for e in sample.events if isinstance(e, ModelEvent) and e.error]
+
+
+def _inter_token_s(timing: Timing) -> float | None:
+    tokens = timing.output_tokens
+    return timing.decode_s / (tokens - 1) if timing.decode_s and tokens and tokens > 1 else None
 
 
 def _flops(shape: Transformer, timing: Timing) -> dict[str, float]:

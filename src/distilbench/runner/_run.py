@@ -14,6 +14,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from distilbench.engines import check_provider
 from distilbench.errors import InputError
 from distilbench.meter import describe_hardware, given_tdp_w
 from distilbench.runner._plan import Cell, plan
@@ -27,7 +28,7 @@ from distilbench.runner._store import (
     write_text,
 )
 from distilbench.runner._worker import Job
-from distilbench.suite import load_suite
+from distilbench.suite import Suite, load_suite
 from distilbench.tasks import QuestionSet, attempt_questions
 
 OnEvent = Callable[[dict[str, Any]], None]
@@ -63,6 +64,7 @@ def run_suite(
     run_dir = out / suite.name
     reopen_refused(run_dir, cells)
     missing = [cell for cell in cells if not is_finished(run_dir, cell)]
+    _check_providers(suite, missing, str(suite_file))
     samples = prepare_questions(run_dir, missing)
     run_dir.mkdir(parents=True, exist_ok=True)
     with _alone(run_dir):
@@ -113,6 +115,16 @@ def prepare_questions(run_dir: Path, cells: list[Cell]) -> dict[str, int]:
         * min(counts[questions_file(run_dir, cell)], cell.limits.questions or sys.maxsize)
         for cell in cells
     }
+
+
+def _check_providers(suite: Suite, cells: list[Cell], suite_file: str) -> None:
+    """Whether each provider that is still to be asked can be: its package, its key, its args."""
+    asked = {cell.model.name: cell for cell in cells if not cell.embedded}
+    for index, model in enumerate(suite.models):
+        if model.name in asked:
+            cell = asked[model.name]
+            where = f"{suite_file}: field 'models[{index}].source'"
+            check_provider(cell.reference, model.base_url, cell.model_args(), where)
 
 
 def _run_groups(run_dir: Path, cells: list[Cell], on_event: OnEvent) -> Iterator[str]:

@@ -112,7 +112,7 @@ def collect(run_dir: Path, cells: list[Cell]) -> tuple[pl.DataFrame, pl.DataFram
         folder = cell_folder(run_dir, cell)
         if is_finished(run_dir, cell):
             samples.append(pl.read_parquet(folder / "samples.parquet"))
-            rows.append(json.loads((folder / "cell.json").read_text()))
+            rows.append({**json.loads((folder / "cell.json").read_text()), **_prices(cell)})
         elif log_folder(run_dir, cell).is_dir():
             shape = describe(cell.file).architecture if cell.file else None
             partial = project(run_dir, cell, shape)
@@ -152,6 +152,19 @@ def _identity(run_dir: Path, cell: Cell) -> dict[str, Any]:
         "contamination": contamination_of(cell.task),
         **cell.generation.model_dump(exclude={"recommended"}),
         "sampling_source": cell.sampling_source,
+        **_prices(cell),
+    }
+
+
+def _prices(cell: Cell) -> dict[str, Any]:
+    """What the suite says of money. It sets no result, so it may change after the run."""
+    price = cell.model.price
+    return {
+        "input_usd_per_mtok": price.input_usd_per_mtok if price else None,
+        "cached_input_usd_per_mtok": price.cached_input_usd_per_mtok if price else None,
+        "output_usd_per_mtok": price.output_usd_per_mtok if price else None,
+        "price_source": f"{price.provider}, {price.date}" if price else None,
+        "machine_usd_per_hour": cell.profile.machine_usd_per_hour,
     }
 
 

@@ -12,6 +12,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING, Any, cast
 from pydantic import BaseModel
 
 from distilbench.engines import predict_memory
+from distilbench.keys import guard_output, key_in_environment
 from distilbench.meter import (
     EnergyMeter,
     cpu_seconds,
@@ -33,16 +35,18 @@ from distilbench.runner._plan import Cell
 from distilbench.runner._sampling import request_options
 from distilbench.runner._sandbox import no_sandbox, refuse
 from distilbench.runner._store import finish_cell, log_folder, questions_file
-from distilbench.tasks import answer_cue, prompts
+from distilbench.tasks import answer_cue, grade, prompts
 
 if TYPE_CHECKING:
     from inspect_ai import Task
     from inspect_ai.model import Model as InspectModel
 
     from distilbench.engines._llama_cpp import LlamaCpp, WarmUp
+    from distilbench.engines._served import ServedMeter
 
 Tell = Callable[..., None]
 _DEFAULT_MAX_TOKENS = 512
+_LOADING_S = 5.0  # more than making a client takes: the provider has loaded a model
 _FLUSH_EVERY_SAMPLE = 1  # into the log, so that a killed worker loses no finished sample
 
 
@@ -61,15 +65,25 @@ class Loaded:
     engine: LlamaCpp | None
     meter: EnergyMeter
     facts: dict[str, Any]
+    served: ServedMeter | None = None
+    """The meter of a model that runs elsewhere."""
     capped: str | None = None
     """Whether the profile's power limit is enforced, in words."""
     conduct: Conduct = field(default_factory=Conduct)
 
 
 def main() -> None:
+    guard_output()
     tell = _progress_channel()
     job = Job.model_validate_json(Path(sys.argv[1]).read_text())
+    first = job.cells[0]
+    with nullcontext() if first.embedded else key_in_environment(first.reference):
+        _work(job, tell)
+
+
+def _work(job: Job, tell: Tell) -> None:
     _report_samples(tell)
+    _ready_graders(job)
     profile = job.cells[0].profile
     with power_cap(profile.power_cap_w, profile.gpu.index if profile.gpu else None) as capped:
         loaded = _load(job.cells[0], tell)
@@ -81,6 +95,12 @@ def main() -> None:
             tell("cell_done", cell=cell.name)
         if loaded.engine is not None:
             loaded.engine.close()
+
+
+def _ready_graders(job: Job) -> None:
+    """Let math-verify import what it needs (seconds) before a question's clock runs."""
+    if any(getattr(cell.task, "grader", None) == "math" for cell in job.cells):
+        grade("1", "2", "math")
 
 
 def run_cell(run_dir: Path, cell: Cell, loaded: Loaded) -> None:
@@ -140,6 +160,7 @@ def _evaluate(run_dir: Path, cell: Cell, task: Task, model: InspectModel) -> Non
         seed=sampling_seed(cell.seed, 1),
         max_connections=cell.profile.slots,
         **_generation(cell),
+        **({} if cell.embedded else _patience(cell)),
     )
 
 
@@ -151,8 +172,7 @@ def _load(cell: Cell, tell: Tell) -> Loaded:
     hardware = describe_hardware()
     facts: dict[str, Any] = {"hardware": str(hardware)}
     if not cell.embedded:
-        elsewhere = EnergyMeter((), "the model is served elsewhere")
-        return Loaded(get_model(cell.reference, memoize=False), None, elsewhere, facts)
+        return _load_served(cell, facts)
     from distilbench.engines._process import EngineError
     from distilbench.engines._provider import DistilbenchAPI
 
@@ -169,6 +189,27 @@ def _load(cell: Cell, tell: Tell) -> Loaded:
     facts["load_peak_bytes"] = peak_memory_bytes(engine.pid) if engine.pid else None
     facts["load_s"] = engine.load_s
     return Loaded(model, engine, meter, facts)
+
+
+def _load_served(cell: Cell, facts: dict[str, Any]) -> Loaded:
+    """A model of one of Inspect's providers, under the meter."""
+    from distilbench.engines._provider_check import served_model
+    from distilbench.engines._served import ServedMeter
+
+    started = time.perf_counter()
+    model = served_model(cell.reference, cell.model.base_url, cell.model_args())
+    if time.perf_counter() - started > _LOADING_S:  # in this process or by a server it started
+        facts["load_s"] = time.perf_counter() - started
+    elsewhere = EnergyMeter((), "the model is served elsewhere")
+    return Loaded(model, None, elsewhere, facts, ServedMeter(model))
+
+
+def _patience(cell: Cell) -> dict[str, Any]:
+    """How long to wait for a server and how often to ask it again, in Inspect's words."""
+    return {
+        "max_retries": cell.limits.retries,
+        "attempt_timeout": cell.limits.request_timeout_s,
+    }
 
 
 def _generation(cell: Cell) -> dict[str, Any]:
@@ -198,6 +239,7 @@ def _engine_facts(cell: Cell, loaded: Loaded) -> dict[str, Any]:
         return {
             "engine": f"inspect:{name}",
             "engine_version": version("inspect-ai"),
+            "clock": loaded.served.method if loaded.served else None,
             "enforcement": _enforcement(cell, loaded),
         }
     predicted = predict_memory(engine.description, engine.settings)
@@ -206,6 +248,7 @@ def _engine_facts(cell: Cell, loaded: Loaded) -> dict[str, Any]:
         "predicted_memory_bytes": predicted.total if predicted else None,
         "declared_name": engine.description.name,
         "bits_per_weight": _bits_per_weight(engine),
+        "clock": "engine's clock",
         "engine": "llama.cpp (xllamacpp)",
         "engine_version": version("xllamacpp"),
         "threads": engine.threads,

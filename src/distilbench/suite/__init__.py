@@ -8,7 +8,7 @@ data), ``architecture`` (the names of quantizations) and ``errors``.
 
 from distilbench.suite._load import json_schema, load_suite, packaged_suite
 from distilbench.suite._profile import GPU, Device, Profile, devices
-from distilbench.suite._suite import Generation, Limits, Model, Suite
+from distilbench.suite._suite import Generation, Limits, Model, Price, Suite
 
 __all__ = [
     "GPU",
@@ -16,6 +16,7 @@ __all__ = [
     "Generation",
     "Limits",
     "Model",
+    "Price",
     "Profile",
     "Suite",
     "devices",

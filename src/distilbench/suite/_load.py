@@ -10,6 +10,7 @@ import yaml
 from pydantic import ValidationError
 
 from distilbench.errors import InputError, one_sentence
+from distilbench.suite._keys import refuse_keys
 from distilbench.suite._suite import Suite
 from distilbench.tasks import FileTask
 
@@ -21,12 +22,14 @@ def load_suite(path: Path) -> Suite:
     if not path.is_file():
         raise InputError(str(path), "there is no such suite file", "make one: distilbench init")
     try:
-        data = yaml.safe_load(path.read_text("utf-8"))
+        text = path.read_text("utf-8")
+        data = yaml.safe_load(text)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split())
         raise InputError(str(path), f"is not YAML ({reason})", "mend the syntax") from error
     if not isinstance(data, dict):
         raise InputError(str(path), "holds no mapping", "start with 'models:' and 'tasks:'")
+    refuse_keys(str(path), text, data)
     data.setdefault("name", _file_name(path))
     try:
         suite = Suite.model_validate(data)

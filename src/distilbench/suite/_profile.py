@@ -68,6 +68,9 @@ class Profile(BaseModel):
         None, description="none, a number, or index, memory, memory_fraction and layers"
     )
     power_cap_w: float | None = Field(None, gt=0, description="power limit set on CPU or GPU")
+    machine_usd_per_hour: float | None = Field(
+        None, ge=0, description="price of the machine, for the money of models that run on it"
+    )
 
     @model_validator(mode="before")
     @classmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections import Counter
 from collections.abc import Callable
 from pathlib import PurePath
@@ -12,6 +13,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    JsonValue,
     field_validator,
     model_validator,
 )
@@ -54,6 +56,18 @@ GenerationOrWord = Annotated[
 ]
 
 
+class Price(_Part):
+    """What a provider charges in US dollars for a million tokens."""
+
+    provider: str = Field(min_length=1)
+    date: datetime.date = Field(description="since when, or when it was looked up")
+    input_usd_per_mtok: float = Field(ge=0)
+    output_usd_per_mtok: float = Field(ge=0)
+    cached_input_usd_per_mtok: float | None = Field(
+        None, ge=0, description="of prompt tokens from the provider's cache; default: as input"
+    )
+
+
 class Model(_Part):
     """A model to measure."""
 
@@ -72,11 +86,24 @@ class Model(_Part):
     generation: GenerationOrWord = Field(
         Generation(), description="wins over the suite's generation, value by value"
     )
+    base_url: str | None = Field(
+        None, pattern=r"^https?://", description="address of the server, for inspect: sources"
+    )
+    args: dict[str, JsonValue] = Field(
+        default_factory=dict, description="model arguments of Inspect's provider (its -M)"
+    )
+    price: Price | None = Field(None, description="default: the price on the model's card")
 
     @model_validator(mode="before")
     @classmethod
     def _name_from_source(cls, data: object) -> object:
         return _named({"source": data} if isinstance(data, str) else data)
+
+    @model_validator(mode="after")
+    def _server_for_inspect_only(self) -> Self:
+        if (self.base_url or self.args) and not self.source.startswith("inspect:"):
+            raise ValueError("'base_url' and 'args' go with a source that begins with 'inspect:'")
+        return self
 
 
 class Limits(_Part):
@@ -84,6 +111,12 @@ class Limits(_Part):
 
     questions: int | None = Field(None, ge=1, description="most questions of each task")
     max_tokens: int | None = Field(None, ge=1, description="most output tokens of each question")
+    retries: int = Field(
+        5, ge=0, description="times a server is asked again for an answer that failed"
+    )
+    request_timeout_s: int = Field(
+        600, ge=1, description="then an attempt at a server counts as failed"
+    )
 
 
 class Suite(_Part):

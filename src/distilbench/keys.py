@@ -1,0 +1,143 @@
+"""API keys: read from the environment or the keyring, and kept out of everything that is written.
+
+Inspect's providers read their key from an environment variable. Where that is not set, the key is
+looked up in the system's keyring (package ``keyring``), as user name of the variable under the
+service ``distilbench``. Servers may repeat a key in an error or an answer, so whatever comes from
+one is cleaned of every key in the environment before Inspect sees it.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, TextIO
+from urllib.parse import quote
+
+SECRET_NAMES = ("_KEY", "_TOKEN", "_SECRET", "_PASSWORD")
+"""How the names of environment variables end that hold a secret."""
+REMOVED = "[key removed]"
+_SHORTEST = 8  # a shorter value is a placeholder such as "EMPTY"
+_SERVICE = "distilbench"
+_VARIABLES = {
+    "cloudflare": "CLOUDFLARE_API_TOKEN",
+    "grok": "XAI_API_KEY",
+    "hf": "HF_TOKEN",
+    "hf-inference-providers": "HF_TOKEN",
+    "perplexity": "PERPLEXITY_API_KEY",
+}
+
+
+def is_secret_name(name: str) -> bool:
+    """Whether an environment variable holds a secret, by its name."""
+    return name.upper().endswith(SECRET_NAMES)
+
+
+def secrets() -> list[str]:
+    """Values of the environment that nothing may repeat, the longest first."""
+    found = {v for k, v in os.environ.items() if is_secret_name(k) and len(v) >= _SHORTEST}
+    return sorted(found | {quote(value, safe="") for value in found}, key=len, reverse=True)
+
+
+def redact(text: str, known: list[str] | None = None) -> str:
+    """The text without any key (``known``: the keys, where they were looked up before)."""
+    for secret in secrets() if known is None else known:
+        text = text.replace(secret, REMOVED)
+    return text
+
+
+def redacted(value: Any, known: list[str] | None = None) -> Any:
+    """The same data (JSON, or a tuple) without any key; other objects as they are."""
+    known = secrets() if known is None else known
+    if isinstance(value, str):
+        return redact(value, known)
+    if isinstance(value, bytes):
+        return redact(value.decode("utf-8", "replace"), known).encode()
+    if isinstance(value, dict):
+        return {redacted(key, known): redacted(item, known) for key, item in value.items()}
+    if isinstance(value, list):
+        return [redacted(item, known) for item in value]
+    if isinstance(value, tuple):
+        return tuple(redacted(item, known) for item in value)
+    return value
+
+
+def clean_error(error: BaseException) -> None:
+    """Take the keys out of an error, in place, so that whoever classifies it still knows it."""
+    seen: set[int] = set()
+    chain: list[BaseException | None] = [error]
+    while chain:
+        link = chain.pop()
+        if link is None or id(link) in seen:
+            continue
+        seen.add(id(link))
+        chain += [link.__cause__, link.__context__]
+        link.args = redacted(link.args)
+        for name, value in list(vars(link).items()):
+            if isinstance(value, str | bytes | dict | list):
+                setattr(link, name, redacted(value))
+
+
+def key_variable(reference: str) -> str:
+    """Environment variable of the key of ``provider/model``.
+
+    >>> key_variable("openai-api/my-server/llama"), key_variable("grok/grok-4")
+    ('MY_SERVER_API_KEY', 'XAI_API_KEY')
+    """
+    provider, _, rest = reference.partition("/")
+    service = rest.partition("/")[0] if provider == "openai-api" else provider
+    return _VARIABLES.get(provider, f"{service.upper().replace('-', '_')}_API_KEY")
+
+
+@contextmanager
+def key_in_environment(reference: str) -> Iterator[None]:
+    """The key of ``provider/model`` in the environment, from the keyring if it is not there."""
+    variable = key_variable(reference)
+    found = None if os.environ.get(variable) else _from_keyring(variable)
+    if found:
+        os.environ[variable] = found
+    try:
+        yield
+    finally:
+        if found:
+            os.environ.pop(variable, None)
+
+
+def guard_output() -> None:
+    """From here on, keep keys out of this process's log records and standard error."""
+    make_record = logging.getLogRecordFactory()
+
+    def clean_record(*args: Any, **kwargs: Any) -> logging.LogRecord:
+        record = make_record(*args, **kwargs)
+        record.msg, record.args = redact(record.getMessage()), ()
+        return record
+
+    logging.setLogRecordFactory(clean_record)
+    sys.stderr = _Clean(sys.stderr)
+
+
+class _Clean:
+    """A text stream that takes the keys out of what is written to it."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        return self._stream.write(redact(text))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+def _from_keyring(variable: str) -> str | None:
+    try:
+        import keyring
+        from keyring.errors import KeyringError
+    except ImportError:
+        return None
+    try:
+        return keyring.get_password(_SERVICE, variable)
+    except KeyringError:
+        return None
