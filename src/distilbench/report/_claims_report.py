@@ -10,18 +10,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distilbench.catalog import Catalog, Figure, cited_in
-from distilbench.compute import SCOPES, Interval, Quantity, TornadoBar, Unavailable, interval
+from distilbench.compute import SCOPES, TornadoBar
 from distilbench.report import _claims_charts as charts
 from distilbench.report._claims import Claims, Placement, curve_verdict, size_verdict
+from distilbench.report._claims_cells import (
+    flops_cell,
+    gain_text,
+    interval_cell,
+    model_cell,
+    quantity_cell,
+    range_text,
+    size_range,
+    size_text,
+    source_cell,
+    yes_no,
+)
 from distilbench.report._page import Cell, Chart, Details, Section, Table, Text, render_page
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from distilbench.stats import Equivalent, Gain
 
 PAPER = "arXiv 2602.20164"
-NOT_AVAILABLE = "not available"
 _SCOPE_MEANING = {
     "student": "the student's own training",
     "pipeline": "+ the teacher's inference",
@@ -85,8 +95,8 @@ def creation_ratio(claims: Claims) -> Section:
         (
             verdict.scope,
             _SCOPE_MEANING[verdict.scope],
-            _interval_cell(verdict.ratio, verdict.at_most),
-            _range_text(verdict.ratio),
+            interval_cell(verdict.ratio, verdict.at_most),
+            range_text(verdict.ratio),
             f"> {head.claimed_ratio:,.0f}",
             verdict.verdict,
             verdict.reason,
@@ -124,10 +134,9 @@ def all_ratios(claims: Claims) -> Section:
     rows = []
     for model, base, ratios in claims.ratios:
         cells = [
-            _quantity_cell(ratio.ratio, ratio.at_most, claims.draws, claims.seed)
-            for ratio in ratios
+            quantity_cell(ratio.ratio, ratio.at_most, claims.draws, claims.seed) for ratio in ratios
         ]
-        rows.append((_card(claims.catalog, model), _card(claims.catalog, base), *cells))
+        rows.append((model_cell(claims.catalog, model), model_cell(claims.catalog, base), *cells))
     note = (
         "How many times the compute of the distilled model its base took. ≤ marks an upper bound:"
         " a part of the distilled model's cost is not published. Below 1 under the widest scope"
@@ -154,12 +163,14 @@ def sizes(claims: Claims) -> Section:
         " or within one point where that number is not known ('by rule')."
     )
     strict = _counts("The same, chain of thought and thinking kept apart", claims.strict_counts)
-    shown = ("distilled_model", "vanilla_model", "size_band", "benchmark", "metric", "shots")
+    models = ("distilled_model", "vanilla_model")
+    settings = ("size_band", "benchmark", "metric", "shots")
     rows = [
         (
-            *(_card(claims.catalog, row[n]) if n.endswith("_model") else row[n] for n in shown),
-            _source_cell(row["distilled_score"], row["distilled_source"], row["distilled_where"]),
-            _source_cell(row["vanilla_score"], row["vanilla_source"], row["vanilla_where"]),
+            *(model_cell(claims.catalog, row[name]) for name in models),
+            *(row[name] for name in settings),
+            source_cell(row["distilled_score"], row["distilled_source"], row["distilled_where"]),
+            source_cell(row["vanilla_score"], row["vanilla_source"], row["vanilla_where"]),
             f"{row['difference']:+.1f}",
             row["outcome"],
         )
@@ -235,12 +246,12 @@ def validation_blocks(claims: Claims) -> tuple[Text, Table]:
     """The training-FLOP estimates beside published totals; the docs show the same table."""
     rows = [
         (
-            _card(claims.catalog, row.card),
-            _source_cell(f"{row.published_flops:.3g}", *row.source.split(": ", 1)),
-            _ratio(row.by_6nd_flops, row.by_6nd_ratio),
-            _within(row.by_6nd_within),
-            _ratio(row.exact_flops, row.exact_ratio),
-            _within(row.exact_within),
+            model_cell(claims.catalog, row.card),
+            source_cell(f"{row.published_flops:.3g}", *row.source.split(": ", 1)),
+            flops_cell(row.by_6nd_flops, row.by_6nd_ratio),
+            yes_no(row.by_6nd_within),
+            flops_cell(row.exact_flops, row.exact_ratio),
+            yes_no(row.exact_within),
             row.note,
         )
         for row in claims.validation
@@ -262,7 +273,7 @@ def assumptions(claims: Claims) -> Section:
     catalog = claims.catalog
     rows = [
         (
-            _card(catalog, card.id),
+            model_cell(catalog, card.id),
             place,
             f"{figure.value:g}",
             f"{figure.low:g} to {figure.high:g}",
@@ -327,7 +338,7 @@ def _by_model(claims: Claims) -> Table:
     wanted = counted.filter(counted["size_band"].is_in(["5-10x", ">10x"]))
     rows = [
         (
-            _card(claims.catalog, row["distilled_model"]),
+            model_cell(claims.catalog, row["distilled_model"]),
             row["size_band"],
             row["wins"],
             row["ties"],
@@ -342,34 +353,15 @@ def _by_model(claims: Claims) -> Table:
 
 def _placement_row(catalog: Catalog, place: Placement) -> tuple[Any, ...]:
     return (
-        _card(catalog, place.model),
+        model_cell(catalog, place.model),
         place.benchmark,
         place.shots,
         f"{place.score:.1f}",
         place.family,
-        _equivalent(place.size),
-        _ends(place.size.low, place.size.high),
-        *(_gain(place.gains.get(scope)) for scope in SCOPES),
+        size_text(place.size),
+        size_range(place.size.low, place.size.high),
+        *(gain_text(place.gains.get(scope)) for scope in SCOPES),
     )
-
-
-def _equivalent(found: Equivalent) -> str:
-    mark = {"=": "", ">=": "≥ ", "<=": "≤ "}[found.bound]
-    return f"{mark}{found.value / 1e9:.3g}B"
-
-
-def _gain(gain: Gain | None) -> str:
-    if gain is None:
-        return NOT_AVAILABLE
-    mark = {"=": "", ">=": "≥ ", "<=": "≤ "}[gain.bound]
-    low = f"{gain.low:.2g}" if gain.low is not None else "?"
-    high = f"{gain.high:.2g}" if gain.high is not None else "?"
-    return f"{mark}{gain.value:.2g} ({low} to {high})"
-
-
-def _ends(low: float | None, high: float | None) -> str:
-    known = [f"{end / 1e9:.3g}B" if end is not None else "beyond the family" for end in (low, high)]
-    return " to ".join(known)
 
 
 def _tornado(scope: str, bars: tuple[TornadoBar, ...]) -> Chart:
@@ -383,53 +375,6 @@ def _tornado(scope: str, bars: tuple[TornadoBar, ...]) -> Chart:
         f"Sensitivity of the ratio under scope {scope}. {words}",
         charts.tornado_chart(bars),
     )
-
-
-def _interval_cell(ratio: Interval | Unavailable, at_most: Interval | None) -> Cell:
-    if isinstance(ratio, Unavailable):
-        if at_most is None:
-            return Cell(NOT_AVAILABLE, title=ratio.reason)
-        return Cell(f"≤ {_digits(at_most.central)}", title=ratio.reason, kind="derived")
-    return Cell(_digits(ratio.central), title="; ".join(map(str, ratio.unknowns)), kind=ratio.kind)
-
-
-def _quantity_cell(
-    ratio: Quantity | Unavailable, at_most: Quantity | None, draws: int, seed: int
-) -> Cell:
-    bound = interval(at_most, draws, seed) if at_most is not None else None
-    if isinstance(ratio, Unavailable):
-        return _interval_cell(ratio, bound)
-    found = interval(ratio, draws, seed)
-    cell = _interval_cell(found, bound)
-    return cell._replace(title=f"5% to 95%: {_digits(found.p5)} to {_digits(found.p95)}")
-
-
-def _range_text(ratio: Interval | Unavailable) -> str:
-    if isinstance(ratio, Unavailable):
-        return "–"
-    return f"{_digits(ratio.p5)} to {_digits(ratio.p95)}"
-
-
-def _digits(value: float) -> str:
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
-
-
-def _ratio(flops: float | None, ratio: float | None) -> Cell:
-    if flops is None or ratio is None:
-        return Cell(NOT_AVAILABLE)
-    return Cell(f"{flops:.3g} ({ratio:.3f})", kind="derived")
-
-
-def _within(answer: bool | None) -> str:
-    return {True: "yes", False: "no", None: "–"}[answer]
-
-
-def _card(catalog: Catalog, model: str) -> Cell:
-    return Cell(catalog.cards[model].name, title=model)
-
-
-def _source_cell(value: Any, source: str, where: str) -> Cell:
-    return Cell(str(value), href=f"#source-{source}", title=f"{source}: {where}", kind="published")
 
 
 def _all_sources(catalog: Catalog) -> Iterator[tuple[str, Any]]:
