@@ -35,12 +35,15 @@ class Column(NamedTuple):
     meaning: str
 
 
+ORIGIN = "distilbench"
+"""Origin of what this program measured itself."""
 KEY = ("model", "task", "profile", "seed", "sample_id", "epoch")
 """Columns that name a sample record within a run, once each."""
 
 SAMPLE_COLUMNS = (
     Column("run", "String", "identity", "run directory name"),
     Column("cell", "String", "identity", "cell the sample belongs to; key into the cell records"),
+    Column("origin", "String", "identity", "program that measured: distilbench, or one imported"),
     Column("model", "String", "identity", "model name in the suite"),
     Column("task", "String", "identity", "task name in the suite"),
     Column("profile", "String", "identity", "profile name in the suite"),
@@ -80,6 +83,7 @@ SAMPLE_COLUMNS = (
 CELL_COLUMNS = (
     Column("run", "String", "identity", "run directory name"),
     Column("cell", "String", "identity", "cell name: model, task, profile, seed, config hash"),
+    Column("origin", "String", "identity", "program that measured: distilbench, or one imported"),
     Column("model", "String", "identity", "model name in the suite"),
     Column("task", "String", "identity", "task name in the suite"),
     Column("profile", "String", "identity", "profile name in the suite"),
@@ -131,6 +135,11 @@ CELL_COLUMNS = (
     Column("engine", "String", "identity", "engine name"),
     Column("engine_version", "String", "identity", "engine version"),
     Column("hardware", "String", "identity", "processor, cores, memory, system"),
+    Column("reported_score", "Float64", "published", "score that the other program states"),
+    Column("reported_stderr", "Float64", "published", "standard error that it states"),
+    Column("reported_metric", "String", "identity", "which of its metrics that is"),
+    Column("prompt_tokens_per_s", "Float64", "published", "llama-bench's rate of prompt tokens"),
+    Column("output_tokens_per_s", "Float64", "published", "llama-bench's rate of output tokens"),
     Column("energy_total_j", "Float64", "measured", "joules while the cell's questions ran"),
     Column("energy_idle_j", "Float64", "measured", "part of it that the idle machine would take"),
     Column("energy_method", "String", "identity", "sensor or estimate behind the joules"),

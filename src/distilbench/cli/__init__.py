@@ -11,7 +11,16 @@ import sys
 
 import typer
 
-from distilbench.cli import _creation, _distill, _fit, _load, _look, _recommend, _run
+from distilbench.cli import (
+    _creation,
+    _distill,
+    _fit,
+    _interchange,
+    _load,
+    _look,
+    _recommend,
+    _run,
+)
 from distilbench.errors import InputError
 
 app = typer.Typer(
@@ -28,6 +37,7 @@ for register in (
     _load.register,
     _creation.register,
     _distill.register,
+    _interchange.register,
     _look.register,
 ):
     register(app)

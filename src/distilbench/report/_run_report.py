@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from distilbench.errors import InputError
 from distilbench.records import CELL_COLUMNS, SAMPLE_COLUMNS, Column
+from distilbench.report import _imported_sections as imported
 from distilbench.report import _resource_sections as resources
 from distilbench.report import _run_sections as sections
 from distilbench.report import _subset_sections as subsets
@@ -51,7 +52,7 @@ def write_report(run_dir: Path, out_dir: Path | None = None) -> Path:
     out = out_dir or run_dir / "report"
     page = render_page(
         title=f"distilbench: {data.facts['name']}",
-        lede=" ".join((sections.summary(data.overall, data.differences), *data.warnings)),
+        lede=" ".join((*_summary(data), *data.warnings)),
         sections=_sections(data),
         out_dir=out,
     )
@@ -69,16 +70,17 @@ def read_run(run_dir: Path) -> RunData:
         samples = pl.read_parquet(run_dir / "samples.parquet")
         cells = pl.read_parquet(run_dir / "cells.parquet")
         facts = json.loads((run_dir / "run.json").read_text("utf-8"))
-        suite_text = (run_dir / "suite.yaml").read_text("utf-8")
+        suite_text = _suite_text(run_dir)
     except OSError as error:
         raise InputError(str(run_dir), "is no run directory", "give the folder of a run") from error
     except (ValueError, pl.exceptions.PolarsError) as error:
         raise InputError(
             str(run_dir), f"a file of the run is damaged ({error})", "run the suite again"
         ) from error
-    if samples.is_empty():
+    if samples.is_empty() and imported.foreign(cells).is_empty():
         raise InputError(str(run_dir), "holds no finished sample", "run the suite again")
-    samples, cells = _with_entry(samples), _with_entry(cells)
+    several = samples["profile"].n_unique() > 1
+    samples, cells = _with_entry(samples, several), _with_entry(cells, several)
     compared = _in_common(samples)
     used = samples if compared.is_empty() else compared
     return RunData(
@@ -94,7 +96,16 @@ def read_run(run_dir: Path) -> RunData:
     )
 
 
+def _summary(data: RunData) -> tuple[str, ...]:
+    if data.samples.is_empty():
+        return ()
+    return (sections.summary(data.overall, data.differences),)
+
+
 def _sections(data: RunData) -> list[Section]:
+    others = imported.results_of_others(data.cells, data.samples)
+    if data.samples.is_empty():
+        return [others, sections.conditions(data.facts, data.cells)]
     entries = data.overall["entry"].to_list()
     comparable = not data.compared.is_empty()
     made = [
@@ -104,6 +115,7 @@ def _sections(data: RunData) -> list[Section]:
         subsets.full_scores(data.samples),
         sections.pareto_figures(data.overall, data.cells, comparable),
         sections.paired(data.differences),
+        others,
         resources.correct_answers(data.compared if comparable else data.samples),
         resources.thinking(data.samples, data.cells, data.overall),
         resources.quantization(data.overall, data.cells),
@@ -117,6 +129,12 @@ def _sections(data: RunData) -> list[Section]:
         sections.suite(data.suite_text),
     ]
     return [section for section in made if section.blocks]
+
+
+def _suite_text(run_dir: Path) -> str:
+    """The exact suite; empty for a run of imported results alone, which has none."""
+    path = run_dir / "suite.yaml"
+    return path.read_text("utf-8") if path.exists() else ""
 
 
 def _in_common(samples: pl.DataFrame) -> pl.DataFrame:
@@ -134,9 +152,11 @@ def _gaps(
     import polars as pl
 
     question = pl.struct("task", "seed", "sample_id").n_unique()
-    finished = cells.filter(pl.col("wall_s").is_not_null())["cell"].n_unique()
+    planned = pl.col("cell").is_in(facts["cells"])
+    finished = cells.filter(planned & pl.col("wall_s").is_not_null())["cell"].n_unique()
     if finished < len(facts["cells"]):
         yield f"The run is not finished: {finished} of {len(facts['cells'])} cells are."
+    yield from imported.warning(cells)
     asked, common = (frame.select(question).item() for frame in (samples, compared))
     if compared.is_empty():
         yield "The models have no question in common yet: their figures are not comparable."
@@ -147,10 +167,9 @@ def _gaps(
         )
 
 
-def _with_entry(frame: pl.DataFrame) -> pl.DataFrame:
+def _with_entry(frame: pl.DataFrame, several: bool) -> pl.DataFrame:
     import polars as pl
 
-    several = frame["profile"].n_unique() > 1
     entry = pl.format("{} · {}", "model", "profile") if several else pl.col("model")
     return frame.with_columns(entry.alias("entry"))
 

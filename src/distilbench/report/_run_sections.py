@@ -331,6 +331,8 @@ def answers(samples: pl.DataFrame) -> Section:
 
 
 def suite(text: str) -> Section:
+    if not text:
+        return Section("The exact suite")
     how = "To run it again: save this as suite.yaml, then distilbench run suite.yaml"
     return Section("The exact suite", (Text(how), Pre(text)))
 

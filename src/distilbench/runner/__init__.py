@@ -7,7 +7,21 @@ resumes. Imports ``suite``, ``engines``, ``tasks``, ``meter``, ``architecture``,
 """
 
 from distilbench.runner._plan import Cell, plan
-from distilbench.runner._run import RunResult, load_cells, run_suite
-from distilbench.runner._store import collect
+from distilbench.runner._records import sample_record
+from distilbench.runner._run import RunResult, load_cells, opened_run, question_sets, run_suite
+from distilbench.runner._store import collect, imported_folder, write_json, write_parquet
 
-__all__ = ["Cell", "RunResult", "collect", "load_cells", "plan", "run_suite"]
+__all__ = [
+    "Cell",
+    "RunResult",
+    "collect",
+    "imported_folder",
+    "load_cells",
+    "opened_run",
+    "plan",
+    "question_sets",
+    "run_suite",
+    "sample_record",
+    "write_json",
+    "write_parquet",
+]

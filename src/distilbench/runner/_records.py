@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from distilbench.architecture import Transformer
 from distilbench.engines import FAILURE_KEY, FORCED_KEY, METADATA_KEY
 from distilbench.meter import Energy, Timing, apportion, inference_flops
-from distilbench.records import Outcome
+from distilbench.records import ORIGIN, Outcome
 from distilbench.runner._plan import Cell
 from distilbench.tasks import InspectTask, QuestionSet, TaskSpec, main_score
 
@@ -45,6 +45,7 @@ def sample_record(
     return {
         "run": run,
         "cell": cell.name,
+        "origin": ORIGIN,
         "model": cell.model.name,
         "task": cell.task.name,
         "profile": cell.profile.name,

@@ -88,6 +88,33 @@ def load_cells(run_dir: Path) -> list[Cell]:
     return [Cell.model_validate(cell) for cell in json.loads(facts.read_text())["plan"]]
 
 
+def question_sets(run_dir: Path) -> dict[tuple[str, int], QuestionSet]:
+    """What the run asks, by task and seed."""
+    files = {(c.task.name, c.seed): questions_file(run_dir, c) for c in load_cells(run_dir)}
+    return {
+        key: QuestionSet.model_validate_json(path.read_text("utf-8"))
+        for key, path in files.items()
+        if path.is_file()
+    }
+
+
+@contextmanager
+def opened_run(run_dir: Path) -> Iterator[Path]:
+    """Hold a run directory to add to it; make one without cells if there is none.
+
+    Raises ``InputError`` if it is another kind of folder, or a run is at work in it.
+    """
+    if not (run_dir / "run.json").is_file():
+        if run_dir.exists() and not (run_dir.is_dir() and not any(run_dir.iterdir())):
+            raise InputError(
+                str(run_dir), "is no run directory", "give the folder of a run or a name not taken"
+            )
+        run_dir.mkdir(parents=True, exist_ok=True)
+        _write_run_facts(run_dir, run_dir.resolve().name, [], ())
+    with _alone(run_dir):
+        yield run_dir
+
+
 def prepare_questions(run_dir: Path, cells: list[Cell]) -> dict[str, int]:
     """Write the questions of every task once, for all models; returns each cell's samples.
 

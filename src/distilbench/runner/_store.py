@@ -8,6 +8,7 @@
     <run>/cells/<cell>/logs/*.eval      Inspect logs: the full transcripts, and what resume reads
     <run>/cells/<cell>/samples.parquet  sample records of a finished cell
     <run>/cells/<cell>/cell.json        its cell record; its presence means: finished
+    <run>/imported/<cell>/*             the same two files of a cell that another program measured
 
 The Inspect log is the one source of truth on samples. The Parquet files are made from it and can be
 made again. Every file is written whole under another name first, then renamed.
@@ -23,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 from distilbench.architecture import Transformer, describe
 from distilbench.meter import Energy
-from distilbench.records import CELL_COLUMNS, SAMPLE_COLUMNS, frame, schema
+from distilbench.records import CELL_COLUMNS, ORIGIN, SAMPLE_COLUMNS, frame, schema
 from distilbench.runner._plan import Cell
 from distilbench.runner._records import energy_shares, sample_record, strata
 from distilbench.tasks import QuestionSet, contamination_of
@@ -39,6 +40,11 @@ def cell_folder(run_dir: Path, cell: Cell) -> Path:
 
 def log_folder(run_dir: Path, cell: Cell) -> Path:
     return cell_folder(run_dir, cell) / "logs"
+
+
+def imported_folder(run_dir: Path) -> Path:
+    """Where the cells are that other programs measured: outside of the plan, kept by every run."""
+    return run_dir / "imported"
 
 
 def questions_file(run_dir: Path, cell: Cell) -> Path:
@@ -101,7 +107,8 @@ def project(
 
 
 def collect(run_dir: Path, cells: list[Cell]) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Join the records of all cells into the run's two Parquet files, and return them.
+    """Join the records of all cells, and of those imported, into the run's two Parquet files, and
+    return them.
 
     An unfinished cell gives the samples that its logs hold.
     """
@@ -118,9 +125,12 @@ def collect(run_dir: Path, cells: list[Cell]) -> tuple[pl.DataFrame, pl.DataFram
             partial = project(run_dir, cell, shape)
             samples.append(partial)
             rows.append({**_identity(run_dir, cell), "samples": len(partial)})
+    for path in sorted(imported_folder(run_dir).glob("*/cell.json")):
+        samples.append(pl.read_parquet(path.with_name("samples.parquet")))
+        rows.append(json.loads(path.read_text("utf-8")))
     known = schema(CELL_COLUMNS)
     rows = [{k: v for k, v in row.items() if k in known} for row in rows]
-    joined, cell_records = pl.concat(samples), frame(rows, CELL_COLUMNS)
+    joined, cell_records = pl.concat(samples, how="diagonal"), frame(rows, CELL_COLUMNS)
     write_parquet(run_dir / "samples.parquet", joined)
     write_parquet(run_dir / "cells.parquet", cell_records)
     return joined, cell_records
@@ -130,6 +140,7 @@ def _identity(run_dir: Path, cell: Cell) -> dict[str, Any]:
     return {
         "run": run_dir.name,
         "cell": cell.name,
+        "origin": ORIGIN,
         "model": cell.model.name,
         "task": cell.task.name,
         "profile": cell.profile.name,

@@ -1,0 +1,26 @@
+"""The records as CSV: samples, cells with their accuracy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+
+from distilbench.interchange._exported import Exported
+
+_FORMULA = r"^[=+\-@\t\r]"  # how a text begins that a spreadsheet would run
+
+
+def write_csv(data: Exported, out: Path) -> list[Path]:
+    """``samples.csv`` and ``results.csv``. Texts that a spreadsheet would take for a formula get an
+    apostrophe before them, unless they are numbers."""
+    files = [out / "samples.csv", out / "results.csv"]
+    for frame, file in zip((data.samples, data.results), files, strict=True):
+        texts = [name for name, kind in frame.schema.items() if kind == pl.String]
+        frame.with_columns(_harmless(pl.col(name)) for name in texts).write_csv(file)
+    return files
+
+
+def _harmless(text: pl.Expr) -> pl.Expr:
+    runs = text.str.contains(_FORMULA) & text.cast(pl.Float64, strict=False).is_null()
+    return pl.when(runs).then(pl.lit("'") + text).otherwise(text).name.keep()

@@ -1,0 +1,117 @@
+"""Results JSON and samples JSON Lines of lm-evaluation-harness, one folder for each entry."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from distilbench.interchange._exported import Exported, shots
+
+_METRIC = "exact_match"
+_FILTER = "none"
+_GRADED = f"{_METRIC},{_FILTER}"
+_STDERR = f"{_METRIC}_stderr,{_FILTER}"
+
+
+def write_lm_eval(data: Exported, out: Path) -> list[Path]:
+    """``<entry>/results_<date>.json`` and ``<entry>/samples_<task>_<date>.jsonl``, as written by
+    ``lm_eval --output_path --log_samples``. The metric is exact_match, whatever the task's grader.
+    A task that ran with several seeds becomes one task for each seed, ``<task>-seed<seed>``."""
+    files = []
+    date = data.made.strftime("%Y-%m-%dT%H-%M-%S.%f")
+    for entry, rows in data.entries():
+        folder = out / entry
+        folder.mkdir(parents=True, exist_ok=True)
+        several = rows["seed"].n_unique() > 1
+        tasks = {
+            f"{row['task']}-seed{row['seed']}" if several else row["task"]: row
+            for row in rows.iter_rows(named=True)
+        }
+        for task, row in tasks.items():
+            file = folder / f"samples_{task}_{date}.jsonl"
+            file.write_text("".join(_samples(data.samples, row)), "utf-8")
+            files.append(file)
+        results = folder / f"results_{date}.json"
+        results.write_text(json.dumps(_results(data, entry, tasks), indent=2), "utf-8")
+        files.append(results)
+    return files
+
+
+def _results(data: Exported, entry: str, tasks: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    first = next(iter(tasks.values()))
+    return {
+        "results": {
+            task: {
+                "alias": task,
+                _GRADED: row["accuracy"],
+                _STDERR: "N/A" if row["stderr"] is None else row["stderr"],
+            }
+            for task, row in tasks.items()
+        },
+        "group_subtasks": {task: [] for task in tasks},
+        "configs": {
+            task: {
+                "task": task,
+                "output_type": "generate_until",
+                "metric_list": [{"metric": _METRIC, "aggregation": "mean"}],
+                "metadata": {"origin": row["origin"], "cell": row["cell"]},
+            }
+            for task, row in tasks.items()
+        },
+        "versions": {task: row["config_hash"][:8] for task, row in tasks.items()},
+        "n-shot": {task: n for task, row in tasks.items() if (n := shots(row, data.facts))},
+        "higher_is_better": {task: {_METRIC: True} for task in tasks},
+        "n-samples": {
+            task: {"original": row["n_questions"], "effective": row["n_questions"]}
+            for task, row in tasks.items()
+        },
+        "config": {
+            "model": first["engine"],
+            "model_args": None,
+            "model_num_parameters": first["parameters"],
+            "random_seed": first["seed"],
+        },
+        "date": data.made.timestamp(),
+        "distilbench_version": data.facts["distilbench_version"],
+        "model_source": first["engine"],
+        "model_name": first["model"],
+        "model_name_sanitized": entry,
+    }
+
+
+def _samples(samples: pl.DataFrame, row: dict[str, Any]) -> list[str]:
+    """One line a question; of several epochs the mean score and the first answer."""
+    mine = (
+        samples.filter(pl.col("cell") == row["cell"])
+        .sort("sample_id", "epoch")
+        .group_by("sample_id", maintain_order=True)
+        .agg(pl.col("score").mean(), pl.col("answer", "target").first())
+    )
+    return [
+        json.dumps(
+            {
+                "doc_id": number,
+                "doc": {"id": one["sample_id"]},
+                "target": one["target"],
+                "arguments": {},
+                "resps": [[one["answer"] or ""]],
+                "filtered_resps": [one["answer"] or ""],
+                "filter": _FILTER,
+                "metrics": [_METRIC],
+                "doc_hash": _hash(one["sample_id"]),
+                "target_hash": _hash(one["target"] or ""),
+                _METRIC: one["score"],
+            },
+            ensure_ascii=False,
+        )
+        + "\n"
+        for number, one in enumerate(mine.iter_rows(named=True))
+    ]
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,49 @@
+"""The ``model-index`` of a Hugging Face model card, one file for each entry."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import yaml
+
+from distilbench.interchange._exported import Exported
+
+
+def write_model_index(data: Exported, out: Path) -> list[Path]:
+    """``<entry>.yaml``, to stand in the front matter of the model's README.md. Accuracies are in
+    percent, as on model cards, means over seeds of a task."""
+    files = []
+    for entry, rows in data.entries():
+        tasks = rows.group_by("task", maintain_order=True).agg(
+            pl.col("accuracy").mean(), pl.col("origin").first(), pl.col("n_questions").first()
+        )
+        index = [
+            {
+                "name": rows["model"][0],
+                "results": [_result(row) for row in tasks.iter_rows(named=True)],
+            }
+        ]
+        file = out / f"{entry}.yaml"
+        file.write_text(yaml.safe_dump({"model-index": index}, sort_keys=False), "utf-8")
+        files.append(file)
+    return files
+
+
+def _result(row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "task": {"type": "text-generation", "name": "Text Generation"},
+        "dataset": {
+            "name": row["task"],
+            "type": row["task"],
+            "args": {"num_questions": row["n_questions"]},
+        },
+        "metrics": [
+            {
+                "type": "accuracy",
+                "value": round(100 * row["accuracy"], 2),
+                "name": f"accuracy in % ({row['origin']})",
+            }
+        ],
+    }

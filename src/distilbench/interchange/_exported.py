@@ -1,0 +1,60 @@
+"""What is exported of a run: its records, the accuracy of each cell, and the time it was made."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from distilbench.errors import InputError
+from distilbench.runner import collect, load_cells
+
+if TYPE_CHECKING:
+    import polars as pl
+
+KEY = ("model", "profile", "task", "seed")
+
+
+@dataclass(frozen=True)
+class Exported:
+    """``results`` has one row for each model, profile, task and seed: accuracy with its error, and
+    the columns of its cell record."""
+
+    facts: dict[str, Any]
+    samples: pl.DataFrame
+    results: pl.DataFrame
+
+    @property
+    def made(self) -> datetime:
+        """When the run was started."""
+        return datetime.strptime(self.facts["created"], "%Y-%m-%dT%H:%M:%S%z")
+
+    def entries(self) -> list[tuple[str, pl.DataFrame]]:
+        """Rows of ``results`` by entry: a model under a profile, named as the report names it."""
+        several = self.results["profile"].n_unique() > 1
+        groups = self.results.group_by("model", "profile", maintain_order=True)
+        return [
+            (f"{model}--{profile}" if several else str(model), rows)
+            for (model, profile), rows in groups
+        ]
+
+
+def read_exported(run_dir: Path) -> Exported:
+    """Read a run. Raises ``InputError`` if it holds no samples."""
+    from distilbench.stats import accuracy
+
+    samples, cells = collect(run_dir, load_cells(run_dir))
+    if samples.is_empty():
+        raise InputError(str(run_dir), "holds no samples", "run its suite, or import some")
+    facts = json.loads((run_dir / "run.json").read_text("utf-8"))
+    results = accuracy(samples, by=KEY).join(cells, on=KEY, how="left").sort(*KEY)
+    return Exported(facts, samples, results)
+
+
+def shots(row: dict[str, Any], facts: dict[str, Any]) -> int | None:
+    """Worked examples before each question of a result; null for what is imported."""
+    plan = {cell["name"]: cell for cell in facts["plan"]}
+    found = plan.get(row["cell"])
+    return found["task"].get("fewshot") if found else None

@@ -1,0 +1,87 @@
+"""Finds results of other programs in files and folders, and brings them into a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from distilbench.errors import InputError
+from distilbench.interchange._imported import Imported, Naming, write_imported
+from distilbench.interchange._inspect import is_inspect, read_inspect
+from distilbench.interchange._lighteval import is_lighteval, read_lighteval
+from distilbench.interchange._llama_bench import is_llama_bench, read_llama_bench
+from distilbench.interchange._lm_eval import is_lm_eval, read_lm_eval
+from distilbench.interchange._read import read_json, read_json_lines
+from distilbench.runner import collect, load_cells, opened_run
+
+_KNOWN = (
+    "an lm-evaluation-harness folder or results_*.json, an Inspect log, a lighteval folder or"
+    " results_*.json, or the JSON of llama-bench"
+)
+
+
+def import_results(paths: list[Path], run_dir: Path, naming: Naming | None = None) -> list[str]:
+    """Add results of other programs to the run in ``run_dir``, or make one; returns cell names.
+
+    Importing the same again changes nothing; newer results of the same model, task and profile
+    take the place of the older. Where most texts of a task's questions are those of a task of the
+    run, they are taken for the same questions, and the cell bears that task's name and seed.
+
+    Raises ``InputError`` before anything is written if a file cannot be read or is of no known
+    kind, or if the run has its own cell of that name.
+    """
+    naming = naming or Naming()
+    found = [cell for path in paths for cell in _read(path, naming)]
+    with opened_run(run_dir):
+        names = write_imported(run_dir, found, naming)
+        collect(run_dir, load_cells(run_dir))
+    return names
+
+
+def _read(path: Path, naming: Naming) -> list[Imported]:
+    if not path.exists():
+        raise InputError(str(path), "there is no such file or folder", "correct the path")
+    files = sorted(_candidates(path), key=lambda p: (p.name, str(p))) if path.is_dir() else [path]
+    found: list[Imported] = []
+    for file in files:
+        cells = _read_file(file, naming)
+        if cells is None and not path.is_dir():
+            raise InputError(str(path), "is no result that is known", f"give {_KNOWN}")
+        found += cells or ()
+    if not found:
+        raise InputError(str(path), "holds no results that are known", f"give {_KNOWN}")
+    return found
+
+
+def _candidates(folder: Path) -> Iterable[Path]:
+    """Files that may be results, the oldest name first: names bear the date."""
+    return (
+        file
+        for file in folder.rglob("*")
+        if file.suffix in (".eval", ".json") and file.is_file() and not file.name.startswith(".")
+    )
+
+
+def _read_file(file: Path, naming: Naming) -> list[Imported] | None:
+    """What a file holds; null if it is of no known kind."""
+    if file.suffix == ".eval":
+        return read_inspect(file)
+    if file.suffix == ".jsonl":
+        rows = list(read_json_lines(file))
+        return read_llama_bench(file, rows) if is_llama_bench(rows) else None
+    if file.suffix != ".json":
+        return None
+    data = read_json(file)
+    if is_llama_bench(data):
+        return read_llama_bench(file, data)
+    if is_lighteval(data):
+        return read_lighteval(file, data, _details(file), naming)
+    if is_lm_eval(data):
+        return read_lm_eval(file, data, naming)
+    return read_inspect(file) if is_inspect(data) else None
+
+
+def _details(results: Path) -> list[Path]:
+    """Details stand beside the folder ``results`` of a lighteval output folder."""
+    root = next((p.parent for p in results.parents if p.name == "results"), results.parent)
+    return sorted(root.rglob("details_*.parquet"))
