@@ -144,3 +144,14 @@ def test_probabilities_add_up_and_do_not_hang_on_the_order(drawn: list[list[floa
     assert sum(by_name.values()) == pytest.approx(1.0)
     turned = choose(dict(reversed(scores.items())))
     assert {c.entry: c.probability_best for c in turned.candidates} == by_name
+
+
+def test_an_entry_of_unknown_cost_is_not_dearer_than_one_of_known_cost() -> None:
+    samples, cells = run_of({"a": RIGHT, "b": [*RIGHT[:-1], 0.0]})
+    known = pl.col("entry") == "b"
+    samples = samples.with_columns(pl.when(known).then(pl.col("total_s", "flops")))
+    cells = cells.with_columns(pl.when(known).then("peak_memory_bytes"))
+    found = recommend(samples, cells, Requirements(), draws=200)
+    assert [c.entry for c in found.candidates] == ["a", "b"]
+    assert [c.entry for c in found.ties] == ["b"]
+    assert found.cheapest_tie is None

@@ -76,7 +76,7 @@ class Recommendation:
     def cheapest_tie(self) -> Candidate | None:
         """What costs less than the best and is not worse beyond chance."""
         best = self.best
-        return next((tie for tie in self.ties if best and _cost(tie) < _cost(best)), None)
+        return next((tie for tie in self.ties if best and _cheaper(tie, best)), None)
 
 
 def recommend(
@@ -247,6 +247,16 @@ def _ties(
         if np.percentile(best - accuracies[:, index[other.entry]], 2.5) <= 0
     ]
     return sorted(tied, key=lambda c: (_cost(c), c.entry))
+
+
+def _cheaper(one: Candidate, other: Candidate) -> bool:
+    """By the first cost that is known of both; of imported results none may be."""
+    pairs = (
+        (one.flops, other.flops),
+        (one.peak_memory_bytes, other.peak_memory_bytes),
+        (one.p95_s, other.p95_s),
+    )
+    return next((a < b for a, b in pairs if a is not None and b is not None), False)
 
 
 def _cost(candidate: Candidate) -> float:

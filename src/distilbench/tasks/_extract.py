@@ -10,6 +10,9 @@ import re
 
 _NUMBER = re.compile(r"-?\$?\d[\d,]*(?:\.\d+)?(?:/\d+)?%?")
 _MARKED = re.compile(r"####[ \t]*(-?\$?[\d.,/]*\d)")
+# lm-evaluation-harness's filters of gsm8k, strict-match and flexible-extract, to the letter.
+_STRICT = re.compile(r"#### (-?[0-9.,]+)")
+_FLEXIBLE = re.compile(r"-?[$0-9.,]{2,}|-?[0-9]+")
 _SAID_CHOICE = re.compile(r"(?i:answer|choice)(?i:\s+is)?\s*:?\s*\**\(?([A-Z])\b")
 _FIRST_CHOICE = re.compile(r"\(?([A-Z])(?:[).:,]|\s*$|\n)")
 _BRACKETED_CHOICE = re.compile(r"\(([A-Z])\)")
@@ -21,7 +24,8 @@ _MOST_SECONDS = 1.0  # for a user's own pattern
 def extract(text: str, how: str, pattern: str | None = None) -> str | None:
     r"""The answer in ``text``, or None. What stands before the end of thinking is no answer.
 
-    ``whole``: all of it. ``####``: the number behind the last ``####``, else the last number.
+    ``whole``: all of it. ``####``: as lm-evaluation-harness's gsm8k, by its filter strict-match
+    (the number behind the first ``####``) and where that finds none by flexible-extract (the last).
     ``boxed``: the inside of the last ``\boxed{}``. ``boxed_choice``: the letter in it, else as
     ``choice``. ``last_number``. ``choice``: the letter after
     the last "answer is", else one that the text begins with, else the last in brackets.
@@ -31,8 +35,7 @@ def extract(text: str, how: str, pattern: str | None = None) -> str | None:
     if how == "whole":
         return text.strip() or None
     if how == "####":
-        marked = _MARKED.findall(text)
-        return _clean_number(marked[-1]) if marked else _last_number(text)
+        return _gsm8k(text)
     if how == "boxed":
         return _last_boxed(text)
     if how == "boxed_choice":
@@ -49,6 +52,13 @@ def marked_answer(text: str) -> str | None:
     """The number behind the last ``####`` and nothing else: for reference answers."""
     marked = _MARKED.findall(text)
     return _clean_number(marked[-1]) if marked else None
+
+
+def _gsm8k(text: str) -> str | None:
+    strict = _STRICT.search(text)
+    found = [strict.group(1)] if strict else _FLEXIBLE.findall(text)[-1:]
+    # What its metric ignores: commas, dollar signs, one full stop at the end.
+    return found[0].replace("$", "").replace(",", "").removesuffix(".") or None if found else None
 
 
 def _last_number(text: str) -> str | None:
