@@ -123,7 +123,7 @@ def main() -> None:
     options = parser.parse_args()
     program = os.environ.get("LLAMA_BENCH") or shutil.which("llama-bench")
     if program is None:
-        sys.exit("llama-bench is not here: put it on PATH or its path in LLAMA_BENCH")
+        sys.exit("llama-bench is not here: make -C benchmarks llama-bench, its path in LLAMA_BENCH")
     ratios: dict[str, float] = {}
     for model in options.models:
         ratios |= compare(model, options, program)
