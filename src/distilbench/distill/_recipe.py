@@ -122,9 +122,9 @@ class Training(_Part):
     """How the student is trained. Names and meanings are those of transformers' Trainer."""
 
     epochs: float = Field(1.0, gt=0)
-    max_steps: int | None = Field(None, ge=1, description="end after so many steps")
+    max_steps: int | None = Field(None, ge=1, description="optimizer steps; goes before epochs")
     max_flops: float | None = Field(
-        None, gt=0, description="end when the stage's own FLOPs (by formula) reach this budget"
+        None, gt=0, description="budget of the stage's own FLOPs by formula; goes before both"
     )
     batch_size: int = Field(8, ge=1)
     gradient_accumulation: int = Field(1, ge=1)

@@ -1,7 +1,7 @@
 """What each attempt of each stage took: the records in ``stages.parquet``.
 
 An *attempt* is one process's work on one stage. It writes what it has used so far into a file of
-its own (its heartbeat) after every step, so that an attempt that is killed leaves a record too.
+its own (its heartbeat) as it goes on, so that an attempt that is killed leaves a record too.
 
 The rule of counting: an attempt holds what it did itself, and nothing else. A total is the sum over
 attempts. Steps that a killed attempt did after its last checkpoint are done again by the next one:
@@ -45,7 +45,7 @@ StageKind = Literal[
     "evaluation",
 ]
 Status = Literal["running", "done", "failed"]
-_BEAT_S = 0.5  # between heartbeats; a checkpoint always writes one
+_BEAT_S = 0.1  # between heartbeats; a checkpoint always writes one
 
 STAGE_COLUMNS = (
     Column("owner", "String", "identity", "model that the attempt made, or helped to make"),
@@ -145,7 +145,7 @@ class Attempt:
     _beaten: float = 0.0
 
     def beat(self, now: bool = False) -> None:
-        """Write what was used so far, at most every half second unless ``now``."""
+        """Write what was used so far, at most every tenth of a second unless ``now``."""
         if not now and time.perf_counter() - self._beaten < _BEAT_S:
             return
         self._beaten = time.perf_counter()

@@ -114,7 +114,7 @@ def steps_of(job: Job, student: PreTrainedModel) -> int:
         raise InputError("data", "no example is left to train on", "lower 'generation.reject'")
     steps = math.ceil(len(job.examples) * training.epochs / at_once)
     if training.max_steps is not None:
-        steps = min(steps, training.max_steps) if training.max_flops is None else training.max_steps
+        steps = training.max_steps
     if training.max_flops is not None:
         steps = max(1, int(training.max_flops / _step_flops(job, student)))
     return steps

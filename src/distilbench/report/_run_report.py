@@ -21,6 +21,8 @@ from distilbench.report._page import Section, render_page
 if TYPE_CHECKING:
     import polars as pl
 
+    from distilbench.catalog import Catalog
+
 
 @dataclass(frozen=True)
 class RunData:
@@ -38,6 +40,8 @@ class RunData:
     tasks: pl.DataFrame
     overall: pl.DataFrame
     differences: pl.DataFrame
+    catalog: Catalog
+    """The catalog, with the cards that the models brought."""
     warnings: tuple[str, ...]
     """What the reader must know before taking a number from the run."""
 
@@ -83,6 +87,7 @@ def read_run(run_dir: Path) -> RunData:
     samples, cells = _with_entry(samples, several), _with_entry(cells, several)
     compared = _in_common(samples)
     used = samples if compared.is_empty() else compared
+    catalog, bad_cards = _catalog(run_dir / "cards")
     return RunData(
         facts=facts,
         suite_text=suite_text,
@@ -92,7 +97,8 @@ def read_run(run_dir: Path) -> RunData:
         tasks=accuracy(samples, by=("entry", "task")),
         overall=_overall(used, cells),
         differences=_differences(compared),
-        warnings=tuple(_gaps(facts, samples, compared, cells)),
+        catalog=catalog,
+        warnings=(*_gaps(facts, samples, compared, cells), *bad_cards),
     )
 
 
@@ -102,6 +108,18 @@ def _summary(data: RunData) -> tuple[str, ...]:
     return (sections.summary(data.overall, data.differences),)
 
 
+def _catalog(cards: Path) -> tuple[Catalog, tuple[str, ...]]:
+    """The catalog with the cards that lay beside models; without them, and why, if one is bad."""
+    from distilbench.catalog import load_catalog
+
+    if not cards.is_dir():
+        return load_catalog(), ()
+    try:
+        return load_catalog((cards,)), ()
+    except InputError as error:
+        return load_catalog(), (f"The cards beside the models are left out: {error}.",)
+
+
 def _sections(data: RunData) -> list[Section]:
     others = imported.results_of_others(data.cells, data.samples)
     if data.samples.is_empty():
@@ -109,7 +127,7 @@ def _sections(data: RunData) -> list[Section]:
     entries = data.overall["entry"].to_list()
     comparable = not data.compared.is_empty()
     made = [
-        sections.results(data.overall, data.samples, comparable),
+        sections.results(data.overall, data.samples, comparable, data.catalog),
         resources.recommendation(data.samples, data.cells, comparable),
         sections.by_task(data.tasks, entries),
         subsets.full_scores(data.samples),
@@ -122,7 +140,7 @@ def _sections(data: RunData) -> list[Section]:
         resources.limits(data.cells),
         resources.energy(data.cells, data.samples),
         sections.outcomes(data.samples),
-        sections.creation(data.cells),
+        sections.creation(data.cells, data.catalog),
         sections.provenance(_columns_known(data)),
         sections.conditions(data.facts, data.cells),
         sections.answers(data.samples),

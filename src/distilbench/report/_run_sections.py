@@ -12,6 +12,8 @@ from distilbench.report._page import Cell, Chart, Details, Pre, Section, Table, 
 if TYPE_CHECKING:
     import polars as pl
 
+    from distilbench.catalog import Catalog
+
 _ANSWERS_SHOWN = 3
 _MOST_PAIRS = 10
 _COSTS = (
@@ -58,13 +60,15 @@ def summary(overall: pl.DataFrame, differences: pl.DataFrame) -> str:
     return said + (f" {best['entry']} takes {' and '.join(costs)}." if costs else "")
 
 
-def results(overall: pl.DataFrame, samples: pl.DataFrame, comparable: bool) -> Section:
+def results(
+    overall: pl.DataFrame, samples: pl.DataFrame, comparable: bool, catalog: Catalog
+) -> Section:
     """The headline tables."""
     frontier = _frontier(overall) if comparable else {}
     quality = [
         (
             row["entry"],
-            _role(row),
+            _role(row, catalog),
             Cell(f"{row['accuracy']:.1%}", kind="measured"),
             percent_range(row["low"], row["high"]),
             row["n_questions"],
@@ -225,12 +229,10 @@ def outcomes(samples: pl.DataFrame) -> Section:
     return Section("Outcomes", blocks)
 
 
-def creation(cells: pl.DataFrame) -> Section:
+def creation(cells: pl.DataFrame, catalog: Catalog) -> Section:
     """Creation cost of the models that have a card in the catalog."""
-    from distilbench.catalog import load_catalog
     from distilbench.compute import SCOPES, scope_costs
 
-    catalog = load_catalog()
     known = cells.select("entry", "card").unique(maintain_order=True).drop_nulls()
     rows = []
     for entry, card_id in known.iter_rows():
@@ -241,7 +243,8 @@ def creation(cells: pl.DataFrame) -> Section:
     if not rows:
         return Section("Creation cost")
     note = (
-        "FLOPs that making the model took, from published figures of its card, from the narrowest"
+        "FLOPs that making the model took, from the figures of its card: published ones, or for a"
+        " model made by 'distilbench distill' those measured stage by stage. From the narrowest"
         " scope to the widest: the student's own training; with the teacher's inference; with a"
         " share of the teacher's training; with the pretraining of its base. ≥ marks a lower bound:"
         " a part is not published. 'distilbench compute CARD' shows the stages."
@@ -367,13 +370,11 @@ def _energy(samples: pl.DataFrame) -> str:
     return f"{NOT_AVAILABLE}, no sensor" if mean is None else f"{mean:.3g} J a question ({methods})"
 
 
-def _role(row: dict[str, Any]) -> Cell | str | None:
+def _role(row: dict[str, Any], catalog: Catalog) -> Cell | str | None:
     """The role that the suite gives, else that of the card."""
     if row["role"] or not row["card"]:
         return str(row["role"]) if row["role"] else None
-    from distilbench.catalog import load_catalog
-
-    card = load_catalog().cards.get(row["card"])
+    card = catalog.cards.get(row["card"])
     return Cell(card.role, title=f"from the card {card.id}", kind="published") if card else None
 
 

@@ -20,6 +20,7 @@ from distilbench.engines import (
     sha256_of,
 )
 from distilbench.errors import InputError
+from distilbench.runner._cards import card_beside, card_id
 from distilbench.runner._sampling import generation_of
 from distilbench.suite import Generation, Limits, Model, Profile, Suite
 from distilbench.tasks import InspectTask, TaskSpec, data_files, package_version
@@ -49,6 +50,8 @@ class Cell(BaseModel):
     generation: Generation
     """Every value that is used; ``sampling_source`` says where they come from."""
     sampling_source: str
+    card_file: Path | None = None
+    """The card that lies beside the model's file, unless the suite names one."""
 
     @property
     def embedded(self) -> bool:
@@ -57,8 +60,9 @@ class Cell(BaseModel):
 
     @property
     def card(self) -> str | None:
-        """Id of the model's card: as the suite says, or known for a packaged model."""
-        return _card(self.model)
+        """Id of the model's card: as the suite says, or known for a packaged model, or of the card
+        beside its file."""
+        return _card(self.model) or (card_id(self.card_file) if self.card_file else None)
 
     def model_args(self) -> dict[str, Any]:
         """Arguments of Inspect's provider: the suite's, and what greedy decoding and an honest
@@ -111,11 +115,17 @@ def plan(suite: Suite, folder: Path, suite_file: str) -> list[Cell]:
         )
         for index, model in enumerate(suite.models)
     ]
-    return [
+    cells = [
         _cell(suite, model, place, chosen, profile, task, seed)
         for (model, place, chosen), profile, task, seed in product(
             zip(suite.models, found, sampling, strict=True), profiles, suite.tasks, suite.seeds
         )
+    ]
+    return [
+        cell
+        if _card(cell.model)
+        else cell.model_copy(update={"card_file": card_beside(cell.model.source, folder)})
+        for cell in cells
     ]
 
 

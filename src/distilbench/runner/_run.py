@@ -17,6 +17,7 @@ from typing import Any
 from distilbench.engines import check_provider
 from distilbench.errors import InputError
 from distilbench.meter import describe_hardware, given_tdp_w
+from distilbench.runner._cards import copy_cards
 from distilbench.runner._plan import Cell, plan
 from distilbench.runner._sandbox import refusals, reopen_refused
 from distilbench.runner._store import (
@@ -70,6 +71,7 @@ def run_suite(
     with _alone(run_dir):
         write_text(run_dir / "suite.yaml", suite_file.read_text("utf-8"))
         _write_run_facts(run_dir, suite.name, cells, suite.seeds)
+        copy_cards(run_dir, (cell.card_file for cell in cells if cell.card_file))
         on_event({"event": "plan", "cells": len(cells), "samples": samples})
         for sentence in refusals(run_dir, missing):
             on_event({"event": "note", "text": sentence})

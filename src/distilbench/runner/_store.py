@@ -3,6 +3,7 @@
     <run>/suite.yaml                    the exact suite
     <run>/run.json                      hardware, versions, seeds, the cells of the plan
     <run>/questions/*.json              what each task asks, the same for all models
+    <run>/cards/*.yaml                  cards that lay beside the models' files
     <run>/samples.parquet               sample records of all cells
     <run>/cells.parquet                 cell records
     <run>/cells/<cell>/logs/*.eval      Inspect logs: the full transcripts, and what resume reads

@@ -1,0 +1,83 @@
+"""A training that is killed goes on from its last checkpoint, and its cost is counted once."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from distilbench.catalog import load_catalog
+from distilbench.distill import StageRecord, read_stages
+from tests.test_distill import write_recipe
+
+STEPS, EVERY = 40, 6
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
+
+
+def start(recipe: Path) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "distilbench", "distill", str(recipe), "--out", "out"]
+    environment = {**ENVIRONMENT, "DISTILBENCH_CACHE": str(recipe.parent / "cache")}
+    return subprocess.Popen(
+        command, cwd=recipe.parent, env=environment, stdout=subprocess.DEVNULL, stderr=sys.stderr
+    )
+
+
+def kill_behind_a_checkpoint(process: subprocess.Popen[bytes], folder: Path) -> dict[str, int]:
+    """Kill the process two steps or more behind its first checkpoint; returns its heartbeat."""
+    end = time.monotonic() + 240
+    while time.monotonic() < end:
+        for beat in folder.glob("*-student_training.json"):
+            record = json.loads(beat.read_text())
+            if (record["checkpoint_step"] or STEPS) + 2 <= (record["last_step"] or 0):
+                process.send_signal(signal.SIGKILL)
+                process.wait()
+                return dict(json.loads(beat.read_text()))
+        assert process.poll() is None, "ended before it was killed"
+        time.sleep(0.02)
+    raise AssertionError("no checkpoint in time")
+
+
+def training(records: list[StageRecord]) -> list[StageRecord]:
+    return [record for record in records if record.stage == "student_training"]
+
+
+@pytest.mark.model
+def test_a_killed_training_resumes_and_is_counted_once(tmp_path: Path) -> None:
+    settings = {"max_steps": STEPS, "batch_size": 4, "max_length": 128, "checkpoint_every": EVERY}
+    # A wider student, so that steps are slow enough to be killed between two of them.
+    student = {"new": {"layers": 4, "hidden": 128, "heads": 4, "ffn": 512, "context": 160}}
+    recipe = write_recipe(
+        tmp_path,
+        "killed",
+        training=settings,
+        student=student,
+        held_out={"questions": 4, "accuracy": False},
+    )
+    folder = tmp_path / "out" / "killed"
+    beat = kill_behind_a_checkpoint(start(recipe), folder / "attempts")
+    assert start(recipe).wait(timeout=240) == 0
+
+    dead, alive = training(read_stages(folder / "student" / "stages.parquet"))
+    assert (dead.status, alive.status) == ("failed", "done")
+    assert dead.error is not None
+    assert "killed" in dead.error
+    assert dead.last_step == beat["last_step"]
+    assert alive.first_step is not None
+    assert alive.first_step % EVERY == 0
+    assert dead.checkpoint_step is not None
+    assert dead.checkpoint_step <= alive.first_step
+    assert alive.last_step == STEPS
+    # Each attempt holds the steps that it did: 4 examples a step, every one counted where done.
+    assert dead.samples == 4 * beat["last_step"]
+    assert alive.samples == 4 * (STEPS - alive.first_step)
+    assert dead.redone_flops is not None
+    assert 0 < dead.redone_flops < dead.flops_formula
+    card = load_catalog((folder / "student",)).card("killed")
+    assert card.training.flops is not None
+    assert card.training.flops.value == pytest.approx(dead.flops_counted + alive.flops_counted)
