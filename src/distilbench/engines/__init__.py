@@ -20,13 +20,20 @@ from distilbench.engines._models import (
 )
 from distilbench.engines._provider_check import check_provider
 from distilbench.engines._quantize import quantized
-from distilbench.engines._settings import FAILURE_KEY, FORCED_KEY, METADATA_KEY, EngineSettings
+from distilbench.engines._settings import (
+    FAILURE_KEY,
+    FORCED_KEY,
+    METADATA_KEY,
+    THINKING_KEY,
+    EngineSettings,
+)
 
 __all__ = [
     "FAILURE_KEY",
     "FORCED_KEY",
     "METADATA_KEY",
     "PACKAGED",
+    "THINKING_KEY",
     "EngineSettings",
     "GpuDevice",
     "MemoryEstimate",

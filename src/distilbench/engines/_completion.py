@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from distilbench.engines._process import EngineError
+from distilbench.engines._thinking import TOKENS
 from distilbench.meter import Timing
 
 Message = dict[str, str]
@@ -15,7 +16,7 @@ BASE_MODEL_STOP = "\nQuestion:"
 """Where a base model has ended its answer and goes on to make up the next question."""
 END_OF_THINKING = "</think>"
 _LABELS = {"system": "", "user": "Question: ", "assistant": "Answer: "}
-_FIELDS = ["content", "timings", "stop_type", "truncated"]
+_FIELDS = ["content", "timings", "stop_type", "truncated", "tokens"]
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,8 @@ class Sampling:
             "stream": stream,
             "cache_prompt": True,
             "response_fields": _FIELDS,
+            "return_tokens": True,
+            "preserved_tokens": list(TOKENS),
             **asdict(self),
         }
 
@@ -68,6 +71,8 @@ class Completion:
     ended: Ended
     timing: Timing
     forced: bool | None = field(default=None)
+    tokens: tuple[int, ...] = ()
+    """What was generated, as the model's tokenizer numbers it."""
 
 
 def few_shot_prompt(messages: list[Message]) -> str:
@@ -102,7 +107,8 @@ def read_reply(body: bytes, streamed: bool, total_s: float) -> Completion:
         total_s=total_s,
     )
     text = "".join(part.get("content", "") for part in decoded)
-    return Completion(text, _ended(last), timing)
+    tokens = tuple(token for part in decoded for token in part.get("tokens", ()))
+    return Completion(text, _ended(last), timing, tokens=tokens)
 
 
 def read_refusal(body: bytes, total_s: float) -> Completion:
@@ -126,7 +132,7 @@ def joined(thought: Completion, answer: Completion, between: str) -> Completion:
         input_tokens=read,
         cached_tokens=first.cached_tokens,
         output_tokens=written,
-        reasoning_tokens=first.output_tokens,
+        reasoning_tokens=first.output_tokens if between else first.reasoning_tokens,
         prefill_s=(first.prefill_s or 0) + (second.prefill_s or 0),
         ttft_s=first.ttft_s,
         decode_s=(first.decode_s or 0) + (second.decode_s or 0),

@@ -30,6 +30,7 @@ from distilbench.engines._limits import Fence
 from distilbench.engines._memory import gpu_layers_that_fit
 from distilbench.engines._process import EngineDied, EngineError, EngineProcess
 from distilbench.engines._settings import CHECKPOINTS, EngineSettings, forgets_prefix
+from distilbench.engines._thinking import opened_by, separate
 from distilbench.meter import usable_cores
 
 # llama.cpp closes an idle connection at times of its own choosing; a request sent into that
@@ -208,11 +209,12 @@ class LlamaCpp:
         self, prompt: str, sampling: Sampling, budget: ThinkingBudget | None, slot: int
     ) -> Completion:
         if budget is None:
-            return await self._generate(prompt, sampling, slot)
+            return await self._counted(await self._generate(prompt, sampling, slot), prompt)
         # A thought has many lines: what ends the task's answers does not end it.
         ends = tuple(stop for stop in sampling.stop if stop == BASE_MODEL_STOP)
         thinking = replace(sampling, n_predict=budget.tokens, stop=ends)
         thought = await self._generate(prompt, thinking, slot)
+        thought = await self._counted(thought, prompt)
         if thought.ended != "length":
             return replace(thought, forced=False)
         if END_OF_THINKING in thought.text:  # it is answering already
@@ -222,6 +224,30 @@ class LlamaCpp:
         asked = between if self._thinks else between.replace(f"\n{END_OF_THINKING}\n\n", " ")
         answer = await self._generate(prompt + thought.text + asked, sampling, slot, again=True)
         return replace(joined(thought, answer, between), forced=bool(between))
+
+    async def _counted(self, done: Completion, prompt: str) -> Completion:
+        """The completion with the tokens of its thought counted, end tag included; without a
+        thought as it was. Exact: the generated tokens are counted, not the text tokenized again."""
+        parts = separate(done.text, opened_by(prompt))
+        if parts.thought is None:
+            return done
+        count = done.timing.output_tokens
+        if not parts.unfinished:
+            before = done.text[: done.text.rindex(parts.end) + len(parts.end)].count(parts.end)
+            count = await self._tokens_until(done.tokens, parts.end, before)
+        timing = done.timing.model_copy(update={"reasoning_tokens": count})
+        return replace(done, timing=timing)
+
+    async def _tokens_until(self, tokens: tuple[int, ...], mark: str, times: int) -> int:
+        """The fewest of ``tokens`` whose text holds ``mark`` so many times, by bisection."""
+        low, high = 0, len(tokens)
+        while low < high:
+            middle = (low + high) // 2
+            reply = await self._post("/detokenize", {"tokens": list(tokens[:middle])})
+            low, high = (
+                (low, middle) if reply["content"].count(mark) >= times else (middle + 1, high)
+            )
+        return low
 
     async def _generate(
         self, prompt: str, sampling: Sampling, slot: int, again: bool = False

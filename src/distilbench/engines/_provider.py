@@ -29,6 +29,7 @@ from distilbench.engines._llama_cpp import LlamaCpp
 from distilbench.engines._models import locate_model
 from distilbench.engines._process import EngineDied, EngineError
 from distilbench.engines._settings import FAILURE_KEY, FORCED_KEY, METADATA_KEY, EngineSettings
+from distilbench.engines._thinking import MARKERS, opened_by, separated
 from distilbench.meter import Timing
 
 _STOP_REASONS: dict[str, StopReason] = {
@@ -76,7 +77,9 @@ class DistilbenchAPI(ModelAPI):
             )
         except EngineDied as death:
             return _no_answer(self.model_name, death, time.perf_counter() - started)
-        return _output(self.model_name, completion)
+        # Whatever a budget cut short was a thought, with or without a tag.
+        opened = MARKERS[0] if completion.forced else opened_by(prompt)
+        return separated(_output(self.model_name, completion), opened)
 
     async def count_text_tokens(self, text: str) -> int:
         self.engine.load()

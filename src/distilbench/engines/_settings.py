@@ -12,6 +12,8 @@ FAILURE_KEY = "distilbench_failure"
 """Key of the outcome and its message there, for a generation that gave no answer."""
 FORCED_KEY = "distilbench_forced"
 """Key of whether a thinking budget ended the thinking."""
+THINKING_KEY = "distilbench_thinking_truncated"
+"""Key of whether a thought ran into a token limit; absent where there was no thought."""
 BATCH = 512  # llama.cpp's physical batch (n_ubatch)
 CHECKPOINTS = 2  # copies of a sliding window's state that llama.cpp keeps for each slot
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from distilbench.errors import InputError
 from distilbench.records import CELL_COLUMNS, SAMPLE_COLUMNS, Column
 from distilbench.report import _imported_sections as imported
+from distilbench.report import _reasoning_sections as reasoning
 from distilbench.report import _resource_sections as resources
 from distilbench.report import _run_sections as sections
 from distilbench.report import _subset_sections as subsets
@@ -85,6 +86,7 @@ def read_run(run_dir: Path) -> RunData:
         raise InputError(str(run_dir), "holds no finished sample", "run the suite again")
     several = samples["profile"].n_unique() > 1
     samples, cells = _with_entry(samples, several), _with_entry(cells, several)
+    samples = _with_variant(samples, cells)
     compared = _in_common(samples)
     used = samples if compared.is_empty() else compared
     catalog, bad_cards = _catalog(run_dir / "cards")
@@ -94,7 +96,7 @@ def read_run(run_dir: Path) -> RunData:
         samples=samples,
         compared=compared,
         cells=cells,
-        tasks=accuracy(samples, by=("entry", "task")),
+        tasks=accuracy(samples.with_columns(task="variant"), by=("entry", "task")),
         overall=_overall(used, cells),
         differences=_differences(compared),
         catalog=catalog,
@@ -134,6 +136,9 @@ def _sections(data: RunData) -> list[Section]:
         sections.pareto_figures(data.overall, data.cells, comparable),
         sections.paired(data.differences),
         others,
+        reasoning.repeated(data.samples),
+        reasoning.templates(data.samples),
+        reasoning.contamination(data.samples, data.compared),
         resources.correct_answers(data.compared if comparable else data.samples),
         resources.thinking(data.samples, data.cells, data.overall),
         resources.quantization(data.overall, data.cells),
@@ -143,7 +148,7 @@ def _sections(data: RunData) -> list[Section]:
         sections.creation(data.cells, data.catalog),
         sections.provenance(_columns_known(data)),
         sections.conditions(data.facts, data.cells),
-        sections.answers(data.samples),
+        sections.answers(data.samples.with_columns(task="variant")),
         sections.suite(data.suite_text),
     ]
     return [section for section in made if section.blocks]
@@ -159,7 +164,7 @@ def _in_common(samples: pl.DataFrame) -> pl.DataFrame:
     """The samples of the questions that every entry answered."""
     import polars as pl
 
-    answered_by = pl.col("entry").n_unique().over("task", "seed", "sample_id")
+    answered_by = pl.col("entry").n_unique().over("variant", "seed", "sample_id")
     return samples.filter(answered_by == samples["entry"].n_unique())
 
 
@@ -169,7 +174,7 @@ def _gaps(
     """What the reader must know of an unfinished run."""
     import polars as pl
 
-    question = pl.struct("task", "seed", "sample_id").n_unique()
+    question = pl.struct("variant", "seed", "sample_id").n_unique()
     planned = pl.col("cell").is_in(facts["cells"])
     finished = cells.filter(planned & pl.col("wall_s").is_not_null())["cell"].n_unique()
     if finished < len(facts["cells"]):
@@ -183,6 +188,9 @@ def _gaps(
             f"Models are compared on the {common:,} questions that all of them answered, of"
             f" {asked:,} in the run."
         )
+    greedy = reasoning.greedy_repeats(cells)
+    if greedy:
+        yield greedy
 
 
 def _with_entry(frame: pl.DataFrame, several: bool) -> pl.DataFrame:
@@ -190,6 +198,17 @@ def _with_entry(frame: pl.DataFrame, several: bool) -> pl.DataFrame:
 
     entry = pl.format("{} · {}", "model", "profile") if several else pl.col("model")
     return frame.with_columns(entry.alias("entry"))
+
+
+def _with_variant(samples: pl.DataFrame, cells: pl.DataFrame) -> pl.DataFrame:
+    """Samples with what their cell knows of the task. Templates of one task are one ``task``, so
+    that a mean over tasks counts them once; ``variant`` is the task as the suite names it."""
+    import polars as pl
+
+    facts = cells.select("cell", "variant_of", "template", "contamination").unique("cell")
+    return samples.join(facts, on="cell", how="left").with_columns(
+        variant="task", task=pl.coalesce("variant_of", "task")
+    )
 
 
 def _overall(samples: pl.DataFrame, cells: pl.DataFrame) -> pl.DataFrame:

@@ -214,11 +214,13 @@ def outcomes(samples: pl.DataFrame) -> Section:
     counted = samples.group_by("entry", maintain_order=True).agg(
         pl.len().alias("samples"),
         *((pl.col("outcome") == name).sum().alias(name) for name in OUTCOMES),
+        pl.col("thinking_truncated").sum().alias("thoughts cut off"),
     )
     blocks: list[Any] = [
         Table(
-            "How generations ended; all but stop and length score 0",
-            ("model", "samples", *OUTCOMES),
+            "How generations ended; all but stop and length score 0, and so does a thought that a"
+            " token limit cut off, which has no answer",
+            ("model", "samples", *OUTCOMES, "thoughts cut off"),
             [tuple(row.values()) for row in counted.iter_rows(named=True)],
         )
     ]

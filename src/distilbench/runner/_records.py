@@ -6,11 +6,11 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
 from distilbench.architecture import Transformer
-from distilbench.engines import FAILURE_KEY, FORCED_KEY, METADATA_KEY
+from distilbench.engines import FAILURE_KEY, FORCED_KEY, METADATA_KEY, THINKING_KEY
 from distilbench.meter import Energy, Timing, apportion, inference_flops
 from distilbench.records import ORIGIN, Outcome
 from distilbench.runner._plan import Cell
-from distilbench.tasks import InspectTask, QuestionSet, TaskSpec, main_score
+from distilbench.tasks import InspectTask, QuestionSet, TaskSpec, main_score, vote_of
 
 if TYPE_CHECKING:
     from inspect_ai.log import EvalSample
@@ -56,6 +56,7 @@ def sample_record(
         **grade,
         **({"outcome": "over_energy", "score": 0.0} if over else {}),
         "budget_forced": noted.get(FORCED_KEY),
+        "thinking_truncated": noted.get(THINKING_KEY),
         **(timing.model_dump() if timing else {}),
         **({} if timing and timing.retries is not None else _failed_attempts(sample)),
         "inter_token_s": _inter_token_s(timing) if timing else None,
@@ -92,9 +93,12 @@ def _grade(sample: EvalSample, cell: Cell) -> dict[str, Any]:
         return {"score": 0.0, "answer": None, "target": target, "outcome": outcome}
     wanted = main_score(cell.task) if isinstance(cell.task, InspectTask) else None
     score = sample.scores.get(wanted or "") or next(iter(sample.scores.values()))
-    graded = {"answer": score.answer, "target": target, "outcome": outcome}
+    answer = None if _cut_thought(sample) else score.answer
+    graded = {"answer": answer, "target": target, "outcome": outcome}
     try:
-        return {**graded, "score": as_share(score.value, wanted)}
+        share = as_share(score.value, wanted)
+        vote = vote_of(answer, target, share, getattr(cell.task, "grader", "exact"))
+        return {**graded, "score": share, "vote": vote}
     except ValueError as error:
         return {**graded, "score": 0.0, "outcome": "error", "error": str(error)}
 
@@ -134,6 +138,10 @@ def strata(asked: QuestionSet) -> dict[str, dict[str, Any]]:
         }
         for question in asked.questions
     }
+
+
+def _cut_thought(sample: EvalSample) -> bool:
+    return bool((sample.output.metadata or {}).get(THINKING_KEY))
 
 
 def _cluster(sample: EvalSample, task: TaskSpec) -> str:

@@ -195,9 +195,10 @@ def _load_served(cell: Cell, facts: dict[str, Any]) -> Loaded:
     """A model of one of Inspect's providers, under the meter."""
     from distilbench.engines._provider_check import served_model
     from distilbench.engines._served import ServedMeter
+    from distilbench.engines._thinking import separating
 
     started = time.perf_counter()
-    model = served_model(cell.reference, cell.model.base_url, cell.model_args())
+    model = separating(served_model(cell.reference, cell.model.base_url, cell.model_args()))
     if time.perf_counter() - started > _LOADING_S:  # in this process or by a server it started
         facts["load_s"] = time.perf_counter() - started
     elsewhere = EnergyMeter((), "the model is served elsewhere")

@@ -2,8 +2,9 @@
 
 Holds intervals of accuracy and of paired differences, the Pareto frontier, the curve of a vanilla
 family's score against compute with the equivalent size of a distilled model on it, the cost of a
-correct answer, the recommendation under limits, and the count of wins, ties and losses among
-published scores. Pure functions on data frames and numbers: nothing
+correct answer, pass@k and cons@k of repeated questions, the spread over prompt templates, the gap
+between public and generated questions, the recommendation under limits, and the count of wins, ties
+and losses among published scores. Pure functions on data frames and numbers: nothing
 here reads a file or knows a model card. Imports ``errors`` only; takes the columns of ``records``.
 """
 
@@ -31,6 +32,7 @@ from distilbench.stats._curve import (
 from distilbench.stats._frontier import pareto
 from distilbench.stats._intervals import accuracy, macro_accuracy
 from distilbench.stats._paired import paired_difference
+from distilbench.stats._prompts import contamination_gap, template_spread
 from distilbench.stats._recommend import (
     Candidate,
     FallenOut,
@@ -39,6 +41,7 @@ from distilbench.stats._recommend import (
     recommend,
 )
 from distilbench.stats._subset import full_score
+from distilbench.stats._repeats import cons_at_k, pass_at_k, repeats
 
 __all__ = [
     "BANDS",
@@ -55,6 +58,8 @@ __all__ = [
     "accuracy",
     "compare_scores",
     "compute_equivalent_gain",
+    "cons_at_k",
+    "contamination_gap",
     "count_outcomes",
     "equivalent",
     "excluded_pairs",
@@ -63,10 +68,13 @@ __all__ = [
     "macro_accuracy",
     "paired_difference",
     "pareto",
+    "pass_at_k",
     "per_correct",
     "pool_scatter",
     "predict",
     "recommend",
+    "repeats",
+    "template_spread",
     "truncation_curve",
     "verdict",
 ]

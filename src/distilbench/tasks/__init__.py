@@ -15,7 +15,7 @@ from distilbench.tasks._build import (
     worked_answer,
 )
 from distilbench.tasks._extract import extract
-from distilbench.tasks._grade import grade
+from distilbench.tasks._grade import grade, vote_of
 from distilbench.tasks._inspect_task import main_score, package_version, prompts
 from distilbench.tasks._listing import TaskEntry, list_benchmarks, list_tasks
 from distilbench.tasks._make import attempt_questions
@@ -57,5 +57,6 @@ __all__ = [
     "one_for_each_template",
     "package_version",
     "prompts",
+    "vote_of",
     "worked_answer",
 ]

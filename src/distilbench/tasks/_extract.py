@@ -16,13 +16,12 @@ _FLEXIBLE = re.compile(r"-?[$0-9.,]{2,}|-?[0-9]+")
 _SAID_CHOICE = re.compile(r"(?i:answer|choice)(?i:\s+is)?\s*:?\s*\**\(?([A-Z])\b")
 _FIRST_CHOICE = re.compile(r"\(?([A-Z])(?:[).:,]|\s*$|\n)")
 _BRACKETED_CHOICE = re.compile(r"\(([A-Z])\)")
-END_OF_THINKING = "</think>"
 _MOST_TEXT = 100_000  # characters from the end: answers come last
 _MOST_SECONDS = 1.0  # for a user's own pattern
 
 
 def extract(text: str, how: str, pattern: str | None = None) -> str | None:
-    r"""The answer in ``text``, or None. What stands before the end of thinking is no answer.
+    r"""The answer in ``text``, or None. Thoughts are taken out before: ``engines._thinking``.
 
     ``whole``: all of it. ``####``: as lm-evaluation-harness's gsm8k, by its filter strict-match
     (the number behind the first ``####``) and where that finds none by flexible-extract (the last).
@@ -31,7 +30,7 @@ def extract(text: str, how: str, pattern: str | None = None) -> str | None:
     the last "answer is", else one that the text begins with, else the last in brackets.
     ``regex``: the last match of ``pattern``, its first group if it has one.
     """
-    text = text.rpartition(END_OF_THINKING)[2][-_MOST_TEXT:]
+    text = text[-_MOST_TEXT:]
     if how == "whole":
         return text.strip() or None
     if how == "####":
