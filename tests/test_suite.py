@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from distilbench.errors import InputError
-from distilbench.suite import json_schema, load_suite, packaged_suite
+from distilbench.suite import Generation, json_schema, load_suite, packaged_suite
 
 GOOD = """
 models:
@@ -30,7 +30,7 @@ def test_names_come_from_files_and_defaults_are_filled(tmp_path: Path) -> None:
     assert suite.name == "my-trial"
     assert [model.name for model in suite.models] == ["model", "other.q4_k_m"]
     assert suite.tasks[0].name == "leg_counting"
-    assert (suite.seeds, suite.epochs, suite.generation.temperature) == ((0,), 1, 0.0)
+    assert (suite.seeds, suite.epochs, suite.generation) == ((0,), 1, Generation())
 
 
 @pytest.mark.parametrize(

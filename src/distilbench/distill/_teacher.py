@@ -16,7 +16,7 @@ from distilbench.distill._data import Asked, Task, prompt_ids
 from distilbench.distill._models import Loaded, device
 from distilbench.distill._recipe import Generation
 from distilbench.distill._stages import Attempt
-from distilbench.engines import describe_model, locate_model, sha256_of
+from distilbench.engines import describe_model, locate_model, separate, sha256_of
 from distilbench.tasks import judge
 
 if TYPE_CHECKING:
@@ -119,8 +119,8 @@ def answer_key(digest: str, asked: Asked, sampling: Sampling, number: int) -> st
 
 
 def accepted(asked: Asked, text: str, task: Task) -> bool:
-    """The verifier: the task's own extraction and grader."""
-    return judge(task, text, asked.question.target) == 1.0
+    """The verifier: the task's own extraction and grader, on what stands behind the thought."""
+    return judge(task, separate(text).answer, asked.question.target) == 1.0
 
 
 def _generate(

@@ -27,6 +27,7 @@ from distilbench.engines._settings import (
     THINKING_KEY,
     EngineSettings,
 )
+from distilbench.engines._thinking import separate
 
 __all__ = [
     "FAILURE_KEY",
@@ -46,5 +47,6 @@ __all__ = [
     "locate_model",
     "predict_memory",
     "quantized",
+    "separate",
     "sha256_of",
 ]

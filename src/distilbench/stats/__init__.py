@@ -40,8 +40,8 @@ from distilbench.stats._recommend import (
     Requirements,
     recommend,
 )
-from distilbench.stats._subset import full_score
 from distilbench.stats._repeats import cons_at_k, pass_at_k, repeats
+from distilbench.stats._subset import full_score
 
 __all__ = [
     "BANDS",
