@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from distilbench.catalog import load_catalog
+from distilbench.distill import load_recipe
 from distilbench.suite import load_suite
 
 ROOT = Path(__file__).parents[1]
@@ -49,6 +50,8 @@ def test_yaml_examples_are_valid(tmp_path: Path, page: str, text: str) -> None:
     path.write_text(text)
     if "models" in data:
         assert load_suite(path).models
+    elif "method" in data:
+        assert load_recipe(path).trials()
     else:
         assert load_catalog((tmp_path,)).card(data["id"]).id == data["id"]
 

@@ -32,12 +32,24 @@ def register(app: typer.Typer) -> None:
 def init(
     path: Annotated[Path, typer.Argument(help="File to write.")] = Path("suite.yaml"),
     demo: Annotated[bool, typer.Option("--demo", help="Write the demo's suite.")] = False,
+    recipe: Annotated[
+        bool, typer.Option("--recipe", help="Write the recipe of a distilled model.")
+    ] = False,
+    eight_gpus: Annotated[
+        bool, typer.Option("--eight-gpus", help="Write that of an 8B student on eight GPUs.")
+    ] = False,
 ) -> None:
-    """Write a commented suite file to start from."""
+    """Write a commented suite file, or recipe, to start from."""
     from distilbench.suite import packaged_suite
 
     if path.exists():
         raise InputError(str(path), "the file exists", "name another file or remove it")
+    if recipe or eight_gpus:
+        from distilbench.distill import packaged_recipe
+
+        path.write_text(packaged_recipe("eight-gpus" if eight_gpus else "template"), "utf-8")
+        print(f"wrote {path}; run it with: distilbench distill {path}")
+        return
     path.write_text(packaged_suite("demo" if demo else "template"), "utf-8")
     print(f"wrote {path}; run it with: distilbench run {path}")
 

@@ -11,9 +11,9 @@ from distilbench.distill._student_spec import StudentSpec
 from distilbench.tasks import FileTask, InspectTask, ReasoningGymTask, TaskSpec
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._\-]*$", max_length=80)]
-Method = Literal["sft", "scratch", "sequence-level", "logit", "on-policy", "cross-tokenizer"]
+Method = Literal["sft", "scratch", "sequence-level", "logit", "on-policy"]
 Divergence = Literal["forward-kl", "reverse-kl", "jsd"]
-NEEDS_TEACHER = ("sequence-level", "logit", "on-policy", "cross-tokenizer")
+NEEDS_TEACHER = ("sequence-level", "logit", "on-policy")
 SHARES_TOKENIZER = ("logit", "on-policy")
 _SWEPT = ("learning_rate", "epochs", "batch_size", "beta", "temperature", "on_policy_share")
 
@@ -108,10 +108,16 @@ class Distillation(_Part):
         None, ge=1, description="cache the teacher's k best logits first; default: online, all"
     )
     tail: Literal["renormalise", "bucket"] = Field(
-        "renormalise",
+        "bucket",
         description="probability beyond top_k: dropped and the rest renormalised, or one bucket",
     )
     on_policy_share: float = Field(1.0, ge=0, le=1, description="steps on the student's own text")
+
+    @model_validator(mode="after")
+    def _is_finite(self) -> Self:
+        if self.tail == "renormalise" and self.top_k and self.beta_of_divergence == 1:
+            raise ValueError("reverse KL is infinite where the teacher has 0; use 'tail: bucket'")
+        return self
 
     @property
     def beta_of_divergence(self) -> float:
@@ -191,8 +197,8 @@ class Recipe(_Part):
             raise ValueError("'student' starts from a 'teacher', a 'model', or 'new'")
         if self.method == "sequence-level" and self.data.task is None:
             raise ValueError("method sequence-level needs 'data: {task: ...}'")
-        if self.method in ("on-policy", "cross-tokenizer") and self.data.task is None:
-            raise ValueError(f"method {self.method} needs 'data: {{task: ...}}' for its prompts")
+        if self.method == "on-policy" and self.data.task is None:
+            raise ValueError("method on-policy needs 'data: {task: ...}' for its prompts")
         if self.answers == "teacher" and self.teacher is None:
             raise ValueError("'data: {answers: teacher}' needs 'teacher'")
         unknown = [name for name in self.sweep if name not in _SWEPT]

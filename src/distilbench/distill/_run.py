@@ -252,9 +252,7 @@ class _Run:
         spec = self.recipe.student
         own_start = spec.new is not None or spec.model is not None
         own_words = self.recipe.tokenizer is not None or spec.model is not None
-        return self.recipe.method in ("logit", "on-policy", "cross-tokenizer") or not (
-            own_start and own_words
-        )
+        return self.recipe.method in SHARES_TOKENIZER or not (own_start and own_words)
 
     def _check_tokenizers(self, tokenizer: PreTrainedTokenizerBase, teacher: Loaded | None) -> None:
         if self.recipe.method not in SHARES_TOKENIZER or teacher is None:
@@ -264,7 +262,7 @@ class _Run:
                 f"{self.where}: field 'method'",
                 f"{self.recipe.method} compares distributions over the same tokens, and teacher"
                 " and student have different tokenizers",
-                "use sequence-level or cross-tokenizer, or the teacher's tokenizer",
+                "use sequence-level, or the teacher's tokenizer",
             )
 
     def _examples(

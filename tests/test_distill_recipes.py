@@ -1,0 +1,117 @@
+"""Packaged recipes, their plan, the accelerate configuration; the loss on cached logits."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from distilbench.catalog import load_catalog
+from distilbench.cli import app
+from distilbench.compute import training_flops_6nd
+from distilbench.distill import load_recipe, packaged_recipe, recipe_names
+from distilbench.distill._counting import TrainingShape
+from distilbench.distill._losses import top_k_divergence
+
+ACCELERATE = Path(__file__).parents[1] / "src/distilbench/distill/accelerate/fsdp-8.yaml"
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_packaged_recipes_are_valid(tmp_path: Path, name: str) -> None:
+    path = tmp_path / f"{name}.yaml"
+    path.write_text(packaged_recipe(name))
+    assert load_recipe(path).name == name
+
+
+def test_the_plan_for_eight_gpus_by_hand(tmp_path: Path) -> None:
+    path = tmp_path / "eight.yaml"
+    runner = CliRunner()
+    assert runner.invoke(app, ["init", str(path), "--eight-gpus"]).exit_code == 0
+    done = runner.invoke(app, ["distill", str(path), "--dry-run", "--json"])
+    assert done.exit_code == 0, done.output
+    plan = json.loads(done.stdout)
+    card = load_catalog().card("llama-3.1-8b")
+    assert card.parameters.total is not None
+    size = card.parameters.total.value
+    tokens = 100_000 * 4 * 0.5 * 4000
+    by_hand = training_flops_6nd(size, tokens) * 2
+    assert plan["student_training"]["flops"]["value"] == pytest.approx(by_hand)
+    assert plan["teacher_generation"]["flops"]["value"] == pytest.approx(
+        2 * 70.6e9 * tokens / 0.5, rel=0.01
+    )
+    assert plan["facts"]["GPUs"] == 8
+    memory = plan["facts"]["memory per GPU of weights, gradients and Adam, bytes"]
+    assert memory == pytest.approx(16 * size / 8)
+    hours = plan["total"]["accelerator_hours"]["value"]
+    assert plan["total"]["cost_usd"]["value"] == pytest.approx(hours * 24 / 8)
+
+
+def test_accelerate_reads_the_fsdp_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
+    from accelerate.commands.config.config_args import ClusterConfig
+    from accelerate.utils import FullyShardedDataParallelPlugin
+
+    config = ClusterConfig.from_yaml_file(str(ACCELERATE))
+    assert (config.num_processes, config.mixed_precision) == (8, "bf16")
+    assert str(config.distributed_type.value) == "FSDP"
+    for key, value in config.fsdp_config.items():  # as accelerate launch hands it on
+        monkeypatch.setenv(
+            key.upper(), str(value).lower() if value in (True, False) else str(value)
+        )
+    plugin = FullyShardedDataParallelPlugin()
+    assert plugin.fsdp_version == 2
+    assert plugin.reshard_after_forward is True
+
+
+def test_a_wide_enough_top_k_is_the_whole_divergence() -> None:
+    import torch
+    from trl.experimental.gkd import GKDTrainer
+
+    torch.manual_seed(0)
+    student, teacher = torch.randn(5, 12), torch.randn(5, 12)
+    best = torch.log_softmax(teacher / 1.5, -1).topk(12)
+    for beta in (0.0, 0.3, 1.0):
+        ours = top_k_divergence(
+            student, best.indices, best.values, beta=beta, temperature=1.5, tail="bucket"
+        )
+        whole = GKDTrainer.generalized_jsd_loss(
+            student[None], teacher[None], beta=beta, temperature=1.5, reduction="sum"
+        )
+        assert float(ours) == pytest.approx(float(whole), abs=1e-3)
+
+
+def test_tails_by_hand() -> None:
+    import torch
+
+    student = torch.tensor([[0.5, 0.3, 0.2]]).log()
+    tokens, logprobs = torch.tensor([[0]]), torch.tensor([[0.6]]).log()
+    settings = {"beta": 0.0, "temperature": 1.0}
+    bucket = top_k_divergence(student, tokens, logprobs, tail="bucket", **settings)
+    by_hand = 0.6 * torch.log(torch.tensor(0.6 / 0.5)) + 0.4 * torch.log(torch.tensor(0.4 / 0.5))
+    assert float(bucket) == pytest.approx(float(by_hand), abs=1e-5)
+    scaled = top_k_divergence(student, tokens, logprobs, tail="renormalise", **settings)
+    assert float(scaled) == pytest.approx(float(-torch.log(torch.tensor(0.5))), abs=1e-5)
+
+
+def test_checkpointing_is_counted_as_executed() -> None:
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    from distilbench.distill._counting import counted, shape_of
+
+    config = LlamaConfig(
+        vocab_size=64,
+        hidden_size=32,
+        intermediate_size=48,
+        num_hidden_layers=3,
+        num_attention_heads=2,
+        num_key_value_heads=2,
+    )
+    model = LlamaForCausalLM(config).train()
+    model.gradient_checkpointing_enable()
+    ids = torch.randint(0, 64, (2, 20))
+    with counted(model) as seen:
+        model(ids, labels=ids, use_cache=False).loss.backward()
+    formula = TrainingShape(shape_of(model), checkpointing=True).step(2, 20, 40)
+    assert seen() == pytest.approx(formula, rel=0.05)
