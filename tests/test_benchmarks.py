@@ -13,6 +13,7 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from distilbench.errors import InputError
+from distilbench.meter import Timing, summed
 from distilbench.runner._records import as_share
 from distilbench.tasks import (
     InspectTask,
@@ -197,6 +198,8 @@ def test_scores_of_any_scorer_become_shares() -> None:
     assert as_share(0.25, None) == 0.25
     assert as_share(values, None) == 1.0
     assert as_share(values, "b/n") == 0.75
+    with pytest.raises(ValueError, match="'n' is 0"):
+        as_share({"b": 1, "n": 0}, "b/n")
     with pytest.raises(ValueError, match="3 is not in"):
         as_share(values, "b")
     with pytest.raises(ValueError, match="it has: a, b, n"):
@@ -220,3 +223,11 @@ def test_a_generator_that_never_ends_is_an_error_and_the_rest_goes_on() -> None:
     assert isinstance(asked, QuestionSet)
     assert isinstance(again, QuestionSet)
     assert asked != again
+
+
+def test_an_answer_of_several_generations_costs_all_of_them() -> None:
+    first = Timing(input_tokens=10, cached_tokens=2, output_tokens=5, ttft_s=0.1, total_s=1.0)
+    second = Timing(input_tokens=20, cached_tokens=None, output_tokens=7, ttft_s=0.4, total_s=2.0)
+    both = summed([first, second])
+    assert (both.input_tokens, both.output_tokens, both.total_s) == (30, 12, 3.0)
+    assert (both.cached_tokens, both.ttft_s) == (None, 0.1)

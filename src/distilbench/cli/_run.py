@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from enum import StrEnum, auto
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,6 +23,14 @@ Out = Annotated[Path, typer.Option(help="Folder of run directories.")]
 Open = Annotated[bool, typer.Option("--open", help="Open the report in a browser.")]
 
 
+class PackagedSuite(StrEnum):
+    """Suites that come with the package."""
+
+    template = auto()
+    demo = auto()
+    paper = auto()
+
+
 def register(app: typer.Typer) -> None:
     app.command()(init)
     app.command()(run)
@@ -31,7 +40,9 @@ def register(app: typer.Typer) -> None:
 
 def init(
     path: Annotated[Path, typer.Argument(help="File to write.")] = Path("suite.yaml"),
-    demo: Annotated[bool, typer.Option("--demo", help="Write the demo's suite.")] = False,
+    suite: Annotated[
+        PackagedSuite, typer.Option(help="template: to fill in; demo; paper: its line-up.")
+    ] = PackagedSuite.template,
     recipe: Annotated[
         bool, typer.Option("--recipe", help="Write the recipe of a distilled model.")
     ] = False,
@@ -50,22 +61,42 @@ def init(
         path.write_text(packaged_recipe("eight-gpus" if eight_gpus else "template"), "utf-8")
         print(f"wrote {path}; run it with: distilbench distill {path}")
         return
-    path.write_text(packaged_suite("demo" if demo else "template"), "utf-8")
+    path.write_text(packaged_suite(suite.value), "utf-8")
     print(f"wrote {path}; run it with: distilbench run {path}")
 
 
 def run(
     suite: SuiteFile,
     out: Out = Path("runs"),
+    limit: Annotated[int | None, typer.Option(min=1, help="Questions of each task.")] = None,
+    max_tokens: Annotated[int | None, typer.Option(min=1, help="Tokens of each answer.")] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Times each question.")] = None,
+    models: Annotated[
+        str, typer.Option(help="Sources in place of the suite's models, as a,b.")
+    ] = "",
+    tasks: Annotated[str, typer.Option(help="Names of the tasks to run, as a,b.")] = "",
+    dry: Annotated[
+        bool, typer.Option("--dry-run", help="Estimate tokens, hours and money; run nothing.")
+    ] = False,
+    gpu: Annotated[
+        str, typer.Option(help="GPU of the estimate: an accelerator of the catalog.")
+    ] = "h100-sxm",
     open_report: Open = False,
     as_json: Json = False,
 ) -> None:
     """Run a suite, or what is missing of it, and write the report."""
     from distilbench.cli._progress import Progress
     from distilbench.runner import run_suite
+    from distilbench.suite import Changes
 
+    changes = Changes(limit, max_tokens, epochs, _listed(models), _listed(tasks))
+    if dry:
+        from distilbench.cli._dry_run import dry_run
+
+        dry_run(suite, out, changes, gpu, as_json)
+        return
     with Progress(quiet=as_json) as progress:
-        result = run_suite(suite, out, progress.on_event)
+        result = run_suite(suite, out, progress.on_event, changes)
     page = _report(result.run_dir)
     _print_result(result, page, as_json)
     if open_report:
@@ -99,6 +130,10 @@ def _report(run_dir: Path) -> Path:
     from distilbench.report import write_report
 
     return write_report(run_dir)
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 def _print_result(result: RunResult, page: Path, as_json: bool) -> None:

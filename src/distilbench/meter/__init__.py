@@ -18,7 +18,7 @@ from distilbench.meter._flops import InferenceFlops, inference_flops
 from distilbench.meter._hardware import Hardware, describe_hardware, usable_cores
 from distilbench.meter._memory import cpu_seconds, peak_memory_bytes, reset_peak_memory
 from distilbench.meter._power_cap import power_cap
-from distilbench.meter._timing import Timing
+from distilbench.meter._timing import Timing, summed
 
 __all__ = [
     "Energy",
@@ -36,5 +36,6 @@ __all__ = [
     "peak_memory_bytes",
     "power_cap",
     "reset_peak_memory",
+    "summed",
     "usable_cores",
 ]

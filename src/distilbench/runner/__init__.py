@@ -9,6 +9,7 @@ resumes. Imports ``suite``, ``engines``, ``tasks``, ``meter``, ``architecture``,
 from distilbench.runner._plan import Cell, plan
 from distilbench.runner._records import sample_record
 from distilbench.runner._run import RunResult, load_cells, opened_run, question_sets, run_suite
+from distilbench.runner._sandbox import no_sandbox
 from distilbench.runner._store import collect, imported_folder, write_json, write_parquet
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "collect",
     "imported_folder",
     "load_cells",
+    "no_sandbox",
     "opened_run",
     "plan",
     "question_sets",

@@ -179,6 +179,7 @@ def _cell(
         "profile": profile.model_dump(mode="json", exclude={"machine_usd_per_hour"}),
         "epochs": epochs,
         "limits": suite.limits.model_dump(mode="json"),
+        "max_tokens": model.max_tokens,
         "generation": sampling[0].model_dump(mode="json"),
         "versions": {name: version(name) for name in ("distilbench", "inspect-ai", "xllamacpp")},
     }

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from distilbench.architecture import Transformer
 from distilbench.engines import FAILURE_KEY, FORCED_KEY, METADATA_KEY, THINKING_KEY
-from distilbench.meter import Energy, Timing, apportion, inference_flops
+from distilbench.meter import Energy, Timing, apportion, inference_flops, summed
 from distilbench.records import ORIGIN, Outcome
 from distilbench.runner._plan import Cell
 from distilbench.tasks import InspectTask, QuestionSet, TaskSpec, main_score, vote_of
@@ -60,7 +60,7 @@ def sample_record(
         **(timing.model_dump() if timing else {}),
         **({} if timing and timing.retries is not None else _failed_attempts(sample)),
         "inter_token_s": _inter_token_s(timing) if timing else None,
-        **(_flops(shape, timing) if shape and timing else {}),
+        **(_flops(shape, _generations(sample)) if shape else {}),
         "energy_j": energy_j,
         "energy_method": energy_method,
         "error": _error(sample),
@@ -116,8 +116,10 @@ def as_share(value: Any, wanted: str | None) -> float:
         missing = [name for name in filter(None, (over, under)) if name not in value]
         if missing:
             raise ValueError(f"the score has no value {missing[0]!r}; it has: {', '.join(value)}")
-        share = value_to_float()(value[over])
-        share = share / value_to_float()(value[under]) if under else share
+        share, whole = value_to_float()(value[over]), value_to_float()(value[under]) if under else 1
+        if whole == 0:
+            raise ValueError(f"the score's {under!r} is 0")
+        share /= whole
     else:
         share = value_to_float()(value)
     if not 0 <= share <= 1:
@@ -152,12 +154,25 @@ def _cluster(sample: EvalSample, task: TaskSpec) -> str:
 def _timing(sample: EvalSample) -> Timing | None:
     """What the meter noted of the answer. A question without one took its time if a limit ended
     it; after an error there is no latency of an answer to speak of."""
-    noted = (sample.output.metadata or {}).get(METADATA_KEY)
+    noted = _generations(sample)
     if noted:
-        return Timing.model_validate(noted)
+        return noted[0] if len(noted) == 1 else summed(noted)
     if sample.error or sample.total_time is None:
         return None
     return Timing(input_tokens=None, output_tokens=None, total_s=sample.total_time)
+
+
+def _generations(sample: EvalSample) -> list[Timing]:
+    """Timings of the answer's generations: one, unless a benchmark's solver asks again."""
+    from inspect_ai.event import ModelEvent
+
+    last = (sample.output.metadata or {}).get(METADATA_KEY)
+    if not last:
+        return []
+    outputs = [e.output for e in sample.events if isinstance(e, ModelEvent) and not e.error]
+    found = [(output.metadata or {}).get(METADATA_KEY) for output in outputs]
+    noted = [timing for timing in found if timing]
+    return [Timing.model_validate(timing) for timing in (noted if len(noted) > 1 else [last])]
 
 
 def _error(sample: EvalSample) -> str | None:
@@ -188,15 +203,20 @@ def _inter_token_s(timing: Timing) -> float | None:
     return timing.decode_s / (tokens - 1) if timing.decode_s and tokens and tokens > 1 else None
 
 
-def _flops(shape: Transformer, timing: Timing) -> dict[str, float]:
-    if timing.input_tokens is None or timing.output_tokens is None:
+def _flops(shape: Transformer, generations: list[Timing]) -> dict[str, float]:
+    """Of all generations of an answer; none where the tokens of one are not known."""
+    tokens = [(g.input_tokens, g.output_tokens, g.cached_tokens or 0) for g in generations]
+    counted = [
+        inference_flops(shape, sent, made, cached)
+        for sent, made, cached in tokens
+        if sent is not None and made is not None
+    ]
+    if not counted or len(counted) < len(tokens):
         return {}
-    counted = inference_flops(
-        shape, timing.input_tokens, timing.output_tokens, timing.cached_tokens or 0
-    )
+    prefill, decode = sum(c.prefill for c in counted), sum(c.decode for c in counted)
     return {
-        "prefill_flops": counted.prefill,
-        "decode_flops": counted.decode,
-        "cached_flops": counted.cached,
-        "flops": counted.prefill + counted.decode,
+        "prefill_flops": prefill,
+        "decode_flops": decode,
+        "cached_flops": sum(c.cached for c in counted),
+        "flops": prefill + decode,
     }

@@ -29,7 +29,7 @@ from distilbench.runner._store import (
     write_text,
 )
 from distilbench.runner._worker import Job
-from distilbench.suite import Suite, load_suite
+from distilbench.suite import UNCHANGED, Changes, Suite, load_suite, suite_text
 from distilbench.tasks import QuestionSet, attempt_questions
 
 OnEvent = Callable[[dict[str, Any]], None]
@@ -51,15 +51,20 @@ class RunResult:
 
 
 def run_suite(
-    suite_file: Path, out: Path = Path("runs"), on_event: OnEvent = lambda event: None
+    suite_file: Path,
+    out: Path = Path("runs"),
+    on_event: OnEvent = lambda event: None,
+    changes: Changes = UNCHANGED,
 ) -> RunResult:
     """Run a suite, or what is missing of it. The run directory is ``out/<suite name>``.
+
+    ``changes`` come from the command line; the run keeps the changed suite.
 
     A cell is known by the hash of everything that sets its result: finished cells are kept, also
     when the suite has been changed elsewhere. Raises ``InputError`` on a bad suite before any
     work, and if another run is at work in the same directory.
     """
-    suite = load_suite(suite_file)
+    suite = load_suite(suite_file, changes)
     given_tdp_w()  # a bad one is told here, not by every worker
     cells = plan(suite, suite_file.parent, str(suite_file))
     run_dir = out / suite.name
@@ -69,7 +74,7 @@ def run_suite(
     samples = prepare_questions(run_dir, missing)
     run_dir.mkdir(parents=True, exist_ok=True)
     with _alone(run_dir):
-        write_text(run_dir / "suite.yaml", suite_file.read_text("utf-8"))
+        write_text(run_dir / "suite.yaml", suite_text(suite_file, changes))
         _write_run_facts(run_dir, suite.name, cells, suite.seeds)
         copy_cards(run_dir, (cell.card_file for cell in cells if cell.card_file))
         on_event({"event": "plan", "cells": len(cells), "samples": samples})

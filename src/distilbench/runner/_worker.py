@@ -290,7 +290,8 @@ def _warm_up(engine: LlamaCpp | None, task: Task, cell: Cell) -> WarmUp | None:
     """Evaluate the few-shot prefix once, outside the clock of any question."""
     from distilbench.engines._process import EngineError
 
-    if engine is None or engine.pid is None or len(task.dataset) < 2:
+    asked = min(len(task.dataset), cell.limits.questions or len(task.dataset))
+    if engine is None or engine.pid is None or asked < 2:
         return None
     conversations = first_prompts(task, cell.generation.system_prompt is not False)
 
@@ -315,7 +316,7 @@ def first_prompts(task: Task, system_prompt: bool = True) -> list[list[dict[str,
 
 def _max_tokens(cell: Cell, task: Task) -> int:
     own = task.config.max_tokens or _DEFAULT_MAX_TOKENS
-    return min(own, cell.limits.max_tokens or own)
+    return min(own, cell.limits.max_tokens or own, cell.model.max_tokens or own)
 
 
 def _progress_channel() -> Tell:

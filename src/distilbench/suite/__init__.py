@@ -6,12 +6,15 @@ the limits of real devices (``devices.yaml``). Imports ``tasks`` (the task speci
 data), ``architecture`` (the names of quantizations) and ``errors``.
 """
 
-from distilbench.suite._load import json_schema, load_suite, packaged_suite
+from distilbench.suite._changes import UNCHANGED, Changes
+from distilbench.suite._load import json_schema, load_suite, packaged_suite, suite_text
 from distilbench.suite._profile import GPU, Device, Profile, devices
 from distilbench.suite._suite import Generation, Limits, Model, Price, Suite
 
 __all__ = [
     "GPU",
+    "UNCHANGED",
+    "Changes",
     "Device",
     "Generation",
     "Limits",
@@ -23,4 +26,5 @@ __all__ = [
     "json_schema",
     "load_suite",
     "packaged_suite",
+    "suite_text",
 ]

@@ -86,6 +86,9 @@ class Model(_Part):
     generation: GenerationOrWord = Field(
         Generation(), description="wins over the suite's generation, value by value"
     )
+    max_tokens: int | None = Field(
+        None, ge=1, description="most output tokens that it can give; a task's own may be fewer"
+    )
     base_url: str | None = Field(
         None, pattern=r"^https?://", description="address of the server, for inspect: sources"
     )
