@@ -22,7 +22,7 @@ from distilbench.report import write_report
 from distilbench.runner import question_sets, run_suite
 from distilbench.tasks import extract, grade
 
-SHOTS, QUESTIONS, MAX_TOKENS = 4, 10, 48
+SHOTS, QUESTIONS, MAX_TOKENS = 4, 6, 40
 SUITE = f"""
 name: agreement
 models: [pypi:gemma-3-270m]
@@ -33,7 +33,7 @@ tasks:
     extract: "####"
     grader: exact
     max_tokens: {MAX_TOKENS}
-profiles: [{{slots: 1, context: 1024, threads: 2}}]
+profiles: [{{slots: 1, context: 1024, threads: 1}}]
 """
 # lm-evaluation-harness's own gsm8k task, but for the data.
 STRICT, FLEXIBLE = "#### (\\-?[0-9\\.\\,]+)", "(-?[$0-9.,]{2,})|(-?[0-9]+)"
@@ -112,7 +112,7 @@ def lm_eval(folder: Path, run: Path, model: str) -> list[dict[str, Any]]:
     (folder / "task").mkdir()
     (folder / "task" / "sums.yaml").write_text(yaml.safe_dump(task))
     offline = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"}
-    with LlamaCpp(Path(model), EngineSettings(slots=1, context=1024, threads=2)) as engine:
+    with LlamaCpp(Path(model), EngineSettings(slots=1, context=1024, threads=1)) as engine:
         url, key = engine.address
         arguments = f"model=gemma,base_url={url}/v1/completions,tokenizer_backend=none"
         done = subprocess.run(
