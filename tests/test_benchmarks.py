@@ -14,7 +14,11 @@ from pydantic import TypeAdapter, ValidationError
 
 from distilbench.errors import InputError
 from distilbench.meter import Timing, summed
+from distilbench.runner import Cell, _sandbox, plan
 from distilbench.runner._records import as_share
+from distilbench.runner._run import prepare_questions
+from distilbench.runner._store import cell_folder, is_finished, questions_file
+from distilbench.suite import load_suite
 from distilbench.tasks import (
     InspectTask,
     QuestionSet,
@@ -231,3 +235,56 @@ def test_an_answer_of_several_generations_costs_all_of_them() -> None:
     both = summed([first, second])
     assert (both.input_tokens, both.output_tokens, both.total_s) == (30, 12, 3.0)
     assert (both.cached_tokens, both.ttft_s) == (None, 0.1)
+
+
+TAMPER = """
+from distilbench.tasks import InspectTask, attempt_questions, build_task
+spec = InspectTask(inspect="inspect_evals/arc_challenge")
+made = attempt_questions([(spec, 0)])[0]
+first = made.questions[0].model_copy(update={"text": "another question"})
+try:
+    build_task(spec, made.model_copy(update={"questions": (first,)}), 0)
+except ValueError as error:
+    print(error)
+"""
+
+
+def test_a_changed_data_set_is_noticed(data: tuple[Path, dict[str, str]]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", TAMPER], cwd=data[0], env=data[1], capture_output=True, text=True
+    )
+    assert "question 'arc-0' is not what it was when the run began" in done.stdout, done.stderr
+
+
+@pytest.fixture
+def cell(tmp_path: Path) -> Cell:
+    path = tmp_path / "small.yaml"
+    path.write_text(
+        "models: [pypi:gemma-3-270m]\ntasks: [{reasoning_gym: lcm, questions: 2, fewshot: 0}]\n"
+    )
+    return plan(load_suite(path), tmp_path, str(path))[0]
+
+
+def test_a_run_keeps_the_questions_that_it_began_with(tmp_path: Path, cell: Cell) -> None:
+    assert prepare_questions(tmp_path, [cell]) == {cell.name: 2}
+    assert prepare_questions(tmp_path, [cell]) == {cell.name: 2}
+    path = questions_file(tmp_path, cell)
+    path.write_text(path.read_text().replace("LCM", "lcm").replace("Least", "least"))
+    with pytest.raises(InputError, match="not those that this run began with"):
+        prepare_questions(tmp_path, [cell])
+
+
+def test_cells_that_were_refused_are_taken_up_once_there_is_docker(
+    tmp_path: Path, cell: Cell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = cell_folder(tmp_path, cell) / "cell.json"
+    for refused, there, kept in (
+        ("needs Docker", False, True),
+        (None, True, True),
+        ("needs Docker", True, False),
+    ):
+        record.parent.mkdir(parents=True, exist_ok=True)
+        record.write_text(json.dumps({"refused": refused}))
+        monkeypatch.setattr(_sandbox, "docker_works", lambda there=there: there)
+        _sandbox.reopen_refused(tmp_path, [cell])
+        assert is_finished(tmp_path, cell) == kept

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from distilbench import records
 from distilbench.errors import InputError
 from distilbench.stats import accuracy, full_score
-from distilbench.tasks import Question, Subset
+from distilbench.tasks import FileTask, Question, Subset, make_questions
 from distilbench.tasks._subset import allocate, draw
 
 
@@ -156,3 +157,20 @@ def test_strata_and_the_finite_population_make_it_narrower() -> None:
     found = records.frame(rows(drawn, sizes, scores), records.SAMPLE_COLUMNS)
     wide, narrow = accuracy(found).row(0, named=True), full_score(found).row(0, named=True)
     assert narrow["high"] - narrow["low"] < 0.5 * (wide["high"] - wide["low"])
+
+
+def test_a_subset_of_a_file_is_drawn_by_a_column(tmp_path: Path) -> None:
+    path = tmp_path / "sums.csv"
+    lines = [f"{n}+1?,{n + 1},{'hard' if n % 3 else 'easy'}" for n in range(30)]
+    path.write_text("\n".join(["question,answer,level", *lines]))
+    task = {"file": str(path), "subset": {"questions": 9, "stratify": "level"}, "fewshot": 0}
+    made = make_questions(FileTask.model_validate(task), 5)
+    assert made.strata == {"easy": 10, "hard": 20}
+    assert sorted(q.stratum or "" for q in made.questions) == ["easy"] * 3 + ["hard"] * 6
+    assert made == make_questions(FileTask.model_validate(task), 5)
+    assert made != make_questions(FileTask.model_validate(task), 6)
+    task["subset"] = {"questions": 9, "stratify": "era"}
+    with pytest.raises(InputError, match="has no column 'era'"):
+        make_questions(FileTask.model_validate(task), 5)
+    plain = FileTask.model_validate({**task, "subset": {"questions": 4}})
+    assert make_questions(plain, 5).strata == {"all": 30}

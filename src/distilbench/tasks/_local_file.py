@@ -10,6 +10,7 @@ from distilbench.errors import InputError
 from distilbench.tasks._extract import extract, marked_answer
 from distilbench.tasks._questions import Question, QuestionSet
 from distilbench.tasks._spec import FileTask
+from distilbench.tasks._subset import draw
 
 if TYPE_CHECKING:
     import polars as pl
@@ -32,7 +33,12 @@ def read(spec: FileTask, seed: int) -> QuestionSet:
     if pool is questions:
         shown = {example.id for example in examples}
         questions = [question for question in questions if question.id not in shown]
-    return QuestionSet(examples=tuple(examples), questions=tuple(questions[: spec.questions]))
+    strata = None
+    if spec.subset:
+        questions, strata = draw(questions, spec.subset, seed, f"task {spec.name!r}")
+    return QuestionSet(
+        examples=tuple(examples), questions=tuple(questions[: spec.questions]), strata=strata
+    )
 
 
 def _questions(spec: FileTask, path: Path) -> list[Question]:
@@ -40,7 +46,8 @@ def _questions(spec: FileTask, path: Path) -> list[Question]:
     if table.is_empty():
         raise InputError(str(path), "holds no rows", "give a file with questions")
     wanted = [spec.question, spec.answer, *_choice_columns(spec)]
-    for column in (*wanted, *filter(None, (spec.id, spec.cluster))):
+    stratify = spec.subset.stratify if spec.subset and path == spec.file else None
+    for column in (*wanted, *filter(None, (spec.id, spec.cluster, stratify))):
         if column not in table.columns:
             raise InputError(
                 str(path),
@@ -48,7 +55,7 @@ def _questions(spec: FileTask, path: Path) -> list[Question]:
                 f"name one of its columns in the task: {', '.join(table.columns)}",
             )
     return [
-        _question(spec, path, number, row)
+        _question(spec, path, number, row, stratify)
         for number, row in enumerate(table.iter_rows(named=True), start=1)
     ]
 
@@ -76,7 +83,9 @@ def _table(path: Path) -> pl.DataFrame:
     return table
 
 
-def _question(spec: FileTask, path: Path, number: int, row: dict[str, Any]) -> Question:
+def _question(
+    spec: FileTask, path: Path, number: int, row: dict[str, Any], stratify: str | None
+) -> Question:
     where = f"{path}: row {number}"
     for column in (spec.question, spec.answer):
         if row[column] is None or not str(row[column]).strip():
@@ -93,6 +102,7 @@ def _question(spec: FileTask, path: Path, number: int, row: dict[str, Any]) -> Q
         worked=worked,
         target=worked if choices else _target(spec, where, worked),
         cluster=str(row[spec.cluster]) if spec.cluster else f"{spec.variant_of or spec.name}-{key}",
+        stratum=str(row[stratify]) if stratify else None,
     )
 
 
