@@ -20,6 +20,7 @@ from distilbench.cli import (
     _look,
     _recommend,
     _run,
+    _serve,
 )
 from distilbench.errors import InputError
 
@@ -35,6 +36,7 @@ for register in (
     _recommend.register,
     _fit.register,
     _load.register,
+    _serve.register,
     _creation.register,
     _distill.register,
     _interchange.register,

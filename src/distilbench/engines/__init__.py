@@ -26,6 +26,7 @@ from distilbench.engines._settings import (
     METADATA_KEY,
     THINKING_KEY,
     EngineSettings,
+    Listen,
 )
 from distilbench.engines._thinking import separate
 
@@ -37,6 +38,7 @@ __all__ = [
     "THINKING_KEY",
     "EngineSettings",
     "GpuDevice",
+    "Listen",
     "MemoryEstimate",
     "PackagedModel",
     "cache_folder",

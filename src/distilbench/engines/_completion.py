@@ -75,6 +75,24 @@ class Completion:
     """What was generated, as the model's tokenizer numbers it."""
 
 
+FEW_SHOT_TEMPLATE = """\
+{%- for message in messages -%}
+{%- set text = message.content | trim -%}
+{%- if message.role == 'user' -%}
+{%- if text.startswith('Question:') %}{% set text = text[9:] | trim %}{% endif -%}
+{%- if text.endswith('Answer:') %}{% set text = text[:-7] | trim %}{% endif -%}
+{{- 'Question: ' + text + '\\n' -}}
+{%- elif message.role == 'assistant' -%}
+{{- 'Answer: ' + text + '\\n\\n' -}}
+{%- else -%}
+{{- text + '\\n\\n' -}}
+{%- endif -%}
+{%- endfor -%}
+{{- 'Answer:' -}}
+"""
+"""``few_shot_prompt`` as a chat template, for a base model behind the OpenAI-compatible server."""
+
+
 def few_shot_prompt(messages: list[Message]) -> str:
     """A conversation as text for a base model, ending where the answer is to begin. Labels that a
     turn bears already are not written twice."""

@@ -17,6 +17,7 @@ from distilbench.architecture import ModelDescription, describe
 from distilbench.engines._completion import (
     BASE_MODEL_STOP,
     END_OF_THINKING,
+    FEW_SHOT_TEMPLATE,
     Completion,
     Message,
     Sampling,
@@ -29,7 +30,7 @@ from distilbench.engines._completion import (
 from distilbench.engines._limits import Fence
 from distilbench.engines._memory import gpu_layers_that_fit
 from distilbench.engines._process import EngineDied, EngineError, EngineProcess
-from distilbench.engines._settings import CHECKPOINTS, EngineSettings, forgets_prefix
+from distilbench.engines._settings import CHECKPOINTS, EngineSettings, Listen, forgets_prefix
 from distilbench.engines._thinking import opened_by, separate
 from distilbench.meter import usable_cores
 
@@ -39,6 +40,7 @@ _NO_REUSE = httpx.Limits(max_keepalive_connections=0)
 _PREFIX = "prefix.bin"
 _CHECKPOINT_LAG = 5  # llama.cpp puts its checkpoint so many tokens before the end of a prompt
 _LEAST_PREFIX = 16  # tokens; a shorter shared prefix is not worth the copies
+_GLANCE_S = 0.2
 _MOST_DEATHS = 8  # of the engine in one evaluation; then its questions fail at once
 T = TypeVar("T")
 
@@ -73,6 +75,8 @@ class LlamaCpp:
 
     path: Path
     settings: EngineSettings
+    listen: Listen | None = None
+    """Where to listen; default: on a free loopback port under a key made up for it."""
     description: ModelDescription = field(init=False)
     fence: Fence = field(init=False)
     _process: EngineProcess | None = field(init=False, default=None)
@@ -129,6 +133,8 @@ class LlamaCpp:
         if self._process is not None:
             return
         process = EngineProcess(self.fence, self.settings.gpu_index)
+        if self.listen is not None:
+            process.key = self.listen.key
         try:
             process.start(self._start_settings())
         except EngineDied as error:
@@ -139,6 +145,13 @@ class LlamaCpp:
             process.close()
             raise self._failed
         self._process = process
+
+    def wait(self) -> None:
+        """Return when the engine's process is gone: raises ``EngineDied``, which says why."""
+        assert self._process is not None
+        while self._process.is_running:
+            time.sleep(_GLANCE_S)
+        raise self._process.death()
 
     def close(self) -> None:
         """End the engine's process and delete its scratch files."""
@@ -312,6 +325,10 @@ class LlamaCpp:
             "gpu_layers": layers,
             "keep_window": not self._forgets,
             "checkpoints": CHECKPOINTS,
+            "host": self.listen.host if self.listen else "127.0.0.1",
+            "port": self.listen.port if self.listen else 0,
+            "chat_template": None if self.chat else FEW_SHOT_TEMPLATE,
+            "stop": [] if self.chat else [BASE_MODEL_STOP],
         }
 
     @property

@@ -1,4 +1,4 @@
-"""The engine's process: loads a GGUF with llama.cpp and serves it on loopback until told to end.
+"""The engine's process: loads a GGUF with llama.cpp and serves it until told to end.
 
 Run as a script by :class:`EngineProcess`, not as a module, so that it imports nothing but
 xllamacpp: its memory is then the model's and llama.cpp's, and a profile's limits bind the engine
@@ -71,7 +71,11 @@ def parameters(xllamacpp: Any, settings: dict[str, Any]) -> Any:
     params.swa_full = settings["keep_window"]
     params.n_ctx_checkpoints = 0 if settings["keep_window"] else settings["checkpoints"]
     params.slot_save_path = settings["scratch"]
-    params.api_keys = [settings["key"]]
+    params.api_keys = [settings["key"]] if settings["key"] else []
+    params.hostnames, params.port = [settings["host"]], settings["port"]
+    if settings["chat_template"]:
+        params.chat_template = settings["chat_template"]
+    params.antiprompt = settings["stop"]
     params.verbosity = 1
     return params
 

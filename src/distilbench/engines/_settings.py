@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from distilbench.architecture import Transformer
@@ -34,6 +36,15 @@ class EngineSettings(BaseModel):
     cancellable: bool = Field(
         False, description="stream, so that a question whose time is up frees its slot at once"
     )
+
+
+class Listen(NamedTuple):
+    """Where the engine listens, and the key that it asks for; empty: none."""
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    """0: one that is free."""
+    key: str = ""
 
 
 def forgets_prefix(shape: Transformer | None, context: int) -> bool:

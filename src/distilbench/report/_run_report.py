@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from distilbench.errors import InputError
 from distilbench.records import CELL_COLUMNS, SAMPLE_COLUMNS, Column
 from distilbench.report import _imported_sections as imported
+from distilbench.report import _money_sections as prices
 from distilbench.report import _reasoning_sections as reasoning
 from distilbench.report import _resource_sections as resources
 from distilbench.report import _run_sections as sections
@@ -140,6 +141,7 @@ def _sections(data: RunData) -> list[Section]:
         reasoning.templates(data.samples),
         reasoning.contamination(data.samples, data.compared),
         resources.correct_answers(data.compared if comparable else data.samples),
+        prices.money(data.compared if comparable else data.samples, data.cells),
         resources.thinking(data.samples, data.cells, data.overall),
         resources.quantization(data.overall, data.cells),
         resources.limits(data.cells),

@@ -31,6 +31,7 @@ from distilbench.stats._curve import (
 )
 from distilbench.stats._frontier import pareto
 from distilbench.stats._intervals import accuracy, macro_accuracy
+from distilbench.stats._money import machine_usd, token_usd
 from distilbench.stats._paired import paired_difference
 from distilbench.stats._prompts import contamination_gap, template_spread
 from distilbench.stats._recommend import (
@@ -65,6 +66,7 @@ __all__ = [
     "excluded_pairs",
     "fit_curve",
     "full_score",
+    "machine_usd",
     "macro_accuracy",
     "paired_difference",
     "pareto",
@@ -73,8 +75,12 @@ __all__ = [
     "pool_scatter",
     "predict",
     "recommend",
+<<<<<<< HEAD
     "repeats",
     "template_spread",
+=======
+    "token_usd",
+>>>>>>> b1713b0 (Serve: the embedded engine as an OpenAI-compatible server; money from prices; docs on servers and keys)
     "truncation_curve",
     "verdict",
 ]

@@ -159,7 +159,8 @@ class Suite(_Part):
 
 def name_of(source: str) -> str:
     """A name for a model: the last part of its source, without ``.gguf``."""
-    last = PurePath(source.rpartition(":")[2]).name
+    inspect = source.removeprefix("inspect:")
+    last = PurePath(inspect if inspect != source else source.rpartition(":")[2]).name
     cleaned = "".join(c if c.isalnum() or c in "._-" else "-" for c in last)
     return cleaned.removesuffix(".gguf").lstrip("._-").lower() or "model"
 

@@ -1,0 +1,114 @@
+"""The command serve."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from distilbench.errors import InputError
+
+if TYPE_CHECKING:
+    from distilbench.engines import EngineSettings
+
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(serve)
+
+
+def serve(
+    model: Annotated[str, typer.Argument(help="GGUF path, hf:owner/name/file, or pypi:name.")],
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0: one that is free.")] = 8080,
+    slots: Annotated[int, typer.Option(min=1, help="Requests decoded together.")] = 4,
+    context: Annotated[int, typer.Option(min=64, help="Tokens of context of a request.")] = 2048,
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads of the engine.")] = None,
+    memory: Annotated[str, typer.Option(help="Most memory of the engine, as 2GiB.")] = "",
+    cpus: Annotated[int | None, typer.Option(min=1, help="Cores that it may run on.")] = None,
+    gpu: Annotated[int | None, typer.Option(min=0, help="Number of the GPU to use.")] = None,
+    api_key_env: Annotated[
+        str, typer.Option(help="Variable with the key to ask for; not set: no key is asked for.")
+    ] = "DISTILBENCH_API_KEY",
+) -> None:
+    """Serve a model with the embedded engine as an OpenAI-compatible server, until Ctrl-C."""
+    from distilbench.engines import Listen, locate_model
+    from distilbench.engines._llama_cpp import LlamaCpp
+    from distilbench.engines._process import EngineError
+
+    key = os.environ.get(api_key_env, "")
+    if not key and host not in _LOOPBACK:
+        raise InputError(
+            f"--host {host}", "would let anybody ask this model", f"set a key in {api_key_env}"
+        )
+    port = _free(host, port)
+    file = locate_model(model, Path.cwd(), f"model {model!r}")
+    settings = _settings(
+        slots=slots, context=context, threads=threads, memory=memory, cpus=cpus, gpu_index=gpu
+    )
+    engine = LlamaCpp(file, settings, Listen(host, port, key))
+    signal.signal(signal.SIGTERM, _stop)
+    try:
+        with engine:
+            print(_usage(f"http://{host}:{port}/v1", file.stem, key, engine.chat), flush=True)
+            engine.wait()
+    except KeyboardInterrupt:
+        print("stopped")
+    except EngineError as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise typer.Exit(1) from error
+
+
+def _stop(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _settings(memory: str, **given: Any) -> EngineSettings:
+    from pydantic import ByteSize, TypeAdapter, ValidationError
+
+    from distilbench.engines import EngineSettings
+
+    try:
+        limit = TypeAdapter(ByteSize).validate_python(memory) if memory else None
+    except ValidationError as error:
+        raise InputError(
+            f"--memory {memory}", "is no size", "write it as 300MiB or 2GiB"
+        ) from error
+    return EngineSettings(memory_bytes=limit, **given)
+
+
+def _free(host: str, port: int) -> int:
+    """The port, or a free one for 0; raises ``InputError`` if it is taken."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise InputError(
+                f"--host {host} --port {port}", f"cannot be listened on ({error.strerror})",
+                "choose another port, or 0 for a free one",
+            ) from error  # fmt: skip
+        return int(probe.getsockname()[1])
+
+
+def _usage(url: str, name: str, key: str, chat: bool) -> str:
+    said = [
+        f"serving {name} at {url} (Ctrl-C stops it)",
+        "in a suite:",
+        f"  - source: inspect:openai-api/local/{name}",
+        f"    base_url: {url}",
+        "with LOCAL_API_KEY set to " + ("the key" if key else "any word: no key is asked for"),
+    ]
+    if not chat:
+        said.append(
+            "a base model: conversations are written out as few-shot text, as in a suite; give a"
+            ' task whose own stop has no "\\n" the stop "\\nQuestion:" beside it'
+        )
+    return "\n".join(said)

@@ -1,0 +1,140 @@
+"""The section of a run's report on money."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from distilbench.report._format import NOT_AVAILABLE
+from distilbench.report._page import Cell, Section, Table, Text
+
+if TYPE_CHECKING:
+    import polars as pl
+
+_ON_OWN_MACHINE = ("llama.cpp", "inspect:hf", "inspect:vllm", "inspect:sglang", "inspect:ollama")
+_MAYBE_OWN = ("inspect:openai-api",)  # a server of one's own, or somebody's
+_PRICES = ("input_usd_per_mtok", "cached_input_usd_per_mtok", "output_usd_per_mtok")
+_COLUMNS = (
+    "model", "USD / question", "USD / 1,000 questions", "USD / correct answer", "price", "source",
+)  # fmt: skip
+
+
+class Rate(NamedTuple):
+    """What an entry's tokens cost, and who says so."""
+
+    input_usd_per_mtok: float
+    cached_input_usd_per_mtok: float | None
+    output_usd_per_mtok: float
+    source: str
+
+    def words(self) -> str:
+        cached = self.cached_input_usd_per_mtok
+        middle = "" if cached is None else f", cached {cached:g}"
+        return (
+            f"USD for a million tokens: input {self.input_usd_per_mtok:g}{middle},"
+            f" output {self.output_usd_per_mtok:g}"
+        )
+
+
+def money(samples: pl.DataFrame, cells: pl.DataFrame) -> Section:
+    """US dollars of every entry: by the suite's price, the card's, or the machine's."""
+    facts = _facts(cells)
+    rates = {row["entry"]: rate for row in facts if (rate := _rate(row)) is not None}
+    hourly = {
+        row["entry"]: row["machine_usd_per_hour"]
+        for row in facts
+        if row["entry"] not in rates and row["machine_usd_per_hour"] is not None and _own(row)
+    }
+    if not rates and not hourly:
+        reason = "no price in the suite or on a card, and no machine_usd_per_hour in the profile"
+        return Section("Money", (Text(f"Money: {NOT_AVAILABLE} ({reason})."),))
+    costs = _costs(samples, cells, rates, list(hourly))
+    rows = [_row(row["entry"], costs.get(row["entry"]), rates, hourly) for row in facts]
+    return Section(
+        "Money", (Table("Cost in US dollars", _COLUMNS, rows), Text(_note(costs, bool(hourly))))
+    )
+
+
+def _facts(cells: pl.DataFrame) -> list[dict[str, Any]]:
+    import polars as pl
+
+    columns = (*_PRICES, "price_source", "machine_usd_per_hour", "card", "engine")
+    known = [name if name in cells.columns else pl.lit(None).alias(name) for name in columns]
+    return (
+        cells.select("entry", *known)
+        .group_by("entry", maintain_order=True)
+        .agg(pl.col(columns).drop_nulls().first())
+        .to_dicts()
+    )
+
+
+def _rate(row: dict[str, Any]) -> Rate | None:
+    """The price that the suite states, else the latest on the card of a model behind an API."""
+    if row["price_source"]:
+        stated = {name: row[name] for name in _PRICES}
+        return Rate(**stated, source=f"{row['price_source']} (suite)")
+    engine = row["engine"] or ""
+    if not row["card"] or not engine.startswith("inspect:") or engine in _ON_OWN_MACHINE:
+        return None
+    from distilbench.catalog import load_catalog
+
+    card = load_catalog().cards.get(row["card"])
+    if card is None or not card.prices:
+        return None
+    latest = max(card.prices, key=lambda price: price.date)
+    published = {name: getattr(latest, name) for name in _PRICES}
+    return Rate(**published, source=f"{latest.provider}, {latest.date} (card {card.id})")
+
+
+def _own(row: dict[str, Any]) -> bool:
+    """Whether the machine whose price the suite states did the work."""
+    return (row["engine"] or "").startswith((*_ON_OWN_MACHINE, *_MAYBE_OWN))
+
+
+def _costs(
+    samples: pl.DataFrame, cells: pl.DataFrame, rates: dict[str, Rate], hourly: list[str]
+) -> dict[str, dict[str, Any]]:
+    import polars as pl
+
+    from distilbench.stats import machine_usd, token_usd
+
+    table = pl.DataFrame(
+        [{"entry": entry, **rate._asdict()} for entry, rate in rates.items()],
+        schema={"entry": pl.String, **dict.fromkeys(_PRICES, pl.Float64), "source": pl.String},
+    )
+    by_token = token_usd(samples, table)
+    by_time = machine_usd(samples, cells.filter(pl.col("entry").is_in(hourly)))
+    return {row["entry"]: row for frame in (by_token, by_time) for row in frame.to_dicts()}
+
+
+def _row(
+    entry: str, cost: dict[str, Any] | None, rates: dict[str, Rate], hourly: dict[str, float]
+) -> tuple[Any, ...]:
+    if cost is None:
+        return (entry, *[NOT_AVAILABLE] * 3, NOT_AVAILABLE, "no price in the suite or on a card")
+    each = cost["usd_per_question"]
+    usd = (each, None if each is None else 1000 * each, cost["usd_per_correct"])
+    cells = [
+        Cell(f"{value:.3g}", kind="derived") if value is not None else Cell(NOT_AVAILABLE)
+        for value in usd
+    ]
+    rate = rates.get(entry)
+    if rate is not None:
+        return (entry, *cells, rate.words(), rate.source)
+    return (entry, *cells, f"USD for an hour of the machine: {hourly[entry]:g}", "suite (profile)")
+
+
+def _note(costs: dict[str, dict[str, Any]], by_time: bool) -> str:
+    said = [
+        "Derived: tokens of the provider's usage times the price (means over tasks of a task's"
+        " mean). Attempts that failed are not in it: what a provider charges for them it does not"
+        " say. Writing to a provider's cache is priced as input."
+    ]
+    if by_time:
+        said.append(
+            "By the hour: wall time of the cells without loading, times the machine's price; of a"
+            " cell that was killed and resumed only the last attempt's time."
+        )
+    unknown = sum(cost["unknown"] for cost in costs.values())
+    if unknown:
+        said.append(f"Left out: {unknown:,} samples whose tokens are not known.")
+    return " ".join(said)
