@@ -78,6 +78,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if self.path.endswith("/messages"):
+            return self._anthropic(body)
         question = body["messages"][-1]["content"]
         first, second = map(int, re.findall(r"\d+", question)[-2:])
         count = self.server.note(question, bool(body.get("stream")))
@@ -95,6 +97,36 @@ class Handler(BaseHTTPRequestHandler):
         else:
             text = f"answer: {first + second}" + (f" {key}" if fault.startswith("answers") else "")
             self._stream(text, fault, f"{key} " if fault == "malformed JSON" else "")
+
+    def _anthropic(self, body: dict[str, Any]) -> None:
+        """Anthropic's stream: a thought, an answer, usage with cached tokens. The first request is
+        told that the server is overloaded."""
+        content = body["messages"][-1]["content"]
+        question = content if isinstance(content, str) else content[-1]["text"]
+        first, second = map(int, re.findall(r"\d+", question)[-2:])
+        if self.server.note(question, bool(body.get("stream"))) == 1:
+            return self._fail(529, "overloaded")
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        usage = {"input_tokens": 12, "cache_read_input_tokens": 8, "output_tokens": 1}
+        message = {"id": "m", "type": "message", "role": "assistant", "model": body["model"],
+                   "content": [], "stop_reason": None, "stop_sequence": None, "usage": usage}  # fmt: skip
+        block = {"type": "text", "text": ""}
+        self._named("message_start", message=message)
+        self._named("content_block_start", index=0, content_block=block)
+        for token in f"answer: {first + second}":
+            time.sleep(0.02)
+            self._named("content_block_delta", index=0, delta={"type": "text_delta", "text": token})
+        self._named("content_block_stop", index=0)
+        ended = {"stop_reason": "end_turn", "stop_sequence": None}
+        self._named("message_delta", delta=ended, usage={"output_tokens": 11})
+        self._named("message_stop")
+        self.wfile.write(b"0\r\n\r\n")
+
+    def _named(self, event: str, **data: Any) -> None:
+        self._chunk(f"event: {event}\ndata: {json.dumps({'type': event, **data})}\n\n")
 
     def _fail(self, status: int, message: str, headers: dict[str, str] | None = None) -> None:
         body = json.dumps({"error": {"message": message, "type": "server_error"}}).encode()
