@@ -111,8 +111,16 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
         usage = {"input_tokens": 12, "cache_read_input_tokens": 8, "output_tokens": 1}
-        message = {"id": "m", "type": "message", "role": "assistant", "model": body["model"],
-                   "content": [], "stop_reason": None, "stop_sequence": None, "usage": usage}  # fmt: skip
+        message = {
+            "id": "m",
+            "type": "message",
+            "role": "assistant",
+            "model": body["model"],
+            "content": [],
+            "stop_reason": None,
+            "stop_sequence": None,
+            "usage": usage,
+        }
         block = {"type": "text", "text": ""}
         self._named("message_start", message=message)
         self._named("content_block_start", index=0, content_block=block)

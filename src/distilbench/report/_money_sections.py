@@ -101,9 +101,10 @@ def _costs(
         [{"entry": entry, **rate._asdict()} for entry, rate in rates.items()],
         schema={"entry": pl.String, **dict.fromkeys(_PRICES, pl.Float64), "source": pl.String},
     )
-    by_token = token_usd(samples, table)
-    by_time = machine_usd(samples, cells.filter(pl.col("entry").is_in(hourly)))
-    return {row["entry"]: row for frame in (by_token, by_time) for row in frame.to_dicts()}
+    found = token_usd(samples, table).to_dicts() if rates else []
+    if hourly:
+        found += machine_usd(samples, cells.filter(pl.col("entry").is_in(hourly))).to_dicts()
+    return {row["entry"]: row for row in found}
 
 
 def _row(

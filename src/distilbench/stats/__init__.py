@@ -75,12 +75,9 @@ __all__ = [
     "pool_scatter",
     "predict",
     "recommend",
-<<<<<<< HEAD
     "repeats",
     "template_spread",
-=======
     "token_usd",
->>>>>>> b1713b0 (Serve: the embedded engine as an OpenAI-compatible server; money from prices; docs on servers and keys)
     "truncation_curve",
     "verdict",
 ]
