@@ -118,6 +118,7 @@ def test_it_runs_whole_with_the_packaged_models(data: Data) -> None:
         assert set(code["outcome"]) == {"error"}
         assert code["error"].str.contains("needs Docker").all()
         assert code["output_tokens"].null_count() == code.height  # no model was asked
+        assert code["total_s"].null_count() == code.height
     others = samples.filter(~pl.col("task").is_in(CODE))
     assert set(others["outcome"]) <= {"stop", "length"}
     assert (others["output_tokens"] <= 8).all()

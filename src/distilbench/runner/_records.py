@@ -157,7 +157,8 @@ def _timing(sample: EvalSample) -> Timing | None:
     noted = _generations(sample)
     if noted:
         return noted[0] if len(noted) == 1 else summed(noted)
-    if sample.error or sample.total_time is None:
+    refused = _failure(sample).get("outcome") == "error"  # no model was asked
+    if sample.error or refused or sample.total_time is None:
         return None
     return Timing(input_tokens=None, output_tokens=None, total_s=sample.total_time)
 
