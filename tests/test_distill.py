@@ -275,3 +275,26 @@ def test_a_bad_recipe_is_one_sentence(
     with pytest.raises(InputError, match=sentence) as error:
         load_recipe(write_recipe(tmp_path, "bad", **changes))
     assert "bad.yaml" in str(error.value)
+
+
+@pytest.mark.model
+def test_a_teacher_on_llama_cpp_with_other_tokens(tmp_path: Path, smollm2: str) -> None:
+    settings: dict[str, Any] = {
+        "method": "sequence-level",
+        "teacher": {"source": smollm2},
+        "data": {"task": TASK, "questions": 3},
+        "held_out": {"questions": 2, "accuracy": False},
+        "generation": {"reject": False},
+    }
+    result = make(write_recipe(tmp_path, "first", **settings))
+    generated = stage(result, "teacher_generation")[0]
+    assert generated.samples == 3
+    assert generated.flops_counted is None  # llama.cpp's work is not torch's
+    assert generated.flops_formula is not None
+    assert generated.flops_formula > 2 * 100e6 * generated.tokens * 0.8
+    cost = measured(result)["teacher_generation"].flops
+    assert cost is not None
+    assert (cost.kind, cost.value) == ("derived", pytest.approx(generated.flops_formula))
+    again = make(write_recipe(tmp_path, "second", **settings, seed=1))
+    reused = stage(again, "teacher_generation")[0]
+    assert (reused.tokens, reused.reused_tokens) == (0, generated.tokens)
