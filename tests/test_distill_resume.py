@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -81,3 +82,43 @@ def test_a_killed_training_resumes_and_is_counted_once(tmp_path: Path) -> None:
     card = load_catalog((folder / "student",)).card("killed")
     assert card.training.flops is not None
     assert card.training.flops.value == pytest.approx(dead.flops_counted + alive.flops_counted)
+
+
+LAUNCH = """
+compute_environment: LOCAL_MACHINE
+distributed_type: 'NO'
+num_machines: 1
+num_processes: 1
+machine_rank: 0
+main_training_function: main
+mixed_precision: 'no'
+use_cpu: true
+"""
+
+
+@pytest.mark.model
+def test_two_processes_train_one_student(tmp_path: Path) -> None:
+    """accelerate launch starts several processes on GPUs only: here it starts one, and torchrun
+    does the same job again in two."""
+    (tmp_path / "launch.yaml").write_text(LAUNCH)
+    recipe = write_recipe(
+        tmp_path,
+        "twofold",
+        accelerate="launch.yaml",
+        training={"max_steps": 2, "batch_size": 4, "max_length": 128},
+        held_out={"questions": 4, "accuracy": False},
+    )
+    assert start(recipe).wait(timeout=400) == 0
+    place = tmp_path / "out" / "twofold"
+    (alone,) = training(read_stages(place / "student" / "stages.parquet"))
+    assert (alone.status, alone.samples) == ("done", 2 * 4)  # steps, batch
+
+    shutil.rmtree(place / "trials")
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "-m"]
+    environment = {**ENVIRONMENT, "DISTILBENCH_LAUNCHED": "1"}
+    job = [*command, "distilbench.distill._launched", str(place / "job.json")]
+    assert subprocess.run(job, env=environment, timeout=400, check=False).returncode == 0
+    (beat,) = sorted((place / "attempts").glob("*-student_training.json"))[1:]
+    both = json.loads(beat.read_text())
+    assert (both["status"], both["samples"]) == ("done", 2 * 4 * 2)
+    assert (place / "trials" / "0" / "model" / "model.safetensors").is_file()

@@ -56,8 +56,10 @@ def init(
     if path.exists():
         raise InputError(str(path), "the file exists", "name another file or remove it")
     if recipe or eight_gpus:
-        from distilbench.distill import packaged_recipe
+        from distilbench.distill import accelerate_configuration, packaged_recipe
 
+        if eight_gpus:
+            (path.parent / "fsdp-8.yaml").write_text(accelerate_configuration(), "utf-8")
         path.write_text(packaged_recipe("eight-gpus" if eight_gpus else "template"), "utf-8")
         print(f"wrote {path}; run it with: distilbench distill {path}")
         return

@@ -7,7 +7,12 @@ nobody but ``cli`` imports it. torch, transformers and TRL are imported inside f
 core does not need them (``pip install 'distilbench[distill]'``).
 """
 
-from distilbench.distill._load import load_recipe, packaged_recipe, recipe_names
+from distilbench.distill._load import (
+    accelerate_configuration,
+    load_recipe,
+    packaged_recipe,
+    recipe_names,
+)
 from distilbench.distill._planning import PlannedStudent, plan_recipe
 from distilbench.distill._recipe import Recipe
 from distilbench.distill._run import DistillResult, run_recipe
@@ -21,6 +26,7 @@ __all__ = [
     "Recipe",
     "StageRecord",
     "StudentSpec",
+    "accelerate_configuration",
     "load_recipe",
     "packaged_recipe",
     "plan_recipe",

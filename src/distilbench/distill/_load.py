@@ -11,7 +11,8 @@ from pydantic import ValidationError
 from distilbench.distill._recipe import Recipe
 from distilbench.errors import InputError, one_sentence
 
-_RECIPES = files("distilbench.distill") / "recipes"
+_ROOM = files("distilbench.distill")
+_RECIPES = _ROOM / "recipes"
 
 
 def load_recipe(path: Path) -> Recipe:
@@ -46,6 +47,11 @@ def packaged_recipe(name: str) -> str:
     if name not in recipe_names():
         raise InputError(f"recipe {name!r}", "there is none", f"use {', '.join(recipe_names())}")
     return (_RECIPES / f"{name}.yaml").read_text("utf-8")
+
+
+def accelerate_configuration() -> str:
+    """Text of the configuration of accelerate launch for eight GPUs (FSDP)."""
+    return (_ROOM / "accelerate" / "fsdp-8.yaml").read_text("utf-8")
 
 
 def _file_name(path: Path) -> str:

@@ -181,7 +181,9 @@ class Recipe(_Part):
     )
     machine: Machine | None = None
     plan: Plan | None = None
-    accelerate: Path | None = Field(None, description="configuration file of accelerate launch")
+    accelerate: Path | None = Field(
+        None, description="configuration of accelerate launch, for training in several processes"
+    )
     export: tuple[str, ...] = Field((), description="GGUF files to write: f16, Q8_0, Q4_K_M, ...")
     seed: int = 0
 

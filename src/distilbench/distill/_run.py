@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -25,6 +26,7 @@ from distilbench.distill._cache import TeacherCache
 from distilbench.distill._card import CardFacts, write_card
 from distilbench.distill._data import Corpus, Example, answered, blocks, load_corpus
 from distilbench.distill._evaluate import Judged, held_out_accuracy, held_out_loss
+from distilbench.distill._launch import is_launched, is_main, launch
 from distilbench.distill._logits import cache_logits
 from distilbench.distill._models import Loaded, load, prepare, same_tokens, start_student
 from distilbench.distill._recipe import SHARES_TOKENIZER, Distillation, Recipe, Training
@@ -87,6 +89,17 @@ def run_recipe(
         return _Run(recipe, folder, place, on_event).result()
 
 
+def train_launched(job: dict[str, Any]) -> None:
+    """Train one student in each of several processes; ``job`` is what :func:`launch` wrote."""
+    recipe, place, number = Recipe.model_validate(job["recipe"]), Path(job["place"]), job["number"]
+    run = _Run(recipe, Path(job["folder"]), place, lambda event: None)
+    corpus = load_corpus(recipe, run.where)
+    teaching = find_teacher(recipe, run.folder, place, run.where, run.on_event, run_recipe)
+    training, distillation = recipe.trials()[number]
+    folder = place / "trials" / str(number)
+    run._train(number, folder, training, distillation, corpus, job["texts"], teaching)
+
+
 @dataclass
 class _Run:
     recipe: Recipe
@@ -97,7 +110,8 @@ class _Run:
     def __post_init__(self) -> None:
         self.where = f"recipe {self.recipe.name!r}"
         self.student_dir = self.place / "student"
-        self.meter = StageMeter(self.recipe.name, self.place / "attempts", self.recipe.machine)
+        attempts = self.place / "attempts" if is_main() else Path(tempfile.mkdtemp())
+        self.meter = StageMeter(self.recipe.name, attempts, self.recipe.machine)
         self.cache = TeacherCache(cache_folder() / "distill")
         # Two students of one name in two folders are two users of a teacher's output.
         self.user = str(self.place.resolve())
@@ -208,6 +222,10 @@ class _Run:
         teaching: Teaching,
     ) -> None:
         recipe = self.recipe
+        if recipe.accelerate is not None and not is_launched():
+            source = teaching.source
+            launch(recipe, source, self.folder, self.place, number, texts)
+            return
         teacher = teaching.loaded() if self._needs_teacher_weights() else None
         student, tokenizer = start_student(
             recipe, self.folder, teacher, _some_texts(corpus, texts), self.where

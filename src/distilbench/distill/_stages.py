@@ -141,6 +141,8 @@ class Attempt:
     file: Path
     meter: EnergyMeter
     usd_per_hour: float | None
+    others: dict[int, float]
+    """Further processes that work for the attempt (an engine), and CPU seconds that each used."""
     _started: float = field(default_factory=time.perf_counter)
     _beaten: float = 0.0
 
@@ -162,7 +164,8 @@ class Attempt:
             record.energy_known, record.energy_method = energy.known, energy.method
         else:
             record.energy_method = self.meter.method
-        record.peak_memory_bytes = peak_memory_bytes(os.getpid())
+        peaks = [peak_memory_bytes(pid) or 0 for pid in (os.getpid(), *self.others)]
+        record.peak_memory_bytes = max(sum(peaks), record.peak_memory_bytes or 0) or None
         record.peak_gpu_bytes = _gpu_peak()
         if self.usd_per_hour is not None and record.wall_s is not None:
             record.usd = record.wall_s / 3600 * self.usd_per_hour
@@ -188,11 +191,16 @@ class StageMeter:
         record = StageRecord(self.owner, stage, number, trial, begun_unix_s=time.time())
         record.hardware = str(self._hardware)
         record.machine = self.machine.name if self.machine else None
-        meter = find_meter(
-            self._hardware.processor, 0 if _has_gpu() else None, lambda: cpu_seconds(os.getpid())
-        )
+        others: dict[int, float] = {}
+
+        def used() -> float:
+            for pid in others:  # one that has ended keeps what it had used
+                others[pid] = max(others[pid], cpu_seconds(pid))
+            return cpu_seconds(os.getpid()) + sum(others.values())
+
+        meter = find_meter(self._hardware.processor, 0 if _has_gpu() else None, used)
         price = self.machine.usd_per_hour if self.machine else None
-        attempt = Attempt(record, self.folder / f"{number:04d}-{stage}.json", meter, price)
+        attempt = Attempt(record, self.folder / f"{number:04d}-{stage}.json", meter, price, others)
         reset_peak_memory(os.getpid())
         _reset_gpu_peak()
         meter.begin()

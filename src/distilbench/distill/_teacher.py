@@ -44,6 +44,10 @@ class Generator(Protocol):
     def digest(self) -> str: ...
     @property
     def shape(self) -> Transformer | None: ...
+    @property
+    def pid(self) -> int | None:
+        """Process that it runs in, if it is one of its own on this machine."""
+        ...
 
     def answer(self, asked: Sequence[tuple[Asked, int]]) -> list[Answer]:
         """Answer questions, each with the number of its sample."""
@@ -132,6 +136,8 @@ def _generate(
     energy_before = record.energy_j
     answers = generator.answer([(asked, number) for _, asked, number in batch])
     seconds = time.perf_counter() - started
+    if generator.pid is not None:
+        attempt.others.setdefault(generator.pid, 0.0)
     for answer in answers:
         read, written = answer.input_tokens or 0, answer.output_tokens or 0
         record.tokens += read + written
@@ -194,6 +200,10 @@ class TransformersGenerator:
         else:
             made, count = work(), None
         return self._answers(made[:, width:].tolist(), prompts, width, count)
+
+    @property
+    def pid(self) -> int | None:
+        return None
 
     def close(self) -> None:
         self._model.to("cpu")
@@ -280,6 +290,11 @@ class InspectGenerator:
             return await asyncio.gather(*(self._one(one, number) for one, number in asked))
 
         return self._loop.run_until_complete(all_of_them())
+
+    @property
+    def pid(self) -> int | None:
+        engine = getattr(self._model.api, "engine", None)
+        return engine.pid if engine is not None else None
 
     def close(self) -> None:
         engine = getattr(self._model.api, "engine", None)

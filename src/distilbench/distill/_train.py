@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from distilbench.distill._collate import CachedLogitCollator, Collator, rows
 from distilbench.distill._counting import TrainingShape, shape_of
 from distilbench.distill._data import Example
+from distilbench.distill._launch import is_main, ranks
 from distilbench.distill._loading import quiet_loading
 from distilbench.distill._models import Loaded
 from distilbench.distill._recipe import Distillation, Method, Training
@@ -73,6 +74,14 @@ def train(
     )
     with quiet_loading():
         trainer.train(resume_from_checkpoint=str(resumed) if resumed else None)
+    if trainer.is_fsdp_enabled:  # every rank holds a part of the weights
+        trainer.save_model(str(job.folder / ".gathered"))
+        if is_main():
+            tokenizer.save_pretrained(job.folder / ".gathered")
+            (job.folder / ".gathered").rename(job.folder / "model")
+        return job.folder / "model"
+    if not is_main():
+        return job.folder / "model"
     model = trainer.accelerator.unwrap_model(trainer.model)
     if job.training.lora:
         model = model.merge_and_unload()
@@ -109,7 +118,7 @@ def steps_of(job: Job, student: PreTrainedModel) -> int:
     batches drawn as training draws them. At least one.
     """
     training = job.training
-    at_once = training.batch_size * training.gradient_accumulation
+    at_once = training.batch_size * training.gradient_accumulation * ranks()
     if not job.examples:
         raise InputError("data", "no example is left to train on", "lower 'generation.reject'")
     steps = math.ceil(len(job.examples) * training.epochs / at_once)
@@ -142,4 +151,4 @@ def _step_flops(job: Job, student: PreTrainedModel) -> float:
         batch = examples[at : at + size]
         labelled = sum(len(e.completion) for e in batch)
         total += shape.step(len(batch), max(len(e.ids) for e in batch), labelled)
-    return total / 64 * job.training.gradient_accumulation
+    return total / 64 * job.training.gradient_accumulation * ranks()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from distilbench.distill._collate import IGNORED
 from distilbench.distill._counting import FlopSample, forward_flops, generation_flops, shape_of
+from distilbench.distill._launch import ranks
 from distilbench.distill._losses import top_k_divergence
 from distilbench.distill._models import Loaded
 from distilbench.distill._recipe import Distillation, Method, Training
@@ -118,6 +119,7 @@ class StepMeter:
         self._sample, self._by_teacher, self._due = FlopSample(), 0.0, False
         self._parameters = int(student.num_parameters())
         self._at_checkpoint = 0.0
+        self._ranks = ranks()
         if self._teacher is not None:
             self._teacher_shape = shape_of(self._teacher.model)
 
@@ -166,14 +168,15 @@ class StepMeter:
         """``prompts``: what the student generated from in this step, if it did."""
         record = self._attempt.record
         rows, length = inputs["input_ids"].shape
-        tokens = int(inputs["attention_mask"].sum())
-        labelled = int((inputs["labels"][:, 1:] != IGNORED).sum())
+        rows *= self._ranks
+        tokens = int(inputs["attention_mask"].sum()) * self._ranks
+        labelled = int((inputs["labels"][:, 1:] != IGNORED).sum()) * self._ranks
         flops = self._shape.step(rows, length, labelled)
         by_6nd = self._by_6nd(tokens)
         if prompts is not None:
             written = length - prompts.shape[1]
             flops += generation_flops(self._shape.shape, prompts.shape[1], written, rows)
-            generated = int((inputs["labels"] != IGNORED).sum())
+            generated = int((inputs["labels"] != IGNORED).sum()) * self._ranks
             by_6nd += 2.0 * self._parameters * tokens
             record.output_tokens += generated
         record.tokens += tokens
@@ -181,7 +184,7 @@ class StepMeter:
         record.samples += rows
         record.work(flops, by_6nd)
         if self._due:
-            self._sample.units += rows * length
+            self._sample.units += rows * length / self._ranks
         record.flops_counted = self._sample.scaled(record.padded_tokens)
         self._score(rows, length, tokens)
         self._due = False
