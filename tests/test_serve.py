@@ -47,7 +47,7 @@ def served(model: str, folder: Path) -> Iterator[str]:
     assert KEY not in said + rest
 
 
-@pytest.mark.parametrize("model", ["pypi:smollm2-135m-instruct", "pypi:gemma-3-270m"])
+@pytest.mark.parametrize("model", ["pypi:smollm2-135m-instruct"])
 def test_the_server_answers_as_the_embedded_engine_does(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: str
 ) -> None:
