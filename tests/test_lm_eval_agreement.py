@@ -1,4 +1,9 @@
-"""The same prompts, and of the same output the same score, as lm-evaluation-harness."""
+"""The same prompts, outputs and scores as lm-evaluation-harness, question by question.
+
+The model is run with 16-bit weights. With 4-bit ones, llama.cpp's logits depend on how many tokens
+it reads at once (by 0.3 nats on this model and these prompts), and so on what is cached of a
+prompt: the two programs need not then choose the same token where two are about as likely.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +19,7 @@ import polars as pl
 import pytest
 import yaml
 
-from distilbench.engines import EngineSettings
+from distilbench.engines import EngineSettings, quantized
 from distilbench.engines._completion import few_shot_prompt
 from distilbench.engines._llama_cpp import LlamaCpp
 from distilbench.interchange import Naming, import_results
@@ -25,7 +30,9 @@ from distilbench.tasks import extract, grade
 SHOTS, QUESTIONS, MAX_TOKENS = 4, 6, 40
 SUITE = f"""
 name: agreement
-models: [pypi:gemma-3-270m]
+models:
+  - source: pypi:gemma-3-270m
+    quantization: F16
 tasks:
   - file: sums.jsonl
     fewshot: {SHOTS}
@@ -99,7 +106,7 @@ def write(path: Path, rows: list[dict[str, str]]) -> None:
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
-def lm_eval(folder: Path, run: Path, model: str) -> list[dict[str, Any]]:
+def lm_eval(folder: Path, run: Path, model: Path) -> list[dict[str, Any]]:
     """Run lm_eval on the same questions after the same examples; its logged samples."""
     asked = question_sets(run)["sums", 0]
     shots = [{"question": e.text, "answer": e.worked} for e in asked.examples]
@@ -112,7 +119,7 @@ def lm_eval(folder: Path, run: Path, model: str) -> list[dict[str, Any]]:
     (folder / "task").mkdir()
     (folder / "task" / "sums.yaml").write_text(yaml.safe_dump(task))
     offline = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"}
-    with LlamaCpp(Path(model), EngineSettings(slots=1, context=1024, threads=1)) as engine:
+    with LlamaCpp(model, EngineSettings(slots=1, context=1024, threads=1)) as engine:
         url, key = engine.address
         arguments = f"model=gemma,base_url={url}/v1/completions,tokenizer_backend=none"
         done = subprocess.run(
@@ -132,10 +139,14 @@ def lm_eval(folder: Path, run: Path, model: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in file.read_text().splitlines()]
 
 
+def score_of(sample: Any) -> float:
+    from inspect_ai.scorer import value_to_float
+
+    return value_to_float()(next(iter(sample.scores.values())).value)
+
+
 @pytest.mark.model
-def test_prompts_are_those_of_lm_eval_and_outputs_are_scored_alike(
-    tmp_path: Path, gemma3: str
-) -> None:
+def test_prompts_outputs_and_scores_are_those_of_lm_eval(tmp_path: Path, gemma3: str) -> None:
     pytest.importorskip("lm_eval")
     from inspect_ai.log import read_eval_log
 
@@ -146,18 +157,16 @@ def test_prompts_are_those_of_lm_eval_and_outputs_are_scored_alike(
     run = run_suite(tmp_path / "suite.yaml", tmp_path / "runs").run_dir
     log = read_eval_log(str(next(run.rglob("*.eval"))))
     ours = {str(sample.id): sample for sample in log.samples or ()}
-    theirs = lm_eval(tmp_path, run, gemma3)
+    theirs = lm_eval(tmp_path, run, quantized(Path(gemma3), "F16", "test"))
     assert len(theirs) == 2 * len(ours) == 2 * QUESTIONS
     for number in range(QUESTIONS):
         strict, flexible = (row for row in theirs if row["doc_id"] == number)
         mine = ours[f"sums-{number + 1}"]
         turns = [{"role": m.role, "content": m.text} for m in mine.messages[:-1]]
         assert few_shot_prompt(turns) == strict["arguments"]["gen_args_0"]["arg_0"]
-        # Two servers read a prompt in other portions, so that a near tie may fall otherwise: the
-        # scores are compared on the same output, theirs.
+        assert mine.output.completion.strip() == strict["resps"][0][0].strip()
         found = strict["filtered_resps"][0] != "[invalid]"
-        judged = grade(extract(strict["resps"][0][0], "####"), str(mine.target), "exact")
-        assert judged == (strict if found else flexible)["exact_match"]
+        assert score_of(mine) == (strict if found else flexible)["exact_match"]
 
     import_results([tmp_path / "out"], run, Naming(model="gemma-3-270m"))
     assert run_suite(tmp_path / "suite.yaml", tmp_path / "runs").complete  # keeps what is imported
