@@ -14,6 +14,7 @@ import typer
 from distilbench.cli import (
     _creation,
     _distill,
+    _experiment,
     _fit,
     _interchange,
     _load,
@@ -40,6 +41,7 @@ for register in (
     _creation.register,
     _distill.register,
     _interchange.register,
+    _experiment.register,
     _look.register,
 ):
     register(app)

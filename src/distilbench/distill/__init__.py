@@ -7,6 +7,8 @@ nobody but ``cli`` imports it. torch, transformers and TRL are imported inside f
 core does not need them (``pip install 'distilbench[distill]'``).
 """
 
+from distilbench.distill._experiment import run_experiment
+from distilbench.distill._experiment_spec import ExperimentSpec, load_experiment
 from distilbench.distill._load import (
     accelerate_configuration,
     load_recipe,
@@ -22,15 +24,18 @@ from distilbench.distill._student_spec import StudentSpec
 __all__ = [
     "STAGE_COLUMNS",
     "DistillResult",
+    "ExperimentSpec",
     "PlannedStudent",
     "Recipe",
     "StageRecord",
     "StudentSpec",
     "accelerate_configuration",
+    "load_experiment",
     "load_recipe",
     "packaged_recipe",
     "plan_recipe",
     "read_stages",
     "recipe_names",
+    "run_experiment",
     "run_recipe",
 ]

@@ -1,0 +1,69 @@
+"""The commands of experiments."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from distilbench.cli._print import Json, print_json
+from distilbench.cli._run import Open, open_page
+from distilbench.errors import InputError
+
+
+def register(app: typer.Typer) -> None:
+    experiments = typer.Typer(
+        help="Experiments on making models.", no_args_is_help=True, rich_markup_mode=None
+    )
+    experiments.callback()(_experiments)
+    experiments.command("distil-vs-vanilla")(distil_vs_vanilla)
+    app.add_typer(experiments, name="experiment")
+
+
+def _experiments() -> None:
+    """Experiments on making models."""
+
+
+def distil_vs_vanilla(
+    config: Annotated[Path | None, typer.Option(help="The experiment's YAML file.")] = None,
+    small: Annotated[bool, typer.Option("--small", help="The one for two CPU cores.")] = False,
+    out: Annotated[Path, typer.Option(help="Folder of the results.")] = Path(
+        "runs/distil-vs-vanilla"
+    ),
+    open_report: Open = False,
+    as_json: Json = False,
+) -> None:
+    """Train vanilla and distilled students on equal budgets; draw accuracy against compute."""
+    if small == (config is not None):
+        raise InputError("distil-vs-vanilla", "which experiment?", "give --small or --config FILE")
+    from distilbench.distill import load_experiment, run_experiment
+    from distilbench.report import write_experiment_report
+
+    run_experiment(load_experiment(config), out, _Progress())
+    page = write_experiment_report(out)
+    if as_json:
+        print_json({"report": str(page), "folder": str(out)})
+    else:
+        print(f"report: {page}")
+    if open_report:
+        open_page(page)
+
+
+class _Progress:
+    """One line on standard error for each training."""
+
+    def __init__(self) -> None:
+        self._started = time.perf_counter()
+
+    def __call__(self, event: dict[str, Any]) -> None:
+        if event["event"] == "training":
+            said = f"{event['name']} ({event['number']} of {event['of']})"
+        elif event["event"] == "finished":
+            said = f"{event['name']}: accuracy {event['accuracy']:.1%}"
+        else:
+            return
+        minutes = (time.perf_counter() - self._started) / 60
+        print(f"{minutes:5.1f} min  {said}", file=sys.stderr, flush=True)
