@@ -50,7 +50,8 @@ def distill(
         "FLOPs by formula", "energy J", "peak MiB", "USD",
     )  # fmt: skip
     print_table(columns, [_row(record) for record in result.stages], loaded.name)
-    print(f"held-out loss: {result.loss:.4f} nats a token")
+    before = f", {result.loss_before:.4f} before training" if result.loss_before else ""
+    print(f"held-out loss: {result.loss:.4f} nats a token{before}")
     if result.accuracy is not None:
         print(f"held-out accuracy: {result.accuracy:.1%} of {result.questions} questions")
     print(f"student: {result.student_dir}")
@@ -118,6 +119,7 @@ def _facts(result: DistillResult) -> dict[str, Any]:
         "student": str(result.student_dir),
         "card": str(result.card_file),
         "loss": result.loss,
+        "loss_before": result.loss_before,
         "accuracy": result.accuracy,
         "questions": result.questions,
         "trial": result.trial,

@@ -92,7 +92,8 @@ def _tokenizer(spec: ExperimentSpec, out: Path) -> Path:
     place = out / "tokenizer"
     if place.is_dir():
         return place.resolve()
-    asked = make_questions(spec.task.model_copy(update={"questions": _TOKENIZER_TEXTS}), 1)
+    count = min(_TOKENIZER_TEXTS, spec.teacher.questions)
+    asked = make_questions(spec.task.model_copy(update={"questions": count}), 1)
     made = Tokenizer(models.BPE())
     made.pre_tokenizer = pre_tokenizers.Sequence(
         [
@@ -200,7 +201,7 @@ def _finished(training: _Training, out: Path, on_event: OnEvent) -> dict[str, An
 
 def _answers(recipe: Recipe, made: DistillResult) -> dict[str, float]:
     """Score of each held-out question by id, answered greedily."""
-    task = recipe.data.task
+    task = recipe.task
     assert task is not None
     asked = load_corpus(recipe, recipe.name).held_out
     student = load(str(made.student_dir), Path(), recipe.name)
@@ -224,6 +225,7 @@ def _costs(stages: list[StageRecord], owner: str) -> dict[str, Any]:
     asked = [record for record in own if record.stage == "teacher_generation"]
     scored = [record for record in own if record.stage == "logit_caching"]
     return {
+        "steps": max((record.last_step or 0 for record in trained), default=0),
         "tokens": sum(record.tokens for record in trained),
         "samples": sum(record.samples for record in trained),
         "student_training_flops": _sum(trained, "flops"),

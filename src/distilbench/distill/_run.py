@@ -65,6 +65,8 @@ class DistillResult:
     card_file: Path
     stages: list[StageRecord]
     loss: float
+    loss_before: float | None
+    """Before training; null for a student that started from nothing."""
     accuracy: float | None
     questions: int | None
     trial: int
@@ -231,6 +233,7 @@ class _Run:
             recipe, self.folder, teacher, _some_texts(corpus, texts), self.where
         )
         self._check_tokenizers(tokenizer, teacher)
+        self._judge_start(number, place, Loaded(student, tokenizer, ""), corpus, training)
         examples = self._examples(corpus, texts, tokenizer, training.max_length)
         logits = None
         if recipe.method == "logit" and distillation.top_k is not None:
@@ -259,6 +262,22 @@ class _Run:
                 train(job, student, tokenizer, teacher, attempt, scoring, self.on_event)
             finally:
                 self._end_beside(attempt, scoring)
+
+    def _judge_start(
+        self, number: int, place: Path, student: Loaded, corpus: Corpus, training: Training
+    ) -> None:
+        """The held-out loss before training, of students that do not start from nothing."""
+        noted = place / "start.json"
+        if self.recipe.student.new is not None or noted.is_file():
+            return
+        with self.meter.stage("evaluation", number) as attempt:
+            held = self._held_out(corpus, student.tokenizer, training.max_length)
+            judged = held_out_loss(student, held, training.batch_size, attempt)
+        write_json(noted, asdict(judged))
+
+    def _loss_before(self, trial: int) -> float | None:
+        noted = self.place / "trials" / str(trial) / "start.json"
+        return float(json.loads(noted.read_text())["loss"]) if noted.is_file() else None
 
     def _end_beside(self, attempt: Attempt, scoring: StageRecord | None) -> None:
         if scoring is not None:
@@ -344,6 +363,7 @@ class _Run:
             card_file=card_file,
             stages=read_stages(self.student_dir / "stages.parquet"),
             loss=noted["loss"],
+            loss_before=self._loss_before(noted["trial"]),
             accuracy=noted["accuracy"],
             questions=noted["questions"],
             trial=noted["trial"],
