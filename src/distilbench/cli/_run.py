@@ -49,18 +49,22 @@ def init(
     eight_gpus: Annotated[
         bool, typer.Option("--eight-gpus", help="Write that of an 8B student on eight GPUs.")
     ] = False,
+    half: Annotated[
+        bool, typer.Option("--half-smollm2", help="Write that of SmolLM2-135M at half its depth.")
+    ] = False,
 ) -> None:
     """Write a commented suite file, or recipe, to start from."""
     from distilbench.suite import packaged_suite
 
     if path.exists():
         raise InputError(str(path), "the file exists", "name another file or remove it")
-    if recipe or eight_gpus:
+    if recipe or eight_gpus or half:
         from distilbench.distill import accelerate_configuration, packaged_recipe
 
         if eight_gpus:
             (path.parent / "fsdp-8.yaml").write_text(accelerate_configuration(), "utf-8")
-        path.write_text(packaged_recipe("eight-gpus" if eight_gpus else "template"), "utf-8")
+        name = "eight-gpus" if eight_gpus else "half-smollm2" if half else "template"
+        path.write_text(packaged_recipe(name), "utf-8")
         print(f"wrote {path}; run it with: distilbench distill {path}")
         return
     path.write_text(packaged_suite(suite.value), "utf-8")
