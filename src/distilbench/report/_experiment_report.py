@@ -165,7 +165,7 @@ def lede(experiment: Experiment, compared: Compared) -> str:
         for scope in ("student", "pipeline", "amortised"):
             rows = compared[arm, scope]
             middle = rows[1] if len(rows) > 1 else rows[0]
-            parts.append(f"{scope} {_ratio(middle)} at {middle.level:.0%}")
+            parts.append(f"{scope} {_ratio(middle)}")
         said.append(
             f"{arm}: compute of vanilla over its own at equal accuracy: {'; '.join(parts)}."
         )
@@ -174,6 +174,8 @@ def lede(experiment: Experiment, compared: Compared) -> str:
 
 def _ratio(found: EqualAccuracy) -> str:
     """The ratio with its interval, or who did not reach the level."""
+    if found.bounded:
+        return "not measured"
     if math.isnan(found.ratio):
         return "not reached by either"
     if found.ratio == 0:
@@ -227,7 +229,7 @@ def _ratios(compared: Compared) -> Section:
     rows = []
     for (arm, scope), found in compared.items():
         for one in found:
-            note = "at most: above it at the smallest budget" if one.bounded else ""
+            note = "a curve is above it at the smallest budget" if one.bounded else ""
             rows.append(
                 (
                     arm,
