@@ -7,6 +7,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from distilbench.catalog import load_catalog
 from distilbench.report._money_sections import money
 from distilbench.report._page import Cell, Section, Table
 from distilbench.stats import machine_usd, token_usd
@@ -75,8 +76,8 @@ def test_the_suites_price_wins_over_the_cards() -> None:
         card="gpt-4o-mini", price_source="Me, 2026-01-01", input_usd_per_mtok=1.0,
         output_usd_per_mtok=1.0,
     )  # fmt: skip
-    assert texts(money(samples(), stated))[-1] == "Me, 2026-01-01 (suite)"
-    by_card = texts(money(samples(), cells(card="gpt-4o-mini")))
+    assert texts(money(samples(), stated, load_catalog()))[-1] == "Me, 2026-01-01 (suite)"
+    by_card = texts(money(samples(), cells(card="gpt-4o-mini"), load_catalog()))
     assert by_card[-1] == "OpenAI, 2024-07-18 (card gpt-4o-mini)"
     assert "input 0.15" in by_card[-2]
     usd = (3000 * 0.15 + 400 * 0.6) / 2e6
@@ -85,13 +86,13 @@ def test_the_suites_price_wins_over_the_cards() -> None:
 
 def test_a_model_on_ones_own_machine_is_not_charged_the_price_of_an_api() -> None:
     own = cells(card="deepseek-r1", engine="inspect:vllm", machine_usd_per_hour=3.0)
-    assert texts(money(samples(), own))[-1] == "suite (profile)"
+    assert texts(money(samples(), own, load_catalog()))[-1] == "suite (profile)"
     elsewhere = cells(engine="inspect:openai", machine_usd_per_hour=3.0)
-    assert not texts(money(samples(), elsewhere))  # this machine only waited
+    assert not texts(money(samples(), elsewhere, load_catalog()))  # this machine only waited
 
 
 def test_without_a_price_money_is_not_available() -> None:
-    section = money(samples(), cells())
+    section = money(samples(), cells(), load_catalog())
     assert "not available" in str(section.blocks)
 
 

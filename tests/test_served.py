@@ -145,6 +145,10 @@ def test_streams_give_time_to_first_token_and_between_tokens(done: Done) -> None
     clock = pl.read_parquet(done.run_dir / "cells.parquet")["clock"].item()
     assert "client's clock" in clock
     assert "first streamed event" in clock
+    page = (done.run_dir / "report" / "report.md").read_text()
+    table = page.partition("Latency over HTTP")[2].partition("\n\n## ")[0]
+    lost = done.samples["retry_s"].sum()
+    assert f"| {done.samples['retries'].sum()} | {lost:.1f} |" in table
 
 
 def test_no_artefact_holds_a_key(done: Done) -> None:

@@ -10,6 +10,8 @@ from distilbench.report._page import Cell, Section, Table, Text
 if TYPE_CHECKING:
     import polars as pl
 
+    from distilbench.catalog import Catalog
+
 _ON_OWN_MACHINE = ("llama.cpp", "inspect:hf", "inspect:vllm", "inspect:sglang", "inspect:ollama")
 _MAYBE_OWN = ("inspect:openai-api",)  # a server of one's own, or somebody's
 _PRICES = ("input_usd_per_mtok", "cached_input_usd_per_mtok", "output_usd_per_mtok")
@@ -35,10 +37,10 @@ class Rate(NamedTuple):
         )
 
 
-def money(samples: pl.DataFrame, cells: pl.DataFrame) -> Section:
+def money(samples: pl.DataFrame, cells: pl.DataFrame, catalog: Catalog) -> Section:
     """US dollars of every entry: by the suite's price, the card's, or the machine's."""
     facts = _facts(cells)
-    rates = {row["entry"]: rate for row in facts if (rate := _rate(row)) is not None}
+    rates = {row["entry"]: rate for row in facts if (rate := _rate(row, catalog)) is not None}
     hourly = {
         row["entry"]: row["machine_usd_per_hour"]
         for row in facts
@@ -67,7 +69,7 @@ def _facts(cells: pl.DataFrame) -> list[dict[str, Any]]:
     )
 
 
-def _rate(row: dict[str, Any]) -> Rate | None:
+def _rate(row: dict[str, Any], catalog: Catalog) -> Rate | None:
     """The price that the suite states, else the latest on the card of a model behind an API."""
     if row["price_source"]:
         stated = {name: row[name] for name in _PRICES}
@@ -75,9 +77,7 @@ def _rate(row: dict[str, Any]) -> Rate | None:
     engine = row["engine"] or ""
     if not row["card"] or not engine.startswith("inspect:") or engine in _ON_OWN_MACHINE:
         return None
-    from distilbench.catalog import load_catalog
-
-    card = load_catalog().cards.get(row["card"])
+    card = catalog.cards.get(row["card"])
     if card is None or not card.prices:
         return None
     latest = max(card.prices, key=lambda price: price.date)

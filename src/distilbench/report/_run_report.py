@@ -17,6 +17,7 @@ from distilbench.report import _money_sections as prices
 from distilbench.report import _reasoning_sections as reasoning
 from distilbench.report import _resource_sections as resources
 from distilbench.report import _run_sections as sections
+from distilbench.report import _served_sections as served
 from distilbench.report import _subset_sections as subsets
 from distilbench.report._page import Section, render_page
 
@@ -141,7 +142,8 @@ def _sections(data: RunData) -> list[Section]:
         reasoning.templates(data.samples),
         reasoning.contamination(data.samples, data.compared),
         resources.correct_answers(data.compared if comparable else data.samples),
-        prices.money(data.compared if comparable else data.samples, data.cells),
+        prices.money(data.compared if comparable else data.samples, data.cells, data.catalog),
+        served.latency(data.samples, data.cells),
         resources.thinking(data.samples, data.cells, data.overall),
         resources.quantization(data.overall, data.cells),
         resources.limits(data.cells),

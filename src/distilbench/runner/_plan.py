@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+from functools import cache
 from importlib.metadata import version
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ByteSize, ConfigDict
 
@@ -24,6 +25,9 @@ from distilbench.runner._cards import card_beside, card_id
 from distilbench.runner._sampling import generation_of
 from distilbench.suite import Generation, Limits, Model, Profile, Suite
 from distilbench.tasks import InspectTask, TaskSpec, data_files, package_version
+
+if TYPE_CHECKING:
+    from distilbench.catalog import Catalog
 
 _INSPECT = "inspect:"
 
@@ -106,12 +110,14 @@ def plan(suite: Suite, folder: Path, suite_file: str) -> list[Cell]:
         else profile
         for index, profile in enumerate(suite.profiles)
     ]
+    catalog = cache(_catalog)
     sampling = [
         generation_of(
             suite.generation,
             model,
             _card(model),
             f"{suite_file}: field 'models[{index}].generation'",
+            catalog,
         )
         for index, model in enumerate(suite.models)
     ]
@@ -127,6 +133,12 @@ def plan(suite: Suite, folder: Path, suite_file: str) -> list[Cell]:
         else cell.model_copy(update={"card_file": card_beside(cell.model.source, folder)})
         for cell in cells
     ]
+
+
+def _catalog() -> Catalog:
+    from distilbench.catalog import load_catalog
+
+    return load_catalog()
 
 
 def _find(model: Model, folder: Path, where: str) -> Path | None:

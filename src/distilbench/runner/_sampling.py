@@ -6,10 +6,14 @@ model, and facts on models live there.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from distilbench.errors import InputError
 from distilbench.suite import Generation, Model
+
+if TYPE_CHECKING:
+    from distilbench.catalog import Catalog
 
 _DEFAULT = Generation(temperature=0.0, system_prompt=True)
 # Servers whose OpenAI-compatible API takes these two beside the standard fields; Inspect has no
@@ -19,14 +23,14 @@ _TOP_K = frozenset({"anthropic", "google", "hf", "bedrock", "sagemaker", "togeth
 
 
 def generation_of(
-    suite: Generation, model: Model, card: str | None, where: str
+    suite: Generation, model: Model, card: str | None, where: str, catalog: Callable[[], Catalog]
 ) -> tuple[Generation, str]:
     """How a model's tokens are chosen, every value given, and where that comes from in words.
 
     The model's own values win over its own ``recommended``, that over the suite's values, those
     over the suite's ``recommended``, and that over the defaults. A card without advice leaves the
     suite's ``recommended`` without effect; asked for by the model itself it is an ``InputError``
-    that begins with ``where``.
+    that begins with ``where``. ``catalog`` is called only where advice is asked for.
     """
     made, sources = _DEFAULT, []
     recommended = model.generation.recommended
@@ -35,7 +39,7 @@ def generation_of(
         (model.generation, recommended),
     ):
         if asked:
-            advice = recommendation(card) if card else None
+            advice = recommendation(catalog(), card) if card else None
             if advice is None and given is model.generation:
                 raise _no_advice(where, card)
             if advice is not None:
@@ -48,11 +52,8 @@ def generation_of(
     return _sendable(found, model, where), ", then ".join(dict.fromkeys(sources)) or "default"
 
 
-def recommendation(card: str) -> tuple[Generation, str] | None:
+def recommendation(catalog: Catalog, card: str) -> tuple[Generation, str] | None:
     """What a model's card advises, and its source in words; None: it says nothing."""
-    from distilbench.catalog import load_catalog
-
-    catalog = load_catalog()
     sampling = catalog.card(card).sampling
     if sampling is None:
         return None

@@ -195,10 +195,12 @@ def _load_served(cell: Cell, facts: dict[str, Any]) -> Loaded:
     """A model of one of Inspect's providers, under the meter."""
     from distilbench.engines._provider_check import served_model
     from distilbench.engines._served import ServedMeter
+    from distilbench.engines._stops import stopping
     from distilbench.engines._thinking import separating
 
     started = time.perf_counter()
     model = separating(served_model(cell.reference, cell.model.base_url, cell.model_args()))
+    model = stopping(model, cell.reference.partition("/")[0])
     if time.perf_counter() - started > _LOADING_S:  # in this process or by a server it started
         facts["load_s"] = time.perf_counter() - started
     elsewhere = EnergyMeter((), "the model is served elsewhere")
