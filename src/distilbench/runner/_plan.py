@@ -8,7 +8,7 @@ from functools import cache
 from importlib.metadata import version
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import BaseModel, ByteSize, ConfigDict
 
@@ -22,12 +22,9 @@ from distilbench.engines import (
 )
 from distilbench.errors import InputError
 from distilbench.runner._cards import card_beside, card_id
-from distilbench.runner._sampling import generation_of
+from distilbench.runner._sampling import facts_on_models, generation_of
 from distilbench.suite import Generation, Limits, Model, Profile, Suite
 from distilbench.tasks import InspectTask, TaskSpec, data_files, package_version
-
-if TYPE_CHECKING:
-    from distilbench.catalog import Catalog
 
 _INSPECT = "inspect:"
 
@@ -110,7 +107,7 @@ def plan(suite: Suite, folder: Path, suite_file: str) -> list[Cell]:
         else profile
         for index, profile in enumerate(suite.profiles)
     ]
-    catalog = cache(_catalog)
+    catalog = cache(facts_on_models)
     sampling = [
         generation_of(
             suite.generation,
@@ -133,12 +130,6 @@ def plan(suite: Suite, folder: Path, suite_file: str) -> list[Cell]:
         else cell.model_copy(update={"card_file": card_beside(cell.model.source, folder)})
         for cell in cells
     ]
-
-
-def _catalog() -> Catalog:
-    from distilbench.catalog import load_catalog
-
-    return load_catalog()
 
 
 def _find(model: Model, folder: Path, where: str) -> Path | None:

@@ -52,6 +52,13 @@ def generation_of(
     return _sendable(found, model, where), ", then ".join(dict.fromkeys(sources)) or "default"
 
 
+def facts_on_models() -> Catalog:
+    """The catalog, which takes half a second to read."""
+    from distilbench.catalog import load_catalog
+
+    return load_catalog()
+
+
 def recommendation(catalog: Catalog, card: str) -> tuple[Generation, str] | None:
     """What a model's card advises, and its source in words; None: it says nothing."""
     sampling = catalog.card(card).sampling
