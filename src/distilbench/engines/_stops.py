@@ -33,7 +33,7 @@ def stopping(model: Model, provider: str) -> Model:
             _cut(output, blank)
         return made
 
-    model.api.generate = stop_after  # type: ignore[method-assign]
+    model.api.generate = stop_after  # type: ignore[method-assign, assignment]
     return model
 
 
