@@ -163,13 +163,15 @@ def lede(experiment: Experiment, compared: Compared) -> str:
             continue
         parts = []
         for scope in ("student", "pipeline", "amortised"):
-            rows = compared[arm, scope]
-            middle = rows[1] if len(rows) > 1 else rows[0]
-            parts.append(f"{scope} {_ratio(middle)}")
-        said.append(
-            f"{arm}: compute of vanilla over its own at equal accuracy: {'; '.join(parts)}."
-        )
+            parts.append(f"{scope} {_ratio(_middle(compared[arm, scope]))}")
+        level = _middle(compared[arm, "student"]).level
+        said.append(f"At {level:.0%}, vanilla compute over {arm} compute: {'; '.join(parts)}.")
     return " ".join(said) + " Above 1 distillation is cheaper. In brackets: 95% interval."
+
+
+def _middle(found: list[EqualAccuracy]) -> EqualAccuracy:
+    """The one half way through the common range, or the only one."""
+    return found[1] if len(found) > 1 else found[0]
 
 
 def _ratio(found: EqualAccuracy) -> str:

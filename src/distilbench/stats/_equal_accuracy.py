@@ -107,16 +107,12 @@ def equal_accuracy(
     )
     rng = np.random.default_rng(seed)
     seeds, questions = first.scores.shape[1:]
+    chosen = rng.multinomial(seeds, np.full(seeds, 1 / seeds), size=draws) / seeds
+    asked = rng.multinomial(questions, np.full(questions, 1 / questions), size=draws) / questions
+    redrawn = [_redrawn(curve, chosen, asked) for curve in (first, second)]
     drawn, both = [], 0
-    for _ in range(draws):
-        chosen = rng.integers(seeds, size=seeds)
-        weights = rng.multinomial(questions, np.full(questions, 1 / questions)) / questions
-        found = [
-            flops_at(
-                c.flops[:, chosen].mean(axis=1), c.scores[:, chosen].mean(axis=1) @ weights, level
-            )
-            for c in (first, second)
-        ]
+    for i in range(draws):
+        found = [flops_at(flops[i], accuracy[i], level) for flops, accuracy in redrawn]
         both += bool(np.isfinite(found).all())
         drawn.append(_ratio(*found))
     known = np.sort([value for value in drawn if not np.isnan(value)])
@@ -139,6 +135,14 @@ def equal_accuracy(
 def _accuracy(curve: MeasuredCurve) -> Array:
     """Mean over seeds and questions, shape (budgets,)."""
     return np.asarray(curve.scores.mean(axis=(1, 2)), dtype=np.float64)
+
+
+def _redrawn(curve: MeasuredCurve, seeds: Array, questions: Array) -> tuple[Array, Array]:
+    """FLOPs and accuracy of each draw, both of shape (draws, budgets), from the weights of seeds
+    and questions, shapes (draws, seeds) and (draws, questions)."""
+    flops = seeds @ curve.flops.T
+    accuracy = [((seeds @ scores) * questions).sum(axis=1) for scores in curve.scores]
+    return flops, np.stack(accuracy, axis=1)
 
 
 def _ratio(first: float, second: float) -> float:
