@@ -32,7 +32,7 @@ teacher:
   learning_rate: 0.02
 student: {layers: 1, hidden: 16, heads: 2, ffn: 32}
 budgets: [16, 48]
-seeds: [0, 1]
+seeds: [0]
 arms: [vanilla, sequence-level, logit]
 held_out: 12
 batch_size: 16
@@ -65,7 +65,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict[str,
 
 def test_what_was_finished_is_not_trained_again(made: tuple[Path, list[dict[str, Any]]]) -> None:
     finished = [event["name"] for event in made[1] if event["event"] == "finished"]
-    assert len(finished) == len(set(finished)) == 13
+    assert len(finished) == len(set(finished)) == 7
     assert finished[:3] == ["teacher", "vanilla-16-0", "sequence-level-16-0"]
 
 
@@ -77,7 +77,7 @@ def test_arms_have_the_same_steps_and_the_first_weights(
         assert set(group["steps"]) == {group["budget"][0] // 16}
         assert max(group["samples"]) == group["budget"][0]
     answers = pl.read_parquet(made[0] / "answers.parquet")
-    assert answers.height == 13 * 12
+    assert answers.height == 7 * 12
     means = answers.group_by("name").agg(pl.col("score").mean())
     joined = table.join(means, on="name")
     assert (joined["score"] - joined["accuracy"]).abs().max() == 0
@@ -87,7 +87,7 @@ def test_scopes_hold_each_other_and_costs_are_measured(
     made: tuple[Path, list[dict[str, Any]]],
 ) -> None:
     experiment = read_experiment(made[0])
-    assert experiment.uses == 8
+    assert experiment.uses == 4
     assert experiment.teacher["student_training_flops"] > 0
     for row in experiment.trainings.to_dicts():
         costs = [experiment.flops(row, s) for s in ("student", "pipeline", "amortised")]
@@ -97,17 +97,13 @@ def test_scopes_hold_each_other_and_costs_are_measured(
         asked = row["teacher_generation_flops"] > 0
         scored = row["logit_caching_flops"] > 0
         assert (asked, scored) == (row["arm"] == "sequence-level", row["arm"] == "logit")
-        share = experiment.teacher["student_training_flops"] / 8
+        share = experiment.teacher["student_training_flops"] / 4
         extra = 0 if row["arm"] == "vanilla" else share
         assert costs[2] - costs[1] == pytest.approx(extra)
-    # The second seed found the teacher's answers in the cache; its costs are the same.
-    taught = experiment.trainings.filter(pl.col("arm") == "sequence-level")
-    for _, group in taught.group_by("budget"):
-        least, most = (
-            group["teacher_generation_flops"].min(),
-            group["teacher_generation_flops"].max(),
-        )
-        assert least == pytest.approx(most, rel=0.02)
+    # The larger budget found the smaller one's answers in the cache; it is charged for them too.
+    taught = experiment.trainings.filter(pl.col("arm") == "sequence-level").sort("budget")
+    small, large = taught["teacher_generation_flops"]
+    assert large == pytest.approx(3 * small, rel=0.1)
 
 
 def test_the_page_shows_ratios_and_curves(made: tuple[Path, list[dict[str, Any]]]) -> None:
@@ -134,7 +130,7 @@ def test_another_experiment_or_half_of_one_is_told(
     half = tmp_path / "half"
     shutil.copytree(made[0], half, ignore=shutil.ignore_patterns("recipes", "report"))
     pl.read_parquet(half / "trainings.parquet").head(5).write_parquet(half / "trainings.parquet")
-    with pytest.raises(InputError, match="4 of 12"):
+    with pytest.raises(InputError, match="4 of 6"):
         write_experiment_report(half)
 
 
