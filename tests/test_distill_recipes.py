@@ -28,7 +28,7 @@ def test_packaged_recipes_are_valid(tmp_path: Path, name: str) -> None:
 def test_the_plan_for_eight_gpus_by_hand(tmp_path: Path) -> None:
     path = tmp_path / "eight.yaml"
     runner = CliRunner()
-    assert runner.invoke(app, ["init", str(path), "--eight-gpus"]).exit_code == 0
+    assert runner.invoke(app, ["init", str(path), "--recipe", "eight-gpus"]).exit_code == 0
     done = runner.invoke(app, ["distill", str(path), "--dry-run", "--json"])
     assert done.exit_code == 0, done.output
     plan = json.loads(done.stdout)

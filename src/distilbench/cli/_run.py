@@ -31,6 +31,14 @@ class PackagedSuite(StrEnum):
     paper = auto()
 
 
+class PackagedRecipe(StrEnum):
+    """Recipes that come with the package."""
+
+    template = auto()
+    half_smollm2 = "half-smollm2"
+    eight_gpus = "eight-gpus"
+
+
 def register(app: typer.Typer) -> None:
     app.command()(init)
     app.command()(run)
@@ -44,27 +52,24 @@ def init(
         PackagedSuite, typer.Option(help="template: to fill in; demo; paper: its line-up.")
     ] = PackagedSuite.template,
     recipe: Annotated[
-        bool, typer.Option("--recipe", help="Write the recipe of a distilled model.")
-    ] = False,
-    eight_gpus: Annotated[
-        bool, typer.Option("--eight-gpus", help="Write that of an 8B student on eight GPUs.")
-    ] = False,
-    half: Annotated[
-        bool, typer.Option("--half-smollm2", help="Write that of SmolLM2-135M at half its depth.")
-    ] = False,
+        PackagedRecipe | None,
+        typer.Option(
+            help="Write the recipe of a distilled model: template, to fill in; half-smollm2:"
+            " SmolLM2-135M at half its depth; eight-gpus: an 8B student on eight GPUs."
+        ),
+    ] = None,
 ) -> None:
     """Write a commented suite file, or recipe, to start from."""
     from distilbench.suite import packaged_suite
 
     if path.exists():
         raise InputError(str(path), "the file exists", "name another file or remove it")
-    if recipe or eight_gpus or half:
+    if recipe is not None:
         from distilbench.distill import accelerate_configuration, packaged_recipe
 
-        if eight_gpus:
+        if recipe is PackagedRecipe.eight_gpus:
             (path.parent / "fsdp-8.yaml").write_text(accelerate_configuration(), "utf-8")
-        name = "eight-gpus" if eight_gpus else "half-smollm2" if half else "template"
-        path.write_text(packaged_recipe(name), "utf-8")
+        path.write_text(packaged_recipe(recipe.value), "utf-8")
         print(f"wrote {path}; run it with: distilbench distill {path}")
         return
     path.write_text(packaged_suite(suite.value), "utf-8")

@@ -19,7 +19,9 @@ def load_recipe(path: Path) -> Recipe:
     """Read and validate a recipe. Raises ``InputError`` naming the file, the field, the remedy."""
     if not path.is_file():
         raise InputError(
-            str(path), "there is no such recipe file", "make one: distilbench init --recipe"
+            str(path),
+            "there is no such recipe file",
+            "make one: distilbench init --recipe template",
         )
     try:
         data = yaml.safe_load(path.read_text("utf-8"))

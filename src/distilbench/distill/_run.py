@@ -167,15 +167,11 @@ class _Run:
         task = self.recipe.task
         assert task is not None
         with self.meter.stage("rejection") as attempt:
-            kept = [
-                [text for text in dict.fromkeys(group) if accepted(asked, text, task)]
+            passed = [
+                [text for text in group if accepted(asked, text, task)]
                 for asked, group in zip(corpus.train, texts, strict=True)
             ]
-            right = sum(
-                accepted(asked, text, task)
-                for asked, group in zip(corpus.train, texts, strict=True)
-                for text in group
-            )
+            right = sum(map(len, passed))
             total = sum(map(len, texts))
             attempt.record.samples, attempt.record.rejected = total, total - right
             attempt.record.work(0.0)
@@ -186,7 +182,7 @@ class _Run:
                 f"the teacher answered none of {total} questions right",
                 "use a better teacher, easier questions, or 'generation: {reject: false}'",
             )
-        return kept
+        return [list(dict.fromkeys(group)) for group in passed]
 
     def _trial(
         self,
