@@ -26,9 +26,10 @@ from distilbench.distill._experiment_spec import Arm, ExperimentSpec
 from distilbench.distill._models import load
 from distilbench.distill._recipe import Generation, Recipe
 from distilbench.distill._run import DistillResult, run_recipe
-from distilbench.distill._stages import StageRecord, write_json
+from distilbench.distill._stages import StageRecord
 from distilbench.distill._teacher import Sampling, TransformersGenerator, accepted
 from distilbench.errors import InputError
+from distilbench.files import write_json, write_parquet
 from distilbench.meter import describe_hardware
 from distilbench.tasks import make_questions
 
@@ -255,6 +256,4 @@ def _write_tables(rows: list[dict[str, Any]], out: Path) -> None:
         ]
     )
     for name, table in (("trainings", trainings), ("answers", answers)):
-        partial = out / f".{name}.parquet"
-        table.write_parquet(partial)
-        partial.replace(out / f"{name}.parquet")
+        write_parquet(out / f"{name}.parquet", table)

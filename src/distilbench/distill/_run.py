@@ -16,8 +16,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,7 +34,6 @@ from distilbench.distill._stages import (
     StageMeter,
     StageRecord,
     read_stages,
-    write_json,
     write_stages,
 )
 from distilbench.distill._teacher import (
@@ -47,6 +45,7 @@ from distilbench.distill._teaching import Teaching, find_teacher
 from distilbench.distill._train import Job, train
 from distilbench.engines import cache_folder
 from distilbench.errors import InputError
+from distilbench.files import alone, write_json
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -86,7 +85,7 @@ def run_recipe(
     """
     place = out / recipe.name
     place.mkdir(parents=True, exist_ok=True)
-    with _alone(place):
+    with alone(place):
         _keep_recipe(recipe, place)
         return _Run(recipe, folder, place, on_event).result()
 
@@ -404,20 +403,3 @@ def _keep_recipe(recipe: Recipe, place: Path) -> None:
             str(place), "holds a student of another recipe", "give the recipe another 'name'"
         )
     file.write_text(text, "utf-8")
-
-
-@contextmanager
-def _alone(place: Path) -> Iterator[None]:
-    from filelock import FileLock, Timeout
-
-    lock = FileLock(place / ".lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout as error:
-        raise InputError(
-            str(place), "another run is at work in it", "wait for it, or stop it"
-        ) from error
-    try:
-        yield
-    finally:
-        lock.release()

@@ -19,8 +19,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
+from distilbench.files import write_json, write_parquet
 from distilbench.meter import (
     EnergyMeter,
     cpu_seconds,
@@ -242,9 +243,7 @@ class StageMeter:
 
 def write_stages(records: list[StageRecord], path: Path) -> None:
     """Write the records as Parquet, whole or not at all."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    frame([asdict(record) for record in records], STAGE_COLUMNS).write_parquet(partial)
-    partial.replace(path)
+    write_parquet(path, stage_table(records))
 
 
 def read_stages(path: Path) -> list[StageRecord]:
@@ -257,14 +256,6 @@ def read_stages(path: Path) -> list[StageRecord]:
 def stage_table(records: list[StageRecord]) -> pl.DataFrame:
     """The records as a data frame."""
     return frame([asdict(record) for record in records], STAGE_COLUMNS)
-
-
-def write_json(path: Path, data: Any) -> None:
-    """Write a file whole, or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    partial.write_text(json.dumps(data, indent=1, default=str))
-    partial.replace(path)
 
 
 def _has_gpu() -> bool:

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from distilbench.errors import InputError
+from distilbench.files import write_json, write_parquet
 from distilbench.records import SAMPLE_COLUMNS, frame
-from distilbench.runner import imported_folder, load_cells, question_sets, write_json, write_parquet
+from distilbench.runner import imported_folder, load_cells, question_sets
 
 _UNMATCHED_SEED = 0
 

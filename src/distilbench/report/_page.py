@@ -10,12 +10,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
+
+from distilbench.files import write_text
 
 Known = Literal["measured", "derived", "published", "estimated"]
 _IMAGE_WIDTH = 760
@@ -126,7 +127,7 @@ def render_page(
         specification=_specification,
         kind_of=lambda block: type(block).__name__,
     )
-    _replace(out_dir / "index.html", html)
+    write_text(out_dir / "index.html", html)
     markdown = environment.get_template("page.md").render(
         title=title,
         lede=lede,
@@ -134,7 +135,7 @@ def render_page(
         plain=_markdown_text,
         kind_of=lambda block: type(block).__name__,
     )
-    _replace(out_dir / f"{page}.md", markdown)
+    write_text(out_dir / f"{page}.md", markdown)
     return out_dir / "index.html"
 
 
@@ -200,9 +201,3 @@ def _flat(blocks: Sequence[Any]) -> list[Any]:
 
 def _is_chart(block: Any) -> bool:
     return isinstance(block, Chart)
-
-
-def _replace(path: Path, text: str) -> None:
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    partial.write_text(text, "utf-8")
-    partial.replace(path)

@@ -10,7 +10,7 @@ from distilbench.runner._plan import Cell, plan
 from distilbench.runner._records import sample_record
 from distilbench.runner._run import RunResult, load_cells, opened_run, question_sets, run_suite
 from distilbench.runner._sandbox import no_sandbox
-from distilbench.runner._store import collect, imported_folder, write_json, write_parquet
+from distilbench.runner._store import collect, imported_folder
 
 __all__ = [
     "Cell",
@@ -24,6 +24,4 @@ __all__ = [
     "question_sets",
     "run_suite",
     "sample_record",
-    "write_json",
-    "write_parquet",
 ]

@@ -16,6 +16,7 @@ from typing import Any
 
 from distilbench.engines import check_provider
 from distilbench.errors import InputError
+from distilbench.files import alone, write_json, write_text
 from distilbench.meter import describe_hardware, given_tdp_w
 from distilbench.runner._cards import copy_cards
 from distilbench.runner._plan import Cell, plan
@@ -25,8 +26,6 @@ from distilbench.runner._store import (
     is_finished,
     log_folder,
     questions_file,
-    write_json,
-    write_text,
 )
 from distilbench.runner._worker import Job
 from distilbench.suite import UNCHANGED, Changes, Suite, load_suite, suite_text
@@ -73,7 +72,7 @@ def run_suite(
     _check_providers(suite, missing, str(suite_file))
     samples = prepare_questions(run_dir, missing)
     run_dir.mkdir(parents=True, exist_ok=True)
-    with _alone(run_dir):
+    with alone(run_dir):
         write_text(run_dir / "suite.yaml", suite_text(suite_file, changes))
         _write_run_facts(run_dir, suite.name, cells, suite.seeds)
         copy_cards(run_dir, (cell.card_file for cell in cells if cell.card_file))
@@ -118,7 +117,7 @@ def opened_run(run_dir: Path) -> Iterator[Path]:
             )
         run_dir.mkdir(parents=True, exist_ok=True)
         _write_run_facts(run_dir, run_dir.resolve().name, [], ())
-    with _alone(run_dir):
+    with alone(run_dir):
         yield run_dir
 
 
@@ -217,21 +216,3 @@ def _write_run_facts(run_dir: Path, name: str, cells: list[Cell], seeds: tuple[i
         "plan": [cell.model_dump(mode="json") for cell in cells],
     }
     write_json(run_dir / "run.json", facts)
-
-
-@contextmanager
-def _alone(run_dir: Path) -> Iterator[None]:
-    """Hold the run directory: two runs in one would measure each other."""
-    from filelock import FileLock, Timeout
-
-    lock = FileLock(run_dir / ".lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout as error:
-        raise InputError(
-            str(run_dir), "another run is at work in it", "wait for it, or stop it"
-        ) from error
-    try:
-        yield
-    finally:
-        lock.release()

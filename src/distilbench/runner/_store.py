@@ -18,12 +18,12 @@ made again. Every file is written whole under another name first, then renamed.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distilbench.architecture import Transformer, describe
+from distilbench.files import write_json, write_parquet
 from distilbench.meter import Energy
 from distilbench.records import CELL_COLUMNS, ORIGIN, SAMPLE_COLUMNS, frame, schema
 from distilbench.runner._plan import Cell
@@ -54,20 +54,6 @@ def questions_file(run_dir: Path, cell: Cell) -> Path:
 
 def is_finished(run_dir: Path, cell: Cell) -> bool:
     return (cell_folder(run_dir, cell) / "cell.json").is_file()
-
-
-def write_json(path: Path, data: object) -> None:
-    _atomically(path, json.dumps(data, indent=1, default=str).encode())
-
-
-def write_text(path: Path, text: str) -> None:
-    _atomically(path, text.encode())
-
-
-def write_parquet(path: Path, data: pl.DataFrame) -> None:
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    data.write_parquet(partial)
-    partial.replace(path)
 
 
 def finish_cell(
@@ -186,10 +172,3 @@ def _logged_samples(folder: Path) -> Iterator[EvalSample]:
 
     for path in sorted(folder.glob("*.eval")):
         yield from read_eval_log(str(path)).samples or ()
-
-
-def _atomically(path: Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    partial.write_bytes(data)
-    partial.replace(path)
