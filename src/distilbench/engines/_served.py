@@ -81,7 +81,7 @@ class Generation:
             sent = self.requests[-1].sent
         else:
             sent = ended - request_s if request_s else self.attempt_begun
-        tokens = _tokens(output)
+        tokens = tokens_of(output)
         return Timing(
             **tokens,
             **self._stream_times(sent, tokens),
@@ -261,7 +261,7 @@ def _wait(api: ModelAPI) -> WaitBaseT:
     return wait
 
 
-def _tokens(output: ModelOutput) -> dict[str, int | None]:
+def tokens_of(output: ModelOutput) -> dict[str, int | None]:
     usage = output.usage
     if usage is None:
         return dict.fromkeys(("input_tokens", "cached_tokens", "output_tokens", "reasoning_tokens"))

@@ -152,15 +152,18 @@ def _cluster(sample: EvalSample, task: TaskSpec) -> str:
 
 
 def _timing(sample: EvalSample) -> Timing | None:
-    """What the meter noted of the answer. A question without one took its time if a limit ended
-    it; after an error there is no latency of an answer to speak of."""
+    """What the meter noted of the answer; in a log that Inspect made without us, what that says.
+    A question without an answer took its time if a limit ended it; after an error there is no
+    latency of an answer to speak of."""
     noted = _generations(sample)
     if noted:
         return noted[0] if len(noted) == 1 else summed(noted)
     refused = _failure(sample).get("outcome") == "error"  # no model was asked
     if sample.error or refused or sample.total_time is None:
         return None
-    return Timing(input_tokens=None, output_tokens=None, total_s=sample.total_time)
+    from distilbench.engines._served import tokens_of
+
+    return Timing(**tokens_of(sample.output), total_s=sample.output.time or sample.total_time)
 
 
 def _generations(sample: EvalSample) -> list[Timing]:
