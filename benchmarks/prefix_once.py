@@ -2,7 +2,8 @@
 
 The fewest: the prefix that all questions share, once, and of each question what is its own. A
 question that by chance begins as the one before it in its slot saves a token more, so the ratio can
-be a little under 1. Left to itself every slot of llama.cpp evaluates the prefix again: 2.5 times the fewest with eight slots.
+be a little under 1. Left to itself every slot of llama.cpp evaluates the prefix again: 2.5 times
+the fewest with eight slots.
 Goal: at most 1.05, whatever the number of slots. What limits it: llama.cpp evaluates at least one
 token of a prompt that it has whole, and a sliding-window model goes back to a checkpoint a few
 tokens before the end of the prefix.
