@@ -12,8 +12,9 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -35,7 +36,7 @@ from distilbench.runner._plan import Cell
 from distilbench.runner._sampling import request_options
 from distilbench.runner._sandbox import no_sandbox, refuse
 from distilbench.runner._store import finish_cell, log_folder, questions_file
-from distilbench.tasks import answer_cue, grade, prompts
+from distilbench.tasks import InspectTask, answer_cue, grade, prompts
 
 if TYPE_CHECKING:
     from inspect_ai import Task
@@ -83,6 +84,7 @@ def main() -> None:
 
 def _work(job: Job, tell: Tell) -> None:
     _report_samples(tell)
+    _ready_inspect(job)
     _ready_graders(job)
     profile = job.cells[0].profile
     with power_cap(profile.power_cap_w, profile.gpu.index if profile.gpu else None) as capped:
@@ -95,6 +97,34 @@ def _work(job: Job, tell: Tell) -> None:
             tell("cell_done", cell=cell.name)
         if loaded.engine is not None:
             loaded.engine.close()
+
+
+def _ready_inspect(job: Job) -> None:
+    """Import what Inspect would import inside the first evaluation (seconds) before a cell's clock
+    runs: its server of agents, and the clients of OpenAI and Anthropic where they are installed."""
+    _load_extensions(job)
+    with suppress(ImportError):
+        import_module("inspect_ai.agent._acp.server")
+        from inspect_ai.model._assistant_internal import init_sample_assistant_internal
+
+        init_sample_assistant_internal()
+
+
+def _load_extensions(job: Job) -> None:
+    """Load the packages that extend Inspect with providers and hooks. inspect_evals extends it with
+    neither and takes seconds: only where its tasks are asked."""
+    from importlib.metadata import entry_points
+
+    from inspect_ai._util import entrypoints
+
+    asked = {cell.task.inspect for cell in job.cells if isinstance(cell.task, InspectTask)}
+    if any(name.startswith("inspect_evals/") for name in asked):
+        entrypoints.ensure_entry_points()
+        return
+    for package in entry_points(group="inspect_ai"):
+        if package.name != "inspect_evals":
+            entrypoints.ensure_entry_points(package.name)
+    entrypoints._inspect_ai_eps_loaded_all = True
 
 
 def _ready_graders(job: Job) -> None:
