@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from distilbench.cli._print import Json, print_json, print_table
-from distilbench.errors import InputError
+from distilbench.cli._sizes import memory_bytes
 
 if TYPE_CHECKING:
     from distilbench.stats import Candidate, Recommendation
@@ -42,7 +42,9 @@ def recommend(
     from distilbench.stats import recommend as choose
 
     data = read_run(run_dir)
-    required = Requirements(_bytes(memory), max_latency_s, min_accuracy, max_energy_j, max_flops)
+    required = Requirements(
+        memory_bytes(memory), max_latency_s, min_accuracy, max_energy_j, max_flops
+    )
     found = choose(data.samples, data.cells, required)
     if as_json:
         print_json({**asdict(found), "cheapest_tie": found.cheapest_tie})
@@ -80,14 +82,3 @@ def _row(c: Candidate) -> tuple[Any, ...]:
         c.flops and f"{c.flops:.3g}",
         c.energy_j and f"{c.energy_j:.3g}",
     )
-
-
-def _bytes(text: str | None) -> int | None:
-    from pydantic import ByteSize, TypeAdapter, ValidationError
-
-    if text is None:
-        return None
-    try:
-        return TypeAdapter(ByteSize).validate_python(text)
-    except ValidationError as error:
-        raise InputError("--memory", f"is {text!r}", "write it as 300MiB or 2GiB") from error

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from distilbench.cli._sizes import memory_bytes
 from distilbench.errors import InputError
 
 if TYPE_CHECKING:
@@ -70,17 +71,9 @@ def _stop(*_: object) -> None:
 
 
 def _settings(memory: str, **given: Any) -> EngineSettings:
-    from pydantic import ByteSize, TypeAdapter, ValidationError
-
     from distilbench.engines import EngineSettings
 
-    try:
-        limit = TypeAdapter(ByteSize).validate_python(memory) if memory else None
-    except ValidationError as error:
-        raise InputError(
-            f"--memory {memory}", "is no size", "write it as 300MiB or 2GiB"
-        ) from error
-    return EngineSettings(memory_bytes=limit, **given)
+    return EngineSettings(memory_bytes=memory_bytes(memory or None), **given)
 
 
 def _free(host: str, port: int) -> int:
