@@ -48,9 +48,19 @@ def test_help_names_every_command_and_imports_nothing_heavy() -> None:
     assert loaded.stdout.strip() == "[]"
 
 
-def test_shell_completion_is_there() -> None:
-    done = distilbench("--show-completion", "bash")
-    assert "distilbench" in done.stdout or "completion" in done.stdout + done.stderr
+def test_the_shell_completes_commands() -> None:
+    """As bash asks it: '--show-completion' would guess the shell from its parent process."""
+    asked = {"_DISTILBENCH_COMPLETE": "complete_bash", "COMP_WORDS": "distilbench rep"}
+    done = subprocess.run(
+        [Path(sys.executable).with_name("distilbench")],
+        capture_output=True,
+        text=True,
+        env={**os.environ, **asked, "COMP_CWORD": "1"},
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["report", "reproduce"]
 
 
 @pytest.mark.parametrize(
