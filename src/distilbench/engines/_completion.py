@@ -36,6 +36,8 @@ class Sampling:
 
     def request(self, prompt: str, slot: int, stream: bool) -> dict[str, Any]:
         """llama.cpp's request for a completion."""
+        # Greedy decoding needs no walk over the vocabulary by each of llama.cpp's other samplers.
+        greedy = {"samplers": ["penalties", "temperature"]} if self.temperature == 0 else {}
         return {
             "prompt": prompt,
             "id_slot": slot,
@@ -45,6 +47,7 @@ class Sampling:
             "return_tokens": True,
             "preserved_tokens": list(TOKENS),
             **asdict(self),
+            **greedy,
         }
 
 
