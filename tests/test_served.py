@@ -15,7 +15,9 @@ import polars as pl
 import pytest
 import zipfile_zstd  # noqa: F401  .eval logs are zip files packed by zstd, which this teaches zipfile
 
+from distilbench.catalog import load_catalog
 from distilbench.errors import InputError
+from distilbench.meter import inference_flops
 from distilbench.runner import run_suite
 from distilbench.suite import load_suite
 from tests.loopback_server import FAULTS, RETRY_AFTER_S, SLOW_GAP_S, Server, serving
@@ -26,6 +28,7 @@ KEYS = {
     "ANTHROPIC_API_KEY": "sk-ant-planted-77aa88bb99cc",
     "HF_TOKEN": "hf_planted0123456789abcdef",
 }
+CARD = "qwen2.5-1.5b-instruct"  # what the server says it has
 RETRIES = 2
 QUESTIONS = 12
 LATE_FAULTS = ("always failing", "refused with an echo of the key")
@@ -33,7 +36,7 @@ LATE_FAULTS = ("always failing", "refused with an echo of the key")
 
 def suite_text(url: str, extra: str = "") -> str:
     return f"""
-models: [{{source: inspect:openai-api/faulty/m, base_url: "{url}"}}]
+models: [{{source: inspect:openai-api/faulty/m, base_url: "{url}", card: {CARD}}}]
 tasks: [{{file: sums.jsonl, extract: last_number, instruction: Add the two numbers.}}]
 profiles: [{{slots: 4}}]
 limits: {{retries: {RETRIES}, request_timeout_s: 60}}
@@ -128,6 +131,27 @@ def test_latency_is_that_of_the_attempt_that_answered(done: Done) -> None:
     assert limited["total_s"] < RETRY_AFTER_S
     assert (done.samples.filter(retries=0, outcome="stop")["retry_s"] == 0).all()
     assert done.samples.filter(outcome="error")["total_s"].null_count() == len(LATE_FAULTS)
+
+
+def test_flops_follow_from_the_architecture_on_the_card(done: Done) -> None:
+    stated = load_catalog().card(CARD).architecture
+    assert stated
+    for row in done.samples.filter(outcome="stop").iter_rows(named=True):
+        expected = inference_flops(stated.shape, row["input_tokens"], row["output_tokens"])
+        assert row["flops"] == expected.prefill + expected.decode > 0
+    source = pl.read_parquet(done.run_dir / "cells.parquet")["flops_source"].item()
+    assert source.startswith(f"card {CARD} (")
+    assert source in (done.run_dir / "report" / "report.md").read_text("utf-8")
+
+
+def test_a_card_that_is_not_there_is_told_before_any_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAULTY_API_KEY", "planted")
+    path = write_suite(tmp_path, "http://127.0.0.1:1/v1", range(2))
+    path.write_text(path.read_text().replace(CARD, "qwen2.5-1.5b-instruc"))
+    with pytest.raises(InputError, match=rf"models\[0\]\.card.*{CARD}"):
+        run_suite(path, tmp_path / "runs")
 
 
 def test_streams_give_time_to_first_token_and_between_tokens(done: Done) -> None:

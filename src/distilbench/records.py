@@ -93,6 +93,7 @@ CELL_COLUMNS = (
     Column("config_hash", "String", "identity", "SHA-256 over everything that sets the result"),
     Column("role", "String", "setting", "vanilla, distilled or proprietary; null: not said"),
     Column("card", "String", "setting", "id of the model's card in the catalog, null if none"),
+    Column("flops_source", "String", "identity", "where the architecture behind FLOPs is stated"),
     Column("samples", "Int64", "measured", "finished samples"),
     Column("peak_memory_bytes", "Int64", "measured", "peak resident memory of the engine"),
     Column("predicted_memory_bytes", "Int64", "estimated", "peak predicted before loading"),

@@ -266,7 +266,8 @@ def provenance(columns: list[tuple[Column, bool]]) -> Section:
     ]
     note = (
         "measured: read from a clock, a counter or the model's answer; derived: computed from"
-        " measured figures by a formula (FLOPs: from the architecture in the model file);"
+        " measured figures by a formula (FLOPs: from the architecture in the model file, or on the"
+        " card of a served model);"
         " not available: there was no sensor, or the engine does not say."
     )
     table = Table("Figures of the two records", ("figure", "known how", "meaning"), rows)
@@ -284,6 +285,7 @@ def conditions(facts: dict[str, Any], cells: pl.DataFrame) -> Section:
         ("hardware", machine),
         ("energy sensors", sensors),
         ("seeds", ", ".join(map(str, facts["seeds"]))),
+        ("architecture behind FLOPs", "; ".join(_architectures(cells)) or NOT_AVAILABLE),
         ("run started", facts["created"]),
         ("Python", facts["python"]),
         *facts["versions"].items(),
@@ -308,6 +310,12 @@ def conditions(facts: dict[str, Any], cells: pl.DataFrame) -> Section:
             Details("Every cell", (Table("Cells", headings, cell_rows),)),
         ),
     )
+
+
+def _architectures(cells: pl.DataFrame) -> list[str]:
+    """Where it is stated, of each model whose FLOPs are known."""
+    stated = cells.select("model", "flops_source").drop_nulls().unique(maintain_order=True)
+    return [f"{model}: {source}" for model, source in stated.iter_rows()]
 
 
 def answers(samples: pl.DataFrame) -> Section:

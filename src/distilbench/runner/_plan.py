@@ -8,10 +8,11 @@ from functools import cache
 from importlib.metadata import version
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ByteSize, ConfigDict
 
+from distilbench.architecture import Transformer
 from distilbench.engines import (
     PACKAGED,
     EngineSettings,
@@ -22,9 +23,13 @@ from distilbench.engines import (
 )
 from distilbench.errors import InputError
 from distilbench.runner._cards import card_beside, card_id
-from distilbench.runner._sampling import facts_on_models, generation_of
+from distilbench.runner._facts import architecture, check_card, facts_on_models
+from distilbench.runner._sampling import generation_of
 from distilbench.suite import Generation, Limits, Model, Profile, Suite
 from distilbench.tasks import InspectTask, TaskSpec, data_files, package_version
+
+if TYPE_CHECKING:
+    from distilbench.runner._facts import Facts
 
 _INSPECT = "inspect:"
 
@@ -53,6 +58,9 @@ class Cell(BaseModel):
     sampling_source: str
     card_file: Path | None = None
     """The card that lies beside the model's file, unless the suite names one."""
+    shape: Transformer | None = None
+    """Architecture on the card of a model whose weights are elsewhere."""
+    shape_source: str | None = None
 
     @property
     def embedded(self) -> bool:
@@ -94,7 +102,7 @@ def plan(suite: Suite, folder: Path, suite_file: str) -> list[Cell]:
     """The cells of a suite, model by model, so that each model is loaded once.
 
     ``folder`` is where relative paths start. Finds (and fetches) every model file first; raises
-    ``InputError`` naming ``suite_file`` and the field of a model that cannot be found.
+    ``InputError`` naming ``suite_file`` and the field of a model or card that cannot be found.
     """
     found = [
         _find(model, folder, f"{suite_file}: field 'models[{index}].source'")
@@ -108,6 +116,7 @@ def plan(suite: Suite, folder: Path, suite_file: str) -> list[Cell]:
         for index, profile in enumerate(suite.profiles)
     ]
     catalog = cache(facts_on_models)
+    _check_cards(suite, suite_file, catalog)
     sampling = [
         generation_of(
             suite.generation,
@@ -124,12 +133,22 @@ def plan(suite: Suite, folder: Path, suite_file: str) -> list[Cell]:
             zip(suite.models, found, sampling, strict=True), profiles, suite.tasks, suite.seeds
         )
     ]
-    return [
-        cell
-        if _card(cell.model)
-        else cell.model_copy(update={"card_file": card_beside(cell.model.source, folder)})
-        for cell in cells
-    ]
+    return [cell.model_copy(update=_card_facts(cell, folder, catalog)) for cell in cells]
+
+
+def _check_cards(suite: Suite, suite_file: str, catalog: Facts) -> None:
+    for index, model in enumerate(suite.models):
+        if model.card:
+            check_card(catalog(), model.card, f"{suite_file}: field 'models[{index}].card'")
+
+
+def _card_facts(cell: Cell, folder: Path, catalog: Facts) -> dict[str, Any]:
+    """What a cell takes from its model's card. It sets no result."""
+    card = _card(cell.model)
+    if card is None:
+        return {"card_file": card_beside(cell.model.source, folder)}
+    found = None if cell.embedded else architecture(catalog(), card)
+    return {"shape": found[0], "shape_source": found[1]} if found else {}
 
 
 def _find(model: Model, folder: Path, where: str) -> Path | None:

@@ -1,19 +1,15 @@
-"""How a cell's tokens are chosen: the suite's word, the model's word, and its card's advice.
-
-The one place where running looks into the catalog: ``generation: recommended`` is a fact on a
-model, and facts on models live there.
-"""
+"""How a cell's tokens are chosen: the suite's word, the model's word, and its card's advice."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from distilbench.errors import InputError
+from distilbench.runner._facts import recommendation
 from distilbench.suite import Generation, Model
 
 if TYPE_CHECKING:
-    from distilbench.catalog import Catalog
+    from distilbench.runner._facts import Facts
 
 _DEFAULT = Generation(temperature=0.0, system_prompt=True)
 # Servers whose OpenAI-compatible API takes these two beside the standard fields; Inspect has no
@@ -23,7 +19,7 @@ _TOP_K = frozenset({"anthropic", "google", "hf", "bedrock", "sagemaker", "togeth
 
 
 def generation_of(
-    suite: Generation, model: Model, card: str | None, where: str, catalog: Callable[[], Catalog]
+    suite: Generation, model: Model, card: str | None, where: str, catalog: Facts
 ) -> tuple[Generation, str]:
     """How a model's tokens are chosen, every value given, and where that comes from in words.
 
@@ -50,24 +46,6 @@ def generation_of(
             sources.append("suite")
     found = made.model_copy(update={"recommended": None})
     return _sendable(found, model, where), ", then ".join(dict.fromkeys(sources)) or "default"
-
-
-def facts_on_models() -> Catalog:
-    """The catalog, which takes half a second to read."""
-    from distilbench.catalog import load_catalog
-
-    return load_catalog()
-
-
-def recommendation(catalog: Catalog, card: str) -> tuple[Generation, str] | None:
-    """What a model's card advises, and its source in words; None: it says nothing."""
-    sampling = catalog.card(card).sampling
-    if sampling is None:
-        return None
-    source = catalog.source(catalog.card(card), sampling.source)
-    values = {name: getattr(sampling, name, None) for name in Generation.model_fields}
-    words = f"card {card} ({source.title}, {sampling.where})"
-    return Generation(**values), words
 
 
 def request_options(

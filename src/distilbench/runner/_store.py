@@ -108,7 +108,7 @@ def collect(run_dir: Path, cells: list[Cell]) -> tuple[pl.DataFrame, pl.DataFram
             samples.append(pl.read_parquet(folder / "samples.parquet"))
             rows.append({**json.loads((folder / "cell.json").read_text()), **_prices(cell)})
         elif log_folder(run_dir, cell).is_dir():
-            shape = describe(cell.file).architecture if cell.file else None
+            shape = describe(cell.file).architecture if cell.file else cell.shape
             partial = project(run_dir, cell, shape)
             samples.append(partial)
             rows.append({**_identity(run_dir, cell), "samples": len(partial)})
@@ -135,6 +135,7 @@ def _identity(run_dir: Path, cell: Cell) -> dict[str, Any]:
         "config_hash": cell.config_hash,
         "role": cell.model.role,
         "card": cell.card,
+        "flops_source": "the model file" if cell.embedded else cell.shape_source,
         "model_sha256": cell.file_sha256,
         "slots": cell.profile.slots,
         "context": cell.profile.context,

@@ -1,0 +1,57 @@
+"""What running asks of a model's card: advice on sampling, and the architecture of a model whose
+weights are elsewhere.
+
+The one place where running looks into the catalog: these are facts on models, and facts on models
+live there.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from distilbench.architecture import Transformer
+from distilbench.errors import InputError
+from distilbench.suite import Generation
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from distilbench.catalog import Catalog
+
+    Facts = Callable[[], Catalog]
+    """The catalog, read only where it is asked."""
+
+
+def facts_on_models() -> Catalog:
+    """The catalog, which takes half a second to read."""
+    from distilbench.catalog import load_catalog
+
+    return load_catalog()
+
+
+def check_card(catalog: Catalog, card: str, where: str) -> None:
+    """Raises ``InputError`` that begins with ``where`` if there is no such card."""
+    try:
+        catalog.card(card)
+    except InputError as error:
+        raise InputError(where, f"{card!r} {error.problem}", error.remedy) from error
+
+
+def recommendation(catalog: Catalog, card: str) -> tuple[Generation, str] | None:
+    """What a model's card advises, and its source in words; None: it says nothing."""
+    sampling = catalog.card(card).sampling
+    if sampling is None:
+        return None
+    source = catalog.source(catalog.card(card), sampling.source)
+    values = {name: getattr(sampling, name, None) for name in Generation.model_fields}
+    return Generation(**values), f"card {card} ({source.title}, {sampling.where})"
+
+
+def architecture(catalog: Catalog, card: str) -> tuple[Transformer, str] | None:
+    """The architecture that a model's card states, and its source in words; None: it says
+    nothing."""
+    stated = catalog.card(card).architecture
+    if stated is None:
+        return None
+    source = catalog.source(catalog.card(card), stated.source)
+    return stated.shape, f"card {card} ({source.title}, {stated.where})"
