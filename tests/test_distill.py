@@ -125,12 +125,44 @@ def test_cached_logits_are_reused_by_the_next_recipe(tmp_path: Path, teacher: Pa
         assert cost.uses.value == 2
 
 
-def test_on_policy_counts_what_the_student_generates(tmp_path: Path, teacher: Path) -> None:
-    result = make(from_teacher(tmp_path, teacher, method="on-policy"))
-    training = stage(result, "student_training", "student")[0]
-    assert training.output_tokens > 0
-    assert close(training)
-    assert close(stage(result, "logit_caching")[0])
+@pytest.mark.parametrize(
+    ("distillation", "training"),
+    [
+        ({}, {}),
+        ({"divergence": "jsd", "beta": 0.3}, {"gradient_accumulation": 2}),
+        ({}, {"gradient_checkpointing": True}),
+        ({}, {"lora": {"rank": 4}}),
+        ({"on_policy_share": 0.6}, {}),  # GKD; the others: DistillationTrainer
+    ],
+)
+def test_on_policy_counts_what_the_student_generates(
+    tmp_path: Path, teacher: Path, distillation: dict[str, Any], training: dict[str, Any]
+) -> None:
+    settings = {"max_steps": 3, "batch_size": 8, "learning_rate": 0.003, "max_length": 128}
+    result = make(
+        from_teacher(
+            tmp_path,
+            teacher,
+            method="on-policy",
+            distillation=distillation,
+            training=settings | training,
+        )
+    )
+    record = stage(result, "student_training", "student")[0]
+    scored = stage(result, "logit_caching")[0]
+    assert record.samples == 3 * 8 * training.get("gradient_accumulation", 1)
+    assert 0 < record.output_tokens < record.tokens
+    assert result.loss_before is not None
+    assert result.loss < result.loss_before
+    assert close(record)
+    assert close(scored)
+    assert scored.tokens == record.tokens
+
+
+def test_too_few_prompts_for_a_step_are_refused(tmp_path: Path, teacher: Path) -> None:
+    training = {"max_steps": 1, "batch_size": 25, "max_length": 128}
+    with pytest.raises(InputError, match=r"25 prompts at once, and there are 24"):
+        make(from_teacher(tmp_path, teacher, method="on-policy", training=training))
 
 
 def test_lora_trains_few_weights_and_leaves_a_whole_model(tmp_path: Path, teacher: Path) -> None:

@@ -53,8 +53,12 @@ class CachedLogitCollator:
         }
 
 
-def rows(examples: Sequence[Example], logits: Sequence[Path] | None = None) -> Any:
-    """Examples as a ``datasets.Dataset``."""
+def rows(
+    examples: Sequence[Example],
+    logits: Sequence[Path] | None = None,
+    teacher_examples: Sequence[Example] | None = None,
+) -> Any:
+    """Examples as a ``datasets.Dataset``, with what their teacher made of them or sees of them."""
     from datasets import Dataset
 
     made: list[dict[str, Any]] = [
@@ -63,6 +67,11 @@ def rows(examples: Sequence[Example], logits: Sequence[Path] | None = None) -> A
     ]
     if logits is not None:
         made = [{**row, "logits": str(file)} for row, file in zip(made, logits, strict=True)]
+    if teacher_examples is not None:
+        made = [
+            {**row, "teacher_prompt": list(its.prompt), "teacher_completion": list(its.completion)}
+            for row, its in zip(made, teacher_examples, strict=True)
+        ]
     return Dataset.from_list(made)
 
 

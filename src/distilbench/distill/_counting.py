@@ -20,14 +20,16 @@ class FlopSample:
     """FLOPs that ``FlopCounterMode`` saw on some steps, and how much of the work those were."""
 
     every: int = 50
-    """One step in so many is counted; the first always is."""
+    """One window in so many is counted; the first always is."""
+    window: int = 1
+    """Steps that are counted together: those that share what the first of them generates."""
     flops: float = 0.0
     units: float = 0.0
     steps: int = field(default=0)
 
     def is_due(self) -> bool:
         self.steps += 1
-        return (self.steps - 1) % self.every == 0
+        return (self.steps - 1) // self.window % self.every == 0
 
     def run(self, model: Any, units: float, work: Callable[[], Result]) -> Result:
         """Do ``work`` under the counter; ``units`` is its size (padded tokens)."""
@@ -88,9 +90,13 @@ class TrainingShape:
     """TRL's fused head, which projects once more going back."""
     compact_head: bool = False
     """It projects labelled positions only (on GPUs, by Triton)."""
+    divergence_passes: int = 0
+    """Forward passes of TRL's chunked divergence over both heads: 2 for the JSD, whose mixture
+    needs both normalised first, else 1; going back is one more. 0: another loss."""
 
-    def step(self, rows: int, length: int, labelled: int) -> float:
-        """FLOPs of one step on a padded batch of ``rows`` x ``length`` tokens.
+    def step(self, rows: int, length: int, labelled: int, written: int | None = None) -> float:
+        """FLOPs of one step on a padded batch of ``rows`` x ``length`` tokens, of which the last
+        ``written`` columns are the student's own.
 
         Forward once; backward twice the forward (Kaplan et al. 2020, section 2.1), of which the
         gradients of the weights are left out where these are frozen (LoRA). Activation
@@ -99,19 +105,37 @@ class TrainingShape:
         """
         forward = self.shape.forward_flops(length, causal=False)
         attention, linear = rows * forward.attention, rows * forward.linear
-        head = 2.0 * self.shape.vocab * self.shape.hidden
-        head *= self._projected(rows, length, labelled)
+        head = _head(self.shape) * self._projected(rows, length, labelled, written)
         backward = 1.0 if self.adapter_parameters else 2.0  # attention has no weights to freeze
         layers = linear * (1 + backward) + attention * 3.0
         layers += 6.0 * self.adapter_parameters * rows * length
         again = (linear + attention) if self.checkpointing else 0.0
-        return layers + again + head * (1 + backward + (1 if self.fused_head else 0))
+        passes = self.divergence_passes + 1 if self.divergence_passes else 1 + self.fused_head
+        return layers + again + head * (passes + backward)
 
-    def _projected(self, rows: int, length: int, labelled: int) -> int:
+    def scoring(
+        self, teacher: Transformer, rows: int, length: int, labelled: int, written: int | None
+    ) -> tuple[float, float]:
+        """FLOPs of a teacher that scores the same batch: of its layers, and of its head."""
+        forward = teacher.forward_flops(length, causal=False)
+        layers = rows * (forward.attention + forward.linear)
+        if not self.divergence_passes:
+            return layers, _head(teacher) * rows * length
+        projected = self._projected(rows, length, labelled, written)
+        return layers, _head(teacher) * projected * (self.divergence_passes + 1)
+
+    def _projected(self, rows: int, length: int, labelled: int, written: int | None) -> int:
         """Positions whose logits are computed."""
+        if self.divergence_passes and written is not None:
+            return labelled if self.compact_head else rows * written
         if not self.fused_head:
             return rows * length
         return labelled if self.compact_head else rows * (length - 1)
+
+
+def _head(shape: Transformer) -> float:
+    """FLOPs of one position's logits."""
+    return 2.0 * shape.vocab * shape.hidden
 
 
 def forward_flops(shape: Transformer, rows: int, length: int) -> float:

@@ -12,9 +12,9 @@ from distilbench.tasks import FileTask, InspectTask, ReasoningGymTask, TaskSpec
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._\-]*$", max_length=80)]
 Method = Literal["sft", "scratch", "sequence-level", "logit", "on-policy"]
-Divergence = Literal["forward-kl", "reverse-kl", "jsd"]
+Divergence = Literal["forward-kl", "reverse-kl", "jsd", "gold"]
 NEEDS_TEACHER = ("sequence-level", "logit", "on-policy")
-SHARES_TOKENIZER = ("logit", "on-policy")
+COMPARES_LOGITS = ("logit", "on-policy")
 _SWEPT = ("learning_rate", "epochs", "batch_size", "beta", "temperature", "on_policy_share")
 
 
@@ -99,8 +99,10 @@ class Lora(_Part):
 class Distillation(_Part):
     """The objective of the methods that compare distributions."""
 
-    divergence: Divergence = "forward-kl"
-    beta: float = Field(0.5, ge=0, le=1, description="of jsd; 0: forward KL, 1: reverse KL")
+    divergence: Divergence = Field(
+        "forward-kl", description="gold: between different tokenizers (TRL's GOLD)"
+    )
+    beta: float = Field(0.5, ge=0, le=1, description="of jsd, gold; 0: forward KL, 1: reverse KL")
     temperature: float = Field(
         1.0, gt=0, description="of the loss (logit), of sampling (on-policy)"
     )
@@ -114,7 +116,9 @@ class Distillation(_Part):
     on_policy_share: float = Field(1.0, ge=0, le=1, description="steps on the student's own text")
 
     @model_validator(mode="after")
-    def _is_finite(self) -> Self:
+    def _is_possible(self) -> Self:
+        if self.divergence == "gold" and self.top_k:
+            raise ValueError("gold compares all tokens, online; leave 'top_k' out")
         if self.tail == "renormalise" and self.top_k and self.beta_of_divergence == 1:
             raise ValueError("reverse KL is infinite where the teacher has 0; use 'tail: bucket'")
         return self
@@ -122,6 +126,11 @@ class Distillation(_Part):
     @property
     def beta_of_divergence(self) -> float:
         return {"forward-kl": 0.0, "reverse-kl": 1.0}.get(self.divergence, self.beta)
+
+
+def by_distillation_trainer(method: Method, distillation: Distillation) -> bool:
+    """Whether TRL's DistillationTrainer trains: where every step is on the student's own text."""
+    return method == "on-policy" and distillation.on_policy_share == 1
 
 
 class Training(_Part):
@@ -201,6 +210,10 @@ class Recipe(_Part):
             raise ValueError("method sequence-level needs 'data: {task: ...}'")
         if self.method == "on-policy" and self.data.task is None:
             raise ValueError("method on-policy needs 'data: {task: ...}' for its prompts")
+        if self.distillation.divergence == "gold" and (
+            self.method != "logit" or self.data.task is None
+        ):
+            raise ValueError("'divergence: gold' needs method logit and 'data: {task: ...}'")
         if self.answers == "teacher" and self.teacher is None:
             raise ValueError("'data: {answers: teacher}' needs 'teacher'")
         unknown = [name for name in self.sweep if name not in _SWEPT]

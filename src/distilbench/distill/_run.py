@@ -23,12 +23,19 @@ from typing import TYPE_CHECKING, Any
 
 from distilbench.distill._cache import TeacherCache
 from distilbench.distill._card import CardFacts, write_card
-from distilbench.distill._data import Corpus, Example, answered, blocks, load_corpus
+from distilbench.distill._data import Corpus, Example, load_corpus
 from distilbench.distill._evaluate import Judged, held_out_accuracy, held_out_loss
+from distilbench.distill._examples import (
+    held_out_examples,
+    some_texts,
+    training_examples,
+    training_pairs,
+)
+from distilbench.distill._gold import check_byte_level
 from distilbench.distill._launch import is_launched, is_main, launch
 from distilbench.distill._logits import cache_logits
 from distilbench.distill._models import Loaded, load, prepare, same_tokens, start_student
-from distilbench.distill._recipe import SHARES_TOKENIZER, Distillation, Recipe, Training
+from distilbench.distill._recipe import COMPARES_LOGITS, Distillation, Recipe, Training
 from distilbench.distill._stages import (
     Attempt,
     StageMeter,
@@ -51,7 +58,6 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 OnEvent = Callable[[dict[str, Any]], None]
-_SHOWN = 1000  # texts, and characters of a plain text, that activations are measured on
 
 
 @dataclass(frozen=True)
@@ -201,7 +207,7 @@ class _Run:
             self._train(number, place, training, distillation, corpus, texts, teaching)
         student = load(str(place / "model"), Path(), self.where)
         with self.meter.stage("evaluation", number) as attempt:
-            held = self._held_out(corpus, student.tokenizer, training.max_length)
+            held = held_out_examples(corpus, student.tokenizer, training.max_length, self.where)
             judged = held_out_loss(student, held, training.batch_size, attempt)
         write_json(noted, asdict(judged))
         shutil.rmtree(place / "checkpoints", ignore_errors=True)
@@ -225,11 +231,11 @@ class _Run:
             return
         teacher = teaching.loaded() if self._needs_teacher_weights() else None
         student, tokenizer = start_student(
-            recipe, self.folder, teacher, _some_texts(corpus, texts), self.where
+            recipe, self.folder, teacher, some_texts(corpus, texts), self.where
         )
         self._check_tokenizers(tokenizer, teacher)
         self._judge_start(number, place, Loaded(student, tokenizer, ""), corpus, training)
-        examples = self._examples(corpus, texts, tokenizer, training.max_length)
+        examples, its_examples = self._examples(corpus, texts, tokenizer, teacher, training)
         logits = None
         if recipe.method == "logit" and distillation.top_k is not None:
             assert teacher is not None
@@ -244,6 +250,7 @@ class _Run:
             training=training,
             distillation=distillation,
             examples=examples,
+            teacher_examples=its_examples,
             folder=place,
             seed=recipe.seed,
             max_new_tokens=recipe.generation.max_tokens or (task.max_tokens if task else 1),
@@ -266,7 +273,7 @@ class _Run:
         if self.recipe.student.new is not None or noted.is_file():
             return
         with self.meter.stage("evaluation", number) as attempt:
-            held = self._held_out(corpus, student.tokenizer, training.max_length)
+            held = held_out_examples(corpus, student.tokenizer, training.max_length, self.where)
             judged = held_out_loss(student, held, training.batch_size, attempt)
         write_json(noted, asdict(judged))
 
@@ -284,17 +291,19 @@ class _Run:
         spec = self.recipe.student
         own_start = spec.new is not None or spec.model is not None
         own_words = self.recipe.tokenizer is not None or spec.model is not None
-        return self.recipe.method in SHARES_TOKENIZER or not (own_start and own_words)
+        return self.recipe.method in COMPARES_LOGITS or not (own_start and own_words)
 
     def _check_tokenizers(self, tokenizer: PreTrainedTokenizerBase, teacher: Loaded | None) -> None:
-        if self.recipe.method not in SHARES_TOKENIZER or teacher is None:
+        if self.recipe.method not in COMPARES_LOGITS or teacher is None:
             return
-        if not same_tokens(tokenizer, teacher.tokenizer):
+        if self.recipe.distillation.divergence == "gold":
+            check_byte_level((tokenizer, teacher.tokenizer), self.where)
+        elif not same_tokens(tokenizer, teacher.tokenizer):
             raise InputError(
                 f"{self.where}: field 'method'",
                 f"{self.recipe.method} compares distributions over the same tokens, and teacher"
                 " and student have different tokenizers",
-                "use sequence-level, or the teacher's tokenizer",
+                "use sequence-level, logit with 'divergence: gold', or the teacher's tokenizer",
             )
 
     def _examples(
@@ -302,24 +311,16 @@ class _Run:
         corpus: Corpus,
         texts: list[list[str]],
         tokenizer: PreTrainedTokenizerBase,
-        max_length: int,
-    ) -> list[Example]:
-        if corpus.train_texts:
-            return blocks(tokenizer, corpus.train_texts, max_length)
-        made = (
-            answered(tokenizer, asked, text, max_length)
-            for asked, group in zip(corpus.train, texts, strict=True)
-            for text in group
-        )
-        return _some([example for example in made if example], self.where)
-
-    def _held_out(
-        self, corpus: Corpus, tokenizer: PreTrainedTokenizerBase, max_length: int
-    ) -> list[Example]:
-        if corpus.held_out_texts:
-            return blocks(tokenizer, corpus.held_out_texts, max_length)
-        made = (answered(tokenizer, a, a.gold, max_length) for a in corpus.held_out)
-        return _some([example for example in made if example], self.where)
+        teacher: Loaded | None,
+        training: Training,
+    ) -> tuple[list[Example], list[Example] | None]:
+        """Training examples, and the same in the teacher's tokens where they are other ones."""
+        length = training.max_length
+        if self.recipe.distillation.divergence != "gold" or self.recipe.method != "logit":
+            return training_examples(corpus, texts, tokenizer, length, self.where), None
+        assert teacher is not None
+        pairs = training_pairs(corpus, texts, tokenizer, teacher.tokenizer, length, self.where)
+        return [mine for mine, _ in pairs], [its for _, its in pairs]
 
     def _accuracy(self, corpus: Corpus, judged: Judged) -> Judged:
         task = self.recipe.task
@@ -372,24 +373,6 @@ class _Run:
 
                 kind = None if quantization.lower() == "f16" else quantization
                 export_gguf(self.student_dir, file, kind)
-
-
-def _some_texts(corpus: Corpus, texts: list[list[str]]) -> list[str]:
-    """A few training texts, for pruning by activation."""
-    if corpus.train_texts:
-        return [text[:_SHOWN] for text in corpus.train_texts[:_SHOWN]]
-    pairs = zip(corpus.train, texts, strict=True)
-    return [f"{a.question.text} {t}" for a, group in pairs for t in group][:_SHOWN]
-
-
-def _some(examples: list[Example], where: str) -> list[Example]:
-    if not examples:
-        raise InputError(
-            f"{where}: field 'training.max_length'",
-            "every example's prompt alone is longer",
-            "raise it",
-        )
-    return examples
 
 
 def _keep_recipe(recipe: Recipe, place: Path) -> None:

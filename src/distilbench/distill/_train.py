@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 from distilbench.distill._collate import CachedLogitCollator, Collator, rows
 from distilbench.distill._counting import TrainingShape, shape_of
 from distilbench.distill._data import Example
+from distilbench.distill._gold import GoldCollator
 from distilbench.distill._launch import is_main, ranks
 from distilbench.distill._loading import quiet_loading
 from distilbench.distill._models import Loaded
-from distilbench.distill._recipe import Distillation, Method, Training
+from distilbench.distill._recipe import Distillation, Method, Training, by_distillation_trainer
 from distilbench.distill._stages import Attempt, StageRecord
 from distilbench.distill._trainers import metered_trainer, trainer_settings
 from distilbench.errors import InputError
@@ -29,7 +30,8 @@ OnEvent = Callable[[dict[str, Any]], None]
 
 @dataclass(frozen=True)
 class Job:
-    """One student to train. ``logits``: files of cached teacher logits, one for each example."""
+    """One student to train. For each example there may be a file of cached teacher logits, or the
+    same example in the tokens of a teacher with another tokenizer."""
 
     method: Method
     training: Training
@@ -39,6 +41,7 @@ class Job:
     seed: int
     max_new_tokens: int
     logits: Sequence[Path] | None = None
+    teacher_examples: Sequence[Example] | None = None
 
 
 def train(
@@ -56,15 +59,14 @@ def train(
     resumed = last_checkpoint(job.folder / "checkpoints")
     attempt.record.first_step = int(resumed.name.partition("-")[2]) if resumed else 0
     on_event({"event": "train", "steps": steps, "from": attempt.record.first_step})
-    pad = int(tokenizer.pad_token_id)
     trainer = metered_trainer(
         job.method,
         trainer_settings(job, steps),
         model=student,
         tokenizer=tokenizer,
         teacher=teacher,
-        dataset=rows(job.examples, job.logits),
-        collator=Collator(pad) if job.logits is None else CachedLogitCollator(pad),
+        dataset=rows(job.examples, job.logits, job.teacher_examples),
+        collator=_collator(job, tokenizer, teacher),
         distillation=job.distillation,
         training=job.training,
         max_new_tokens=job.max_new_tokens,
@@ -86,6 +88,14 @@ def train(
     if job.training.lora:
         model = model.merge_and_unload()
     return save(model, tokenizer, job.folder / "model")
+
+
+def _collator(job: Job, tokenizer: PreTrainedTokenizerBase, teacher: Loaded | None) -> Any:
+    if job.teacher_examples is not None:
+        assert teacher is not None
+        return GoldCollator(tokenizer, teacher.tokenizer)
+    pad = int(tokenizer.pad_token_id)
+    return Collator(pad) if job.logits is None else CachedLogitCollator(pad)
 
 
 def save(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, folder: Path) -> Path:
@@ -121,6 +131,12 @@ def steps_of(job: Job, student: PreTrainedModel) -> int:
     at_once = training.batch_size * training.gradient_accumulation * ranks()
     if not job.examples:
         raise InputError("data", "no example is left to train on", "lower 'generation.reject'")
+    if by_distillation_trainer(job.method, job.distillation) and len(job.examples) < at_once:
+        raise InputError(
+            "field 'training.batch_size'",
+            f"a step takes {at_once} prompts at once, and there are {len(job.examples)}",
+            "lower it or 'gradient_accumulation', or raise 'data.questions'",
+        )
     steps = math.ceil(len(job.examples) * training.epochs / at_once)
     if training.max_steps is not None:
         steps = training.max_steps
@@ -129,10 +145,13 @@ def steps_of(job: Job, student: PreTrainedModel) -> int:
     return steps
 
 
-def training_shape(student: PreTrainedModel, training: Training, method: Method) -> TrainingShape:
+def training_shape(
+    student: PreTrainedModel, training: Training, method: Method, distillation: Distillation
+) -> TrainingShape:
     """What one step costs: see :class:`TrainingShape`."""
     import torch
 
+    both = 0 < distillation.beta_of_divergence < 1
     trained = sum(p.numel() for p in student.parameters() if p.requires_grad)
     return TrainingShape(
         shape=shape_of(student),
@@ -140,15 +159,17 @@ def training_shape(student: PreTrainedModel, training: Training, method: Method)
         adapter_parameters=trained if training.lora else 0,
         fused_head=method in ("sft", "scratch", "sequence-level"),
         compact_head=torch.cuda.is_available(),
+        divergence_passes=1 + both if by_distillation_trainer(method, distillation) else 0,
     )
 
 
 def _step_flops(job: Job, student: PreTrainedModel) -> float:
-    shape = training_shape(student, job.training, job.method)
+    shape = training_shape(student, job.training, job.method, job.distillation)
     examples = random.Random(job.seed).choices(job.examples, k=64 * job.training.batch_size)
     size, total = job.training.batch_size, 0.0
     for at in range(0, len(examples), size):
         batch = examples[at : at + size]
         labelled = sum(len(e.completion) for e in batch)
-        total += shape.step(len(batch), max(len(e.ids) for e in batch), labelled)
+        written = max(len(e.completion) for e in batch)
+        total += shape.step(len(batch), max(len(e.ids) for e in batch), labelled, written)
     return total / 64 * job.training.gradient_accumulation * ranks()

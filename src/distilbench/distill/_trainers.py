@@ -6,12 +6,18 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from distilbench.distill._collate import IGNORED
-from distilbench.distill._counting import FlopSample, forward_flops, generation_flops, shape_of
-from distilbench.distill._launch import ranks
+from distilbench.distill._gold import gold_trainer
 from distilbench.distill._losses import top_k_divergence
 from distilbench.distill._models import Loaded
-from distilbench.distill._recipe import Distillation, Method, Training
+from distilbench.distill._on_policy import on_policy_config, on_policy_trainer
+from distilbench.distill._recipe import (
+    Distillation,
+    Method,
+    Training,
+    by_distillation_trainer,
+)
 from distilbench.distill._stages import Attempt, StageRecord
+from distilbench.distill._step_meter import StepMeter, Work, work_on
 
 if TYPE_CHECKING:
     from distilbench.distill._train import Job
@@ -80,7 +86,9 @@ def metered_trainer(
     class Metered(kind):  # type: ignore[misc, valid-type]
         def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> Any:
             step = super().training_step
-            return self.step_meter.step(lambda: step(model, inputs, num_items_in_batch), inputs)
+            return self.step_meter.step(
+                lambda: step(model, inputs, num_items_in_batch), _work(self, inputs)
+            )
 
     trainer = Metered(
         model=model,
@@ -95,117 +103,32 @@ def metered_trainer(
         trainer.distillation = distillation
     student = trainer.accelerator.unwrap_model(trainer.model)
     trainer.step_meter = StepMeter(
-        attempt, student, training_shape(student, training, method), teacher, scoring
+        attempt,
+        student,
+        training_shape(student, training, method, distillation),
+        teacher,
+        scoring,
+        window=training.gradient_accumulation if hasattr(trainer, "work") else 1,
+        mixed=method == "on-policy" and 0 < distillation.on_policy_share < 1,
     )
     trainer.remove_callback(PrinterCallback)
     trainer.add_callback(_heartbeat(attempt, trainer.step_meter, on_event))
     return trainer
 
 
-class StepMeter:
-    """Counts tokens and FLOPs of every step, and lets torch count those of some steps."""
+def _work(trainer: Any, inputs: Any) -> Callable[[], Work]:
+    """What a step will have worked on, to be asked after it: GKD puts the student's own text in the
+    place of the given one."""
+    if hasattr(trainer, "work"):
+        own: Callable[[], Work] = trainer.work
+        return own
+    given, prompts = inputs["input_ids"], inputs.get("prompts")
 
-    def __init__(
-        self,
-        attempt: Attempt,
-        student: Any,
-        shape: Any,
-        teacher: Loaded | None,
-        scoring: StageRecord | None,
-    ) -> None:
-        self._attempt, self._student, self._shape = attempt, student, shape
-        self._teacher = teacher if scoring is not None else None
-        self._scoring = scoring
-        self._sample, self._by_teacher, self._due = FlopSample(), 0.0, False
-        self._parameters = int(student.num_parameters())
-        self._at_checkpoint = 0.0
-        self._ranks = ranks()
-        if self._teacher is not None:
-            self._teacher_shape = shape_of(self._teacher.model)
+    def work() -> Work:
+        replaced = prompts is not None and inputs["input_ids"] is not given
+        return work_on(inputs, prompts.shape[1] if replaced else None)
 
-    def step(self, work: Callable[[], Any], inputs: dict[str, Any]) -> Any:
-        """Do one step; ``inputs`` are its batch, which on-policy methods replace."""
-        prompts = inputs.get("prompts")
-        given = inputs["input_ids"]
-        result = self._count(work) if self._sample.is_due() else work()
-        made = inputs["input_ids"]
-        self._add(inputs, prompts if made is not given else None)
-        return result
-
-    def saved(self) -> None:
-        self._at_checkpoint = self._attempt.record.flops_formula or 0.0
-
-    def finished_step(self) -> None:
-        record = self._attempt.record
-        record.redone_flops = (record.flops_formula or 0.0) - self._at_checkpoint
-
-    def _count(self, work: Callable[[], Any]) -> Any:
-        from distilbench.distill._counting import counted
-
-        models = [self._student, *([self._teacher.model] if self._teacher else [])]
-        hooks: list[Any] = []
-        with counted(*models) as seen:
-            if self._teacher is not None:
-                marks: list[float] = []
-
-                def before(*_: Any) -> None:
-                    marks.append(seen())
-
-                def after(*_: Any) -> None:
-                    self._by_teacher += seen() - marks.pop()
-
-                hooks.append(self._teacher.model.register_forward_pre_hook(before))
-                hooks.append(self._teacher.model.register_forward_hook(after))
-            taught = self._by_teacher
-            result = work()
-            self._sample.flops += seen() - (self._by_teacher - taught)
-        for hook in hooks:
-            hook.remove()
-        self._due = True
-        return result
-
-    def _add(self, inputs: dict[str, Any], prompts: Any) -> None:
-        """``prompts``: what the student generated from in this step, if it did."""
-        record = self._attempt.record
-        rows, length = inputs["input_ids"].shape
-        rows *= self._ranks
-        tokens = int(inputs["attention_mask"].sum()) * self._ranks
-        labelled = int((inputs["labels"][:, 1:] != IGNORED).sum()) * self._ranks
-        flops = self._shape.step(rows, length, labelled)
-        by_6nd = self._by_6nd(tokens)
-        if prompts is not None:
-            written = length - prompts.shape[1]
-            flops += generation_flops(self._shape.shape, prompts.shape[1], written, rows)
-            generated = int((inputs["labels"] != IGNORED).sum()) * self._ranks
-            by_6nd += 2.0 * self._parameters * tokens
-            record.output_tokens += generated
-        record.tokens += tokens
-        record.padded_tokens += rows * length
-        record.samples += rows
-        record.work(flops, by_6nd)
-        if self._due:
-            self._sample.units += rows * length / self._ranks
-        record.flops_counted = self._sample.scaled(record.padded_tokens)
-        self._score(rows, length, tokens)
-        self._due = False
-
-    def _score(self, rows: int, length: int, tokens: int) -> None:
-        scoring = self._scoring
-        if scoring is None or self._teacher is None:
-            return
-        scoring.tokens += tokens
-        scoring.padded_tokens += rows * length
-        scoring.samples += rows
-        n = self._teacher.model.num_parameters()
-        scoring.work(forward_flops(self._teacher_shape, rows, length), 2.0 * n * tokens)
-        share = self._by_teacher / self._sample.units
-        scoring.flops_counted = share * scoring.padded_tokens
-
-    def _by_6nd(self, tokens: int) -> float:
-        adapters = int(self._shape.adapter_parameters)
-        if adapters:  # frozen weights have no gradient of their own: 4 N for each token
-            return (4.0 * (self._parameters - adapters) + 6.0 * adapters) * tokens
-        return 6.0 * self._parameters * tokens
+    return work
 
 
 def _kind(
@@ -222,6 +145,11 @@ def _kind(
         return _cached_logit_trainer(), SFTConfig(**settings), {}
     if method in ("sft", "scratch", "sequence-level"):
         return SFTTrainer, SFTConfig(**settings), {}
+    if by_distillation_trainer(method, distillation):
+        config = on_policy_config(settings, distillation, max_new_tokens)
+        return on_policy_trainer(), config, {"teacher_model": None}
+    if distillation.divergence == "gold":
+        return gold_trainer(distillation), SFTConfig(**settings), {"teacher_model": None}
     from trl.experimental.gkd import GKDConfig
 
     beta = distillation.beta_of_divergence
