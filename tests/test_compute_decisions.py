@@ -174,11 +174,24 @@ def test_plan_by_hand_and_additive_over_stages():
 
 
 def test_plan_with_logits_scores_the_text_once_and_has_no_price_unless_given():
-    recipe = PlannedRecipe(tokens=4e9, epochs=3, logits=True)
+    recipe = PlannedRecipe(tokens=4e9, epochs=3, sampled=False, scored_epochs=1)
     plan = plan_distillation(vanilla("s", 8e9), vanilla("t", 70e9), recipe, H100, default_site())
     assert [stage.name for stage in plan.stages] == ["logit_caching", "student_training"]
     assert plan.stages[0].footprint.flops.central == pytest.approx(2 * 70e9 * 4e9)
     assert plan.total.cost_usd is None
+
+
+def test_plan_of_on_policy_text_scores_and_writes_in_every_epoch():
+    recipe = PlannedRecipe(4e9, epochs=3, sampled=False, scored_epochs=3, own_epochs=3)
+    plan = plan_distillation(vanilla("s", 8e9), vanilla("t", 70e9), recipe, H100, default_site())
+    flops = {stage.name: stage.footprint.flops.central for stage in plan.stages}
+    assert flops == pytest.approx(
+        {
+            "logit_caching": 2 * 70e9 * 4e9 * 3,
+            "student_generation": 2 * 8e9 * 4e9 * 3,
+            "student_training": 6 * 8e9 * 4e9 * 3,
+        }
+    )
 
 
 @pytest.mark.parametrize(

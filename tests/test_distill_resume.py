@@ -10,22 +10,24 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from distilbench.catalog import load_catalog
 from distilbench.distill import StageRecord, read_stages
 from tests.test_distill import write_recipe
+from tests.tiny_models import tiny_llama, tiny_tokenizer
 
 STEPS, EVERY = 40, 6
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
 
 
-def start(recipe: Path) -> subprocess.Popen[bytes]:
+def start(recipe: Path, stderr: Any = sys.stderr) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "distilbench", "distill", str(recipe), "--out", "out"]
     environment = {**ENVIRONMENT, "DISTILBENCH_CACHE": str(recipe.parent / "cache")}
     return subprocess.Popen(
-        command, cwd=recipe.parent, env=environment, stdout=subprocess.DEVNULL, stderr=sys.stderr
+        command, cwd=recipe.parent, env=environment, stdout=subprocess.DEVNULL, stderr=stderr
     )
 
 
@@ -122,3 +124,26 @@ def test_two_processes_train_one_student(tmp_path: Path) -> None:
     both = json.loads(beat.read_text())
     assert (both["status"], both["samples"]) == ("done", 2 * 4 * 2)
     assert (place / "trials" / "0" / "model" / "model.safetensors").is_file()
+
+
+@pytest.mark.model
+def test_what_ends_the_launched_processes_is_told_in_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "launch.yaml").write_text(LAUNCH)
+    recipe = write_recipe(
+        tmp_path,
+        "refused",
+        method="on-policy",
+        teacher={"source": "teacher"},
+        tokenizer=None,
+        student={"layers": 1},
+        accelerate="launch.yaml",
+        training={"max_steps": 1, "batch_size": 25, "max_length": 128},
+    )
+    tokenizer = tiny_tokenizer()
+    tiny_llama(tokenizer).save_pretrained(tmp_path / "teacher")
+    tokenizer.save_pretrained(tmp_path / "teacher")
+    done = start(recipe, stderr=subprocess.PIPE)
+    said = done.communicate(timeout=240)[1].decode()
+    assert done.returncode == 2
+    assert "error: " in said.splitlines()[-1]
+    assert "25 prompts at once, and there are 24" in said.splitlines()[-1]

@@ -170,7 +170,9 @@ def plan_distillation(
     from distilbench.compute import plan_distillation as make_plan
 
     known = _catalog(cards)
-    recipe = PlannedRecipe(tokens, epochs, acceptance_rate, logits)
+    recipe = PlannedRecipe(
+        tokens, epochs, acceptance_rate, sampled=not logits, scored_epochs=1.0 if logits else 0.0
+    )
     site = default_site(region, usd_per_hour)
     made = make_plan(
         known.card(student), known.card(teacher), recipe, known.accelerator(accelerator), site

@@ -17,6 +17,7 @@ StageName = Literal[
     "teacher_generation",
     "rejection",
     "logit_caching",
+    "student_generation",
     "evaluation",
     "teacher_training",
     "base_pretraining",

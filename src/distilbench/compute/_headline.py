@@ -177,6 +177,7 @@ def _alternative_ratios(
         "6nd": "vanilla by 6ND",
         "exact": "vanilla by its exact shape, attention included",
         "published": "vanilla by its published FLOPs",
+        "measured": "vanilla by its measured FLOPs",
         "hardware": "vanilla by its accelerator-hours x peak rate x utilisation",
     }
     for method, flops in estimates.items():

@@ -47,15 +47,19 @@ class Plan:
 class PlannedRecipe:
     """What is to be done. ``tokens`` are the training tokens of one epoch.
 
-    With ``logits`` the teacher scores given text once (2 N per token, at the rate of training);
-    without, it samples the tokens, of which ``acceptance_rate`` are kept. ``evaluation_tokens``
-    are prompt and answer tokens of the student's evaluation.
+    The teacher samples the tokens, of which ``acceptance_rate`` are kept, unless they are given
+    (``sampled`` false). It scores the text of ``scored_epochs`` (2 N per token, at the rate of
+    training): 1 where its logits are kept, all where it scores online. In ``own_epochs`` the
+    student writes the text itself (on-policy). ``evaluation_tokens`` are prompt and answer tokens
+    of the student's evaluation.
     """
 
     tokens: float
     epochs: float = 1.0
     acceptance_rate: float = 1.0
-    logits: bool = False
+    sampled: bool = True
+    scored_epochs: float = 0.0
+    own_epochs: float = 0.0
     evaluation_tokens: float = 0.0
 
     def __post_init__(self) -> None:
@@ -116,12 +120,16 @@ def _stages(
     """Name, formula, FLOPs and utilisation. What decodes token by token stays far below the rate
     of training; the teacher's scoring of given text does not."""
     big, small = _parameters(teacher), _parameters(student)
-    if recipe.logits:
-        yield "logit_caching", "2 N_teacher D", 2.0 * recipe.tokens * big, training
-    else:
+    if recipe.sampled:
         sampled = recipe.tokens / recipe.acceptance_rate
         formula = "2 N_teacher D / acceptance rate"
         yield "teacher_generation", formula, 2.0 * sampled * big, sampling
+    if recipe.scored_epochs:
+        scored = 2.0 * recipe.tokens * recipe.scored_epochs
+        yield "logit_caching", "2 N_teacher D epochs scored", scored * big, training
+    if recipe.own_epochs:
+        written = 2.0 * recipe.tokens * recipe.own_epochs
+        yield "student_generation", "2 N D epochs on its own text", written * small, sampling
     trained = 6.0 * recipe.tokens * recipe.epochs
     yield "student_training", "6 N D epochs", trained * small, training
     if recipe.evaluation_tokens:

@@ -96,13 +96,18 @@ class TeacherCache:
             self._db.executemany("insert or ignore into uses values (?,?)", rows)
 
     def shared_costs(self, student: str) -> list[SharedCost]:
-        """Costs of all that ``student`` uses, by stage."""
+        """Costs of all that ``student`` uses, by stage. A sum is null if a part of it is not known,
+        and its energy estimated if a part of it is ('estimated' is before 'measured')."""
         query = """
             with mine as (select key from uses where student = ?),
                  shared as (select key, count(*) as n from uses
                             where key in (select key from mine) group by key)
-            select stage, sum(tokens), sum(flops), sum(flops_formula), sum(wall_s), sum(energy_j),
-                   max(energy_known), sum(coalesce(flops, flops_formula)),
+            select stage, sum(tokens),
+                   case when count(flops) = count(*) then sum(flops) end,
+                   case when count(flops_formula) = count(*) then sum(flops_formula) end,
+                   case when count(wall_s) = count(*) then sum(wall_s) end,
+                   case when count(energy_j) = count(*) then sum(energy_j) end,
+                   min(energy_known), sum(coalesce(flops, flops_formula)),
                    sum(coalesce(flops, flops_formula) / n), count(*), sum(1.0 / n)
             from outputs join shared using (key) group by stage"""
         costs = []

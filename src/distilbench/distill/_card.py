@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, get_args
 
 import yaml
@@ -46,6 +48,13 @@ def write_card(facts: CardFacts, folder: Path, teaching: Teaching, models: Path)
     return _write(card, folder / CARD)
 
 
+def check_lineage(recipe: Recipe, teaching: Teaching, models: Path) -> None:
+    """Raises ``InputError`` now if the card of a teacher or base could not be made later."""
+    with TemporaryDirectory() as folder:
+        teacher = _teacher_card(teaching, Path(folder))
+        _base_card(recipe, teacher, Path(folder), models)
+
+
 def measured_stages(facts: CardFacts) -> list[dict[str, Any]]:
     """The stages of the card. Own work: the sum over all attempts, failed ones too. Outputs that
     came from the cache: their whole cost, whoever paid for it, and how many students use them."""
@@ -76,9 +85,12 @@ def _stage(name: str, records: list[StageRecord], cost: SharedCost | None) -> di
     if cost is not None:
         note = "students that use these outputs so far, weighted by FLOPs"
         made["uses"] = _figure(cost.uses, "cache of teacher outputs", note)
-    for field, unit in (("tokens", "tokens"), ("wall_s", "wall_s"), ("energy_j", "energy_j")):
-        values = [getattr(r, field) for r in records] + ([getattr(cost, unit)] if cost else [])
+    for field in ("tokens", "wall_s"):
+        values = [getattr(r, field) for r in records] + ([getattr(cost, field)] if cost else [])
         made[field] = _figure(_sum(values), where)
+    joules = [r.energy_j for r in records if r.wall_s is not None]
+    joules += [cost.energy_j] if cost else []
+    made["energy_j"] = _figure(None if None in joules else _sum(joules), where)
     made["usd"] = _figure(_sum([r.usd for r in records]), where, "wall time x price of the machine")
     energy = {r.energy_known for r in records} | ({cost.energy_known} if cost else set())
     if made["energy_j"] and "estimated" in energy:
@@ -182,9 +194,12 @@ def _make(source: str, models: Path, folder: Path) -> str:
     place = (models / Path(source).expanduser()).resolve()
     described = describe(place) if place.is_dir() else describe_model(source, models, source)
     name = source.rpartition(":")[2].rstrip("/").rpartition("/")[2].removesuffix(".gguf")
+    # A file's name may be that of a card in the catalog, or of another file.
+    origin = str(place) if place.exists() else source
+    mark = hashlib.sha256(f"{origin}\0{described.model_dump_json()}".encode()).hexdigest()[:8]
     card = Card.model_validate(
         {
-            "id": slug(name),
+            "id": f"{slug(name)}-{mark}",
             "name": name,
             "developer": "not stated",
             "family": slug(name),

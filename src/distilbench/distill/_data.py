@@ -186,7 +186,8 @@ def _texts(path: Path, column: str) -> list[str]:
     if path.suffix == ".txt":
         return [text]
     rows = []
-    for number, line in enumerate(text.splitlines(), start=1):
+    # Not splitlines: JSON strings may hold the other separators of lines that it knows.
+    for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():
             rows.append(_row(line, column, f"{path}: row {number}"))
     return rows

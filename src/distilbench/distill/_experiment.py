@@ -219,12 +219,14 @@ def _costs(stages: list[StageRecord], owner: str) -> dict[str, Any]:
     """FLOPs of the stages that made one model, every attempt counted.
 
     Teacher outputs that an earlier student paid for are counted as if this student had paid: so
-    the costs of a student do not depend on the order of the trainings.
+    the costs of a student do not depend on the order of the trainings. What a later attempt finds
+    in the cache is an earlier attempt's own work.
     """
     own = [record for record in stages if record.owner == owner]
     trained = [record for record in own if record.stage == "student_training"]
     asked = [record for record in own if record.stage == "teacher_generation"]
     scored = [record for record in own if record.stage == "logit_caching"]
+    rejection = [record for record in own if record.stage == "rejection"][-1:]
     return {
         "steps": max((record.last_step or 0 for record in trained), default=0),
         "tokens": sum(record.tokens for record in trained),
@@ -232,10 +234,10 @@ def _costs(stages: list[StageRecord], owner: str) -> dict[str, Any]:
         "student_training_flops": _sum(trained, "flops"),
         "student_training_formula_flops": _sum(trained, "flops_formula"),
         "student_training_6nd_flops": _sum(trained, "flops_6nd"),
-        "teacher_generation_flops": _sum(asked, "flops") + _sum(asked, "saved_flops"),
-        "logit_caching_flops": _sum(scored, "flops") + _sum(scored, "saved_flops"),
-        "generated": sum(r.samples for r in own if r.stage == "rejection"),
-        "rejected": sum(r.rejected or 0 for r in own),
+        "teacher_generation_flops": _sum(asked, "flops") + _sum(asked[:1], "saved_flops"),
+        "logit_caching_flops": _sum(scored, "flops") + _sum(scored[:1], "saved_flops"),
+        "generated": sum(record.samples for record in rejection),
+        "rejected": sum(record.rejected or 0 for record in rejection),
         "wall_s": _sum(own, "wall_s"),
     }
 

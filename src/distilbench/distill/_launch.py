@@ -14,10 +14,16 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import yaml
+
+from distilbench.errors import InputError
+
 if TYPE_CHECKING:
     from distilbench.distill._recipe import Recipe
 
 _MARK = "DISTILBENCH_LAUNCHED"
+REFUSAL = "refusal.json"
+"""Where rank 0 leaves the input error that ended it, for the process that launched it."""
 
 
 def is_launched() -> bool:
@@ -35,6 +41,31 @@ def is_main() -> bool:
     return not is_launched() or os.environ.get("RANK", "0") == "0"
 
 
+def check_accelerate(recipe: Recipe, folder: Path, where: str) -> None:
+    """Raises ``InputError`` if the recipe's accelerate configuration is not there, or shards what
+    could not be put together again."""
+    if recipe.accelerate is None:
+        return
+    file = folder / recipe.accelerate
+    where = f"{where}: field 'accelerate'"
+    if not file.is_file():
+        raise InputError(where, f"there is no file {file}", "make one: accelerate config")
+    settings = yaml.safe_load(file.read_text("utf-8")) or {}
+    if settings.get("distributed_type") != "FSDP":
+        return
+    if recipe.training.lora:
+        raise InputError(
+            where, f"{file} shards the weights (FSDP), and adapters are merged whole",
+            "train without 'lora', or use distributed_type: MULTI_GPU",
+        )  # fmt: skip
+    kind = (settings.get("fsdp_config") or {}).get("fsdp_state_dict_type", "FULL_STATE_DICT")
+    if kind != "FULL_STATE_DICT":
+        raise InputError(
+            where, f"{file} saves the weights in parts ({kind})",
+            "set fsdp_state_dict_type: FULL_STATE_DICT",
+        )  # fmt: skip
+
+
 def launch(
     recipe: Recipe,
     teacher: str | None,
@@ -42,20 +73,24 @@ def launch(
     place: Path,
     number: int,
     texts: list[list[str]],
+    logits: list[Path] | None,
 ) -> None:
-    """Train one trial in the processes of the recipe's accelerate configuration, and wait."""
+    """Train one trial in the processes of the recipe's accelerate configuration, and wait. Raises
+    the ``InputError`` of the first of them, if it is one that ended them."""
     data = recipe.model_dump(mode="json")
     if data["teacher"] and data["teacher"]["recipe"]:
         data["teacher"] |= {"recipe": None, "source": teacher}
-    job = place / "job.json"
+    job, refusal = place / "job.json", place / REFUSAL
     facts: dict[str, Any] = {
         "recipe": data,
         "folder": str(folder.resolve()),
         "place": str(place.resolve()),
         "number": number,
         "texts": texts,
+        "logits": None if logits is None else [str(file.resolve()) for file in logits],
     }
     job.write_text(json.dumps(facts))
+    refusal.unlink(missing_ok=True)
     config = str((folder / str(recipe.accelerate)).resolve())
     command = [sys.executable, "-m", "accelerate.commands.launch", "--config_file", config]
     done = subprocess.run(
@@ -63,5 +98,7 @@ def launch(
         env={**os.environ, _MARK: "1"},
         check=False,
     )
+    if refusal.is_file():
+        raise InputError(*json.loads(refusal.read_text("utf-8")))
     if done.returncode != 0:
         raise RuntimeError(f"accelerate launch ended with exit code {done.returncode}")

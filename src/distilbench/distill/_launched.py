@@ -6,7 +6,16 @@ import json
 import sys
 from pathlib import Path
 
+from distilbench.distill._launch import REFUSAL, is_main
 from distilbench.distill._run import train_launched
+from distilbench.errors import InputError
 
 if __name__ == "__main__":
-    train_launched(json.loads(Path(sys.argv[1]).read_text()))
+    job = json.loads(Path(sys.argv[1]).read_text())
+    try:
+        train_launched(job)
+    except InputError as error:
+        if is_main():
+            words = [error.where, error.problem, error.remedy]
+            Path(job["place"], REFUSAL).write_text(json.dumps(words), "utf-8")
+        sys.exit(2)

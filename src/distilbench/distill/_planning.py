@@ -16,7 +16,8 @@ from distilbench.compute import (
     plan_distillation,
 )
 from distilbench.compute import Quantity as _Quantity
-from distilbench.distill._recipe import NEEDS_TEACHER, Recipe
+from distilbench.distill._recipe import COMPARES_LOGITS, NEEDS_TEACHER, Recipe, Training
+from distilbench.distill._recipe import Plan as PlanSettings
 from distilbench.distill._teaching import find_teacher
 from distilbench.engines import describe_model
 from distilbench.errors import InputError
@@ -51,13 +52,7 @@ def plan_recipe(recipe: Recipe, folder: Path, cards: Sequence[Path] = ()) -> Pla
     catalog = load_catalog(cards)
     teacher, student = _teacher(recipe, folder, catalog, where), _student(recipe, catalog, where)
     accelerator = catalog.accelerator(recipe.plan.accelerator)
-    samples = recipe.data.questions * recipe.generation.samples * recipe.plan.acceptance_rate
-    planned = PlannedRecipe(
-        tokens=samples * recipe.plan.tokens_per_sample,
-        epochs=recipe.training.epochs * len(recipe.trials()),
-        acceptance_rate=recipe.plan.acceptance_rate,
-        logits=recipe.answers == "gold",
-    )
+    planned = _planned(recipe, recipe.plan, _parameters(student))
     price = recipe.machine.usd_per_hour / recipe.plan.gpus if recipe.machine else None
     site = default_site(usd_per_hour=price)
     plan = plan_distillation(student, teacher, planned, accelerator, site)
@@ -73,13 +68,52 @@ def plan_recipe(recipe: Recipe, folder: Path, cards: Sequence[Path] = ()) -> Pla
     return PlannedStudent(plan, facts)
 
 
+def _planned(recipe: Recipe, plan: PlanSettings, parameters: float) -> PlannedRecipe:
+    """What all values of the sweep together take."""
+    sampled = recipe.answers == "teacher"
+    kept = recipe.generation.samples * plan.acceptance_rate if sampled else 1.0
+    samples = recipe.data.questions * kept
+    tokens = samples * plan.tokens_per_sample
+    ranks = plan.gpus if recipe.accelerate else 1
+
+    def epochs(training: Training) -> float:
+        if training.max_flops is not None:
+            return training.max_flops / (6.0 * parameters * tokens)
+        if training.max_steps is not None:
+            at_once = training.batch_size * training.gradient_accumulation * ranks
+            return training.max_steps * at_once / samples
+        return training.epochs
+
+    trials = [(epochs(training), distillation) for training, distillation in recipe.trials()]
+    total = sum(count for count, _ in trials)
+    scored = 0.0
+    if recipe.method in COMPARES_LOGITS:
+        scored = 1.0 if recipe.distillation.top_k else total
+    shares = (count * distillation.on_policy_share for count, distillation in trials)
+    return PlannedRecipe(
+        tokens=tokens,
+        epochs=total,
+        acceptance_rate=plan.acceptance_rate if sampled else 1.0,
+        sampled=sampled,
+        scored_epochs=scored,
+        own_epochs=sum(shares) if recipe.method == "on-policy" else 0.0,
+    )
+
+
+def _parameters(student: Card) -> float:
+    parameters = active_parameters(student)
+    if not isinstance(parameters, _Quantity):
+        raise InputError(
+            f"card {student.id}", "has no number of parameters", "name a card that states it"
+        )
+    return parameters.central
+
+
 def _memory(recipe: Recipe, student: Card) -> float:
     """Bytes on each GPU with everything sharded (FSDP full shard), activations left out."""
     assert recipe.plan is not None
-    parameters = active_parameters(student)
-    assert isinstance(parameters, _Quantity)
     each = _LORA_BYTES if recipe.training.lora else _ADAM_BYTES
-    return parameters.central * each / recipe.plan.gpus
+    return _parameters(student) * each / recipe.plan.gpus
 
 
 def _teacher(recipe: Recipe, folder: Path, catalog: Catalog, where: str) -> Card:

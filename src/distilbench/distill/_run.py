@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distilbench.distill._cache import TeacherCache
-from distilbench.distill._card import CardFacts, write_card
+from distilbench.distill._card import CardFacts, check_lineage, write_card
 from distilbench.distill._data import Corpus, Example, load_corpus
 from distilbench.distill._evaluate import Judged, held_out_accuracy, held_out_loss
 from distilbench.distill._examples import (
@@ -31,10 +31,9 @@ from distilbench.distill._examples import (
     training_examples,
     training_pairs,
 )
-from distilbench.distill._gold import check_byte_level
-from distilbench.distill._launch import is_launched, is_main, launch
+from distilbench.distill._launch import check_accelerate, is_launched, is_main, launch
 from distilbench.distill._logits import cache_logits
-from distilbench.distill._models import Loaded, load, prepare, same_tokens, start_student
+from distilbench.distill._models import Loaded, check_tokens, load, prepare, start_student
 from distilbench.distill._recipe import COMPARES_LOGITS, Distillation, Recipe, Training
 from distilbench.distill._stages import (
     Attempt,
@@ -99,7 +98,8 @@ def run_recipe(
 def train_launched(job: dict[str, Any]) -> None:
     """Train one student in each of several processes; ``job`` is what :func:`launch` wrote."""
     recipe, place, number = Recipe.model_validate(job["recipe"]), Path(job["place"]), job["number"]
-    run = _Run(recipe, Path(job["folder"]), place, lambda event: None)
+    logits = None if job["logits"] is None else [Path(file) for file in job["logits"]]
+    run = _Run(recipe, Path(job["folder"]), place, lambda event: None, logits)
     corpus = load_corpus(recipe, run.where)
     teaching = find_teacher(recipe, run.folder, place, run.where, run.on_event, run_recipe)
     training, distillation = recipe.trials()[number]
@@ -113,6 +113,8 @@ class _Run:
     folder: Path
     place: Path
     on_event: OnEvent
+    logits: list[Path] | None = None
+    """In a launched process: what its parent cached."""
 
     def __post_init__(self) -> None:
         self.where = f"recipe {self.recipe.name!r}"
@@ -124,10 +126,12 @@ class _Run:
         self.user = str(self.place.resolve())
 
     def result(self) -> DistillResult:
+        check_accelerate(self.recipe, self.folder, self.where)
         corpus = load_corpus(self.recipe, self.where)
         teaching = find_teacher(
             self.recipe, self.folder, self.place.parent, self.where, self.on_event, run_recipe
         )
+        check_lineage(self.recipe, teaching, self.folder)
         if not (self.student_dir / "result.json").is_file():
             trial, judged = self._make(corpus, teaching)
             write_json(self.student_dir / "result.json", {"trial": trial, **asdict(judged)})
@@ -225,25 +229,21 @@ class _Run:
         teaching: Teaching,
     ) -> None:
         recipe = self.recipe
-        if recipe.accelerate is not None and not is_launched():
-            source = teaching.source
-            launch(recipe, source, self.folder, self.place, number, texts)
-            return
         teacher = teaching.loaded() if self._needs_teacher_weights() else None
         student, tokenizer = start_student(
             recipe, self.folder, teacher, some_texts(corpus, texts), self.where
         )
-        self._check_tokenizers(tokenizer, teacher)
+        if teacher is not None and recipe.method in COMPARES_LOGITS:
+            check_tokens(distillation, tokenizer, student, teacher, self.where)
         self._judge_start(number, place, Loaded(student, tokenizer, ""), corpus, training)
         examples, its_examples = self._examples(corpus, texts, tokenizer, teacher, training)
-        logits = None
-        if recipe.method == "logit" and distillation.top_k is not None:
-            assert teacher is not None
-            with self.meter.stage("logit_caching", number) as attempt:
-                logits = cache_logits(
-                    examples, teacher, distillation, training.batch_size, self.cache, self.user,
-                    attempt, self.on_event,
-                )  # fmt: skip
+        logits = self._cached_logits(number, examples, teacher, training, distillation)
+        if recipe.accelerate is not None and not is_launched():
+            source = teaching.source
+            teaching.release()
+            del teacher, student
+            launch(recipe, source, self.folder, self.place, number, texts, logits)
+            return
         task = recipe.task
         job = Job(
             method=recipe.method,
@@ -256,7 +256,7 @@ class _Run:
             max_new_tokens=recipe.generation.max_tokens or (task.max_tokens if task else 1),
             logits=logits,
         )
-        online = recipe.method in ("logit", "on-policy") and logits is None
+        online = recipe.method in COMPARES_LOGITS and logits is None
         with self.meter.stage("student_training", number) as attempt:
             scoring = self.meter.beside(attempt, "logit_caching") if online else None
             try:
@@ -264,6 +264,27 @@ class _Run:
                 train(job, student, tokenizer, teacher, attempt, scoring, self.on_event)
             finally:
                 self._end_beside(attempt, scoring)
+
+    def _cached_logits(
+        self,
+        number: int,
+        examples: list[Example],
+        teacher: Loaded | None,
+        training: Training,
+        distillation: Distillation,
+    ) -> list[Path] | None:
+        """Files of the teacher's logits, where the recipe caches them. Launched processes are given
+        those that were made before they began."""
+        if self.recipe.method != "logit" or distillation.top_k is None:
+            return None
+        if self.logits is not None:
+            return self.logits
+        assert teacher is not None
+        with self.meter.stage("logit_caching", number) as attempt:
+            return cache_logits(
+                examples, teacher, distillation, training.batch_size, self.cache, self.user,
+                attempt, self.on_event,
+            )  # fmt: skip
 
     def _judge_start(
         self, number: int, place: Path, student: Loaded, corpus: Corpus, training: Training
@@ -291,20 +312,8 @@ class _Run:
         spec = self.recipe.student
         own_start = spec.new is not None or spec.model is not None
         own_words = self.recipe.tokenizer is not None or spec.model is not None
-        return self.recipe.method in COMPARES_LOGITS or not (own_start and own_words)
-
-    def _check_tokenizers(self, tokenizer: PreTrainedTokenizerBase, teacher: Loaded | None) -> None:
-        if self.recipe.method not in COMPARES_LOGITS or teacher is None:
-            return
-        if self.recipe.distillation.divergence == "gold":
-            check_byte_level((tokenizer, teacher.tokenizer), self.where)
-        elif not same_tokens(tokenizer, teacher.tokenizer):
-            raise InputError(
-                f"{self.where}: field 'method'",
-                f"{self.recipe.method} compares distributions over the same tokens, and teacher"
-                " and student have different tokenizers",
-                "use sequence-level, logit with 'divergence: gold', or the teacher's tokenizer",
-            )
+        scores = self.recipe.method in COMPARES_LOGITS and self.logits is None
+        return scores or not (own_start and own_words)
 
     def _examples(
         self,

@@ -26,16 +26,18 @@ def make_student(
     seed: int,
     texts: Sequence[str] = (),
     where: str = "student",
+    vocab: int | None = None,
 ) -> Any:
     """The untrained student, float32 on the CPU; ``parent`` is not changed.
 
     ``parent`` is the model of ``spec.model``, or the teacher; not used (None) for ``spec.new``.
-    ``seed`` sets the random weights. ``texts`` are what activations are measured on where
+    ``seed`` sets the random weights, ``vocab`` the rows of a new student's embedding (default: the
+    tokenizer's tokens). ``texts`` are what activations are measured on where
     ``prune.importance`` is ``activation``. Shrinking knows models whose layers are named as
     Llama's are (Llama, Mistral, Qwen, SmolLM, Gemma). Raises ``InputError`` naming ``where``.
     """
     if spec.new is not None:
-        return _from_scratch(spec.new, tokenizer, seed)
+        return _from_scratch(spec.new, tokenizer, seed, vocab or len(tokenizer))
     _check_names(parent, where)
     kept = _kept_layers(spec, int(parent.config.num_hidden_layers), where)
     if spec.prune is None:
@@ -76,12 +78,12 @@ class _Cut:
     hidden: list[int] | None = None
 
 
-def _from_scratch(shape: NewShape, tokenizer: Any, seed: int) -> Any:
+def _from_scratch(shape: NewShape, tokenizer: Any, seed: int, vocab: int) -> Any:
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
     config = LlamaConfig(
-        vocab_size=len(tokenizer),
+        vocab_size=vocab,
         hidden_size=shape.hidden,
         intermediate_size=shape.ffn,
         num_hidden_layers=shape.layers,

@@ -144,6 +144,8 @@ class Attempt:
     usd_per_hour: float | None
     others: dict[int, float]
     """Further processes that work for the attempt (an engine), and CPU seconds that each used."""
+    beside: list[tuple[Path, StageRecord]] = field(default_factory=list)
+    """Records of work inside its time, written at its heartbeats."""
     _started: float = field(default_factory=time.perf_counter)
     _beaten: float = 0.0
 
@@ -153,7 +155,8 @@ class Attempt:
             return
         self._beaten = time.perf_counter()
         self._read_meters()
-        write_json(self.file, asdict(self.record))
+        for file, record in ((self.file, self.record), *self.beside):
+            write_json(file, asdict(record))
 
     def _read_meters(self) -> None:
         record, energy = self.record, self.meter.end()
@@ -217,15 +220,20 @@ class StageMeter:
 
     def beside(self, attempt: Attempt, stage: StageKind) -> StageRecord:
         """A record of work done inside another attempt's time (a teacher that scores online): its
-        own tokens and FLOPs; time, energy and memory are the other's. Write it: :meth:`add`."""
+        own tokens and FLOPs; time, energy and memory are the other's."""
         number = len(list(self.folder.glob("*.json")))
         record = StageRecord(self.owner, stage, number, attempt.record.trial, wall_s=None)
         record.begun_unix_s, record.hardware = time.time(), str(self._hardware)
+        attempt.beside.append((self._file(record), record))
         self.add(record)
         return record
 
     def add(self, record: StageRecord) -> None:
-        write_json(self.folder / f"{record.attempt:04d}-{record.stage}.json", asdict(record))
+        """Write a record."""
+        write_json(self._file(record), asdict(record))
+
+    def _file(self, record: StageRecord) -> Path:
+        return self.folder / f"{record.attempt:04d}-{record.stage}.json"
 
     def records(self) -> list[StageRecord]:
         """All attempts so far, in order."""

@@ -176,6 +176,7 @@ class TransformersGenerator:
         self.digest, self.shape = teacher.digest, shape_of(teacher.model)
         self._model, self._tokenizer, self._sampling = teacher.model, teacher.tokenizer, sampling
         self._sample = FlopSample(every=10)
+        self._ends = _end_tokens(teacher)
 
     def answer(self, asked: Sequence[tuple[Asked, int]]) -> list[Answer]:
         import torch
@@ -245,9 +246,9 @@ class TransformersGenerator:
 
     def _until_end(self, row: list[int]) -> list[int]:
         """Tokens up to the end token, which is counted: it was generated. Padding is not."""
-        end, pad = self._tokenizer.eos_token_id, self._tokenizer.pad_token_id
-        at = next((n for n, token in enumerate(row) if token in (end, pad)), len(row))
-        return row[: at + 1] if at < len(row) and row[at] == end else row[:at]
+        stops = {*self._ends, self._tokenizer.pad_token_id}
+        at = next((n for n, token in enumerate(row) if token in stops), len(row))
+        return row[: at + 1] if at < len(row) and row[at] in self._ends else row[:at]
 
     def _settings(self) -> dict[str, Any]:
         chosen = self._sampling
@@ -255,7 +256,7 @@ class TransformersGenerator:
             "max_new_tokens": chosen.max_tokens,
             "do_sample": chosen.temperature > 0,
             "pad_token_id": self._tokenizer.pad_token_id,
-            "eos_token_id": self._tokenizer.eos_token_id,
+            "eos_token_id": self._ends,
         }
         if chosen.temperature > 0:
             settings |= {"temperature": chosen.temperature, "top_k": 0}
@@ -263,6 +264,14 @@ class TransformersGenerator:
         if chosen.stop:
             settings |= {"stop_strings": list(chosen.stop), "tokenizer": self._tokenizer}
         return settings
+
+
+def _end_tokens(teacher: Loaded) -> list[int]:
+    """Tokens that end an answer: the tokenizer's, and those that the model's own generation
+    settings name (a chat model's turn may end with another token than a text)."""
+    named = teacher.model.generation_config.eos_token_id
+    named = [] if named is None else [named] if isinstance(named, int) else list(named)
+    return list(dict.fromkeys([int(teacher.tokenizer.eos_token_id), *named]))
 
 
 class InspectGenerator:

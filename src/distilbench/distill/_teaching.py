@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from distilbench.architecture import Transformer
+from distilbench.catalog import load_catalog
 from distilbench.distill._load import load_recipe
 from distilbench.distill._models import Loaded, load
 from distilbench.distill._recipe import Recipe
@@ -50,6 +52,10 @@ class Teaching:
             self._loaded = load(self.source, self.folder, self.where)
         return self._loaded
 
+    def release(self) -> None:
+        """Forget the loaded weights: other processes need the memory."""
+        self._loaded = None
+
     def generator(self, sampling: Sampling, batch: int) -> Generator:
         """What answers for it: llama.cpp or another engine through Inspect, or transformers."""
         assert self.source is not None
@@ -57,7 +63,16 @@ class Teaching:
             loaded = self.loaded()
             assert loaded is not None
             return TransformersGenerator(loaded, sampling)
-        return inspect_generator(self.source, self.folder, None, sampling, batch, self.where)
+        return inspect_generator(
+            self.source, self.folder, self._stated_shape(), sampling, batch, self.where
+        )
+
+    def _stated_shape(self) -> Transformer | None:
+        """The architecture on the teacher's card, if the recipe names one."""
+        if self.card is None:
+            return None
+        stated = load_catalog().card(self.card).architecture
+        return stated.shape if stated else None
 
     def records(self) -> list[StageRecord]:
         """The teacher's own stages, if it was made here: as the stage ``teacher_training``."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distilbench.distill._collate import CachedLogitCollator, Collator, rows
-from distilbench.distill._counting import TrainingShape, shape_of
+from distilbench.distill._counting import TrainingShape, generation_flops, shape_of
 from distilbench.distill._data import Example
 from distilbench.distill._gold import GoldCollator
 from distilbench.distill._launch import is_main, ranks
@@ -117,7 +117,7 @@ def last_checkpoint(folder: Path) -> Path | None:
         if (path / "trainer_state.json").is_file():
             whole.append(path)
         else:
-            shutil.rmtree(path)
+            shutil.rmtree(path, ignore_errors=True)  # every rank removes it
     return max(whole, key=lambda path: int(path.name.partition("-")[2]), default=None)
 
 
@@ -125,7 +125,8 @@ def steps_of(job: Job, student: PreTrainedModel) -> int:
     """Optimizer steps of the whole training.
 
     With ``max_flops``: as many as the budget buys, at the mean cost of a step by formula over
-    batches drawn as training draws them. At least one.
+    batches drawn as training draws them, the student's own text taken as long as it may become.
+    At least one.
     """
     training = job.training
     at_once = training.batch_size * training.gradient_accumulation * ranks()
@@ -167,9 +168,14 @@ def _step_flops(job: Job, student: PreTrainedModel) -> float:
     shape = training_shape(student, job.training, job.method, job.distillation)
     examples = random.Random(job.seed).choices(job.examples, k=64 * job.training.batch_size)
     size, total = job.training.batch_size, 0.0
+    own = job.distillation.on_policy_share if job.method == "on-policy" else 0.0
     for at in range(0, len(examples), size):
         batch = examples[at : at + size]
         labelled = sum(len(e.completion) for e in batch)
-        written = max(len(e.completion) for e in batch)
-        total += shape.step(len(batch), max(len(e.ids) for e in batch), labelled, written)
+        total += (1 - own) * shape.step(len(batch), max(len(e.ids) for e in batch), labelled)
+        if own:
+            prompt, written = max(len(e.prompt) for e in batch), job.max_new_tokens
+            labelled = size * written
+            made = generation_flops(shape.shape, prompt, written, len(batch))
+            total += own * (made + shape.step(len(batch), prompt + written, labelled, written))
     return total / 64 * job.training.gradient_accumulation * ranks()

@@ -186,7 +186,7 @@ def _gkd_trainer(temperature: float) -> Any:
                 taught = self.teacher_model(**batch, use_cache=False)
             labels = inputs["labels"][:, 1:]
             # Of an on-policy batch, Trainer has counted the labels that were replaced.
-            items = num_items_in_batch
+            items = _of_this_rank(self, num_items_in_batch)
             if self.lmbda:
                 items = (labels != IGNORED).sum().clamp_min(1)
                 items = items * self.args.gradient_accumulation_steps
@@ -229,11 +229,16 @@ def _cached_logit_trainer() -> Any:
                 temperature=self.distillation.temperature,
                 tail=self.distillation.tail,
             )
-            items = wanted.sum() if num_items_in_batch is None else num_items_in_batch
-            loss = total / items
+            items = _of_this_rank(self, num_items_in_batch)
+            loss = total / (wanted.sum() if items is None else items)
             return (loss, outputs) if return_outputs else loss
 
     return CachedLogits
+
+
+def _of_this_rank(trainer: Any, items: Any) -> Any:
+    """The labels of all ranks by their number: ranks' gradients are averaged, not added."""
+    return None if items is None else items / trainer.accelerator.num_processes
 
 
 def _lora(training: Training) -> Any:

@@ -9,7 +9,12 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from distilbench.architecture import ModelDescription, describe, describe_stream
+from distilbench.architecture import (
+    ModelDescription,
+    describe,
+    describe_config,
+    describe_stream,
+)
 from distilbench.errors import InputError
 
 _CHECK = "check the name and the network"
@@ -72,10 +77,13 @@ def locate_model(source: str, folder: Path, where: str) -> Path:
 
 
 def describe_model(source: str, folder: Path, where: str) -> ModelDescription:
-    """What the header of a model says. Of a file on the hub, only the header is read."""
+    """What the header of a model says. Of a file on the hub, only the header is read; of a
+    repository there (``hf:owner/name``), its ``config.json``."""
     scheme, _, rest = source.partition(":")
     if scheme != "hf":
         return describe(locate_model(source, folder, where))
+    if rest.count("/") == 1:
+        return describe_config(_fetched(rest, "config.json", where).read_text("utf-8"), where)
     owner, name, file = _hub_parts(rest, where)
     from huggingface_hub import HfFileSystem
 
@@ -151,13 +159,17 @@ def _hub_parts(reference: str, where: str) -> list[str]:
 
 def _from_hub(reference: str, where: str) -> Path:
     owner, name, file = _hub_parts(reference, where)
+    return _fetched(f"{owner}/{name}", file, where)
+
+
+def _fetched(repository: str, file: str, where: str) -> Path:
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     try:
-        return Path(hf_hub_download(f"{owner}/{name}", file))
+        return Path(hf_hub_download(repository, file))
     except (HfHubHTTPError, LocalEntryNotFoundError, ValueError, OSError) as error:
-        reason = str(error).splitlines()[0]
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(
-            where, f"hf:{reference} could not be fetched ({reason})", _CHECK
+            where, f"hf:{repository}/{file} could not be fetched ({reason})", _CHECK
         ) from error
