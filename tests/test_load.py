@@ -174,6 +174,56 @@ def test_an_environment_that_cannot_be_made_is_one_sentence(
         generator_python()
 
 
+def generator(folder: Path, monkeypatch: pytest.MonkeyPatch, body: str) -> None:
+    """A stand-in for AIPerf that runs ``body`` with ``out``, its folder of results, at hand."""
+    (folder / "aiperf").mkdir(parents=True)
+    (folder / "aiperf" / "__init__.py").touch()
+    (folder / "aiperf" / "cli.py").write_text(
+        "import pathlib, sys\n"
+        "def app():\n"
+        "    out = pathlib.Path(sys.argv[sys.argv.index('--artifact-dir') + 1])\n" + body
+    )
+    monkeypatch.setenv(PYTHON_VARIABLE, sys.executable)
+    monkeypatch.setenv("PYTHONPATH", str(folder))
+
+
+FAILS = "    sys.exit(f'no tokenizer, says {sys.argv[-1]}')\n"
+CUT_SHORT = "    (out / 'profile_export.jsonl').write_text('{{\"metadata\":')\n" + FAILS
+ANSWERS = (
+    f"    lines = pathlib.Path({str(RECORDED)!r}).read_text() * 50\n"
+    "    (out / 'profile_export.jsonl').write_text(lines)\n"
+)
+
+
+@pytest.mark.parametrize("body", [FAILS, CUT_SHORT])
+def test_a_generator_that_fails_is_one_sentence_and_no_old_result_is_shown_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: str
+) -> None:
+    generator(tmp_path / "fails", monkeypatch, body)
+    old = tmp_path / "out" / "concurrency-1" / "profile_export.jsonl"
+    old.parent.mkdir(parents=True)
+    old.write_bytes(RECORDED.read_bytes())
+    target = Target("http://127.0.0.1:1", "m", KEY)
+    with pytest.raises(InputError, match=r"exit code 1 .*no tokenizer.*aiperf\.log") as caught:
+        sweep(target, Workload(), Objective(), tmp_path / "out", [1])
+    assert KEY not in str(caught.value)
+    assert not (tmp_path / "out" / "load.json").exists()
+
+
+def test_a_level_of_which_every_request_was_sent_counts_whatever_the_generator_ends_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generator(tmp_path / "ends", monkeypatch, ANSWERS + FAILS)
+    table = sweep(Target("http://x", "m"), Workload(), Objective(), tmp_path / "out", [1])
+    assert table["requests"].to_list() == [50 * read_requests(RECORDED).height]
+
+
+def test_a_generator_that_is_not_there_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(PYTHON_VARIABLE, "/nope")
+    with pytest.raises(InputError, match=f"{PYTHON_VARIABLE}=/nope.*Python that has AIPerf"):
+        generator_python()
+
+
 @needs_aiperf
 @pytest.mark.model
 def test_a_sweep_of_the_embedded_engine(tmp_path: Path) -> None:
