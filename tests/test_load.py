@@ -89,22 +89,28 @@ def test_rates_percentiles_and_goodput_by_hand() -> None:
     assert strict["goodput_requests_per_s"] == pytest.approx(0.1)
 
 
-def level(rate: float, failed: int = 0) -> dict[str, Any]:
-    return {"output_tokens_per_s": rate, "requests": 10, "failed": failed}
+def level(concurrency: int, rate: float, failed: int = 0) -> dict[str, Any]:
+    figures = {"output_tokens_per_s": rate, "requests": 10, "failed": failed}
+    return {"concurrency": concurrency, **figures}
 
 
 @pytest.mark.parametrize(
     ("levels", "expected"),
     [
-        ([level(10)], False),
-        ([level(10), level(18)], False),
-        ([level(10), level(10.4)], True),
-        ([level(10), level(18), level(12)], True),
-        ([level(10), level(30, failed=6)], True),
-        ([level(0, failed=10)], True),
+        ([level(1, 10)], False),
+        ([level(1, 10), level(2, 18)], False),
+        ([level(1, 10), level(2, 10.4)], True),
+        ([level(1, 10), level(2, 18), level(4, 12)], True),
+        ([level(1, 10), level(2, 30, failed=6)], True),
+        ([level(1, 0, failed=10)], True),
+        ([level(8, 18), level(4, 10)], False),
+        ([level(8, 10.4), level(4, 10)], True),
+        ([level(8, 18), level(9, 18)], False),
+        ([level(4, 10), level(8, 18), level(9, 18)], False),
+        ([level(4, 10), level(8, 10), level(9, 10.2)], True),
     ],
 )
-def test_saturation_is_growth_under_a_twentieth_or_failure(
+def test_saturation_is_growth_under_a_twentieth_at_twice_the_users_or_failure(
     levels: list[dict[str, Any]], expected: bool
 ) -> None:
     assert is_saturated(levels) is expected
@@ -216,6 +222,26 @@ def test_a_level_of_which_every_request_was_sent_counts_whatever_the_generator_e
     generator(tmp_path / "ends", monkeypatch, ANSWERS + FAILS)
     table = sweep(Target("http://x", "m"), Workload(), Objective(), tmp_path / "out", [1])
     assert table["requests"].to_list() == [50 * read_requests(RECORDED).height]
+
+
+def test_no_sweep_sends_prompts_of_an_earlier_one_and_its_seed_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server's prefix cache would answer for the model."""
+    generator(tmp_path / "answers", monkeypatch, ANSWERS)
+    work = Workload(prompt_tokens=13)
+    sent: list[str] = []
+    for name in ("one", "two"):
+        out = tmp_path / name
+        table = sweep(Target("http://x", "m"), work, Objective(), out, [2, 1, 2])
+        assert table["concurrency"].to_list() == [1, 2]
+        seed = json.loads((out / "load.json").read_text())["seed"]
+        for users in (1, 2):
+            lines = (out / f"concurrency-{users}" / "prompts.jsonl").read_text().splitlines()
+            texts = [json.loads(line)["text"] for line in lines]
+            assert texts == prompts(20 + users, 10, seed + users)
+            sent += texts
+    assert len(set(sent)) == len(sent) == 2 * (21 + 22)
 
 
 def test_a_generator_that_is_not_there_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -66,7 +66,8 @@ def sweep(
     most: int = 64,
     on_level: Callable[[dict[str, Any]], None] = lambda level: None,
 ) -> pl.DataFrame:
-    """Measure each of ``concurrencies``, or 1, 2, 4 ... until saturation or ``most``.
+    """Measure each of ``concurrencies`` in rising order, or 1, 2, 4 ... until saturation or
+    ``most``.
 
     Returns one row a level: concurrency and the figures of :func:`summarise`. Writes
     ``load.parquet``, ``load.json`` (facts) and AIPerf's files of each level into ``out``. Raises
@@ -76,8 +77,10 @@ def sweep(
 
     levels: list[dict[str, Any]] = []
     saturated = False
-    for concurrency in concurrencies or _doubling(most):
-        levels.append(_measure(target, workload, objective, concurrency, out))
+    # Drawn anew for each sweep: the same prompts again would be answered by a server's cache.
+    seed = random.SystemRandom().getrandbits(48)
+    for concurrency in sorted(set(concurrencies)) if concurrencies else _doubling(most):
+        levels.append(_measure(target, workload, objective, concurrency, seed, out))
         if not levels[0]["requests_per_s"]:
             reasons = out / f"concurrency-{concurrency}" / "profile_export.jsonl"
             remedy = f"check the address, the model's name and the key; reasons are in {reasons}"
@@ -95,6 +98,7 @@ def sweep(
         "slots": target.slots,
         "saturated": saturated,
         "workload": asdict(workload),
+        "seed": seed,
         "objective": asdict(objective),
         "generator": AIPERF,
         "hardware": describe_hardware().model_dump(mode="json"),
@@ -104,12 +108,17 @@ def sweep(
 
 
 def is_saturated(levels: Sequence[dict[str, Any]]) -> bool:
-    """Whether the last level brought under 5% more tokens a second than the best before, or most of
-    its requests failed."""
-    last = levels[-1]
+    """Whether the highest level brought under 5% more tokens a second than the best of those with
+    at most half its concurrency, or most of its requests failed. From 8 to 9 users little growth is
+    to be expected, so it says nothing."""
+    *lower, last = sorted(levels, key=lambda level: int(level["concurrency"]))
     if 2 * last["failed"] > last["requests"]:
         return True
-    before = [level["output_tokens_per_s"] for level in levels[:-1]]
+    before = [
+        level["output_tokens_per_s"]
+        for level in lower
+        if 2 * level["concurrency"] <= last["concurrency"]
+    ]
     return bool(before) and last["output_tokens_per_s"] < (1 + _GAIN) * max(before)
 
 
@@ -139,7 +148,7 @@ def serving(source: str, threads: int | None, most: int, workload: Workload) -> 
 
 
 def _measure(
-    target: Target, workload: Workload, objective: Objective, concurrency: int, out: Path
+    target: Target, workload: Workload, objective: Objective, concurrency: int, seed: int, out: Path
 ) -> dict[str, Any]:
     count = max(workload.requests, 5 * concurrency)
     words = max(1, round(workload.prompt_tokens / target.tokens_per_word))
@@ -152,7 +161,7 @@ def _measure(
         target.key,
         target.endpoint,
         concurrency,
-        prompts(count + concurrency, words, seed=concurrency),
+        prompts(count + concurrency, words, seed + concurrency),
         concurrency,
         extra,
         folder,
