@@ -244,6 +244,25 @@ def test_no_sweep_sends_prompts_of_an_earlier_one_and_its_seed_is_kept(
     assert len(set(sent)) == len(sent) == 2 * (21 + 22)
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"http://user:{KEY}@127.0.0.1:1", f"HTTPS://{KEY}@host/v1", f"http://host?token={KEY}",
+        f"http://host/{KEY}/v1", f"http://host:{KEY}", f"http://me:{KEY}@[::1",
+    ],
+)  # fmt: skip
+def test_a_url_with_a_secret_is_refused_and_written_nowhere(tmp_path: Path, url: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "distilbench", "load", url, "--model", "m"],
+        capture_output=True, text=True, check=False, cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: the URL of the server")
+    assert done.stderr.count("\n") == 1
+    assert KEY not in done.stderr + done.stdout
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_generator_that_is_not_there_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(PYTHON_VARIABLE, "/nope")
     with pytest.raises(InputError, match=f"{PYTHON_VARIABLE}=/nope.*Python that has AIPerf"):

@@ -86,14 +86,15 @@ def _serve(
 ) -> contextlib.AbstractContextManager[Target]:
     from distilbench.load import Target, serving
 
-    if not target.startswith(("http://", "https://")):
+    if not target.lower().startswith(("http://", "https://")):
         return serving(target, threads, slots, workload)
-    if not model:
-        raise InputError(target, "which model of the server?", "name it by --model")
     key = os.environ.get(key_variable) if key_variable else None
     if key_variable and not key:
         raise InputError(f"--api-key-env {key_variable}", "is not set", "export it")
-    return contextlib.nullcontext(Target(target, model, key))
+    server = Target(target, model, key)
+    if not model:
+        raise InputError(target, "which model of the server?", "name it by --model")
+    return contextlib.nullcontext(server)
 
 
 def _levels(text: str) -> list[int] | None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from distilbench.engines import EngineSettings, locate_model
 from distilbench.errors import InputError
+from distilbench.keys import secret_in_url
 from distilbench.load._generator import AIPERF, run_level
 from distilbench.load._results import Objective, read_requests, summarise
 from distilbench.meter import describe_hardware, usable_cores
@@ -31,7 +32,8 @@ _WORDS = (
 
 @dataclass(frozen=True)
 class Target:
-    """An OpenAI-compatible server. The key is used, never written."""
+    """An OpenAI-compatible server. The key is used, never written; the URL is, so one that holds a
+    secret raises ``InputError``."""
 
     url: str
     model: str
@@ -43,6 +45,16 @@ class Target:
     """Requests that the server decodes together, if known."""
     tokens_per_word: float = 1.3
     """Of its tokenizer on English words; how long prompts were is counted by the server."""
+
+    def __post_init__(self) -> None:
+        where = "the URL of the server"
+        try:
+            secret = secret_in_url(self.url)
+        except ValueError as error:  # which may repeat what is in it
+            raise InputError(where, "is none", "write it as http://host:port") from error
+        if secret:
+            remedy = "remove it, and name the variable that holds the key by --api-key-env"
+            raise InputError(where, f"holds {secret}", remedy)
 
 
 @dataclass(frozen=True)
