@@ -26,7 +26,7 @@ _KEY_VARIABLE = "DISTILBENCH_LOAD_KEY"
 # shows it. Its timing keeps two thirds of a core busy, so it gets the last one for itself.
 _START = (
     "import os, sys; key = os.environ.pop('DISTILBENCH_LOAD_KEY', '')\n"
-    "sys.argv += ['--api-key', key] if key else []\n"
+    "sys.argv += ['--api-key=' + key] if key else []\n"  # a key may begin with a dash
     "pin = getattr(os, 'sched_setaffinity', lambda pid, cores: None)\n"
     "pin(0, {max(os.sched_getaffinity(0))} if hasattr(os, 'sched_getaffinity') else ())\n"
     "from aiperf.cli import app; app()"
