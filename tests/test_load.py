@@ -30,6 +30,7 @@ from distilbench.load import (
 from distilbench.load._generator import AIPERF, PYTHON_VARIABLE, generator_python
 from distilbench.load._sweep import prompts
 from distilbench.report import write_load_report
+from tests.test_architecture import gguf
 
 STUB = Path(__file__).parent / "data" / "stub_generator"
 INSTALLED = cache_folder() / AIPERF.replace("==", "-") / "installed"
@@ -224,6 +225,16 @@ def test_a_level_of_which_every_request_was_sent_counts_whatever_the_generator_e
     assert table["requests"].to_list() == [50 * read_requests(RECORDED).height]
 
 
+def test_a_key_that_begins_with_a_dash_is_no_option(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refusing: str
+) -> None:
+    """One in 64 keys of the embedded engine does."""
+    monkeypatch.setenv(PYTHON_VARIABLE, sys.executable)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(STUB), *sys.path]))
+    with pytest.raises(InputError, match="answered no request"):
+        sweep(Target(refusing, "m", f"-{KEY}"), Workload(), Objective(), tmp_path, [1])
+
+
 def test_no_sweep_sends_prompts_of_an_earlier_one_and_its_seed_is_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -310,6 +321,17 @@ def test_a_server_that_answers_nothing_is_one_sentence_and_its_key_is_nowhere(
     assert (tmp_path / "concurrency-1" / "aiperf.log").stat().st_size > 0
     for path in tmp_path.rglob("*"):
         assert not path.is_file() or KEY.encode() not in path.read_bytes(), path
+
+
+def test_a_model_that_does_not_load_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "broken.gguf").write_bytes(gguf().getvalue())
+    done = subprocess.run(
+        [sys.executable, "-m", "distilbench", "load", "broken.gguf"],
+        capture_output=True, text=True, check=False, cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: llama.cpp could not load broken.gguf")
+    assert done.stderr.count("\n") == 1
 
 
 def test_a_folder_without_a_sweep_is_refused(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from distilbench.cli._engine import engine_failures
 from distilbench.cli._print import Json, print_json, print_table
 from distilbench.cli._run import Open, open_page
 from distilbench.errors import InputError
@@ -68,7 +69,7 @@ def load(
     levels = _levels(concurrency)
     slots = max(levels) if levels else most
     objective = Objective(ttft_s, inter_token_s, latency_s)
-    with _serve(target, model, api_key_env, threads, slots, workload) as server:
+    with engine_failures(), _serve(target, model, api_key_env, threads, slots, workload) as server:
         table = sweep(server, workload, objective, out, levels, most, _say)
     page = write_load_report(out)
     if as_json:

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from distilbench.engines import EngineSettings, locate_model
+from distilbench.engines import MOST_SLOTS, EngineSettings, locate_model
 from distilbench.errors import InputError
 from distilbench.keys import secret_in_url
 from distilbench.load._generator import AIPERF, run_level
@@ -136,11 +136,17 @@ def is_saturated(levels: Sequence[dict[str, Any]]) -> bool:
 
 @contextlib.contextmanager
 def serving(source: str, threads: int | None, most: int, workload: Workload) -> Iterator[Target]:
-    """The embedded engine as a server with ``most`` slots, on all cores but the generator's."""
+    """The embedded engine as a server with ``most`` slots, on all cores but the generator's.
+    Raises ``InputError`` if those are too many, ``EngineError`` if the model does not load."""
     import asyncio
 
     from distilbench.engines._llama_cpp import LlamaCpp
 
+    if most > MOST_SLOTS:
+        raise InputError(
+            f"{most} concurrent requests", f"the embedded engine decodes at most {MOST_SLOTS}",
+            "give fewer by --most or --concurrency, or the URL of a server",
+        )  # fmt: skip
     path = locate_model(source, Path.cwd(), f"model {source!r}")
     room = 2 * (workload.prompt_tokens + workload.output_tokens) + 64
     cores = max(1, usable_cores() - 1)
