@@ -83,7 +83,8 @@ def sweep(
 
     Returns one row a level: concurrency and the figures of :func:`summarise`. Writes
     ``load.parquet``, ``load.json`` (facts) and AIPerf's files of each level into ``out``. Raises
-    ``InputError`` if the first level has no answer at all; failures at others are results.
+    ``InputError`` if AIPerf fails, or the first level has no answer at all; requests that fail at
+    others are results.
     """
     import polars as pl
 
