@@ -90,6 +90,44 @@ def test_a_gguf_that_claims_endless_contents_is_refused() -> None:
         describe_stream(io.BytesIO(greedy), "greedy.gguf", None)
 
 
+def gguf(**changed: int) -> io.BytesIO:
+    """A header with a Llama's numbers, some of them changed, and one tensor."""
+    numbers = {
+        "block_count": 2, "embedding_length": 64, "feed_forward_length": 20, "vocab_size": 10,
+        "attention.head_count": 4,
+    } | {name.replace("__", "."): value for name, value in changed.items()}  # fmt: skip
+    head = b"GGUF" + struct.pack("<IQQ", 3, 1, 1 + len(numbers))
+    head += text("general.architecture") + struct.pack("<I", 8) + text("llama")
+    for name, value in numbers.items():
+        head += text(f"llama.{name}") + struct.pack("<II", 4, value)
+    return io.BytesIO(head + text("blk.0.a") + struct.pack("<IQIQ", 1, 64, 0, 0))
+
+
+def text(value: str) -> bytes:
+    return struct.pack("<Q", len(value)) + value.encode()
+
+
+def test_a_gguf_with_an_impossible_number_is_one_sentence() -> None:
+    shape = describe_stream(gguf(), "a.gguf", None).architecture
+    assert shape is not None
+    assert (shape.heads, shape.head_dim) == (4, 16)
+    for changed, named in (
+        ({"attention__head_count": 0}, "attention.head_count"),
+        ({"block_count": 0}, "layers"),
+        ({"embedding_length": 0}, "hidden"),
+    ):
+        with pytest.raises(InputError) as caught:
+            describe_stream(gguf(**changed), "a.gguf", None)
+        assert str(caught.value).startswith("a.gguf: ")
+        assert named in str(caught.value)
+        assert "\n" not in str(caught.value)
+
+
+def test_a_gguf_without_weights_is_refused() -> None:
+    with pytest.raises(InputError, match=r"a\.gguf: holds no weights"):
+        describe_stream(io.BytesIO(b"GGUF" + struct.pack("<IQQ", 3, 0, 0)), "a.gguf", None)
+
+
 def test_safetensors_header_counts_parameters(tmp_path: object) -> None:
     header = json.dumps(
         {

@@ -71,6 +71,12 @@ def test_the_shell_completes_commands() -> None:
         (("models", "inspect", "pypi:unknown"), "pypi:unknown", "gemma-3-270m"),
         (("models", "inspect", "none.gguf"), "none.gguf", "path"),
         (("compute", "llama-3.1-9b"), "llama-3.1-9b", "llama-3.1-8b"),
+        (("fit", "llama-3.1-8b", "--slots", "0"), "--slots: is 0", "1"),
+        (("fit", "llama-3.1-8b", "--context", "10"), "--context: is 10", "64"),
+        (("serve", "none.gguf", "--slots", "300"), "--slots: is 300", "256"),
+        (("serve", "none.gguf", "--memory", "0"), "--memory", "2GiB"),
+        (("load", "none.gguf", "--most", "300"), "300 concurrent", "--most"),
+        (("load", "none.gguf", "--concurrency", "4,300"), "300 concurrent", "--concurrency"),
     ],
 )
 def test_bad_input_is_one_sentence_and_exit_code_2(
@@ -94,6 +100,25 @@ def test_init_writes_a_suite_that_run_accepts_and_never_overwrites(tmp_path: Pat
     again = distilbench("init", "mine.yaml", cwd=tmp_path)
     assert again.returncode == 2
     assert (tmp_path / "mine.yaml").read_text() == written
+    assert distilbench("init", "new/folder/mine.yaml", cwd=tmp_path).returncode == 0
+    assert (tmp_path / "new" / "folder" / "mine.yaml").read_text() == written
+    under_a_file = distilbench("init", "mine.yaml/suite.yaml", cwd=tmp_path)
+    assert under_a_file.returncode == 2
+    assert under_a_file.stderr.startswith("error: mine.yaml/suite.yaml: cannot be written")
+
+
+def test_init_of_a_recipe_with_a_second_file_overwrites_neither(tmp_path: Path) -> None:
+    (tmp_path / "fsdp-8.yaml").write_text("mine")
+    refused = distilbench("init", "eight.yaml", "--recipe", "eight-gpus", cwd=tmp_path)
+    assert refused.returncode == 2
+    assert "fsdp-8.yaml: the file exists" in refused.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["fsdp-8.yaml"]
+    assert (tmp_path / "fsdp-8.yaml").read_text() == "mine"
+    assert distilbench("init", "new/eight.yaml", "--recipe", "eight-gpus", cwd=tmp_path).stdout
+    assert {path.name for path in (tmp_path / "new").iterdir()} == {"eight.yaml", "fsdp-8.yaml"}
+    same = distilbench("init", "other/fsdp-8.yaml", "--recipe", "eight-gpus", cwd=tmp_path)
+    assert same.returncode == 2
+    assert not (tmp_path / "other").exists()
 
 
 def test_doctor_shows_this_machine_and_never_a_key() -> None:

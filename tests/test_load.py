@@ -30,6 +30,7 @@ from distilbench.load import (
 from distilbench.load._generator import AIPERF, PYTHON_VARIABLE, generator_python
 from distilbench.load._sweep import prompts
 from distilbench.report import write_load_report
+from tests.test_architecture import gguf
 
 STUB = Path(__file__).parent / "data" / "stub_generator"
 INSTALLED = cache_folder() / AIPERF.replace("==", "-") / "installed"
@@ -89,22 +90,28 @@ def test_rates_percentiles_and_goodput_by_hand() -> None:
     assert strict["goodput_requests_per_s"] == pytest.approx(0.1)
 
 
-def level(rate: float, failed: int = 0) -> dict[str, Any]:
-    return {"output_tokens_per_s": rate, "requests": 10, "failed": failed}
+def level(concurrency: int, rate: float, failed: int = 0) -> dict[str, Any]:
+    figures = {"output_tokens_per_s": rate, "requests": 10, "failed": failed}
+    return {"concurrency": concurrency, **figures}
 
 
 @pytest.mark.parametrize(
     ("levels", "expected"),
     [
-        ([level(10)], False),
-        ([level(10), level(18)], False),
-        ([level(10), level(10.4)], True),
-        ([level(10), level(18), level(12)], True),
-        ([level(10), level(30, failed=6)], True),
-        ([level(0, failed=10)], True),
+        ([level(1, 10)], False),
+        ([level(1, 10), level(2, 18)], False),
+        ([level(1, 10), level(2, 10.4)], True),
+        ([level(1, 10), level(2, 18), level(4, 12)], True),
+        ([level(1, 10), level(2, 30, failed=6)], True),
+        ([level(1, 0, failed=10)], True),
+        ([level(8, 18), level(4, 10)], False),
+        ([level(8, 10.4), level(4, 10)], True),
+        ([level(8, 18), level(9, 18)], False),
+        ([level(4, 10), level(8, 18), level(9, 18)], False),
+        ([level(4, 10), level(8, 10), level(9, 10.2)], True),
     ],
 )
-def test_saturation_is_growth_under_a_twentieth_or_failure(
+def test_saturation_is_growth_under_a_twentieth_at_twice_the_users_or_failure(
     levels: list[dict[str, Any]], expected: bool
 ) -> None:
     assert is_saturated(levels) is expected
@@ -174,6 +181,105 @@ def test_an_environment_that_cannot_be_made_is_one_sentence(
         generator_python()
 
 
+def generator(folder: Path, monkeypatch: pytest.MonkeyPatch, body: str) -> None:
+    """A stand-in for AIPerf that runs ``body`` with ``out``, its folder of results, at hand."""
+    (folder / "aiperf").mkdir(parents=True)
+    (folder / "aiperf" / "__init__.py").touch()
+    (folder / "aiperf" / "cli.py").write_text(
+        "import pathlib, sys\n"
+        "def app():\n"
+        "    out = pathlib.Path(sys.argv[sys.argv.index('--artifact-dir') + 1])\n" + body
+    )
+    monkeypatch.setenv(PYTHON_VARIABLE, sys.executable)
+    monkeypatch.setenv("PYTHONPATH", str(folder))
+
+
+FAILS = "    sys.exit(f'no tokenizer, says {sys.argv[-1]}')\n"
+CUT_SHORT = "    (out / 'profile_export.jsonl').write_text('{{\"metadata\":')\n" + FAILS
+ANSWERS = (
+    f"    lines = pathlib.Path({str(RECORDED)!r}).read_text() * 50\n"
+    "    (out / 'profile_export.jsonl').write_text(lines)\n"
+)
+
+
+@pytest.mark.parametrize("body", [FAILS, CUT_SHORT])
+def test_a_generator_that_fails_is_one_sentence_and_no_old_result_is_shown_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: str
+) -> None:
+    generator(tmp_path / "fails", monkeypatch, body)
+    old = tmp_path / "out" / "concurrency-1" / "profile_export.jsonl"
+    old.parent.mkdir(parents=True)
+    old.write_bytes(RECORDED.read_bytes())
+    target = Target("http://127.0.0.1:1", "m", KEY)
+    with pytest.raises(InputError, match=r"exit code 1 .*no tokenizer.*aiperf\.log") as caught:
+        sweep(target, Workload(), Objective(), tmp_path / "out", [1])
+    assert KEY not in str(caught.value)
+    assert not (tmp_path / "out" / "load.json").exists()
+
+
+def test_a_level_of_which_every_request_was_sent_counts_whatever_the_generator_ends_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generator(tmp_path / "ends", monkeypatch, ANSWERS + FAILS)
+    table = sweep(Target("http://x", "m"), Workload(), Objective(), tmp_path / "out", [1])
+    assert table["requests"].to_list() == [50 * read_requests(RECORDED).height]
+
+
+def test_a_key_that_begins_with_a_dash_is_no_option(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refusing: str
+) -> None:
+    """One in 64 keys of the embedded engine does."""
+    monkeypatch.setenv(PYTHON_VARIABLE, sys.executable)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(STUB), *sys.path]))
+    with pytest.raises(InputError, match="answered no request"):
+        sweep(Target(refusing, "m", f"-{KEY}"), Workload(), Objective(), tmp_path, [1])
+
+
+def test_no_sweep_sends_prompts_of_an_earlier_one_and_its_seed_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server's prefix cache would answer for the model."""
+    generator(tmp_path / "answers", monkeypatch, ANSWERS)
+    work = Workload(prompt_tokens=13)
+    sent: list[str] = []
+    for name in ("one", "two"):
+        out = tmp_path / name
+        table = sweep(Target("http://x", "m"), work, Objective(), out, [2, 1, 2])
+        assert table["concurrency"].to_list() == [1, 2]
+        seed = json.loads((out / "load.json").read_text())["seed"]
+        for users in (1, 2):
+            lines = (out / f"concurrency-{users}" / "prompts.jsonl").read_text().splitlines()
+            texts = [json.loads(line)["text"] for line in lines]
+            assert texts == prompts(20 + users, 10, seed + users)
+            sent += texts
+    assert len(set(sent)) == len(sent) == 2 * (21 + 22)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"http://user:{KEY}@127.0.0.1:1", f"HTTPS://{KEY}@host/v1", f"http://host?token={KEY}",
+        f"http://host/{KEY}/v1", f"http://host:{KEY}", f"http://me:{KEY}@[::1",
+    ],
+)  # fmt: skip
+def test_a_url_with_a_secret_is_refused_and_written_nowhere(tmp_path: Path, url: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "distilbench", "load", url, "--model", "m"],
+        capture_output=True, text=True, check=False, cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: the URL of the server")
+    assert done.stderr.count("\n") == 1
+    assert KEY not in done.stderr + done.stdout
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_generator_that_is_not_there_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(PYTHON_VARIABLE, "/nope")
+    with pytest.raises(InputError, match=f"{PYTHON_VARIABLE}=/nope.*Python that has AIPerf"):
+        generator_python()
+
+
 @needs_aiperf
 @pytest.mark.model
 def test_a_sweep_of_the_embedded_engine(tmp_path: Path) -> None:
@@ -215,6 +321,17 @@ def test_a_server_that_answers_nothing_is_one_sentence_and_its_key_is_nowhere(
     assert (tmp_path / "concurrency-1" / "aiperf.log").stat().st_size > 0
     for path in tmp_path.rglob("*"):
         assert not path.is_file() or KEY.encode() not in path.read_bytes(), path
+
+
+def test_a_model_that_does_not_load_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "broken.gguf").write_bytes(gguf().getvalue())
+    done = subprocess.run(
+        [sys.executable, "-m", "distilbench", "load", "broken.gguf"],
+        capture_output=True, text=True, check=False, cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: llama.cpp could not load broken.gguf")
+    assert done.stderr.count("\n") == 1
 
 
 def test_a_folder_without_a_sweep_is_refused(tmp_path: Path) -> None:

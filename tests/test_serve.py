@@ -16,6 +16,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from distilbench.cli._serve import _url
 from distilbench.engines import quantized
 from distilbench.runner import run_suite
 from tests.test_served import artefacts
@@ -99,6 +100,14 @@ def completions(run_dir: Path, model: str) -> dict[tuple[str, str], str]:
         for log in logs
         for s in log.samples or ()
     }
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [("::1", "http://[::1]:80/v1"), ("127.0.0.1", "http://127.0.0.1:80/v1")],
+)
+def test_the_address_that_is_printed_is_a_url(host: str, url: str) -> None:
+    assert _url(host, 80) == url
 
 
 def test_a_server_open_to_others_needs_a_key(tmp_path: Path) -> None:

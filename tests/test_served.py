@@ -213,6 +213,13 @@ def test_a_finished_run_asks_nothing_again(done: Done, monkeypatch: pytest.Monke
         ("base_url:", "api_key: abc, base_url:", "models[0].api_key"),
         ("base_url:", "args: {default_headers: {Authorization: x}}, base_url:", "Authorization"),
         ("http://", "http://me:password@", "models[0].base_url"),
+        ("http://", "http://0123456789abcdefghij@", "models[0].base_url"),
+        ("http://", "ftp://0123456789abcdefghij@", "models[0].base_url"),
+        ("/v1", "/v1?token=0123456789abcdefghij", "'token'"),
+        ("/v1", "/v1?a=1;X-Amz-Signature=0123456789abcdefghij", "'X-Amz-Signature'"),
+        ("/v1", "/v1?%61uth=0123456789abcdefghij", "'auth'"),
+        ("/v1", "/v1#sig=0123456789abcdefghij", "'sig'"),
+        ("base_url:", 'args: {proxy: "http://me@host"}, base_url:', "models[0].args.proxy"),
         ("limits:", "# sk-proj-0123456789abcdefghij\nlimits:", "line 5"),
         ("limits:", "# planted-faulty-5f2c9a71\nlimits:", "line 5"),
     ],
@@ -230,6 +237,19 @@ def test_a_suite_with_a_key_is_refused_in_one_sentence(
     assert "keyring" in str(caught.value)
     assert KEYS["FAULTY_API_KEY"] not in str(caught.value)
     assert "0123456789abcdefghij" not in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["http://[::1", "http://host:0123456789abcdefghij", "http://"])
+def test_a_base_url_that_is_none_is_refused_and_not_repeated(tmp_path: Path, url: str) -> None:
+    path = write_suite(tmp_path, url, range(1))
+    with pytest.raises(InputError, match=r"models\[0\]\.base_url.*http://host:port") as caught:
+        load_suite(path)
+    assert "0123456789abcdefghij" not in str(caught.value)
+
+
+def test_a_base_url_may_have_parameters_that_are_no_secret(tmp_path: Path) -> None:
+    url = "https://[::1]:8080/@cf/v1?api-version=2024-02-01&max_tokens=5&design=a"
+    assert load_suite(write_suite(tmp_path, url, range(1))).models[0].base_url == url
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from distilbench.errors import InputError
-from distilbench.suite import Generation, json_schema, load_suite, packaged_suite
+from distilbench.suite import Changes, Generation, json_schema, load_suite, packaged_suite
 
 GOOD = """
 models:
@@ -62,10 +62,41 @@ def test_mistakes_become_one_sentence(
     assert "\n" not in sentence
 
 
-@pytest.mark.parametrize("text", ["", "[1, 2]", "a: [", "models: !!python/object:os.system {}"])
+@pytest.mark.parametrize(
+    "text", ["", "[1, 2]", "a: [", "name: 2025-13-45", "models: !!python/object:os.system {}"]
+)
 def test_what_is_no_suite_is_said_so(tmp_path: Path, text: str) -> None:
     with pytest.raises(InputError, match=r"suite\.yaml"):
         load_suite(write(tmp_path, text))
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        (("tasks:", "limits: 50\ntasks:"), "limits"),
+        (("tasks:", "limits: {questions: ten}\ntasks:"), "limits.questions"),
+        (("tasks:", "limits: {questions: 0}\ntasks:"), "limits.questions"),
+        (("tasks:", "tasks: 5\nrest:"), "tasks"),
+        (("tasks:", "tasks: {a: b}\nrest:"), "tasks"),
+        (("tasks:", "tasks: leg_counting\nrest:"), "tasks"),
+    ],
+)
+def test_mistakes_are_one_sentence_also_with_changes_from_the_command_line(
+    tmp_path: Path, change: tuple[str, str], field: str
+) -> None:
+    path = write(tmp_path, GOOD.replace(*change))
+    every = Changes(limit=2, epochs=3, tasks=("leg_counting",))
+    kinds = [Changes(limit=2), Changes(epochs=3), Changes(tasks=("leg_counting",)), every]
+    for changes in kinds:
+        with pytest.raises(InputError, match=f"field '{field}'") as caught:
+            load_suite(path, changes)
+        assert "\n" not in str(caught.value)
+
+
+def test_a_limit_is_the_smaller_of_the_file_and_the_command_line(tmp_path: Path) -> None:
+    for given, least in (("", 5), ("limits: {questions: 3}", 3), ('limits: {questions: "30"}', 5)):
+        path = write(tmp_path, GOOD.replace("tasks:", f"{given}\ntasks:"))
+        assert load_suite(path, Changes(limit=5)).limits.questions == least
 
 
 def test_a_missing_file_is_said_so(tmp_path: Path) -> None:

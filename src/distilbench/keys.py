@@ -10,17 +10,28 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, TextIO
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote, urlsplit
 
 SECRET_NAMES = ("_KEY", "_TOKEN", "_SECRET", "_PASSWORD")
 """How the names of environment variables end that hold a secret."""
 REMOVED = "[key removed]"
 _SHORTEST = 8  # a shorter value is a placeholder such as "EMPTY"
 _SERVICE = "distilbench"
+_SHAPES = re.compile(
+    r"\b(sk|pk|rk|gsk|hf|xai|ghp|gho|pplx|nvapi|r8|tgp)[-_][A-Za-z0-9_\-]{16,}"
+    r"|\bAIza[A-Za-z0-9_\-]{30,}|\bAKIA[A-Z0-9]{16}\b|\bBearer\s+\S{8,}"
+)
+# Names of parameters of a URL; max_tokens and tokenizer are none of a secret.
+_PARAMETERS = re.compile(
+    r"key|token(?!s|iz)|auth|secret|passw|pwd|passphrase|credential|bearer|jwt|signature"
+    r"|(^|[^a-z])(sig|sas|pass)([^a-z]|$)",
+    re.IGNORECASE,
+)
 _VARIABLES = {
     "cloudflare": "CLOUDFLARE_API_TOKEN",
     "grok": "XAI_API_KEY",
@@ -39,6 +50,32 @@ def secrets() -> list[str]:
     """Values of the environment that nothing may repeat, the longest first."""
     found = {v for k, v in os.environ.items() if is_secret_name(k) and len(v) >= _SHORTEST}
     return sorted(found | {quote(value, safe="") for value in found}, key=len, reverse=True)
+
+
+def holds_key(text: str, known: list[str] | None = None) -> bool:
+    """Whether a text holds what has the shape of a key, or one of the environment (``known``:
+    those, where they were looked up before)."""
+    known = secrets() if known is None else known
+    return bool(_SHAPES.search(text)) or any(key in text for key in known)
+
+
+def secret_in_url(url: str) -> str | None:
+    """What of a URL would be a secret, in words that do not repeat it; null: nothing. Raises
+    ``ValueError`` if it is no URL of a server.
+
+    >>> secret_in_url("https://host/v1?api-version=2&sig=abc"), secret_in_url("http://host/v1")
+    ("a secret in its parameter 'sig'", None)
+    """
+    parts = urlsplit(url)
+    if "@" in parts.netloc:
+        return "a login"
+    if not parts.hostname or parts.port == 0:
+        raise ValueError("it names no server")
+    for text in (parts.query, parts.fragment):
+        for name, _ in parse_qsl(text.replace(";", "&"), keep_blank_values=True):
+            if _PARAMETERS.search(name):
+                return f"a secret in its parameter {name!r}"
+    return "what looks like an API key" if holds_key(url) else None
 
 
 def redact(text: str, known: list[str] | None = None) -> str:

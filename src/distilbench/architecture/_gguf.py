@@ -14,9 +14,11 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any, BinaryIO, NamedTuple
 
+from pydantic import ValidationError
+
 from distilbench.architecture._quantization import tensor_bytes
 from distilbench.architecture._transformer import Transformer
-from distilbench.errors import InputError
+from distilbench.errors import InputError, one_sentence
 
 _SCALARS = {
     0: "B",
@@ -102,6 +104,8 @@ class GGUFHeader:
         }
         try:
             return _transformer(str(arch), fields, self)
+        except ValidationError as error:
+            raise one_sentence(where, error) from error
         except (KeyError, ValueError, TypeError) as error:
             raise InputError(
                 where, f"architecture {arch!r} lacks or misstates {error}", "use a complete GGUF"
@@ -126,6 +130,8 @@ def _read(stream: BinaryIO, where: str) -> GGUFHeader:
         raise InputError(where, f"is GGUF version {version}", "convert it to version 2 or 3")
     tensors, keys = struct.unpack("<QQ", _exactly(stream, 16))
     _bounded(max(tensors, keys), 1 << 20)
+    if not tensors:
+        raise InputError(where, "holds no weights", "use a complete GGUF")
     metadata = {}
     for _ in range(keys):
         key = _string(stream)
@@ -143,6 +149,8 @@ def _read(stream: BinaryIO, where: str) -> GGUFHeader:
 
 def _transformer(arch: str, fields: dict[str, Any], header: GGUFHeader) -> Transformer:
     layers, heads = int(fields["block_count"]), _widest(fields["attention.head_count"])
+    if heads < 1:
+        raise ValueError("attention.head_count")
     hidden = int(fields["embedding_length"])
     head_dim = int(fields.get("attention.key_length", hidden // heads))
     value_dim = int(fields.get("attention.value_length", head_dim))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from distilbench.cli._engine import engine_settings
 from distilbench.cli._print import Json, print_json, print_table
 from distilbench.errors import InputError
 
@@ -149,9 +150,9 @@ def _describe(model: str) -> ModelDescription:
 def _fit_row(
     model: ModelDescription, kind: str, context: int, slots: int, places: dict[str, Profile]
 ) -> dict[str, Any]:
-    from distilbench.engines import EngineSettings, predict_memory
+    from distilbench.engines import predict_memory
 
-    settings = EngineSettings(slots=slots, context=context)
+    settings = engine_settings(slots=slots, context=context)
     needed = predict_memory(model, settings, kind)
     if needed is None:
         raise InputError(model.where, "does not say its architecture", "give a complete GGUF")

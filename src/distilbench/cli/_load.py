@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from distilbench.cli._engine import engine_failures
 from distilbench.cli._print import Json, print_json, print_table
 from distilbench.cli._run import Open, open_page
 from distilbench.errors import InputError
@@ -68,7 +69,7 @@ def load(
     levels = _levels(concurrency)
     slots = max(levels) if levels else most
     objective = Objective(ttft_s, inter_token_s, latency_s)
-    with _serve(target, model, api_key_env, threads, slots, workload) as server:
+    with engine_failures(), _serve(target, model, api_key_env, threads, slots, workload) as server:
         table = sweep(server, workload, objective, out, levels, most, _say)
     page = write_load_report(out)
     if as_json:
@@ -86,14 +87,15 @@ def _serve(
 ) -> contextlib.AbstractContextManager[Target]:
     from distilbench.load import Target, serving
 
-    if not target.startswith(("http://", "https://")):
+    if not target.lower().startswith(("http://", "https://")):
         return serving(target, threads, slots, workload)
-    if not model:
-        raise InputError(target, "which model of the server?", "name it by --model")
     key = os.environ.get(key_variable) if key_variable else None
     if key_variable and not key:
         raise InputError(f"--api-key-env {key_variable}", "is not set", "export it")
-    return contextlib.nullcontext(Target(target, model, key))
+    server = Target(target, model, key)
+    if not model:
+        raise InputError(target, "which model of the server?", "name it by --model")
+    return contextlib.nullcontext(server)
 
 
 def _levels(text: str) -> list[int] | None:

@@ -84,7 +84,7 @@ def doctor(as_json: Json = False) -> None:
 
 
 def models(context: typer.Context, as_json: Json = False) -> None:
-    """List the packaged models and the model cards of the catalog."""
+    """List the models that come packaged, and which of them are installed."""
     if context.invoked_subcommand is not None:
         return
     rows = [(f"pypi:{name}", model.title, _installed(name)) for name, model in _packaged().items()]

@@ -62,18 +62,20 @@ def init(
     """Write a commented suite file, or recipe, to start from."""
     from distilbench.suite import packaged_suite
 
-    if path.exists():
-        raise InputError(str(path), "the file exists", "name another file or remove it")
-    if recipe is not None:
-        from distilbench.distill import accelerate_configuration, packaged_recipe
-
-        if recipe is PackagedRecipe.eight_gpus:
-            (path.parent / "fsdp-8.yaml").write_text(accelerate_configuration(), "utf-8")
-        path.write_text(packaged_recipe(recipe.value), "utf-8")
-        print(f"wrote {path}; run it with: distilbench distill {path}")
+    if recipe is None:
+        _write_new({path: packaged_suite(suite.value)})
+        print(f"wrote {path}; run it with: distilbench run {path}")
         return
-    path.write_text(packaged_suite(suite.value), "utf-8")
-    print(f"wrote {path}; run it with: distilbench run {path}")
+    from distilbench.distill import accelerate_configuration, packaged_recipe
+
+    written = {path: packaged_recipe(recipe.value)}
+    if recipe is PackagedRecipe.eight_gpus:
+        beside = path.parent / "fsdp-8.yaml"  # as the recipe names it
+        if beside in written:
+            raise InputError(str(path), "is the file that goes with the recipe", "name another")
+        written[beside] = accelerate_configuration()
+    _write_new(written)
+    print(f"wrote {path}; run it with: distilbench distill {path}")
 
 
 def run(
@@ -135,6 +137,21 @@ def schema() -> None:
     from distilbench.suite import json_schema
 
     print_json(json_schema())
+
+
+def _write_new(files: dict[Path, str]) -> None:
+    """Write all files and the folders they are in, or none if one of them exists."""
+    for path in files:
+        if path.exists():
+            raise InputError(str(path), "the file exists", "name another file or remove it")
+    for path, text in files.items():
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, "utf-8")
+        except OSError as error:
+            raise InputError(
+                str(path), f"cannot be written ({error.strerror})", "name another file"
+            ) from error
 
 
 def _report(run_dir: Path) -> Path:

@@ -5,17 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import socket
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
+from distilbench.cli._engine import engine_failures, engine_settings
 from distilbench.cli._sizes import memory_bytes
 from distilbench.errors import InputError
-
-if TYPE_CHECKING:
-    from distilbench.engines import EngineSettings
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -41,39 +38,35 @@ def serve(
     """Serve a model with the embedded engine as an OpenAI-compatible server, until Ctrl-C."""
     from distilbench.engines import Listen, locate_model
     from distilbench.engines._llama_cpp import LlamaCpp
-    from distilbench.engines._process import EngineError
 
     key = os.environ.get(api_key_env, "")
     if not key and host not in _LOOPBACK:
         raise InputError(
             f"--host {host}", "would let anybody ask this model", f"set a key in {api_key_env}"
         )
+    limit = memory_bytes(memory or None)
+    settings = engine_settings(
+        slots=slots, context=context, threads=threads, memory_bytes=limit, cpus=cpus, gpu_index=gpu
+    )
     port = _free(host, port)
     file = locate_model(model, Path.cwd(), f"model {model!r}")
-    settings = _settings(
-        slots=slots, context=context, threads=threads, memory=memory, cpus=cpus, gpu_index=gpu
-    )
     engine = LlamaCpp(file, settings, Listen(host, port, key))
     signal.signal(signal.SIGTERM, _stop)
     try:
-        with engine:
-            print(_usage(f"http://{host}:{port}/v1", file.stem, key, engine.chat), flush=True)
+        with engine_failures(), engine:
+            print(_usage(_url(host, port), file.stem, key, engine.chat), flush=True)
             engine.wait()
     except KeyboardInterrupt:
         print("stopped")
-    except EngineError as error:
-        print(f"error: {error}", file=sys.stderr)
-        raise typer.Exit(1) from error
 
 
 def _stop(*_: object) -> None:
     raise KeyboardInterrupt
 
 
-def _settings(memory: str, **given: Any) -> EngineSettings:
-    from distilbench.engines import EngineSettings
-
-    return EngineSettings(memory_bytes=memory_bytes(memory or None), **given)
+def _url(host: str, port: int) -> str:
+    """Where it listens; an IPv6 address stands in brackets."""
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}/v1"
 
 
 def _free(host: str, port: int) -> int:

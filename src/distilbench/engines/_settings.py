@@ -20,13 +20,18 @@ BATCH = 512  # llama.cpp's physical batch (n_ubatch)
 CHECKPOINTS = 2  # copies of a sliding window's state that llama.cpp keeps for each slot
 
 
+MOST_SLOTS = 256  # llama.cpp's own bound
+
+
 class EngineSettings(BaseModel):
     """How the embedded engine runs a model, and what it may use."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     threads: int | None = Field(None, ge=1, description="threads; default: one for each core")
-    slots: int = Field(4, ge=1, le=256, description="questions decoded together (batch size)")
+    slots: int = Field(
+        4, ge=1, le=MOST_SLOTS, description="questions decoded together (batch size)"
+    )
     context: int = Field(2048, ge=64, description="tokens of context of each slot")
     gpu_index: int | None = Field(None, ge=0, description="GPU to use; default: none")
     gpu_layers: int | None = Field(None, ge=0, description="layers on it; default: all that fit")

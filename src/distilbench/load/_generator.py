@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 import venv
@@ -14,6 +16,8 @@ from filelock import FileLock
 
 from distilbench.engines import cache_folder
 from distilbench.errors import InputError
+from distilbench.keys import redact
+from distilbench.load._results import read_requests
 
 AIPERF = "aiperf==0.13.0"
 PYTHON_VARIABLE = "DISTILBENCH_AIPERF_PYTHON"
@@ -22,7 +26,7 @@ _KEY_VARIABLE = "DISTILBENCH_LOAD_KEY"
 # shows it. Its timing keeps two thirds of a core busy, so it gets the last one for itself.
 _START = (
     "import os, sys; key = os.environ.pop('DISTILBENCH_LOAD_KEY', '')\n"
-    "sys.argv += ['--api-key', key] if key else []\n"
+    "sys.argv += ['--api-key=' + key] if key else []\n"  # a key may begin with a dash
     "pin = getattr(os, 'sched_setaffinity', lambda pid, cores: None)\n"
     "pin(0, {max(os.sched_getaffinity(0))} if hasattr(os, 'sched_getaffinity') else ())\n"
     "from aiperf.cli import app; app()"
@@ -35,7 +39,12 @@ def generator_python() -> Path:
     fails."""
     given = os.environ.get(PYTHON_VARIABLE)
     if given:
-        return Path(given)
+        found = shutil.which(given)
+        if found is None:
+            raise InputError(
+                f"{PYTHON_VARIABLE}={given}", "is no program", "name the Python that has AIPerf"
+            )
+        return Path(found)
     folder = cache_folder() / AIPERF.replace("==", "-")
     python = folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
     with FileLock(folder.with_name(f"{folder.name}.lock")):  # two runs may need it at once
@@ -50,7 +59,7 @@ def _install(folder: Path, python: Path) -> None:
     install = [str(python), "-m", "pip", "install", "--quiet", AIPERF]
     done = subprocess.run(install, capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        said = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+        said = _last_line(done.stderr)
         raise InputError(AIPERF, f"could not be installed ({said})", f"set {PYTHON_VARIABLE}")
     (folder / "installed").touch()
 
@@ -67,29 +76,58 @@ def run_level(
     out: Path,
 ) -> Path:
     """Send ``prompts`` at a constant concurrency after ``warmup`` requests that do not count;
-    returns AIPerf's file of requests. Raises ``InputError`` if it wrote none."""
-    out.mkdir(parents=True, exist_ok=True)
+    returns AIPerf's file of requests. ``out`` is emptied first: what an earlier sweep left there
+    must not be taken for this one's. Raises ``InputError`` if AIPerf did not finish."""
+    python, asked = generator_python(), len(prompts) - warmup
+    if out.exists():
+        shutil.rmtree(out)
+    out.mkdir(parents=True)
     inputs = out / "prompts.jsonl"
     inputs.write_text("".join(json.dumps({"text": prompt}) + "\n" for prompt in prompts))
     command = [
-        str(generator_python()), "-c", _START, "profile", "--model", model, "--url", url,
+        str(python), "-c", _START, "profile", "--model", model, "--url", url,
         "--endpoint-type", endpoint, "--streaming", "--concurrency", str(concurrency),
-        "--request-count", str(len(prompts) - warmup), "--input-file", str(inputs),
+        "--request-count", str(asked), "--input-file", str(inputs),
         "--custom-dataset-type", "single_turn", "--tokenizer", str(_tokenizer(out)),
         "--use-server-token-count", "--artifact-dir", str(out), "--ui", "none",
         "--connection-reuse-strategy", "never",
         *(["--warmup-request-count", str(warmup)] if warmup else []),
         *(word for pair in extra for word in ("--extra-inputs", pair)),
     ]  # fmt: skip
+    code = _run(command, key, out / "aiperf.log")
+    requests = out / "profile_export.jsonl"
+    # It also ends with an error where it sent every request and all failed: those are results.
+    if requests.is_file() and (code == 0 or _holds(requests, asked)):
+        return requests
+    said = _last_line((out / "aiperf.log").read_text("utf-8", "replace"))
+    problem = f"ended with exit code {code} before all requests were sent"
+    raise InputError(
+        AIPERF, f"{problem} ({redact(said, [key] if key else [])})", f"see {out / 'aiperf.log'}"
+    )
+
+
+def _run(command: Sequence[str], key: str | None, log: Path) -> int:
+    """AIPerf's exit code; what it prints goes to ``log``."""
     environment = {k: v for k, v in os.environ.items() if k != "HF_HUB_OFFLINE"}
     if key:
         environment[_KEY_VARIABLE] = key
-    with (out / "aiperf.log").open("wb") as log:
-        subprocess.run(command, stdout=log, stderr=log, env=environment, check=False)
-    requests = out / "profile_export.jsonl"
-    if not requests.is_file():
-        raise InputError(url, "no request was answered", f"see {out / 'aiperf.log'}")
-    return requests
+    with log.open("wb") as stream:
+        done = subprocess.run(command, stdout=stream, stderr=stream, env=environment, check=False)
+    return done.returncode
+
+
+def _holds(requests: Path, asked: int) -> bool:
+    """Whether a file of requests is whole: its writer may have died in the middle of a line."""
+    try:
+        return read_requests(requests).height >= asked
+    except ValueError:
+        return False
+
+
+def _last_line(text: str) -> str:
+    """The last line with a word in it: AIPerf draws boxes."""
+    lines = [" ".join(line.split()) for line in text.splitlines() if re.search(r"\w", line)]
+    return lines[-1] if lines else "it said nothing"
 
 
 def _tokenizer(out: Path) -> Path:

@@ -10,8 +10,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from distilbench.engines import EngineSettings, locate_model
+from distilbench.engines import MOST_SLOTS, EngineSettings, locate_model
 from distilbench.errors import InputError
+from distilbench.keys import secret_in_url
 from distilbench.load._generator import AIPERF, run_level
 from distilbench.load._results import Objective, read_requests, summarise
 from distilbench.meter import describe_hardware, usable_cores
@@ -31,7 +32,8 @@ _WORDS = (
 
 @dataclass(frozen=True)
 class Target:
-    """An OpenAI-compatible server. The key is used, never written."""
+    """An OpenAI-compatible server. The key is used, never written; the URL is, so one that holds a
+    secret raises ``InputError``."""
 
     url: str
     model: str
@@ -43,6 +45,16 @@ class Target:
     """Requests that the server decodes together, if known."""
     tokens_per_word: float = 1.3
     """Of its tokenizer on English words; how long prompts were is counted by the server."""
+
+    def __post_init__(self) -> None:
+        where = "the URL of the server"
+        try:
+            secret = secret_in_url(self.url)
+        except ValueError as error:  # which may repeat what is in it
+            raise InputError(where, "is none", "write it as http://host:port") from error
+        if secret:
+            remedy = "remove it, and name the variable that holds the key by --api-key-env"
+            raise InputError(where, f"holds {secret}", remedy)
 
 
 @dataclass(frozen=True)
@@ -66,18 +78,22 @@ def sweep(
     most: int = 64,
     on_level: Callable[[dict[str, Any]], None] = lambda level: None,
 ) -> pl.DataFrame:
-    """Measure each of ``concurrencies``, or 1, 2, 4 ... until saturation or ``most``.
+    """Measure each of ``concurrencies`` in rising order, or 1, 2, 4 ... until saturation or
+    ``most``.
 
     Returns one row a level: concurrency and the figures of :func:`summarise`. Writes
     ``load.parquet``, ``load.json`` (facts) and AIPerf's files of each level into ``out``. Raises
-    ``InputError`` if the first level has no answer at all; failures at others are results.
+    ``InputError`` if AIPerf fails, or the first level has no answer at all; requests that fail at
+    others are results.
     """
     import polars as pl
 
     levels: list[dict[str, Any]] = []
     saturated = False
-    for concurrency in concurrencies or _doubling(most):
-        levels.append(_measure(target, workload, objective, concurrency, out))
+    # Drawn anew for each sweep: the same prompts again would be answered by a server's cache.
+    seed = random.SystemRandom().getrandbits(48)
+    for concurrency in sorted(set(concurrencies)) if concurrencies else _doubling(most):
+        levels.append(_measure(target, workload, objective, concurrency, seed, out))
         if not levels[0]["requests_per_s"]:
             reasons = out / f"concurrency-{concurrency}" / "profile_export.jsonl"
             remedy = f"check the address, the model's name and the key; reasons are in {reasons}"
@@ -95,6 +111,7 @@ def sweep(
         "slots": target.slots,
         "saturated": saturated,
         "workload": asdict(workload),
+        "seed": seed,
         "objective": asdict(objective),
         "generator": AIPERF,
         "hardware": describe_hardware().model_dump(mode="json"),
@@ -104,22 +121,33 @@ def sweep(
 
 
 def is_saturated(levels: Sequence[dict[str, Any]]) -> bool:
-    """Whether the last level brought under 5% more tokens a second than the best before, or most of
-    its requests failed."""
-    last = levels[-1]
+    """Whether the highest level brought under 5% more tokens a second than the best of those with
+    at most half its concurrency, or most of its requests failed. From 8 to 9 users little growth is
+    to be expected, so it says nothing."""
+    *lower, last = sorted(levels, key=lambda level: int(level["concurrency"]))
     if 2 * last["failed"] > last["requests"]:
         return True
-    before = [level["output_tokens_per_s"] for level in levels[:-1]]
+    before = [
+        level["output_tokens_per_s"]
+        for level in lower
+        if 2 * level["concurrency"] <= last["concurrency"]
+    ]
     return bool(before) and last["output_tokens_per_s"] < (1 + _GAIN) * max(before)
 
 
 @contextlib.contextmanager
 def serving(source: str, threads: int | None, most: int, workload: Workload) -> Iterator[Target]:
-    """The embedded engine as a server with ``most`` slots, on all cores but the generator's."""
+    """The embedded engine as a server with ``most`` slots, on all cores but the generator's.
+    Raises ``InputError`` if those are too many, ``EngineError`` if the model does not load."""
     import asyncio
 
     from distilbench.engines._llama_cpp import LlamaCpp
 
+    if most > MOST_SLOTS:
+        raise InputError(
+            f"{most} concurrent requests", f"the embedded engine decodes at most {MOST_SLOTS}",
+            "give fewer by --most or --concurrency, or the URL of a server",
+        )  # fmt: skip
     path = locate_model(source, Path.cwd(), f"model {source!r}")
     room = 2 * (workload.prompt_tokens + workload.output_tokens) + 64
     cores = max(1, usable_cores() - 1)
@@ -139,7 +167,7 @@ def serving(source: str, threads: int | None, most: int, workload: Workload) -> 
 
 
 def _measure(
-    target: Target, workload: Workload, objective: Objective, concurrency: int, out: Path
+    target: Target, workload: Workload, objective: Objective, concurrency: int, seed: int, out: Path
 ) -> dict[str, Any]:
     count = max(workload.requests, 5 * concurrency)
     words = max(1, round(workload.prompt_tokens / target.tokens_per_word))
@@ -152,7 +180,7 @@ def _measure(
         target.key,
         target.endpoint,
         concurrency,
-        prompts(count + concurrency, words, seed=concurrency),
+        prompts(count + concurrency, words, seed + concurrency),
         concurrency,
         extra,
         folder,

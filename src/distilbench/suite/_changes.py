@@ -30,22 +30,31 @@ class Changes:
         return self != UNCHANGED
 
     def apply(self, data: dict[str, Any], where: str) -> dict[str, Any]:
-        """The suite's data with the changes made. ``where`` names the file in errors."""
+        """The suite's data with the changes made. ``where`` names the file in errors. What is not
+        valid stays as it is, for the suite's own check to name."""
         data = dict(data)
-        limits = dict(data.get("limits") or {})
-        for field, value in (("questions", self.limit), ("max_tokens", self.max_tokens)):
-            if value is not None:
-                limits[field] = min(value, limits.get(field) or value)
-        if limits:
-            data["limits"] = limits
+        limits, tasks = data.get("limits") or {}, data.get("tasks")
+        if isinstance(limits, dict):
+            least = {"questions": self.limit, "max_tokens": self.max_tokens}
+            changed = {f: _least(v, limits.get(f)) for f, v in least.items() if v is not None}
+            data |= {"limits": limits | changed} if changed else {}
         if self.models:
             data["models"] = list(self.models)
-        if self.tasks:
-            data["tasks"] = _kept(data.get("tasks") or [], self.tasks, where)
+        if self.tasks and isinstance(tasks, list):
+            data["tasks"] = tasks = _kept(tasks, self.tasks, where)
         if self.epochs is not None:
             data["epochs"] = self.epochs
-            data["tasks"] = [_without_epochs(task) for task in data.get("tasks") or []]
+            if isinstance(tasks, list):
+                data["tasks"] = [_without_epochs(task) for task in tasks]
         return data
+
+
+def _least(value: int, given: Any) -> Any:
+    """The smaller one; what was given if that is no whole number."""
+    try:
+        return min(value, TypeAdapter(int).validate_python(value if given is None else given))
+    except ValidationError:
+        return given
 
 
 def _kept(tasks: list[Any], names: tuple[str, ...], where: str) -> list[Any]:

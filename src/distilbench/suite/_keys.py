@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import urlsplit
 
 from distilbench.errors import InputError
-from distilbench.keys import secrets
+from distilbench.keys import holds_key, secret_in_url, secrets
 
 _REMEDY = (
     "remove it: keys are read from the provider's environment variable or the keyring"
@@ -19,23 +18,21 @@ _NAMES = re.compile(
     r"|(access|auth|bearer|hf|api|session)[_-]token)|token|bearer",
     re.IGNORECASE,
 )
-_SHAPES = re.compile(
-    r"\b(sk|pk|rk|gsk|hf|xai|ghp|gho|pplx|nvapi|r8|tgp)[-_][A-Za-z0-9_\-]{16,}"
-    r"|\bAIza[A-Za-z0-9_\-]{30,}|\bAKIA[A-Z0-9]{16}\b|\bBearer\s+\S{8,}"
-)
+_URL = re.compile(r"https?://\S+", re.IGNORECASE)
 
 
 def refuse_keys(where: str, text: str, data: Any) -> None:
     """Raise ``InputError`` if a suite (its text and the same parsed) holds what looks like a key:
-    a field with the name of one, a value with the shape of one, or one of the environment."""
+    a field with the name of one, a URL with a login or a secret parameter, a value with the shape
+    of one, or one of the environment."""
     for field, name, value in _fields(data):
         if _NAMES.fullmatch(name) and value is not None:
             raise InputError(where, f"field {field!r} would hold a secret", _REMEDY)
-        if name == "base_url" and isinstance(value, str) and _has_login(value):
-            raise InputError(where, f"field {field!r} holds a login", _REMEDY)
+        if isinstance(value, str) and (name == "base_url" or _URL.fullmatch(value)):
+            _refuse_url(where, field, value)
     known = secrets()
     for number, line in enumerate(text.splitlines(), 1):
-        if _SHAPES.search(line) or any(key in line for key in known):
+        if holds_key(line, known):
             raise InputError(where, f"line {number} holds what looks like an API key", _REMEDY)
 
 
@@ -51,6 +48,12 @@ def _fields(data: Any, path: str = "") -> Iterator[tuple[str, str, Any]]:
             yield from _fields(value, f"{path}[{index}]")
 
 
-def _has_login(url: str) -> bool:
-    parts = urlsplit(url)
-    return parts.password is not None or "key=" in parts.query.lower()
+def _refuse_url(where: str, field: str, url: str) -> None:
+    try:
+        secret = secret_in_url(url)
+    except ValueError as error:  # which may repeat what is in it
+        raise InputError(
+            where, f"field {field!r} is no URL", "write it as http://host:port/v1"
+        ) from error
+    if secret:
+        raise InputError(where, f"field {field!r} holds {secret}", _REMEDY)

@@ -52,7 +52,7 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         text = path.read_text("utf-8")
         data = yaml.safe_load(text)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: no UTF-8, or a date as 2025-13-45
         reason = " ".join(str(error).split())
         raise InputError(str(path), f"is not YAML ({reason})", "mend the syntax") from error
     if not isinstance(data, dict):
