@@ -194,11 +194,17 @@ def test_an_engine_that_died_is_started_again_for_the_same_questions(smollm2: st
             ]
 
         before = await answers()
+        engine.usage.begin()
+        spent = engine.usage.cpu_seconds
         asked = asyncio.create_task(answers())
         await asyncio.sleep(0.15)
         assert engine.pid
         os.kill(engine.pid, signal.SIGKILL)
-        return before, await asked
+        after = await asked
+        assert len(engine.usage._cpu) == 2
+        assert (engine.usage.cpu_seconds or 0) > (spent or 0) > 0
+        assert engine.usage.peak_memory_bytes is None
+        return before, after
 
     before, after = with_engine(smollm2, die_once)
     assert after == before

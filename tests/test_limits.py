@@ -11,7 +11,7 @@ from distilbench.engines import EngineSettings, gpu_devices
 from distilbench.engines._limits import Fence, make_cgroup
 from distilbench.engines._llama_cpp import LlamaCpp
 from distilbench.engines._process import EngineDied, EngineError, EngineProcess
-from distilbench.meter import peak_memory_bytes, usable_cores
+from distilbench.meter import ProcessUsage, peak_memory_bytes, usable_cores
 
 MIB = 1 << 20
 
@@ -132,7 +132,7 @@ def test_the_engine_sees_its_gpu_alone(
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     if visible is not None:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
-    process = EngineProcess(Fence(), index)
+    process = EngineProcess(Fence(), ProcessUsage(), index)
     try:
         given = process._environment()
     finally:
@@ -149,7 +149,7 @@ def test_gpus_are_those_that_the_wheel_knows() -> None:
 def test_the_engine_sees_no_key_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "planted")
     monkeypatch.setenv("HF_TOKEN", "planted")
-    process = EngineProcess(Fence())
+    process = EngineProcess(Fence(), ProcessUsage())
     try:
         assert "planted" not in process._environment().values()
     finally:

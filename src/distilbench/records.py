@@ -95,7 +95,9 @@ CELL_COLUMNS = (
     Column("card", "String", "setting", "id of the model's card in the catalog, null if none"),
     Column("flops_source", "String", "identity", "where the architecture behind FLOPs is stated"),
     Column("samples", "Int64", "measured", "finished samples"),
-    Column("peak_memory_bytes", "Int64", "measured", "peak resident memory of the engine"),
+    Column(
+        "peak_memory_bytes", "Int64", "measured", "peak of the engine's memory; null if it died"
+    ),
     Column("predicted_memory_bytes", "Int64", "estimated", "peak predicted before loading"),
     Column("memory_limit_bytes", "Int64", "setting", "limit on the engine's memory, null if none"),
     Column("cpus", "Int64", "setting", "limit on the engine's cores, null if none"),

@@ -32,7 +32,7 @@ from distilbench.engines._memory import gpu_layers_that_fit
 from distilbench.engines._process import EngineDied, EngineError, EngineProcess
 from distilbench.engines._settings import CHECKPOINTS, EngineSettings, Listen, forgets_prefix
 from distilbench.engines._thinking import opened_by, separate
-from distilbench.meter import usable_cores
+from distilbench.meter import ProcessUsage, usable_cores
 
 # llama.cpp closes an idle connection at times of its own choosing; a request sent into that
 # moment is lost. A new loopback connection costs a fifth of a millisecond.
@@ -79,6 +79,8 @@ class LlamaCpp:
     """Where to listen; default: on a free loopback port under a key made up for it."""
     description: ModelDescription = field(init=False)
     fence: Fence = field(init=False)
+    usage: ProcessUsage = field(init=False, default_factory=ProcessUsage)
+    """What the engine's processes took: it is started again when it dies."""
     _process: EngineProcess | None = field(init=False, default=None)
     _failed: EngineError | None = field(init=False, default=None)
     _deaths: int = field(init=False, default=0)
@@ -132,7 +134,7 @@ class LlamaCpp:
             raise self._failed
         if self._process is not None:
             return
-        process = EngineProcess(self.fence, self.settings.gpu_index)
+        process = EngineProcess(self.fence, self.usage, self.settings.gpu_index)
         if self.listen is not None:
             process.key = self.listen.key
         try:

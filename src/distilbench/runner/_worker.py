@@ -24,12 +24,10 @@ from distilbench.engines import predict_memory
 from distilbench.keys import guard_output, key_in_environment
 from distilbench.meter import (
     EnergyMeter,
-    cpu_seconds,
     describe_hardware,
     find_meter,
     peak_memory_bytes,
     power_cap,
-    reset_peak_memory,
 )
 from distilbench.runner._conduct import Conduct, install, sampling_seed, without_system
 from distilbench.runner._plan import Cell
@@ -143,8 +141,8 @@ def run_cell(run_dir: Path, cell: Cell, loaded: Loaded) -> None:
     if refused:
         task = refuse(task, refused)
     engine = loaded.engine
-    if engine and engine.pid:
-        reset_peak_memory(engine.pid)
+    if engine:
+        engine.usage.begin()
     loaded.conduct.cell, loaded.conduct.model = cell, str(loaded.model)
     warm = None if refused else _warm_up(engine, task, cell)
     loaded.meter.begin()
@@ -209,7 +207,7 @@ def _load(cell: Cell, tell: Tell) -> Loaded:
     settings = cell.engine_settings()
     model = get_model(cell.reference, memoize=False, **settings.model_dump())
     engine = cast(DistilbenchAPI, model.api).engine
-    meter = find_meter(hardware.processor, settings.gpu_index, lambda: cpu_seconds(engine.pid))
+    meter = find_meter(hardware.processor, settings.gpu_index, lambda: engine.usage.cpu_seconds)
     meter.measure_idle()
     tell("load", model=cell.model.name)
     try:
@@ -259,8 +257,8 @@ def _generation(cell: Cell) -> dict[str, Any]:
 
 def _peak(engine: LlamaCpp | None, load: dict[str, Any]) -> int | None:
     """Peak of this cell; a cell can have no less than loading its model took."""
-    cell = peak_memory_bytes(engine.pid) if engine and engine.pid else None
-    return max((p for p in (cell, load.get("load_peak_bytes")) if p), default=None)
+    cell = engine.usage.peak_memory_bytes if engine else None
+    return None if cell is None else max(cell, load["load_peak_bytes"] or 0)
 
 
 def _engine_facts(cell: Cell, loaded: Loaded) -> dict[str, Any]:
