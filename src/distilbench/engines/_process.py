@@ -76,7 +76,7 @@ class EngineProcess:
     def start(self, settings: dict[str, Any]) -> None:
         """Start it and load the model. Raises ``EngineDied`` or ``EngineError`` if it fails."""
         limit = [str(self.fence.rlimit_bytes)] if self.fence.rlimit_bytes else []
-        with self._log.open("ab") as log:
+        with self._log.open("wb") as log:  # what an earlier process said explains no later death
             self._process = subprocess.Popen(
                 [sys.executable, str(_SERVE), *limit],
                 stdin=subprocess.PIPE,
