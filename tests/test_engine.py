@@ -127,6 +127,18 @@ def test_the_shared_prefix_is_evaluated_once_for_all_slots(
         assert total - cached < 20
 
 
+def test_a_shared_prefix_that_does_not_fit_is_an_overflow_of_each_question(gemma3: str) -> None:
+    """Gemma's slots read the prefix in again before each question, where there is one to read."""
+
+    async def ask(engine: LlamaCpp) -> list[str]:
+        prompts = ["word " * 3100 + question for question in ("One?", "Two?")]
+        with pytest.raises(EngineError):
+            await engine.warm_up(prompts)
+        return [(await engine.complete(p, Sampling(n_predict=4))).ended for p in (*prompts, "Hi")]
+
+    assert with_engine(gemma3, ask, slots=1, context=3072) == ["context", "context", "length"]
+
+
 def test_parallel_greedy_answers_do_not_leak_between_slots(gemma3: str) -> None:
     """Each question's own number must come back: a mixed-up slot would answer another's."""
 

@@ -192,14 +192,15 @@ class LlamaCpp:
         tokens = [await self.tokenize(prompt) for prompt in prompts]
         shared = len(list(_while_equal(tokens)))
         self._deaths = 0
-        self._warm = len(prompts) > 1 and shared >= _LEAST_PREFIX
-        if not self._warm:
+        self._warm = False  # until there is a state to read in
+        if len(prompts) < 2 or shared < _LEAST_PREFIX:
             return WarmUp()
         evaluated = tokens[0][: shared + _CHECKPOINT_LAG]
         await self._post("/completion", {"prompt": evaluated, "n_predict": 0, "id_slot": 0})
         await self._post("/slots/0?action=save", {"filename": _PREFIX})
         for slot in range(1, self.settings.slots):
             await self._restore(slot)
+        self._warm = True
         return WarmUp(len(evaluated), time.perf_counter() - started)
 
     async def complete(
