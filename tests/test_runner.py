@@ -13,7 +13,7 @@ import pytest
 
 from distilbench.errors import InputError
 from distilbench.records import CELL_COLUMNS, KEY, SAMPLE_COLUMNS, schema
-from distilbench.runner import RunResult, run_suite
+from distilbench.runner import RunResult, collect, load_cells, run_suite
 
 pytestmark = pytest.mark.model
 
@@ -115,6 +115,12 @@ def test_a_killed_worker_costs_its_unfinished_samples_only(tmp_path: Path) -> No
     assert "signal 9" in killed.failed[0]
     kept = samples_of(killed)
     assert 30 <= kept.height < EXPECTED
+    elsewhere = [  # on a machine without the model
+        cell.model_copy(update={"file": tmp_path / "none.gguf"})
+        for cell in load_cells(killed.run_dir)
+    ]
+    assert kept["flops"].null_count() == 0
+    assert collect(killed.run_dir, elsewhere)[0].equals(kept)
 
     repeated: list[tuple[str, int]] = []
 

@@ -159,9 +159,8 @@ def run_cell(run_dir: Path, cell: Cell, loaded: Loaded) -> None:
         "energy_known": energy.known if energy else None,
         "energy_method": energy.method if energy else loaded.meter.method,
     }
-    shape = engine.description.architecture if engine else cell.shape
     facts = {**loaded.facts, **measured, **_engine_facts(cell, loaded), "refused": refused}
-    finish_cell(run_dir, cell, shape, facts, energy)
+    finish_cell(run_dir, cell, facts, energy)
 
 
 def _evaluate(run_dir: Path, cell: Cell, task: Task, model: InspectModel) -> None:
