@@ -4,6 +4,7 @@ counters are stubs, and Zeus reads a RAPL tree of plain files."""
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from itertools import pairwise
@@ -274,6 +275,39 @@ def test_a_cpu_power_cap_is_shared_by_packages_and_restored(tmp_path: Path) -> N
     with pytest.raises(ValueError, match="work failed"):
         work()
     assert [limit.read_text() for limit in limits] == ["165000000"] * 2
+
+
+LEAVING = """
+import sys, time
+from contextlib import ExitStack
+from pathlib import Path
+from distilbench.meter import power_cap
+from distilbench.runner._leave import leave_on_signals
+
+with ExitStack() as undo:
+    leave_on_signals(undo)
+    undo.enter_context(power_cap(20, None, Path(sys.argv[1])))
+    print("capped", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_worker_that_is_told_to_end_restores_the_power_limit(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    limit = tmp_path / "intel-rapl:0" / "constraint_0_power_limit_uw"
+    limit.parent.mkdir()
+    limit.write_text("65000000")
+    command = [sys.executable, "-c", LEAVING, str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as worker:
+        assert worker.stdout is not None
+        assert worker.stdout.readline() == b"capped\n"
+        assert limit.read_text() == "20000000"
+        worker.send_signal(number)
+        assert worker.wait(timeout=10) == 128 + number
+    assert limit.read_text() == "65000000"
 
 
 def test_a_power_cap_that_cannot_be_set_is_said_not_to_be_enforced(tmp_path: Path) -> None:

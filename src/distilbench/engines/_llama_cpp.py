@@ -134,7 +134,8 @@ class LlamaCpp:
             raise self._failed
         if self._process is not None:
             return
-        process = EngineProcess(self.fence, self.usage, self.settings.gpu_index)
+        # Known before it is started, so that closing ends it whenever that is asked.
+        process = self._process = EngineProcess(self.fence, self.usage, self.settings.gpu_index)
         if self.listen is not None:
             process.key = self.listen.key
         try:
@@ -144,9 +145,9 @@ class LlamaCpp:
         except EngineError as error:
             self._failed = EngineError(f"llama.cpp could not load {self.path.name}: {error}")
         if self._failed is not None:
+            self._process = None
             process.close()
             raise self._failed
-        self._process = process
 
     def wait(self) -> None:
         """Return when the engine's process is gone: raises ``EngineDied``, which says why."""

@@ -12,7 +12,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from contextlib import nullcontext, suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -30,6 +30,7 @@ from distilbench.meter import (
     power_cap,
 )
 from distilbench.runner._conduct import Conduct, install, sampling_seed, without_system
+from distilbench.runner._leave import leave, leave_on_signals
 from distilbench.runner._plan import Cell
 from distilbench.runner._sampling import request_options
 from distilbench.runner._sandbox import no_sandbox, refuse
@@ -73,28 +74,29 @@ class Loaded:
 
 def main() -> None:
     guard_output()
-    tell = _progress_channel()
     job = Job.model_validate_json(Path(sys.argv[1]).read_text())
     first = job.cells[0]
-    with nullcontext() if first.embedded else key_in_environment(first.reference):
-        _work(job, tell)
+    with ExitStack() as undo:
+        leave_on_signals(undo)
+        if not first.embedded:
+            undo.enter_context(key_in_environment(first.reference))
+        _work(job, _progress_channel(undo), undo)
 
 
-def _work(job: Job, tell: Tell) -> None:
+def _work(job: Job, tell: Tell, undo: ExitStack) -> None:
     _report_samples(tell)
     _ready_inspect(job)
     _ready_graders(job)
     profile = job.cells[0].profile
-    with power_cap(profile.power_cap_w, profile.gpu.index if profile.gpu else None) as capped:
-        loaded = _load(job.cells[0], tell)
-        loaded.capped = capped
-        install(loaded.conduct)
-        for cell in job.cells:
-            tell("cell", cell=cell.name)
-            run_cell(job.run_dir, cell, loaded)
-            tell("cell_done", cell=cell.name)
-        if loaded.engine is not None:
-            loaded.engine.close()
+    gpu_index = profile.gpu.index if profile.gpu else None
+    capped = undo.enter_context(power_cap(profile.power_cap_w, gpu_index))
+    loaded = _load(job.cells[0], tell, undo)
+    loaded.capped = capped
+    install(loaded.conduct)
+    for cell in job.cells:
+        tell("cell", cell=cell.name)
+        run_cell(job.run_dir, cell, loaded)
+        tell("cell_done", cell=cell.name)
 
 
 def _ready_inspect(job: Job) -> None:
@@ -191,7 +193,7 @@ def _evaluate(run_dir: Path, cell: Cell, task: Task, model: InspectModel) -> Non
     )
 
 
-def _load(cell: Cell, tell: Tell) -> Loaded:
+def _load(cell: Cell, tell: Tell, undo: ExitStack) -> Loaded:
     """The model, its engine if embedded, and what loading took. A model that does not load is
     no crash: each of its questions then ends in an outcome that says why."""
     from inspect_ai.model import get_model
@@ -206,6 +208,7 @@ def _load(cell: Cell, tell: Tell) -> Loaded:
     settings = cell.engine_settings()
     model = get_model(cell.reference, memoize=False, **settings.model_dump())
     engine = cast(DistilbenchAPI, model.api).engine
+    undo.callback(engine.close)
     meter = find_meter(hardware.processor, settings.gpu_index, lambda: engine.usage.cpu_seconds)
     meter.measure_idle()
     tell("load", model=cell.model.name)
@@ -348,7 +351,7 @@ def _max_tokens(cell: Cell, task: Task) -> int:
     return min(own, cell.limits.max_tokens or own, cell.model.max_tokens or own)
 
 
-def _progress_channel() -> Tell:
+def _progress_channel(undo: ExitStack) -> Tell:
     """Keep standard output for progress alone. The parent gone, so is the reason to go on."""
     sys.stdout.flush()
     channel = os.fdopen(os.dup(1), "w", buffering=1)
@@ -358,7 +361,7 @@ def _progress_channel() -> Tell:
         try:
             channel.write(json.dumps({"event": event, **facts}) + "\n")
         except OSError:
-            os._exit(1)
+            leave(undo, 1)
 
     return tell
 
