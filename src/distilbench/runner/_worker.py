@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, cast
 from pydantic import BaseModel
 
 from distilbench.engines import predict_memory
-from distilbench.keys import guard_output, key_in_environment
+from distilbench.keys import guard_output, key_in_environment, redact
 from distilbench.meter import (
     EnergyMeter,
     describe_hardware,
@@ -69,6 +69,8 @@ class Loaded:
     """The meter of a model that runs elsewhere."""
     capped: str | None = None
     """Whether the profile's power limit is enforced, in words."""
+    error: str | None = None
+    """Why a served model did not load; then it is not asked."""
     conduct: Conduct = field(default_factory=Conduct)
 
 
@@ -139,7 +141,7 @@ def run_cell(run_dir: Path, cell: Cell, loaded: Loaded) -> None:
 
     asked = QuestionSet.model_validate_json(questions_file(run_dir, cell).read_text())
     task = build_task(cell.task, asked, cell.seed)
-    refused = no_sandbox(asked.sandbox)
+    refused = loaded.error or no_sandbox(asked.sandbox)
     if refused:
         task = refuse(task, refused)
     engine = loaded.engine
@@ -161,7 +163,8 @@ def run_cell(run_dir: Path, cell: Cell, loaded: Loaded) -> None:
         "energy_known": energy.known if energy else None,
         "energy_method": energy.method if energy else loaded.meter.method,
     }
-    facts = {**loaded.facts, **measured, **_engine_facts(cell, loaded), "refused": refused}
+    unasked = {"refused": refused, "load_error": loaded.error}
+    facts = {**loaded.facts, **measured, **_engine_facts(cell, loaded), **unasked}
     finish_cell(run_dir, cell, facts, energy)
 
 
@@ -201,7 +204,11 @@ def _load(cell: Cell, tell: Tell, undo: ExitStack) -> Loaded:
     hardware = describe_hardware()
     facts: dict[str, Any] = {"hardware": str(hardware)}
     if not cell.embedded:
-        return _load_served(cell, facts)
+        tell("load", model=cell.model.name)
+        loaded = _load_served(cell, facts)
+        if loaded.error:
+            tell("load_failed", model=cell.model.name, error=loaded.error)
+        return loaded
     from distilbench.engines._process import EngineError
     from distilbench.engines._provider import DistilbenchAPI
 
@@ -223,17 +230,24 @@ def _load(cell: Cell, tell: Tell, undo: ExitStack) -> Loaded:
 
 def _load_served(cell: Cell, facts: dict[str, Any]) -> Loaded:
     """A model of one of Inspect's providers, under the meter."""
+    from inspect_ai.model import get_model
+
     from distilbench.engines._provider_check import served_model
     from distilbench.engines._served import ServedMeter
     from distilbench.engines._stops import stopping
     from distilbench.engines._thinking import separating
 
+    elsewhere = EnergyMeter((), "the model is served elsewhere")
     started = time.perf_counter()
-    model = separating(served_model(cell.reference, cell.model.base_url, cell.model_args()))
+    try:
+        model = separating(served_model(cell.reference, cell.model.base_url, cell.model_args()))
+    except Exception as error:  # of any library: transformers, torch, vLLM, a server's start
+        said = " ".join(redact(str(getattr(error, "message", error))).split())
+        reason = f"could not be loaded: {said or type(error).__name__}"
+        return Loaded(get_model("none/none"), None, elsewhere, facts, error=reason)
     model = stopping(model, cell.reference.partition("/")[0])
     if time.perf_counter() - started > _LOADING_S:  # in this process or by a server it started
         facts["load_s"] = time.perf_counter() - started
-    elsewhere = EnergyMeter((), "the model is served elsewhere")
     return Loaded(model, None, elsewhere, facts, ServedMeter(model))
 
 
