@@ -1,0 +1,17 @@
+"""What the HTTP clients raise when a server cannot be reached."""
+
+from __future__ import annotations
+
+import contextlib
+from functools import cache
+from importlib import import_module
+
+
+@cache
+def transport_errors() -> tuple[type[BaseException], ...]:
+    """Of each client that is installed. None of them is an ``OSError``."""
+    found: list[type[BaseException]] = []
+    for name in ("httpx", "httpx2"):
+        with contextlib.suppress(ImportError):
+            found.append(import_module(name).TransportError)
+    return tuple(found)
