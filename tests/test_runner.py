@@ -132,6 +132,8 @@ def test_a_killed_worker_costs_its_unfinished_samples_only(tmp_path: Path) -> No
     resumed = run_suite(suite, tmp_path / "runs", watch)
     assert resumed.complete
     assert not set(done[:30]) & set(repeated)
+    before = pl.read_parquet(resumed.run_dir / "cells.parquet")["resumed_samples"].to_list()
+    assert before == [0, kept.height - EXPECTED // 2]
     samples = samples_of(resumed)
     assert samples.height == samples.unique(KEY).height == EXPECTED
     keys = transcripts(resumed)

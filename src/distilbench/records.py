@@ -133,6 +133,7 @@ CELL_COLUMNS = (
     Column(
         "wall_s", "Float64", "measured", "wall time of the attempt that finished the cell, no load"
     ),
+    Column("resumed_samples", "Int64", "measured", "samples of earlier attempts, not in wall_s"),
     Column("threads", "Int64", "setting", "threads of the engine"),
     Column("slots", "Int64", "setting", "questions answered in parallel"),
     Column("context", "Int64", "setting", "tokens of context of one slot"),

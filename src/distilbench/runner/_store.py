@@ -55,6 +55,12 @@ def is_finished(run_dir: Path, cell: Cell) -> bool:
     return (cell_folder(run_dir, cell) / "cell.json").is_file()
 
 
+def answered(run_dir: Path, cell: Cell) -> int:
+    """Samples of a cell that an attempt before took to their end; they are not asked again."""
+    logged = _logged_samples(log_folder(run_dir, cell))
+    return len({(str(sample.id), sample.epoch) for sample in logged if not sample.error})
+
+
 def finish_cell(
     run_dir: Path,
     cell: Cell,

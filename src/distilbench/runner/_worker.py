@@ -34,7 +34,7 @@ from distilbench.runner._leave import leave, leave_on_signals
 from distilbench.runner._plan import Cell
 from distilbench.runner._sampling import request_options
 from distilbench.runner._sandbox import no_sandbox, refuse
-from distilbench.runner._store import finish_cell, log_folder, questions_file
+from distilbench.runner._store import answered, finish_cell, log_folder, questions_file
 from distilbench.tasks import InspectTask, answer_cue, grade, prompts
 
 if TYPE_CHECKING:
@@ -149,12 +149,14 @@ def run_cell(run_dir: Path, cell: Cell, loaded: Loaded) -> None:
         engine.usage.begin()
     loaded.conduct.cell, loaded.conduct.model = cell, str(loaded.model)
     warm = None if refused else _warm_up(engine, task, cell)
+    resumed = answered(run_dir, cell)
     loaded.meter.begin()
     started = time.perf_counter()
     _evaluate(run_dir, cell, task, loaded.model)
     wall_s, energy = time.perf_counter() - started, loaded.meter.end()
     measured = {
         "wall_s": wall_s,
+        "resumed_samples": resumed,
         "warmup_s": warm.seconds if warm else None,
         "warmup_tokens": warm.tokens if warm else None,
         "peak_memory_bytes": _peak(engine, loaded.facts),
