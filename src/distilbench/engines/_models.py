@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from distilbench.architecture import ModelDescription, describe, describe_stream
-from distilbench.engines._transport import transport_errors
+from distilbench.engines._transport import fetch_errors
 from distilbench.errors import InputError
 
 _CHECK = "check the name and the network"
@@ -85,7 +85,7 @@ def describe_model(source: str, folder: Path, where: str) -> ModelDescription:
             f"{owner}/{name}/{file}", "rb", block_size=_HEADER_BLOCK
         ) as stream:
             return describe_stream(stream, file, stream.size)
-    except (OSError, ValueError, *transport_errors()) as error:
+    except fetch_errors() as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(where, f"{source} could not be read ({reason})", _CHECK) from error
 

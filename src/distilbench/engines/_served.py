@@ -241,7 +241,7 @@ def _also_broken_replies(
     return judged
 
 
-def _broken_replies() -> tuple[type[BaseException], ...]:
+def _broken_replies() -> tuple[type[Exception], ...]:
     return (StreamCutOff, JSONDecodeError, UnicodeDecodeError, *transport_errors())
 
 

@@ -8,10 +8,15 @@ from importlib import import_module
 
 
 @cache
-def transport_errors() -> tuple[type[BaseException], ...]:
+def transport_errors() -> tuple[type[Exception], ...]:
     """Of each client that is installed. None of them is an ``OSError``."""
-    found: list[type[BaseException]] = []
+    found: list[type[Exception]] = []
     for name in ("httpx", "httpx2"):
         with contextlib.suppress(ImportError):
             found.append(import_module(name).TransportError)
     return tuple(found)
+
+
+def fetch_errors() -> tuple[type[Exception], ...]:
+    """What reading a file on a hub may raise: no network, no such file, no valid name."""
+    return (OSError, ValueError, *transport_errors())
