@@ -10,6 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
+
+from distilbench.cli import app
 
 COMMANDS = ("run", "report", "models", "tasks", "doctor", "init", "reproduce", "compute", "compare")
 SECRET = "sk-planted-0123456789"
@@ -89,6 +92,20 @@ def test_bad_input_is_one_sentence_and_exit_code_2(
     assert named in done.stderr
     assert remedy in done.stderr
     assert not done.stdout
+
+
+def test_what_failed_is_told_also_where_no_report_can_be_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from distilbench.runner import RunResult
+
+    died = "m under p: worker ended with exit code 1, see m--p.log"
+    monkeypatch.setattr(
+        "distilbench.runner.run_suite", lambda *_: RunResult(tmp_path, 0, 1, (died,))
+    )
+    done = CliRunner().invoke(app, ["run", "suite.yaml", "--json"])
+    assert done.exit_code != 0
+    assert f"failed: {died}" in done.stderr
 
 
 def test_init_writes_a_suite_that_run_accepts_and_never_overwrites(tmp_path: Path) -> None:

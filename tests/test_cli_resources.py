@@ -5,6 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
+from distilbench.engines import describe_model
+from distilbench.errors import InputError
 from tests.test_cli import as_json, distilbench
 from tests.test_report import make_run
 
@@ -36,6 +40,19 @@ def test_fit_names_what_holds_a_model_and_what_does_not() -> None:
     assert row["known"] == "estimated"
     line = distilbench(*asked, "--profile", "gpu-24gb").stdout.splitlines()[1]
     assert line.split()[-2:] == ["gpu-24gb", "laptop-8gb"]
+
+
+@pytest.mark.parametrize("client", ["httpx", "httpx2"])
+def test_a_hub_out_of_reach_is_one_sentence(client: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    error = pytest.importorskip(client).ConnectError("[Errno -3] no name resolution")
+    hub = "huggingface_hub.HfFileSystem.open"
+
+    def unreachable(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(hub, unreachable)
+    with pytest.raises(InputError, match=r"could not be read .*no name resolution.*network"):
+        describe_model("hf:owner/name/file.gguf", Path(), "model")
 
 
 def test_what_fit_and_quantize_do_not_know_is_one_sentence(tmp_path: Path) -> None:

@@ -3,6 +3,10 @@ counters are stubs, and Zeus reads a RAPL tree of plain files."""
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 from itertools import pairwise
 from pathlib import Path
 
@@ -14,6 +18,7 @@ from distilbench.errors import InputError
 from distilbench.meter import (
     Energy,
     EnergyMeter,
+    ProcessUsage,
     apportion,
     find_counters,
     find_meter,
@@ -88,6 +93,60 @@ def test_an_estimate_is_marked_and_names_its_assumption(monkeypatch: pytest.Monk
     assert energy.total_j == pytest.approx(280 / 64 * 4.0)
     assert energy.idle_j == 0
     assert "TDP 280 W / 64 cores x 4.0 CPU seconds" in energy.method
+
+
+BUSY = """
+import sys, time
+while time.process_time() < 0.3: pass
+print(flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc")
+def test_an_engine_that_died_counts_until_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its process is started again within the window: both are work, and no peak is known."""
+    monkeypatch.setenv(TDP_VARIABLE, str(os.cpu_count() or 1))  # a watt for each core
+
+    def started() -> subprocess.Popen[bytes]:
+        pipe = subprocess.PIPE
+        process = subprocess.Popen([sys.executable, "-c", BUSY], stdin=pipe, stdout=pipe)
+        usage.follow(process.pid)
+        assert process.stdout is not None
+        process.stdout.readline()
+        return process
+
+    usage = ProcessUsage()
+    with started() as first:
+        usage.begin()
+        meter = EnergyMeter((), "", known_processor("any"), lambda: usage.cpu_seconds)
+        assert usage.peak_memory_bytes
+        meter.begin()
+        before = usage.cpu_seconds
+        first.communicate()  # dies, and its parent hears of it
+        usage.ended()
+        with started() as second:
+            energy = meter.end()
+            assert energy is not None
+            assert before is not None
+            assert before > 0.2  # the clock ticks 100 times a second
+            assert 0.2 < energy.total_j < 1.0
+            assert usage.peak_memory_bytes is None
+            usage.begin()  # the next cell
+            assert usage.peak_memory_bytes
+            second.communicate()
+
+
+def test_cpu_time_that_was_lost_is_no_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(TDP_VARIABLE, "28")
+    readings: list[float | None] = [1.0, None, 2.0, 3.0]
+    meter = EnergyMeter((), "", known_processor("any"), lambda: readings.pop(0))
+    meter.begin()
+    assert meter.end() is None
+    assert meter.method.startswith("not available: a process died")
+    meter.begin()
+    assert meter.end() is not None
+    assert meter.method.startswith("estimated")
 
 
 def test_only_processors_of_known_tdp_are_estimated(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -216,6 +275,39 @@ def test_a_cpu_power_cap_is_shared_by_packages_and_restored(tmp_path: Path) -> N
     with pytest.raises(ValueError, match="work failed"):
         work()
     assert [limit.read_text() for limit in limits] == ["165000000"] * 2
+
+
+LEAVING = """
+import sys, time
+from contextlib import ExitStack
+from pathlib import Path
+from distilbench.meter import power_cap
+from distilbench.runner._leave import leave_on_signals
+
+with ExitStack() as undo:
+    leave_on_signals(undo)
+    undo.enter_context(power_cap(20, None, Path(sys.argv[1])))
+    print("capped", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_worker_that_is_told_to_end_restores_the_power_limit(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    limit = tmp_path / "intel-rapl:0" / "constraint_0_power_limit_uw"
+    limit.parent.mkdir()
+    limit.write_text("65000000")
+    command = [sys.executable, "-c", LEAVING, str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as worker:
+        assert worker.stdout is not None
+        assert worker.stdout.readline() == b"capped\n"
+        assert limit.read_text() == "20000000"
+        worker.send_signal(number)
+        assert worker.wait(timeout=10) == 128 + number
+    assert limit.read_text() == "65000000"
 
 
 def test_a_power_cap_that_cannot_be_set_is_said_not_to_be_enforced(tmp_path: Path) -> None:

@@ -127,6 +127,18 @@ def test_the_shared_prefix_is_evaluated_once_for_all_slots(
         assert total - cached < 20
 
 
+def test_a_shared_prefix_that_does_not_fit_is_an_overflow_of_each_question(gemma3: str) -> None:
+    """Gemma's slots read the prefix in again before each question, where there is one to read."""
+
+    async def ask(engine: LlamaCpp) -> list[str]:
+        prompts = ["word " * 3100 + question for question in ("One?", "Two?")]
+        with pytest.raises(EngineError):
+            await engine.warm_up(prompts)
+        return [(await engine.complete(p, Sampling(n_predict=4))).ended for p in (*prompts, "Hi")]
+
+    assert with_engine(gemma3, ask, slots=1, context=3072) == ["context", "context", "length"]
+
+
 def test_parallel_greedy_answers_do_not_leak_between_slots(gemma3: str) -> None:
     """Each question's own number must come back: a mixed-up slot would answer another's."""
 
@@ -194,11 +206,17 @@ def test_an_engine_that_died_is_started_again_for_the_same_questions(smollm2: st
             ]
 
         before = await answers()
+        engine.usage.begin()
+        spent = engine.usage.cpu_seconds
         asked = asyncio.create_task(answers())
         await asyncio.sleep(0.15)
         assert engine.pid
         os.kill(engine.pid, signal.SIGKILL)
-        return before, await asked
+        after = await asked
+        assert len(engine.usage._cpu) == 2
+        assert (engine.usage.cpu_seconds or 0) > (spent or 0) > 0
+        assert engine.usage.peak_memory_bytes is None
+        return before, after
 
     before, after = with_engine(smollm2, die_once)
     assert after == before

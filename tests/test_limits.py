@@ -11,7 +11,7 @@ from distilbench.engines import EngineSettings, gpu_devices
 from distilbench.engines._limits import Fence, make_cgroup
 from distilbench.engines._llama_cpp import LlamaCpp
 from distilbench.engines._process import EngineDied, EngineError, EngineProcess
-from distilbench.meter import peak_memory_bytes, usable_cores
+from distilbench.meter import ProcessUsage, peak_memory_bytes, usable_cores
 
 MIB = 1 << 20
 
@@ -49,9 +49,40 @@ def test_a_kill_that_the_kernel_counted_is_out_of_memory(tmp_path: Path) -> None
     fence.cgroup = tmp_path
     events = tmp_path / "memory.events"
     events.write_text("low 0\noom 0\noom_kill 0\n")
+    fence.bind(os.getpid())
     assert not fence.was_exceeded("segmentation fault")
     events.write_text("low 0\noom 1\noom_kill 1\n")
     assert fence.was_exceeded("")
+    fence.bind(os.getpid())  # started again: the kill was the process's before
+    assert not fence.was_exceeded("segmentation fault")
+
+
+def test_what_held_the_limit_is_said_after_it_was_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = tmp_path / "made"
+    made.mkdir()
+    monkeypatch.setattr("distilbench.engines._limits.make_cgroup", lambda *_: made)
+    fence = Fence(300 * MIB)
+    fence.remove()  # as after a model that did not load
+    assert not made.exists()
+    assert fence.describe() == ["memory 300 MiB by cgroup v2"]
+
+
+def test_words_of_a_process_before_explain_no_later_death(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    serve = tmp_path / "serve.py"
+    monkeypatch.setattr("distilbench.engines._process._SERVE", serve)
+    process = EngineProcess(Fence(), ProcessUsage())
+    failures: list[type[EngineError]] = []
+    for words in ("std::bad_alloc", "segmentation fault"):
+        serve.write_text(f"import sys; sys.stdin.readline(); sys.exit({words!r})")
+        with pytest.raises(EngineError) as caught:
+            process.start({})
+        failures.append(type(caught.value))
+    process.close()
+    assert failures == [EngineDied, EngineError]
 
 
 @pytest.mark.parametrize(
@@ -132,7 +163,7 @@ def test_the_engine_sees_its_gpu_alone(
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     if visible is not None:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
-    process = EngineProcess(Fence(), index)
+    process = EngineProcess(Fence(), ProcessUsage(), index)
     try:
         given = process._environment()
     finally:
@@ -149,7 +180,7 @@ def test_gpus_are_those_that_the_wheel_knows() -> None:
 def test_the_engine_sees_no_key_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "planted")
     monkeypatch.setenv("HF_TOKEN", "planted")
-    process = EngineProcess(Fence())
+    process = EngineProcess(Fence(), ProcessUsage())
     try:
         assert "planted" not in process._environment().values()
     finally:

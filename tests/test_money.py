@@ -24,7 +24,8 @@ def samples(entry: str = "m", unknown: int = 0) -> pl.DataFrame:
 
 def cells(**facts: object) -> pl.DataFrame:
     row = {
-        "entry": "m", "cell": "c1", "wall_s": 36.0, "samples": 2, "engine": "inspect:openai",
+        "entry": "m", "cell": "c1", "wall_s": 36.0, "samples": 2, "resumed_samples": None,
+        "engine": "inspect:openai",
         "card": None, "price_source": None, "machine_usd_per_hour": None,
         "input_usd_per_mtok": None, "cached_input_usd_per_mtok": None, "output_usd_per_mtok": None,
     }  # fmt: skip
@@ -62,6 +63,14 @@ def test_unknown_tokens_are_counted_and_leave_no_cost_of_a_correct_answer() -> N
 def test_the_machine_costs_its_wall_time() -> None:
     row = machine_usd(samples(), cells(machine_usd_per_hour=3.0)).row(0, named=True)
     assert row["usd_per_question"] == pytest.approx(36 / 3600 * 3 / 2)
+
+
+def test_a_resumed_cell_costs_as_much_as_one_that_ran_through() -> None:
+    last = cells(machine_usd_per_hour=3.0, samples=8, resumed_samples=6)
+    row = machine_usd(samples(), last).row(0, named=True)
+    assert row["usd_per_question"] == pytest.approx(36 / 3600 * 3 / 2)
+    nothing_left = cells(machine_usd_per_hour=3.0, resumed_samples=2)
+    assert machine_usd(samples(), nothing_left)["usd_per_question"].to_list() == [None]
 
 
 def texts(section: Section) -> list[str]:

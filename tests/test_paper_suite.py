@@ -13,9 +13,10 @@ import pytest
 import yaml
 
 from distilbench.catalog import load_catalog
-from distilbench.cli._dry_run import _ranged, _short
+from distilbench.cli._dry_run import _ranged, _seen, _short
 from distilbench.compute import run_estimate
 from distilbench.errors import InputError
+from distilbench.records import CELL_COLUMNS, SAMPLE_COLUMNS, frame
 from distilbench.suite import Changes, load_suite, packaged_suite, suite_text
 from tests.benchmark_data import lay_out
 
@@ -132,6 +133,26 @@ def test_it_runs_whole_with_the_packaged_models(data: Data) -> None:
     seen = run(data, *words, "--dry-run", "--json", "--tasks", "gsm8k")
     assumed = [row["hours"]["assumption"] for row in json.loads(seen.stdout)["rows"]]
     assert all("rate of an earlier run" in text for text in assumed)
+
+
+def test_a_resumed_cell_gives_no_rate(tmp_path: Path) -> None:
+    """Its wall time is that of the last attempt alone."""
+    run_dir = tmp_path / "runs" / "one"
+    run_dir.mkdir(parents=True)
+    keys = [{"cell": f"{model}-{part}", "model": model} for model in "ab" for part in (1, 2)]
+    answers = [{**key, "task": "t", "output_tokens": 100} for key in keys]
+    walls = [
+        {"cell": key["cell"], "wall_s": 10.0, "resumed_samples": 5 * (key["cell"] != "a-1")}
+        for key in keys
+    ]
+    frame(answers, SAMPLE_COLUMNS).write_parquet(run_dir / "samples.parquet")
+    frame(walls, CELL_COLUMNS).write_parquet(run_dir / "cells.parquet")
+    seen = _seen(tmp_path / "runs")
+    assert seen["rates"] == {"a": 10.0}
+    assert seen["tokens"] == {("a", "t"): 100, ("b", "t"): 100}
+    older = pl.read_parquet(run_dir / "cells.parquet").drop("resumed_samples")
+    older.write_parquet(run_dir / "cells.parquet")  # does not tell which cells were resumed
+    assert _seen(tmp_path / "runs")["rates"] == {}
 
 
 def test_changes_are_made_and_kept(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -31,6 +32,27 @@ def test_anthropics_stream_has_the_same_meter(
     assert (samples["ttft_s"] + samples["decode_s"] <= samples["total_s"]).all()
     assert samples["decode_s"].max() > 0.1  # the first may come in one go: the client warms up
     assert (samples["total_s"] < samples["retry_s"] + 0.5).all()
+
+
+def test_a_served_model_that_does_not_load_is_a_result_and_is_tried_again(tmp_path: Path) -> None:
+    """vLLM is not installed here. Providers that load a model are not checked before the run."""
+    suite = write_suite(tmp_path, "unused", range(20, 22))
+    suite.write_text(
+        suite.read_text()
+        .replace('base_url: "unused", ', "")
+        .replace("openai-api/faulty/m", "vllm/no-such-model")
+    )
+    for _ in range(2):
+        events: list[dict[str, Any]] = []
+        result = run_suite(suite, tmp_path / "runs", events.append)
+        assert result.complete
+        assert not result.failed
+        (told,) = [e["error"] for e in events if e["event"] == "load_failed"]
+        assert "vllm" in told
+        samples = pl.read_parquet(result.run_dir / "samples.parquet")
+        assert samples["outcome"].to_list() == ["error", "error"]
+        assert set(samples["error"]) == {told}
+        assert samples["total_s"].null_count() == 2
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 
 from distilbench.errors import InputError
 from distilbench.records import CELL_COLUMNS, KEY, SAMPLE_COLUMNS, schema
-from distilbench.runner import RunResult, run_suite
+from distilbench.runner import RunResult, collect, load_cells, run_suite
 
 pytestmark = pytest.mark.model
 
@@ -115,6 +116,12 @@ def test_a_killed_worker_costs_its_unfinished_samples_only(tmp_path: Path) -> No
     assert "signal 9" in killed.failed[0]
     kept = samples_of(killed)
     assert 30 <= kept.height < EXPECTED
+    elsewhere = [  # on a machine without the model
+        cell.model_copy(update={"file": tmp_path / "none.gguf"})
+        for cell in load_cells(killed.run_dir)
+    ]
+    assert kept["flops"].null_count() == 0
+    assert collect(killed.run_dir, elsewhere)[0].equals(kept)
 
     repeated: list[tuple[str, int]] = []
 
@@ -125,12 +132,52 @@ def test_a_killed_worker_costs_its_unfinished_samples_only(tmp_path: Path) -> No
     resumed = run_suite(suite, tmp_path / "runs", watch)
     assert resumed.complete
     assert not set(done[:30]) & set(repeated)
+    before = pl.read_parquet(resumed.run_dir / "cells.parquet")["resumed_samples"].to_list()
+    assert before == [0, kept.height - EXPECTED // 2]
     samples = samples_of(resumed)
     assert samples.height == samples.unique(KEY).height == EXPECTED
     keys = transcripts(resumed)
     assert len(keys) == len(set(keys)) == EXPECTED
     measured = ["score", "total_s", *KEY]
     assert kept.select(measured).join(samples.select(measured), on=measured).height == kept.height
+
+
+def test_an_interrupted_run_leaves_nothing_behind_and_resumes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setenv("TMPDIR", str(scratch))
+    done: list[tuple[str, int]] = []
+    seen: list[int] = []
+    interrupted: list[float] = []
+
+    def interrupt(event: dict[str, Any]) -> None:
+        if event["event"] == "sample":
+            done.append((event["sample_id"], event["epoch"]))
+            seen.append(len(list(scratch.glob("distilbench-*"))))
+            if len(done) == 30:
+                interrupted.append(time.monotonic())
+                raise KeyboardInterrupt  # as by Ctrl-C
+
+    suite = suite_file(tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        run_suite(suite, tmp_path / "runs", interrupt)
+    assert time.monotonic() - interrupted[0] < 3
+    assert set(seen) == {1}
+    assert not list(scratch.glob("distilbench-*"))
+
+    repeated: list[tuple[str, int]] = []
+
+    def watch(event: dict[str, Any]) -> None:
+        if event["event"] == "sample":
+            repeated.append((event["sample_id"], event["epoch"]))
+
+    resumed = run_suite(suite, tmp_path / "runs", watch)
+    assert resumed.complete
+    assert not set(done) & set(repeated)
+    keys = transcripts(resumed)
+    assert len(keys) == len(set(keys)) == EXPECTED
 
 
 def test_a_model_that_does_not_load_is_a_result(tmp_path: Path, smollm2: str) -> None:

@@ -207,6 +207,29 @@ def test_a_finished_run_asks_nothing_again(done: Done, monkeypatch: pytest.Monke
     assert again.complete
 
 
+def test_role_card_and_price_may_change_and_nothing_is_asked_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAULTY_API_KEY", "planted")
+    events: list[str] = []
+    with serving() as server:
+        suite = write_suite(tmp_path, server.url, range(20, 23))
+        run_dir = run_suite(suite, tmp_path / "runs").run_dir
+    before = pl.read_parquet(run_dir / "samples.parquet")
+    other, price = "qwen2.5-7b-instruct", "{provider: Lab, date: 2025-01-01, input_usd_per_mtok: 3"
+    said = f"card: {other}, role: distilled, price: {price}, output_usd_per_mtok: 4}}"
+    suite.write_text(suite.read_text().replace(f"card: {CARD}", said))
+    run_suite(suite, run_dir.parent, lambda event: events.append(event["event"]))  # no server
+    assert events == ["plan", "collected"]
+    cell = pl.read_parquet(run_dir / "cells.parquet").row(0, named=True)
+    assert (cell["role"], cell["card"], cell["input_usd_per_mtok"]) == ("distilled", other, 3)
+    assert cell["flops_source"].startswith(f"card {other} (")
+    after = pl.read_parquet(run_dir / "samples.parquet")
+    assert (after["flops"] > 3 * before["flops"]).all()
+    rest = [name for name in before.columns if "flops" not in name]
+    assert after.select(rest).equals(before.select(rest))
+
+
 @pytest.mark.parametrize(
     ("old", "new", "field"),
     [

@@ -95,7 +95,9 @@ CELL_COLUMNS = (
     Column("card", "String", "setting", "id of the model's card in the catalog, null if none"),
     Column("flops_source", "String", "identity", "where the architecture behind FLOPs is stated"),
     Column("samples", "Int64", "measured", "finished samples"),
-    Column("peak_memory_bytes", "Int64", "measured", "peak resident memory of the engine"),
+    Column(
+        "peak_memory_bytes", "Int64", "measured", "peak of the engine's memory; null if it died"
+    ),
     Column("predicted_memory_bytes", "Int64", "estimated", "peak predicted before loading"),
     Column("memory_limit_bytes", "Int64", "setting", "limit on the engine's memory, null if none"),
     Column("cpus", "Int64", "setting", "limit on the engine's cores, null if none"),
@@ -131,6 +133,7 @@ CELL_COLUMNS = (
     Column(
         "wall_s", "Float64", "measured", "wall time of the attempt that finished the cell, no load"
     ),
+    Column("resumed_samples", "Int64", "measured", "samples of earlier attempts, not in wall_s"),
     Column("threads", "Int64", "setting", "threads of the engine"),
     Column("slots", "Int64", "setting", "questions answered in parallel"),
     Column("context", "Int64", "setting", "tokens of context of one slot"),

@@ -302,8 +302,13 @@ def _money(
 
 
 def _seen(out: Path) -> dict[str, Any]:
-    """Rates and lengths that the runs in a folder measured, by model name, and model and task."""
+    """Rates and lengths that the runs in a folder measured, by model name, and model and task.
+
+    A resumed cell has no rate: its wall time is that of the last attempt, its tokens of all.
+    """
     import polars as pl
+
+    from distilbench.records import CELL_COLUMNS, frame
 
     rates: dict[str, float] = {}
     tokens: dict[tuple[str, str], float] = {}
@@ -312,7 +317,13 @@ def _seen(out: Path) -> dict[str, Any]:
         if not cells.is_file():
             continue
         answered = pl.read_parquet(path).filter(pl.col("output_tokens") > 0)
-        walls = pl.read_parquet(cells).select("cell", "wall_s").drop_nulls()
+        rows = pl.read_parquet(cells).to_dicts()
+        walls = (
+            frame(rows, CELL_COLUMNS)
+            .filter(resumed_samples=0)
+            .select("cell", "wall_s")
+            .drop_nulls()
+        )
         for (model, task), part in answered.group_by("model", "task"):
             tokens[str(model), str(task)] = float(part["output_tokens"].mean())  # type: ignore[arg-type]
         by_cell = answered.group_by("model", "cell").agg(pl.col("output_tokens").sum())

@@ -110,6 +110,8 @@ def run(
         return
     with Progress(quiet=as_json) as progress:
         result = run_suite(suite, out, progress.on_event, changes)
+    for sentence in result.failed:  # before the report, which may lack what it needs
+        print(f"failed: {sentence}", file=sys.stderr)
     page = _report(result.run_dir)
     _print_result(result, page, as_json)
     if open_report:
@@ -182,8 +184,6 @@ def _print_result(result: RunResult, page: Path, as_json: bool) -> None:
         return
     columns = ("model", "profile", "task", "questions", "accuracy", "95% interval")
     print_table(columns, _rows(table))
-    for sentence in result.failed:
-        print(f"failed: {sentence}", file=sys.stderr)
     if not result.complete:
         left = result.planned - result.finished
         print(f"{left} of {result.planned} cells are unfinished: run again to resume")

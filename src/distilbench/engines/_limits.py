@@ -33,10 +33,17 @@ class Fence:
     memory_bytes: int | None = None
     cpus: int | None = None
     cgroup: Path | None = field(init=False, default=None)
+    means: str | None = field(init=False, default=None)
+    """What holds the memory limit; said also after the cgroup has been removed."""
+    _kills: int = field(init=False, default=0)
+    """The kernel's count when the process was started: the cgroup outlives it."""
 
     def __post_init__(self) -> None:
         if self.memory_bytes is not None:
             self.cgroup = make_cgroup(self.memory_bytes)
+            self.means = (
+                "cgroup v2" if self.cgroup else "RLIMIT_DATA" if self.rlimit_bytes else None
+            )
 
     @property
     def rlimit_bytes(self) -> int:
@@ -48,16 +55,14 @@ class Fence:
         """Put a process that has not begun its work under the limits."""
         if self.cgroup is not None:
             (self.cgroup / "cgroup.procs").write_text(str(pid))
+            self._kills = self._oom_kills()
         if self.cpus is not None and hasattr(os, "sched_setaffinity"):
             os.sched_setaffinity(pid, self._cores())
 
     def was_exceeded(self, words: str) -> bool:
-        """Whether memory ran out: the kernel counted a kill, or the process said so."""
-        if self.cgroup is not None:
-            with contextlib.suppress(OSError):
-                if not re.search(r"^oom_kill 0$", _text(self.cgroup / "memory.events"), re.M):
-                    return True
-        return _NO_MEMORY.search(words) is not None
+        """Whether memory ran out since the process was bound: the kernel counted a kill, or
+        ``words``, what the process printed, say so."""
+        return self._oom_kills() > self._kills or _NO_MEMORY.search(words) is not None
 
     def remove(self) -> None:
         """Remove the cgroup; its process has ended."""
@@ -70,12 +75,18 @@ class Fence:
         """Each limit and by which means it is enforced."""
         said = []
         if self.memory_bytes is not None:
-            means = "cgroup v2" if self.cgroup else "RLIMIT_DATA" if self.rlimit_bytes else None
             amount = f"memory {self.memory_bytes / 2**20:,.0f} MiB"
-            said.append(f"{amount} by {means}" if means else f"{amount} not enforced here")
+            said.append(
+                f"{amount} by {self.means}" if self.means else f"{amount} not enforced here"
+            )
         if self.cpus is not None:
             said.append(self._describe_cores())
         return said
+
+    def _oom_kills(self) -> int:
+        events = _text(self.cgroup / "memory.events") if self.cgroup else ""
+        counted = re.search(r"^oom_kill (\d+)$", events, re.M)
+        return int(counted[1]) if counted else 0
 
     def _cores(self) -> set[int]:
         return set(sorted(os.sched_getaffinity(0))[: self.cpus])

@@ -32,7 +32,7 @@ from distilbench.engines._memory import gpu_layers_that_fit
 from distilbench.engines._process import EngineDied, EngineError, EngineProcess
 from distilbench.engines._settings import CHECKPOINTS, EngineSettings, Listen, forgets_prefix
 from distilbench.engines._thinking import opened_by, separate
-from distilbench.meter import usable_cores
+from distilbench.meter import ProcessUsage, usable_cores
 
 # llama.cpp closes an idle connection at times of its own choosing; a request sent into that
 # moment is lost. A new loopback connection costs a fifth of a millisecond.
@@ -79,6 +79,8 @@ class LlamaCpp:
     """Where to listen; default: on a free loopback port under a key made up for it."""
     description: ModelDescription = field(init=False)
     fence: Fence = field(init=False)
+    usage: ProcessUsage = field(init=False, default_factory=ProcessUsage)
+    """What the engine's processes took: it is started again when it dies."""
     _process: EngineProcess | None = field(init=False, default=None)
     _failed: EngineError | None = field(init=False, default=None)
     _deaths: int = field(init=False, default=0)
@@ -132,7 +134,8 @@ class LlamaCpp:
             raise self._failed
         if self._process is not None:
             return
-        process = EngineProcess(self.fence, self.settings.gpu_index)
+        # Known before it is started, so that closing ends it whenever that is asked.
+        process = self._process = EngineProcess(self.fence, self.usage, self.settings.gpu_index)
         if self.listen is not None:
             process.key = self.listen.key
         try:
@@ -142,9 +145,9 @@ class LlamaCpp:
         except EngineError as error:
             self._failed = EngineError(f"llama.cpp could not load {self.path.name}: {error}")
         if self._failed is not None:
+            self._process = None
             process.close()
             raise self._failed
-        self._process = process
 
     def wait(self) -> None:
         """Return when the engine's process is gone: raises ``EngineDied``, which says why."""
@@ -190,14 +193,15 @@ class LlamaCpp:
         tokens = [await self.tokenize(prompt) for prompt in prompts]
         shared = len(list(_while_equal(tokens)))
         self._deaths = 0
-        self._warm = len(prompts) > 1 and shared >= _LEAST_PREFIX
-        if not self._warm:
+        self._warm = False  # until there is a state to read in
+        if len(prompts) < 2 or shared < _LEAST_PREFIX:
             return WarmUp()
         evaluated = tokens[0][: shared + _CHECKPOINT_LAG]
         await self._post("/completion", {"prompt": evaluated, "n_predict": 0, "id_slot": 0})
         await self._post("/slots/0?action=save", {"filename": _PREFIX})
         for slot in range(1, self.settings.slots):
             await self._restore(slot)
+        self._warm = True
         return WarmUp(len(evaluated), time.perf_counter() - started)
 
     async def complete(

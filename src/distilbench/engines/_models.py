@@ -15,6 +15,7 @@ from distilbench.architecture import (
     describe_config,
     describe_stream,
 )
+from distilbench.engines._transport import fetch_errors
 from distilbench.errors import InputError
 
 _CHECK = "check the name and the network"
@@ -92,7 +93,7 @@ def describe_model(source: str, folder: Path, where: str) -> ModelDescription:
             f"{owner}/{name}/{file}", "rb", block_size=_HEADER_BLOCK
         ) as stream:
             return describe_stream(stream, file, stream.size)
-    except (OSError, ValueError) as error:
+    except fetch_errors() as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(where, f"{source} could not be read ({reason})", _CHECK) from error
 
@@ -168,7 +169,7 @@ def _fetched(repository: str, file: str, where: str) -> Path:
 
     try:
         return Path(hf_hub_download(repository, file))
-    except (HfHubHTTPError, LocalEntryNotFoundError, ValueError, OSError) as error:
+    except (HfHubHTTPError, LocalEntryNotFoundError, *fetch_errors()) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(
             where, f"hf:{repository}/{file} could not be fetched ({reason})", _CHECK

@@ -9,6 +9,7 @@ import secrets
 import subprocess
 import sys
 import tempfile
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -16,9 +17,12 @@ from typing import Any, Literal
 from distilbench.engines._gpu import gpu_environment
 from distilbench.engines._limits import Fence
 from distilbench.keys import is_secret_name
+from distilbench.meter import ProcessUsage
 
 _SERVE = Path(__file__).with_name("_serve.py")
 _LAST_WORDS = 20_000  # bytes of the engine's log that are searched for the cause of its death
+_DEATH_S = 5.0  # that a process may take to be gone after its connection is lost
+_GLANCE_S = 0.01
 
 Failure = Literal["out_of_memory", "crash"]
 
@@ -44,6 +48,7 @@ class EngineProcess:
     """
 
     fence: Fence
+    usage: ProcessUsage
     gpu_index: int | None = None
     url: str = field(init=False, default="")
     load_s: float = field(init=False, default=0.0)
@@ -60,12 +65,18 @@ class EngineProcess:
 
     @property
     def is_running(self) -> bool:
-        return self._process is not None and self._process.poll() is None
+        if self._process is None:
+            return False
+        self.usage.read()
+        if self._process.poll() is None:
+            return True
+        self.usage.ended()
+        return False
 
     def start(self, settings: dict[str, Any]) -> None:
         """Start it and load the model. Raises ``EngineDied`` or ``EngineError`` if it fails."""
         limit = [str(self.fence.rlimit_bytes)] if self.fence.rlimit_bytes else []
-        with self._log.open("ab") as log:
+        with self._log.open("wb") as log:  # what an earlier process said explains no later death
             self._process = subprocess.Popen(
                 [sys.executable, str(_SERVE), *limit],
                 stdin=subprocess.PIPE,
@@ -74,6 +85,7 @@ class EngineProcess:
                 text=True,
                 env=self._environment(),
             )
+        self.usage.follow(self._process.pid)
         self.fence.bind(self._process.pid)
         answer = _ask(
             self._process, {**settings, "scratch": self._scratch.name + "/", "key": self.key}
@@ -84,10 +96,10 @@ class EngineProcess:
 
     def death(self) -> EngineDied:
         """Why the process is gone; waits a moment for it to be."""
-        code: int | None = None
-        if self._process is not None:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                code = self._process.wait(timeout=5)
+        patience = time.monotonic() + _DEATH_S
+        while self.is_running and time.monotonic() < patience:
+            time.sleep(_GLANCE_S)
+        code = self._process.returncode if self._process is not None else None
         if self.fence.was_exceeded(self._last_words()):
             return EngineDied("out_of_memory", f"out of memory: {_ended(code)}")
         return EngineDied("crash", _ended(code))
@@ -95,8 +107,10 @@ class EngineProcess:
     def stop(self) -> None:
         """End the process, if it has not ended."""
         if self._process is not None:
-            self._process.kill()
-            self._process.wait()
+            if self.is_running:
+                self._process.kill()
+                self._process.wait()
+                self.usage.ended()
             self._process = None
 
     def close(self) -> None:

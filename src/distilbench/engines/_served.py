@@ -27,6 +27,7 @@ from tenacity import RetryCallState
 from tenacity.wait import WaitBaseT, wait_exponential_jitter
 
 from distilbench.engines._settings import METADATA_KEY
+from distilbench.engines._transport import transport_errors
 from distilbench.keys import clean_error, redact, redacted, secrets
 from distilbench.meter import Timing
 
@@ -240,13 +241,8 @@ def _also_broken_replies(
     return judged
 
 
-@functools.cache
-def _broken_replies() -> tuple[type[BaseException], ...]:
-    found: list[type[BaseException]] = [StreamCutOff, JSONDecodeError, UnicodeDecodeError]
-    for name in ("httpx", "httpx2"):
-        with contextlib.suppress(ImportError):
-            found.append(import_module(name).TransportError)
-    return tuple(found)
+def _broken_replies() -> tuple[type[Exception], ...]:
+    return (StreamCutOff, JSONDecodeError, UnicodeDecodeError, *transport_errors())
 
 
 def _wait(api: ModelAPI) -> WaitBaseT:

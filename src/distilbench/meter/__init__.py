@@ -16,7 +16,12 @@ from distilbench.meter._energy import (
 )
 from distilbench.meter._flops import InferenceFlops, inference_flops
 from distilbench.meter._hardware import Hardware, describe_hardware, usable_cores
-from distilbench.meter._memory import cpu_seconds, peak_memory_bytes, reset_peak_memory
+from distilbench.meter._memory import (
+    ProcessUsage,
+    cpu_seconds,
+    peak_memory_bytes,
+    reset_peak_memory,
+)
 from distilbench.meter._power_cap import power_cap
 from distilbench.meter._timing import Timing, summed
 
@@ -25,6 +30,7 @@ __all__ = [
     "EnergyMeter",
     "Hardware",
     "InferenceFlops",
+    "ProcessUsage",
     "Timing",
     "apportion",
     "cpu_seconds",

@@ -69,10 +69,12 @@ class EnergyMeter:
     reason: str = ""
     """Why there is no sensor."""
     processor: Processor | None = None
-    cpu_seconds: Callable[[], float] = time.process_time
-    """CPU time of the process that works; for the estimate."""
+    cpu_seconds: Callable[[], float | None] = time.process_time
+    """CPU time of the process that works; for the estimate. Null: not known."""
     idle_w: float | None = field(init=False, default=None)
-    _begun: tuple[float, float, list[float], float] | None = field(init=False, default=None)
+    _begun: tuple[float, float, list[float], float | None] | None = field(init=False, default=None)
+    _lost: bool = field(init=False, default=False)
+    """Whether the CPU time of the last window could not be read."""
 
     @property
     def is_available(self) -> bool:
@@ -91,13 +93,18 @@ class EnergyMeter:
         self._begun = (time.time(), time.perf_counter(), self._counts(), self.cpu_seconds())
 
     def end(self) -> Energy | None:
-        """The energy since :meth:`begin`, or null: not available."""
+        """The energy since :meth:`begin`, or null: not available, as :attr:`method` says."""
+        self._lost = False
         if self._begun is None or not self.is_available:
             return None
         (begun, started, counts, cpu_s), self._begun = self._begun, None
         seconds = time.perf_counter() - started
         if not self.counters:
-            return self._estimate(begun, seconds, self.cpu_seconds() - cpu_s)
+            now = self.cpu_seconds()
+            if now is None or cpu_s is None:
+                self._lost = True
+                return None
+            return self._estimate(begun, seconds, now - cpu_s)
         total = sum(self._counts()) - sum(counts)
         idle = (self.idle_w or 0.0) * seconds
         names = " + ".join(counter.name for counter in self.counters)
@@ -108,6 +115,8 @@ class EnergyMeter:
     @property
     def method(self) -> str:
         """How joules are known here, or why they are not."""
+        if self._lost:
+            return "not available: a process died and its CPU time could not be read"
         if self.counters:
             return " + ".join(counter.name for counter in self.counters)
         if self.processor is not None:
@@ -129,7 +138,7 @@ class EnergyMeter:
 
 
 def find_meter(
-    processor: str, gpu_index: int | None, cpu_seconds: Callable[[], float]
+    processor: str, gpu_index: int | None, cpu_seconds: Callable[[], float | None]
 ) -> EnergyMeter:
     """The meter of this machine: RAPL of every package, and NVML of a GPU if one is used; else the
     estimate, if ``processor`` (its name) has a known TDP and no GPU is used."""

@@ -1,8 +1,9 @@
-"""Peak resident memory and CPU time of a process."""
+"""Peak resident memory and CPU time of a process, and of one that is started again when it dies."""
 
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass, field
 from pathlib import Path
 
 
@@ -37,12 +38,57 @@ def reset_peak_memory(pid: int) -> bool:
 
 def cpu_seconds(pid: int | None) -> float:
     """CPU time that process ``pid`` has used, in user and system mode; 0 if there is none."""
+    return (pid is not None and _cpu_seconds(pid)) or 0.0
+
+
+@dataclass
+class ProcessUsage:
+    """CPU time and peak memory of what runs in one process after another, over a window of time."""
+
+    _pid: int | None = field(init=False, default=None)
+    _cpu: dict[int, float | None] = field(init=False, default_factory=dict)
+    """CPU seconds of each process of the window as last read; null: they could not be read."""
+
+    def follow(self, pid: int) -> None:
+        """A process was started; the one before it has ended."""
+        self._pid, self._cpu[pid] = pid, None
+
+    def read(self) -> None:
+        """Read the process at work. To be called whenever its end may be about to be noticed: a
+        dead process still has its CPU time until its parent has heard of its death, on Linux."""
+        if self._pid is not None:
+            self._cpu[self._pid] = _cpu_seconds(self._pid)
+
+    def ended(self) -> None:
+        """The process has ended, and its parent knows."""
+        self._pid = None
+
+    def begin(self) -> None:
+        """Begin a window: forget the processes that have ended, and the peak until now."""
+        self._cpu = {pid: cpu for pid, cpu in self._cpu.items() if pid == self._pid}
+        if self._pid is not None:
+            reset_peak_memory(self._pid)
+
+    @property
+    def cpu_seconds(self) -> float | None:
+        """CPU seconds of all processes of the window; null if those of one were lost."""
+        self.read()
+        known = [cpu for cpu in self._cpu.values() if cpu is not None]
+        return sum(known) if len(known) == len(self._cpu) else None
+
+    @property
+    def peak_memory_bytes(self) -> int | None:
+        """Peak of the window; null if a process died in it, for its memory is gone before its
+        death can be noticed."""
+        died = set(self._cpu) - {self._pid}
+        return None if died or self._pid is None else peak_memory_bytes(self._pid)
+
+
+def _cpu_seconds(pid: int) -> float | None:
     import psutil
 
-    if pid is None:
-        return 0.0
     try:
         times = psutil.Process(pid).cpu_times()
     except psutil.NoSuchProcess:
-        return 0.0
+        return None
     return float(times.user + times.system)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ByteSize, ConfigDict
 
-from distilbench.architecture import Transformer
+from distilbench.architecture import Transformer, describe
 from distilbench.engines import (
     PACKAGED,
     EngineSettings,
@@ -29,6 +29,9 @@ from distilbench.suite import Generation, Limits, Model, Profile, Suite
 from distilbench.tasks import InspectTask, TaskSpec, data_files, package_version
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from distilbench.architecture import ModelDescription
     from distilbench.runner._facts import Facts
 
 _INSPECT = "inspect:"
@@ -59,7 +62,8 @@ class Cell(BaseModel):
     card_file: Path | None = None
     """The card that lies beside the model's file, unless the suite names one."""
     shape: Transformer | None = None
-    """Architecture on the card of a model whose weights are elsewhere."""
+    """Architecture by the model's file, or on the card of a model whose weights are elsewhere; kept
+    here, so that records can be made again where there is no model."""
     shape_source: str | None = None
 
     @property
@@ -115,7 +119,7 @@ def plan(suite: Suite, folder: Path, suite_file: str) -> list[Cell]:
         else profile
         for index, profile in enumerate(suite.profiles)
     ]
-    catalog = cache(facts_on_models)
+    catalog, described = cache(facts_on_models), cache(describe)
     _check_cards(suite, suite_file, catalog)
     sampling = [
         generation_of(
@@ -133,7 +137,10 @@ def plan(suite: Suite, folder: Path, suite_file: str) -> list[Cell]:
             zip(suite.models, found, sampling, strict=True), profiles, suite.tasks, suite.seeds
         )
     ]
-    return [cell.model_copy(update=_card_facts(cell, folder, catalog)) for cell in cells]
+    return [
+        cell.model_copy(update={**_card_facts(cell, folder), **_shape(cell, catalog, described)})
+        for cell in cells
+    ]
 
 
 def _check_cards(suite: Suite, suite_file: str, catalog: Facts) -> None:
@@ -142,12 +149,19 @@ def _check_cards(suite: Suite, suite_file: str, catalog: Facts) -> None:
             check_card(catalog(), model.card, f"{suite_file}: field 'models[{index}].card'")
 
 
-def _card_facts(cell: Cell, folder: Path, catalog: Facts) -> dict[str, Any]:
-    """What a cell takes from its model's card. It sets no result."""
+def _card_facts(cell: Cell, folder: Path) -> dict[str, Any]:
+    """The card beside the model's file, unless another is known. It sets no result."""
+    return {"card_file": card_beside(cell.model.source, folder)} if not _card(cell.model) else {}
+
+
+def _shape(
+    cell: Cell, catalog: Facts, described: Callable[[Path], ModelDescription]
+) -> dict[str, Any]:
+    """The model's architecture and where it is stated. It sets no result."""
+    if cell.file is not None:
+        return {"shape": described(cell.file).architecture, "shape_source": "the model file"}
     card = _card(cell.model)
-    if card is None:
-        return {"card_file": card_beside(cell.model.source, folder)}
-    found = None if cell.embedded else architecture(catalog(), card)
+    found = architecture(catalog(), card) if card else None
     return {"shape": found[0], "shape_source": found[1]} if found else {}
 
 

@@ -31,6 +31,7 @@ from distilbench.runner._worker import Job
 from distilbench.suite import UNCHANGED, Changes, Suite, load_suite, suite_text
 from distilbench.tasks import QuestionSet, attempt_questions
 
+_LEAVING_S = 5.0  # a worker takes a fraction of a second, unless it is deep in a library
 OnEvent = Callable[[dict[str, Any]], None]
 _VERSIONS = ("distilbench", "inspect-ai", "xllamacpp", "reasoning-gym", "math-verify", "polars")
 
@@ -193,8 +194,19 @@ def _run_worker(job: Job, log: Path, on_event: OnEvent) -> int:
                 on_event({**json.loads(line), "pid": worker.pid})
             return worker.wait()
         finally:
-            worker.kill()
-            worker.wait()
+            _end(worker)
+
+
+def _end(worker: subprocess.Popen[str]) -> None:
+    """Let a worker that is still at work undo what it did to the machine; then it is killed."""
+    try:
+        worker.terminate()
+        worker.wait(timeout=_LEAVING_S)
+    except subprocess.TimeoutExpired:
+        pass
+    finally:  # also if the user is impatient
+        worker.kill()
+        worker.wait()
 
 
 def _drop_superseded_logs(folder: Path) -> None:

@@ -1,8 +1,10 @@
-"""What happens to a task that runs code where there is no sandbox to run it in.
+"""What happens to questions that cannot be asked: of a task that runs code where there is no
+sandbox to run it in, or of a served model that does not load.
 
 A model's code never runs unguarded. A cell that needs Docker where there is none asks its model
 nothing: each of its questions ends in the outcome ``error`` with the reason, and the other cells
-are unharmed. Once there is Docker, the next run answers those questions.
+are unharmed. Once there is Docker, the next run answers those questions. A served model that does
+not load (its package, its GPU's memory) is tried again by the next run.
 """
 
 from __future__ import annotations
@@ -80,10 +82,10 @@ def refusals(run_dir: Path, cells: list[Cell]) -> list[str]:
 
 
 def reopen_refused(run_dir: Path, cells: list[Cell]) -> None:
-    """Forget the cells that were refused and would not be now."""
+    """Forget the cells whose model was not asked and may be now."""
     for cell in cells:
         if not is_finished(run_dir, cell):
             continue
         record = json.loads((cell_folder(run_dir, cell) / "cell.json").read_text())
-        if record.get("refused") and docker_works():
+        if record.get("load_error") or (record.get("refused") and docker_works()):
             shutil.rmtree(cell_folder(run_dir, cell))

@@ -22,7 +22,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from distilbench.architecture import Transformer, describe
 from distilbench.files import write_json, write_parquet
 from distilbench.meter import Energy
 from distilbench.records import CELL_COLUMNS, ORIGIN, SAMPLE_COLUMNS, frame, schema
@@ -56,25 +55,30 @@ def is_finished(run_dir: Path, cell: Cell) -> bool:
     return (cell_folder(run_dir, cell) / "cell.json").is_file()
 
 
+def answered(run_dir: Path, cell: Cell) -> int:
+    """Samples of a cell that an attempt before took to their end; they are not asked again."""
+    logged = _logged_samples(log_folder(run_dir, cell))
+    return len({(str(sample.id), sample.epoch) for sample in logged if not sample.error})
+
+
 def finish_cell(
     run_dir: Path,
     cell: Cell,
-    shape: Transformer | None,
     facts: dict[str, Any],
     energy: Energy | None,
 ) -> None:
     """Write a finished cell's records. ``facts`` are the columns that the worker measured,
-    ``shape`` the model's architecture if known, ``energy`` that of the last attempt."""
-    samples = project(run_dir, cell, shape, energy, facts["energy_method"])
+    ``energy`` that of the last attempt. The architecture behind the FLOPs is kept beside them."""
+    samples = project(run_dir, cell, energy, facts["energy_method"])
     folder = cell_folder(run_dir, cell)
     write_parquet(folder / "samples.parquet", samples)
-    write_json(folder / "cell.json", {**facts, **_identity(run_dir, cell), "samples": len(samples)})
+    record = {**facts, **_identity(run_dir, cell), "samples": len(samples), "shape": _shape(cell)}
+    write_json(folder / "cell.json", record)
 
 
 def project(
     run_dir: Path,
     cell: Cell,
-    shape: Transformer | None,
     energy: Energy | None = None,
     energy_method: str | None = None,
 ) -> pl.DataFrame:
@@ -85,7 +89,7 @@ def project(
     drawn_from = strata(asked)
     rows = [
         {
-            **sample_record(sample, cell, run_dir.name, shape, share, energy_method),
+            **sample_record(sample, cell, run_dir.name, cell.shape, share, energy_method),
             **drawn_from.get(str(sample.id), {}),
         }
         for sample, share in zip(samples.values(), joules, strict=True)
@@ -97,19 +101,20 @@ def collect(run_dir: Path, cells: list[Cell]) -> tuple[pl.DataFrame, pl.DataFram
     """Join the records of all cells, and of those imported, into the run's two Parquet files, and
     return them.
 
-    An unfinished cell gives the samples that its logs hold.
+    An unfinished cell gives the samples that its logs hold. A finished one is kept as it is, but
+    for what the suite and the cards say of its model, which sets no result.
     """
     import polars as pl
 
     samples, rows = [frame([], SAMPLE_COLUMNS)], []
     for cell in cells:
-        folder = cell_folder(run_dir, cell)
         if is_finished(run_dir, cell):
+            _refresh_flops(run_dir, cell)
+            folder = cell_folder(run_dir, cell)
             samples.append(pl.read_parquet(folder / "samples.parquet"))
-            rows.append({**json.loads((folder / "cell.json").read_text()), **_prices(cell)})
+            rows.append({**json.loads((folder / "cell.json").read_text()), **_said(cell)})
         elif log_folder(run_dir, cell).is_dir():
-            shape = describe(cell.file).architecture if cell.file else cell.shape
-            partial = project(run_dir, cell, shape)
+            partial = project(run_dir, cell)
             samples.append(partial)
             rows.append({**_identity(run_dir, cell), "samples": len(partial)})
     for path in sorted(imported_folder(run_dir).glob("*/cell.json")):
@@ -133,9 +138,6 @@ def _identity(run_dir: Path, cell: Cell) -> dict[str, Any]:
         "profile": cell.profile.name,
         "seed": cell.seed,
         "config_hash": cell.config_hash,
-        "role": cell.model.role,
-        "card": cell.card,
-        "flops_source": "the model file" if cell.embedded else cell.shape_source,
         "model_sha256": cell.file_sha256,
         "slots": cell.profile.slots,
         "context": cell.profile.context,
@@ -150,15 +152,34 @@ def _identity(run_dir: Path, cell: Cell) -> dict[str, Any]:
         "variant_of": cell.task.variant_of,
         "contamination": contamination_of(cell.task),
         **cell.generation.model_dump(exclude={"recommended"}),
-        "sampling_source": cell.sampling_source,
-        **_prices(cell),
+        **_said(cell),
     }
 
 
-def _prices(cell: Cell) -> dict[str, Any]:
-    """What the suite says of money. It sets no result, so it may change after the run."""
+def _refresh_flops(run_dir: Path, cell: Cell) -> None:
+    """Make the samples of a finished cell again if the card of its served model now states another
+    architecture. An embedded model's comes with its weights, which the cell's name holds."""
+    folder = cell_folder(run_dir, cell)
+    record = json.loads((folder / "cell.json").read_text())
+    if cell.embedded or record.get("shape") == _shape(cell):
+        return
+    samples = project(run_dir, cell, None, record["energy_method"])
+    write_parquet(folder / "samples.parquet", samples)
+    write_json(folder / "cell.json", {**record, "shape": _shape(cell)})
+
+
+def _shape(cell: Cell) -> dict[str, Any] | None:
+    return cell.shape.model_dump(mode="json") if cell.shape else None
+
+
+def _said(cell: Cell) -> dict[str, Any]:
+    """What the suite and the cards say of a model. It sets no result, so it may change after."""
     price = cell.model.price
     return {
+        "role": cell.model.role,
+        "card": cell.card,
+        "flops_source": cell.shape_source,
+        "sampling_source": cell.sampling_source,
         "input_usd_per_mtok": price.input_usd_per_mtok if price else None,
         "cached_input_usd_per_mtok": price.cached_input_usd_per_mtok if price else None,
         "output_usd_per_mtok": price.output_usd_per_mtok if price else None,

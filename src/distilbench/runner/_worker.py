@@ -12,7 +12,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from contextlib import nullcontext, suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -21,21 +21,20 @@ from typing import TYPE_CHECKING, Any, cast
 from pydantic import BaseModel
 
 from distilbench.engines import predict_memory
-from distilbench.keys import guard_output, key_in_environment
+from distilbench.keys import guard_output, key_in_environment, redact
 from distilbench.meter import (
     EnergyMeter,
-    cpu_seconds,
     describe_hardware,
     find_meter,
     peak_memory_bytes,
     power_cap,
-    reset_peak_memory,
 )
 from distilbench.runner._conduct import Conduct, install, sampling_seed, without_system
+from distilbench.runner._leave import leave, leave_on_signals
 from distilbench.runner._plan import Cell
 from distilbench.runner._sampling import request_options
 from distilbench.runner._sandbox import no_sandbox, refuse
-from distilbench.runner._store import finish_cell, log_folder, questions_file
+from distilbench.runner._store import answered, finish_cell, log_folder, questions_file
 from distilbench.tasks import InspectTask, answer_cue, grade, prompts
 
 if TYPE_CHECKING:
@@ -70,33 +69,36 @@ class Loaded:
     """The meter of a model that runs elsewhere."""
     capped: str | None = None
     """Whether the profile's power limit is enforced, in words."""
+    error: str | None = None
+    """Why a served model did not load; then it is not asked."""
     conduct: Conduct = field(default_factory=Conduct)
 
 
 def main() -> None:
     guard_output()
-    tell = _progress_channel()
     job = Job.model_validate_json(Path(sys.argv[1]).read_text())
     first = job.cells[0]
-    with nullcontext() if first.embedded else key_in_environment(first.reference):
-        _work(job, tell)
+    with ExitStack() as undo:
+        leave_on_signals(undo)
+        if not first.embedded:
+            undo.enter_context(key_in_environment(first.reference))
+        _work(job, _progress_channel(undo), undo)
 
 
-def _work(job: Job, tell: Tell) -> None:
+def _work(job: Job, tell: Tell, undo: ExitStack) -> None:
     _report_samples(tell)
     _ready_inspect(job)
     _ready_graders(job)
     profile = job.cells[0].profile
-    with power_cap(profile.power_cap_w, profile.gpu.index if profile.gpu else None) as capped:
-        loaded = _load(job.cells[0], tell)
-        loaded.capped = capped
-        install(loaded.conduct)
-        for cell in job.cells:
-            tell("cell", cell=cell.name)
-            run_cell(job.run_dir, cell, loaded)
-            tell("cell_done", cell=cell.name)
-        if loaded.engine is not None:
-            loaded.engine.close()
+    gpu_index = profile.gpu.index if profile.gpu else None
+    capped = undo.enter_context(power_cap(profile.power_cap_w, gpu_index))
+    loaded = _load(job.cells[0], tell, undo)
+    loaded.capped = capped
+    install(loaded.conduct)
+    for cell in job.cells:
+        tell("cell", cell=cell.name)
+        run_cell(job.run_dir, cell, loaded)
+        tell("cell_done", cell=cell.name)
 
 
 def _ready_inspect(job: Job) -> None:
@@ -139,20 +141,22 @@ def run_cell(run_dir: Path, cell: Cell, loaded: Loaded) -> None:
 
     asked = QuestionSet.model_validate_json(questions_file(run_dir, cell).read_text())
     task = build_task(cell.task, asked, cell.seed)
-    refused = no_sandbox(asked.sandbox)
+    refused = loaded.error or no_sandbox(asked.sandbox)
     if refused:
         task = refuse(task, refused)
     engine = loaded.engine
-    if engine and engine.pid:
-        reset_peak_memory(engine.pid)
+    if engine:
+        engine.usage.begin()
     loaded.conduct.cell, loaded.conduct.model = cell, str(loaded.model)
     warm = None if refused else _warm_up(engine, task, cell)
+    resumed = answered(run_dir, cell)
     loaded.meter.begin()
     started = time.perf_counter()
     _evaluate(run_dir, cell, task, loaded.model)
     wall_s, energy = time.perf_counter() - started, loaded.meter.end()
     measured = {
         "wall_s": wall_s,
+        "resumed_samples": resumed,
         "warmup_s": warm.seconds if warm else None,
         "warmup_tokens": warm.tokens if warm else None,
         "peak_memory_bytes": _peak(engine, loaded.facts),
@@ -161,9 +165,9 @@ def run_cell(run_dir: Path, cell: Cell, loaded: Loaded) -> None:
         "energy_known": energy.known if energy else None,
         "energy_method": energy.method if energy else loaded.meter.method,
     }
-    shape = engine.description.architecture if engine else cell.shape
-    facts = {**loaded.facts, **measured, **_engine_facts(cell, loaded), "refused": refused}
-    finish_cell(run_dir, cell, shape, facts, energy)
+    unasked = {"refused": refused, "load_error": loaded.error}
+    facts = {**loaded.facts, **measured, **_engine_facts(cell, loaded), **unasked}
+    finish_cell(run_dir, cell, facts, energy)
 
 
 def _evaluate(run_dir: Path, cell: Cell, task: Task, model: InspectModel) -> None:
@@ -194,7 +198,7 @@ def _evaluate(run_dir: Path, cell: Cell, task: Task, model: InspectModel) -> Non
     )
 
 
-def _load(cell: Cell, tell: Tell) -> Loaded:
+def _load(cell: Cell, tell: Tell, undo: ExitStack) -> Loaded:
     """The model, its engine if embedded, and what loading took. A model that does not load is
     no crash: each of its questions then ends in an outcome that says why."""
     from inspect_ai.model import get_model
@@ -202,14 +206,19 @@ def _load(cell: Cell, tell: Tell) -> Loaded:
     hardware = describe_hardware()
     facts: dict[str, Any] = {"hardware": str(hardware)}
     if not cell.embedded:
-        return _load_served(cell, facts)
+        tell("load", model=cell.model.name)
+        loaded = _load_served(cell, facts)
+        if loaded.error:
+            tell("load_failed", model=cell.model.name, error=loaded.error)
+        return loaded
     from distilbench.engines._process import EngineError
     from distilbench.engines._provider import DistilbenchAPI
 
     settings = cell.engine_settings()
     model = get_model(cell.reference, memoize=False, **settings.model_dump())
     engine = cast(DistilbenchAPI, model.api).engine
-    meter = find_meter(hardware.processor, settings.gpu_index, lambda: cpu_seconds(engine.pid))
+    undo.callback(engine.close)
+    meter = find_meter(hardware.processor, settings.gpu_index, lambda: engine.usage.cpu_seconds)
     meter.measure_idle()
     tell("load", model=cell.model.name)
     try:
@@ -223,17 +232,24 @@ def _load(cell: Cell, tell: Tell) -> Loaded:
 
 def _load_served(cell: Cell, facts: dict[str, Any]) -> Loaded:
     """A model of one of Inspect's providers, under the meter."""
+    from inspect_ai.model import get_model
+
     from distilbench.engines._provider_check import served_model
     from distilbench.engines._served import ServedMeter
     from distilbench.engines._stops import stopping
     from distilbench.engines._thinking import separating
 
+    elsewhere = EnergyMeter((), "the model is served elsewhere")
     started = time.perf_counter()
-    model = separating(served_model(cell.reference, cell.model.base_url, cell.model_args()))
+    try:
+        model = separating(served_model(cell.reference, cell.model.base_url, cell.model_args()))
+    except Exception as error:  # of any library: transformers, torch, vLLM, a server's start
+        said = " ".join(redact(str(getattr(error, "message", error))).split())
+        reason = f"could not be loaded: {said or type(error).__name__}"
+        return Loaded(get_model("none/none"), None, elsewhere, facts, error=reason)
     model = stopping(model, cell.reference.partition("/")[0])
     if time.perf_counter() - started > _LOADING_S:  # in this process or by a server it started
         facts["load_s"] = time.perf_counter() - started
-    elsewhere = EnergyMeter((), "the model is served elsewhere")
     return Loaded(model, None, elsewhere, facts, ServedMeter(model))
 
 
@@ -259,8 +275,8 @@ def _generation(cell: Cell) -> dict[str, Any]:
 
 def _peak(engine: LlamaCpp | None, load: dict[str, Any]) -> int | None:
     """Peak of this cell; a cell can have no less than loading its model took."""
-    cell = peak_memory_bytes(engine.pid) if engine and engine.pid else None
-    return max((p for p in (cell, load.get("load_peak_bytes")) if p), default=None)
+    cell = engine.usage.peak_memory_bytes if engine else None
+    return None if cell is None else max(cell, load["load_peak_bytes"] or 0)
 
 
 def _engine_facts(cell: Cell, loaded: Loaded) -> dict[str, Any]:
@@ -351,7 +367,7 @@ def _max_tokens(cell: Cell, task: Task) -> int:
     return min(own, cell.limits.max_tokens or own, cell.model.max_tokens or own)
 
 
-def _progress_channel() -> Tell:
+def _progress_channel(undo: ExitStack) -> Tell:
     """Keep standard output for progress alone. The parent gone, so is the reason to go on."""
     sys.stdout.flush()
     channel = os.fdopen(os.dup(1), "w", buffering=1)
@@ -361,7 +377,7 @@ def _progress_channel() -> Tell:
         try:
             channel.write(json.dumps({"event": event, **facts}) + "\n")
         except OSError:
-            os._exit(1)
+            leave(undo, 1)
 
     return tell
 

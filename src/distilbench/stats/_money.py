@@ -33,16 +33,18 @@ def token_usd(samples: pl.DataFrame, prices: pl.DataFrame) -> pl.DataFrame:
 
 
 def machine_usd(samples: pl.DataFrame, cells: pl.DataFrame) -> pl.DataFrame:
-    """Cost by time: a cell's wall time x the machine's price for an hour, shared evenly among its
-    samples. ``cells`` has entry, cell, wall_s, samples and machine_usd_per_hour. Returns what
+    """Cost by time: a cell's wall time x the machine's price for an hour, shared evenly among the
+    samples that it covers; those of an earlier attempt are taken to cost as much. ``cells`` has
+    entry, cell, wall_s, samples, resumed_samples and machine_usd_per_hour. Returns what
     :func:`token_usd` does, for the entries with a price."""
     check_samples(samples, ["entry", "task", "score", "cell"])
+    covered = pl.col("samples") - pl.col("resumed_samples").fill_null(0)
     priced = cells.filter(pl.col("machine_usd_per_hour").is_not_null()).select(
         "cell",
         usd=pl.col("wall_s")
         / _SECONDS_PER_HOUR
         * pl.col("machine_usd_per_hour")
-        / pl.col("samples"),
+        / pl.when(covered > 0).then(covered),
     )
     return _summed(samples.join(priced, on="cell"))
 

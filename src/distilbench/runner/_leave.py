@@ -1,0 +1,38 @@
+"""How a worker ends before its work is done: told to by a signal, or because its parent is gone."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import signal
+from contextlib import ExitStack
+from types import FrameType
+from typing import NoReturn
+
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+def leave_on_signals(undo: ExitStack) -> None:
+    """From here on, SIGTERM and SIGINT end this process as :func:`leave` does."""
+
+    def told(number: int, frame: FrameType | None) -> None:
+        leave(undo, 128 + number)
+
+    for number in _SIGNALS:
+        signal.signal(number, told)
+
+
+def leave(undo: ExitStack, code: int) -> NoReturn:
+    """End at once, but undo first what would outlive this process: a power limit, the engine's
+    folder and cgroup, servers that Inspect started.
+
+    The evaluation is not unwound: its log on disk is whole after each sample, so that the next run
+    resumes it as if this process had been killed.
+    """
+    for number in _SIGNALS:
+        signal.signal(number, signal.SIG_IGN)  # what is begun here is finished
+    try:
+        undo.close()
+        atexit._run_exitfuncs()
+    finally:
+        os._exit(code)
