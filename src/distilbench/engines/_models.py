@@ -167,9 +167,11 @@ def _fetched(repository: str, file: str, where: str) -> Path:
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
+    failures: tuple[type[Exception], ...] = fetch_errors()
+    failures += (HfHubHTTPError, LocalEntryNotFoundError)
     try:
         return Path(hf_hub_download(repository, file))
-    except (HfHubHTTPError, LocalEntryNotFoundError, *fetch_errors()) as error:
+    except failures as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(
             where, f"hf:{repository}/{file} could not be fetched ({reason})", _CHECK
