@@ -11,11 +11,9 @@ TORCH := torch==2.13.0
 demo: $(VENV)/.demo
 	$(BIN)/distilbench run src/distilbench/suite/suites/demo.yaml --open
 
-# Two files at a time, as half of the time is spent starting programs; but real models one after the
-# other: the threads of two engines would wait for each other.
+# Two files at a time, each on a core of its own (tests/conftest.py).
 test: $(VENV)/.test check
-	$(BIN)/python -m pytest -m "not model" -n 2 --dist loadfile
-	$(BIN)/python -m pytest -m model
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 check: $(VENV)/.test
 	$(BIN)/ruff format --check .

@@ -36,7 +36,7 @@ def with_engine(
     cancellable: bool = False,
 ) -> T:
     async def run() -> T:
-        settings = EngineSettings(slots=slots, context=context, threads=2, cancellable=cancellable)
+        settings = EngineSettings(slots=slots, context=context, threads=1, cancellable=cancellable)
         with LlamaCpp(Path(path), settings) as engine:
             try:
                 return await work(engine)

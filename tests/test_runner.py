@@ -26,7 +26,7 @@ tasks:
      params: {min_terms: 2, max_terms: 2, min_digits: 1, max_digits: 1}}
   - {reasoning_gym: spell_backward, name: spell, questions: 12, fewshot: 3,
      params: {min_word_len: 3, max_word_len: 4}}
-profiles: [{name: small, slots: 2, context: 512, threads: 2}]
+profiles: [{name: small, slots: 2, context: 512, threads: 1}]
 epochs: 2
 limits: {max_tokens: 12}
 """
@@ -82,7 +82,7 @@ def test_the_cell_record_says_what_ran(finished: RunResult, smollm2: str) -> Non
     assert (cells["peak_memory_bytes"] < 4 * size).all()
     assert cells["parameters"].to_list() == [134_515_008] * 2
     assert (cells["warmup_tokens"] > 0).all()
-    assert set(cells["threads"]) == {2}
+    assert set(cells["threads"]) == {1}
 
 
 def test_logs_open_in_inspect_with_each_sample_once(finished: RunResult) -> None:

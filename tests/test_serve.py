@@ -30,7 +30,7 @@ KEY = "planted-server-key-0815"
 def served(model: str, folder: Path) -> Iterator[str]:
     """URL of ``distilbench serve MODEL``; checks that it ends cleanly on SIGTERM."""
     command = [sys.executable, "-m", "distilbench", "serve", model, "--port", "0"]
-    options = ["--slots", "2", "--context", "512", "--threads", "2"]
+    options = ["--slots", "2", "--context", "512", "--threads", "1"]
     process = subprocess.Popen(
         [*command, *options],
         stdout=subprocess.PIPE,
@@ -69,7 +69,7 @@ tasks:
      params: {{min_terms: 2, max_terms: 2, min_digits: 1, max_digits: 1}}}}
   - {{reasoning_gym: spell_backward, name: spell, questions: 3, fewshot: 2,
      params: {{min_word_len: 3, max_word_len: 6}}}}
-profiles: [{{slots: 2, context: 512, threads: 2}}]
+profiles: [{{slots: 2, context: 512, threads: 1}}]
 limits: {{max_tokens: 12}}
 """)
         result = run_suite(suite, tmp_path / "runs")

@@ -138,7 +138,7 @@ def test_tokens_of_a_thought_are_counted_up_to_its_end_tag(gemma3: str) -> None:
         assert plain.timing.reasoning_tokens is None
 
     async def run() -> None:
-        with LlamaCpp(Path(gemma3), EngineSettings(slots=1, context=512, threads=2)) as engine:
+        with LlamaCpp(Path(gemma3), EngineSettings(slots=1, context=512, threads=1)) as engine:
             await think(engine)
             await engine.aclose()
 
