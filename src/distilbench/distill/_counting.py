@@ -19,17 +19,15 @@ Result = TypeVar("Result")
 class FlopSample:
     """FLOPs that ``FlopCounterMode`` saw on some steps, and how much of the work those were."""
 
-    every: int = 50
-    """One window in so many is counted; the first always is."""
-    window: int = 1
-    """Steps that are counted together: those that share what the first of them generates."""
+    every: int
+    """One step in so many is counted; the first always is."""
     flops: float = 0.0
     units: float = 0.0
     steps: int = field(default=0)
 
     def is_due(self) -> bool:
         self.steps += 1
-        return (self.steps - 1) // self.window % self.every == 0
+        return (self.steps - 1) % self.every == 0
 
     def run(self, model: Any, units: float, work: Callable[[], Result]) -> Result:
         """Do ``work`` under the counter; ``units`` is its size (padded tokens)."""

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from distilbench.distill._collate import as_example, to_batch
 from distilbench.distill._data import Example
 from distilbench.distill._recipe import Distillation
+from distilbench.distill._with_loss import teacher_logits, with_loss
 from distilbench.errors import InputError
 
 if TYPE_CHECKING:
@@ -104,7 +105,6 @@ def _offsets(tokenizer: PreTrainedTokenizerBase, examples: Sequence[Example], wi
 
 def gold_trainer(distillation: Distillation) -> Any:
     """TRL's SFT trainer with GOLD's loss: its own trainer makes its data itself, from raw chats."""
-    import torch
     from trl import SFTTrainer
     from trl.experimental.gold.gold_trainer import ULDLoss
 
@@ -120,33 +120,22 @@ def gold_trainer(distillation: Distillation) -> Any:
                 self.accelerator.device,
             )
 
-        def compute_loss(
-            self,
-            model: Any,
-            inputs: Any,
-            return_outputs: bool = False,
-            num_items_in_batch: Any = None,
-        ) -> Any:
-            batch = {name: inputs[name] for name in ("input_ids", "attention_mask")}
-            outputs = model(**batch, use_cache=False)
-            its = {name: inputs[f"teacher_{name}"] for name in batch}
-            with torch.no_grad():
-                taught = self.teacher_model(**its, use_cache=False)
-            loss = self.gold_loss(
-                outputs.logits,
-                taught.logits,
-                inputs["labels"],
-                inputs["teacher_labels"],
-                inputs["input_ids"],
-                inputs["teacher_input_ids"],
-                student_byte_offsets=inputs["byte_offsets"],
-                teacher_byte_offsets=inputs["teacher_byte_offsets"],
-            )
-            if num_items_in_batch is not None:  # then Trainer leaves the mean to the loss
-                loss = loss / self.args.gradient_accumulation_steps
-            return (loss, outputs) if return_outputs else loss
+    def loss(trainer: Any, logits: Any, inputs: dict[str, Any], num_items_in_batch: Any) -> Any:
+        found = trainer.gold_loss(
+            logits,
+            teacher_logits(trainer, inputs, "teacher_"),
+            inputs["labels"],
+            inputs["teacher_labels"],
+            inputs["input_ids"],
+            inputs["teacher_input_ids"],
+            student_byte_offsets=inputs["byte_offsets"],
+            teacher_byte_offsets=inputs["teacher_byte_offsets"],
+        )
+        if num_items_in_batch is not None:  # then Trainer leaves the mean to the loss
+            found = found / trainer.args.gradient_accumulation_steps
+        return found
 
-    return Gold
+    return with_loss(Gold, loss)
 
 
 def _loss_settings(distillation: Distillation) -> Any:

@@ -131,8 +131,8 @@ class _Run:
         teaching = find_teacher(
             self.recipe, self.folder, self.place.parent, self.where, self.on_event, run_recipe
         )
-        check_lineage(self.recipe, teaching, self.folder)
         if not (self.student_dir / "result.json").is_file():
+            check_lineage(self.recipe, teaching, self.folder)
             trial, judged = self._make(corpus, teaching)
             write_json(self.student_dir / "result.json", {"trial": trial, **asdict(judged)})
         return self._finish(corpus, teaching)
@@ -306,7 +306,6 @@ class _Run:
         if scoring is not None:
             done = attempt.record.last_step is not None
             scoring.status = "done" if done else "failed"
-            self.meter.add(scoring)
 
     def _needs_teacher_weights(self) -> bool:
         spec = self.recipe.student
@@ -325,7 +324,7 @@ class _Run:
     ) -> tuple[list[Example], list[Example] | None]:
         """Training examples, and the same in the teacher's tokens where they are other ones."""
         length = training.max_length
-        if self.recipe.distillation.divergence != "gold" or self.recipe.method != "logit":
+        if self.recipe.distillation.divergence != "gold":
             return training_examples(corpus, texts, tokenizer, length, self.where), None
         assert teacher is not None
         pairs = training_pairs(corpus, texts, tokenizer, teacher.tokenizer, length, self.where)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from distilbench.distill._collate import IGNORED
 from distilbench.distill._counting import (
-    FlopSample,
     TrainingShape,
     counted,
     generation_flops,
@@ -20,6 +19,8 @@ from distilbench.distill._stages import Attempt, StageRecord
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
+
+_EVERY = 50  # one window of steps in so many is counted, the first always
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ class StepMeter:
         self._attempt, self._student, self._shape = attempt, student, shape
         self._teacher = teacher if scoring is not None else None
         self._scoring = scoring
-        self._sample, self._due = FlopSample(window=window), False
+        self._window, self._steps, self._due = window, 0, False
         self._kinds: dict[bool, _Kind] = {}
         self._expected = 1 + mixed
         self._seen, self._seen_teacher = 0.0, 0.0
@@ -103,7 +104,9 @@ class StepMeter:
 
     def step(self, do: Callable[[], Any], work: Callable[[], Work]) -> Any:
         """Do one step; ``work`` then says what it worked on."""
-        self._due = self._sample.is_due() or len(self._kinds) < self._expected
+        in_turn = self._steps // self._window % _EVERY == 0
+        self._due = in_turn or len(self._kinds) < self._expected
+        self._steps += 1
         result = self._count(do) if self._due else do()
         self._add(work())
         return result

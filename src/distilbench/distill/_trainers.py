@@ -18,6 +18,7 @@ from distilbench.distill._recipe import (
 )
 from distilbench.distill._stages import Attempt, StageRecord
 from distilbench.distill._step_meter import StepMeter, Work, work_on
+from distilbench.distill._with_loss import teacher_logits, with_loss
 
 if TYPE_CHECKING:
     from distilbench.distill._train import Job
@@ -99,8 +100,6 @@ def metered_trainer(
         peft_config=_lora(training),
         **extra,
     )
-    if cached:
-        trainer.distillation = distillation
     student = trainer.accelerator.unwrap_model(trainer.model)
     trainer.step_meter = StepMeter(
         attempt,
@@ -142,7 +141,7 @@ def _kind(
     from trl import SFTConfig, SFTTrainer
 
     if cached:
-        return _cached_logit_trainer(), SFTConfig(**settings), {}
+        return _cached_logit_trainer(distillation), SFTConfig(**settings), {}
     if method in ("sft", "scratch", "sequence-level"):
         return SFTTrainer, SFTConfig(**settings), {}
     if by_distillation_trainer(method, distillation):
@@ -168,72 +167,47 @@ def _kind(
 
 def _gkd_trainer(temperature: float) -> Any:
     """TRL's GKD trainer; its loss, which TRL takes at temperature 1, at the recipe's."""
-    import torch
     from trl.experimental.gkd import GKDTrainer
 
-    class GKD(GKDTrainer):  # type: ignore[misc]
-        def compute_loss(
-            self,
-            model: Any,
-            inputs: Any,
-            return_outputs: bool = False,
-            num_items_in_batch: Any = None,
-        ) -> Any:
-            batch = {name: inputs[name] for name in ("input_ids", "attention_mask")}
-            outputs = model(**batch, use_cache=False)
-            self.teacher_model.eval()
-            with torch.no_grad():
-                taught = self.teacher_model(**batch, use_cache=False)
-            labels = inputs["labels"][:, 1:]
-            # Of an on-policy batch, Trainer has counted the labels that were replaced.
-            items = _of_this_rank(self, num_items_in_batch)
-            if self.lmbda:
-                items = (labels != IGNORED).sum().clamp_min(1)
-                items = items * self.args.gradient_accumulation_steps
-            loss = self.generalized_jsd_loss(
-                outputs.logits[:, :-1],
-                taught.logits[:, :-1],
-                labels=labels,
-                beta=self.beta,
-                temperature=temperature,
-                num_items_in_batch=items,
-            )
-            return (loss, outputs) if return_outputs else loss
+    def loss(trainer: Any, logits: Any, inputs: dict[str, Any], num_items_in_batch: Any) -> Any:
+        taught = teacher_logits(trainer, inputs)
+        labels = inputs["labels"][:, 1:]
+        # Of an on-policy batch, Trainer has counted the labels that were replaced.
+        items = _of_this_rank(trainer, num_items_in_batch)
+        if trainer.lmbda:
+            items = (labels != IGNORED).sum().clamp_min(1)
+            items = items * trainer.args.gradient_accumulation_steps
+        return trainer.generalized_jsd_loss(
+            logits[:, :-1],
+            taught[:, :-1],
+            labels=labels,
+            beta=trainer.beta,
+            temperature=temperature,
+            num_items_in_batch=items,
+        )
 
-    return GKD
+    return with_loss(GKDTrainer, loss)
 
 
-def _cached_logit_trainer() -> Any:
+def _cached_logit_trainer(distillation: Distillation) -> Any:
     """Logit distillation from cached logits, which TRL does not have: its SFT trainer with another
     loss."""
     from trl import SFTTrainer
 
-    class CachedLogits(SFTTrainer):  # type: ignore[misc]
-        distillation: Distillation
+    def loss(trainer: Any, logits: Any, inputs: dict[str, Any], num_items_in_batch: Any) -> Any:
+        wanted = inputs["labels"][:, 1:] != IGNORED
+        total = top_k_divergence(
+            logits[:, :-1][wanted],
+            inputs["teacher_tokens"],
+            inputs["teacher_logprobs"],
+            beta=distillation.beta_of_divergence,
+            temperature=distillation.temperature,
+            tail=distillation.tail,
+        )
+        items = _of_this_rank(trainer, num_items_in_batch)
+        return total / (wanted.sum() if items is None else items)
 
-        def compute_loss(
-            self,
-            model: Any,
-            inputs: Any,
-            return_outputs: bool = False,
-            num_items_in_batch: Any = None,
-        ) -> Any:
-            batch = {name: inputs[name] for name in ("input_ids", "attention_mask")}
-            outputs = model(**batch, use_cache=False)
-            wanted = inputs["labels"][:, 1:] != IGNORED
-            total = top_k_divergence(
-                outputs.logits[:, :-1][wanted],
-                inputs["teacher_tokens"],
-                inputs["teacher_logprobs"],
-                beta=self.distillation.beta_of_divergence,
-                temperature=self.distillation.temperature,
-                tail=self.distillation.tail,
-            )
-            items = _of_this_rank(self, num_items_in_batch)
-            loss = total / (wanted.sum() if items is None else items)
-            return (loss, outputs) if return_outputs else loss
-
-    return CachedLogits
+    return with_loss(SFTTrainer, loss)
 
 
 def _of_this_rank(trainer: Any, items: Any) -> Any:
