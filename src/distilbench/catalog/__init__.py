@@ -8,6 +8,7 @@ carries its source, the place in the source, and how it is known. Imports ``arch
 
 from distilbench.catalog._card import (
     Card,
+    Cited,
     Figure,
     HardwareUse,
     Kind,
@@ -30,6 +31,7 @@ __all__ = [
     "Benchmark",
     "Card",
     "Catalog",
+    "Cited",
     "Figure",
     "HardwareUse",
     "Kind",

@@ -94,8 +94,7 @@ def describe_model(source: str, folder: Path, where: str) -> ModelDescription:
         ) as stream:
             return describe_stream(stream, file, stream.size)
     except fetch_errors() as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(where, f"{source} could not be read ({reason})", _CHECK) from error
+        raise InputError(where, f"{source} could not be read ({_reason(error)})", _CHECK) from error
 
 
 def sha256_of(path: Path) -> str:
@@ -172,7 +171,10 @@ def _fetched(repository: str, file: str, where: str) -> Path:
     try:
         return Path(hf_hub_download(repository, file))
     except failures as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(
-            where, f"hf:{repository}/{file} could not be fetched ({reason})", _CHECK
+            where, f"hf:{repository}/{file} could not be fetched ({_reason(error)})", _CHECK
         ) from error
+
+
+def _reason(error: Exception) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__

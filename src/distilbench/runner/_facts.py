@@ -16,7 +16,7 @@ from distilbench.suite import Generation
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from distilbench.catalog import Catalog
+    from distilbench.catalog import Catalog, Cited
 
     Facts = Callable[[], Catalog]
     """The catalog, read only where it is asked."""
@@ -42,16 +42,17 @@ def recommendation(catalog: Catalog, card: str) -> tuple[Generation, str] | None
     sampling = catalog.card(card).sampling
     if sampling is None:
         return None
-    source = catalog.source(catalog.card(card), sampling.source)
     values = {name: getattr(sampling, name, None) for name in Generation.model_fields}
-    return Generation(**values), f"card {card} ({source.title}, {sampling.where})"
+    return Generation(**values), _cited(catalog, card, sampling)
 
 
 def architecture(catalog: Catalog, card: str) -> tuple[Transformer, str] | None:
     """The architecture that a model's card states, and its source in words; None: it says
     nothing."""
     stated = catalog.card(card).architecture
-    if stated is None:
-        return None
-    source = catalog.source(catalog.card(card), stated.source)
-    return stated.shape, f"card {card} ({source.title}, {stated.where})"
+    return (stated.shape, _cited(catalog, card, stated)) if stated else None
+
+
+def _cited(catalog: Catalog, card: str, said: Cited) -> str:
+    source = catalog.source(catalog.card(card), said.source)
+    return f"card {card} ({source.title}, {said.where})"

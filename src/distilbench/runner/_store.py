@@ -109,10 +109,9 @@ def collect(run_dir: Path, cells: list[Cell]) -> tuple[pl.DataFrame, pl.DataFram
     samples, rows = [frame([], SAMPLE_COLUMNS)], []
     for cell in cells:
         if is_finished(run_dir, cell):
-            _refresh_flops(run_dir, cell)
-            folder = cell_folder(run_dir, cell)
-            samples.append(pl.read_parquet(folder / "samples.parquet"))
-            rows.append({**json.loads((folder / "cell.json").read_text()), **_said(cell)})
+            record = _with_fresh_flops(run_dir, cell)
+            samples.append(pl.read_parquet(cell_folder(run_dir, cell) / "samples.parquet"))
+            rows.append({**record, **_said(cell)})
         elif log_folder(run_dir, cell).is_dir():
             partial = project(run_dir, cell)
             samples.append(partial)
@@ -156,16 +155,18 @@ def _identity(run_dir: Path, cell: Cell) -> dict[str, Any]:
     }
 
 
-def _refresh_flops(run_dir: Path, cell: Cell) -> None:
-    """Make the samples of a finished cell again if the card of its served model now states another
-    architecture. An embedded model's comes with its weights, which the cell's name holds."""
+def _with_fresh_flops(run_dir: Path, cell: Cell) -> dict[str, Any]:
+    """The record of a finished cell. Its samples are made again first if the card of its served
+    model now states another architecture; an embedded model's comes with its weights, which the
+    cell's name holds."""
     folder = cell_folder(run_dir, cell)
-    record = json.loads((folder / "cell.json").read_text())
+    record: dict[str, Any] = json.loads((folder / "cell.json").read_text())
     if cell.embedded or record.get("shape") == _shape(cell):
-        return
+        return record
     samples = project(run_dir, cell, None, record["energy_method"])
     write_parquet(folder / "samples.parquet", samples)
     write_json(folder / "cell.json", {**record, "shape": _shape(cell)})
+    return record
 
 
 def _shape(cell: Cell) -> dict[str, Any] | None:
