@@ -52,6 +52,17 @@ def transcripts(result: RunResult) -> list[tuple[str, str, int]]:
     return [(log.eval.task, str(s.id), s.epoch) for log in logs for s in log.samples or ()]
 
 
+def watched(suite: Path, runs: Path) -> tuple[RunResult, list[tuple[str, int]]]:
+    """A run, and the samples that it asked."""
+    asked: list[tuple[str, int]] = []
+
+    def watch(event: dict[str, Any]) -> None:
+        if event["event"] == "sample":
+            asked.append((event["sample_id"], event["epoch"]))
+
+    return run_suite(suite, runs, watch), asked
+
+
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> RunResult:
     folder = tmp_path_factory.mktemp("run")
@@ -123,13 +134,7 @@ def test_a_killed_worker_costs_its_unfinished_samples_only(tmp_path: Path) -> No
     assert kept["flops"].null_count() == 0
     assert collect(killed.run_dir, elsewhere)[0].equals(kept)
 
-    repeated: list[tuple[str, int]] = []
-
-    def watch(event: dict[str, Any]) -> None:
-        if event["event"] == "sample":
-            repeated.append((event["sample_id"], event["epoch"]))
-
-    resumed = run_suite(suite, tmp_path / "runs", watch)
+    resumed, repeated = watched(suite, tmp_path / "runs")
     assert resumed.complete
     assert not set(done[:30]) & set(repeated)
     before = pl.read_parquet(resumed.run_dir / "cells.parquet")["resumed_samples"].to_list()
@@ -167,13 +172,7 @@ def test_an_interrupted_run_leaves_nothing_behind_and_resumes(
     assert set(seen) == {1}
     assert not list(scratch.glob("distilbench-*"))
 
-    repeated: list[tuple[str, int]] = []
-
-    def watch(event: dict[str, Any]) -> None:
-        if event["event"] == "sample":
-            repeated.append((event["sample_id"], event["epoch"]))
-
-    resumed = run_suite(suite, tmp_path / "runs", watch)
+    resumed, repeated = watched(suite, tmp_path / "runs")
     assert resumed.complete
     assert not set(done) & set(repeated)
     keys = transcripts(resumed)
