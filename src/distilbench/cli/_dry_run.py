@@ -211,10 +211,7 @@ def _catalog() -> Catalog:
 
 
 def _accelerator(gpu: str) -> Any:
-    known = _catalog().accelerators
-    if gpu not in known:
-        raise InputError(f"GPU {gpu!r}", "is not in the catalog", f"use one of: {', '.join(known)}")
-    return known[gpu]
+    return _catalog().accelerator(gpu)
 
 
 def _row(
