@@ -8,6 +8,7 @@ from typing import BinaryIO
 from pydantic import BaseModel, ConfigDict
 
 from distilbench.architecture._gguf import read_gguf_header
+from distilbench.architecture._gguf_shape import gguf_shape
 from distilbench.architecture._huggingface import read_config, read_safetensors_parameters
 from distilbench.architecture._transformer import Transformer
 from distilbench.errors import InputError
@@ -68,7 +69,7 @@ def describe_stream(stream: BinaryIO, where: str, size: int | None) -> ModelDesc
         thinks="</think>" in str(header.metadata.get("tokenizer.chat_template", "")),
         parameters=header.parameters,
         embedding_parameters=header.embedding_parameters,
-        architecture=header.transformer(where),
+        architecture=gguf_shape(header, where),
     )
 
 
