@@ -143,7 +143,7 @@ def _describe(model: str) -> ModelDescription:
         format="card",
         name=card.name,
         parameters=card.architecture.shape.total_params,
-        architecture=card.architecture.shape,
+        architecture=card.architecture.shape.absorbed(),  # as llama.cpp runs it
     )
 
 
