@@ -4,7 +4,6 @@ docs: each example runs, at the smallest size, through the command it names."""
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,11 +23,11 @@ SHIPPED = {
 
 
 @pytest.fixture(scope="module")
-def walk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, dict[str, str]]]:
-    """A folder with the benchmarks' data sets in it, as a hub would give them, and what to run in."""
+def walk(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
+    """The benchmarks' data sets, as a hub would give them, and the environment to run in."""
     folder = tmp_path_factory.mktemp("walk")
     given = lay_out(folder)
-    yield folder / "data", environment(install_wheel(folder), given)
+    return folder / "data", environment(install_wheel(folder), given)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ examples cut to the smallest size. An example that cannot run here says why in t
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -99,6 +100,7 @@ def environment(place: Path, given: dict[str, str]) -> dict[str, str]:
 
 def command(fence: Fence, folder: Path) -> list[str]:
     """What runs an example in ``folder``; a YAML example is written there first."""
+    bring(fence.text, folder)
     if fence.language == "bash":
         installed = fence.text.replace(".venv/bin/", "")  # the README's, of a clone
         return ["bash", "-euo", "pipefail", "-c", installed]
@@ -133,6 +135,70 @@ def shrink(path: Path) -> None:
     for task in (*data.get("tasks", []), data.get("data", {}).get("task") or {}):
         _questions(task, path.parent)
     path.write_text(yaml.safe_dump(data, sort_keys=False), "utf-8")
+
+
+def bring(text: str, folder: Path) -> None:
+    """Put what a reader would bring beside an example that names it."""
+    for name, make in _BROUGHT.items():
+        path = folder / name
+        if name in text and not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            make(path)
+
+
+def _lm_eval(folder: Path) -> None:
+    folder.mkdir()
+    scores = {"exact_match,strict-match": 0.5, "exact_match_stderr,strict-match": 0.1}
+    written = {
+        "results": {"gsm8k": {"alias": "gsm8k", **scores}},
+        "configs": {"gsm8k": {"task": "gsm8k"}},
+        "n-shot": {"gsm8k": 5},
+        "n-samples": {"gsm8k": {"original": 4, "effective": 4}},
+        "config": {"model": "hf", "model_args": "pretrained=EleutherAI/pythia-160m"},
+        "model_name": "EleutherAI/pythia-160m",
+    }
+    (folder / "results_2026-01-01.json").write_text(json.dumps(written))
+
+
+def _inspect_log(path: Path) -> None:
+    script = (
+        "from inspect_ai import Task, eval; from inspect_ai.dataset import Sample;"
+        "from inspect_ai.model import ModelOutput, get_model; from inspect_ai.scorer import match;"
+        "out = ModelOutput.from_content('mockllm/model', '2');"
+        "out.usage = __import__('inspect_ai').model.ModelUsage(input_tokens=1, output_tokens=1);"
+        "eval(Task([Sample('1+1?', target='2')], scorer=match(), name='sums'),"
+        " model=get_model('mockllm/model', custom_outputs=[out]), log_dir='made', display='none')"
+    )
+    subprocess.run([sys.executable, "-c", script], cwd=path.parent, check=True)
+    next((path.parent / "made").glob("*.eval")).rename(path)
+
+
+def _llama_bench(path: Path) -> None:
+    test = {
+        "build_commit": "b1234", "model_filename": "models/other.gguf", "model_size": 10**8,
+        "model_n_params": 10**8, "n_threads": 2, "n_gpu_layers": 0, "backends": "CPU",
+        "cpu_info": "X", "n_batch": 2048, "n_ubatch": 512, "type_k": "f16", "type_v": "f16",
+        "flash_attn": False, "n_prompt": 512, "n_gen": 0, "n_depth": 0, "avg_ts": 100.0,
+        "stddev_ts": 1.0,
+    }  # fmt: skip
+    path.write_text(json.dumps([test]))
+
+
+_TASK = """
+from inspect_ai import Task, task
+from inspect_ai.dataset import Sample
+from inspect_ai.scorer import match
+
+@task
+def sums():
+    return Task([Sample("1 + 1 =", target="2")], scorer=match(), max_messages=2)
+"""
+_BROUGHT = {
+    "my_task.py": lambda path: path.write_text(_TASK),
+    "lm_eval_output": _lm_eval,
+    "logs/sums.eval": _inspect_log,
+    "bench.json": _llama_bench,
+}
 
 
 def _model(model: Any, folder: Path) -> Any:

@@ -8,8 +8,9 @@ from typing import BinaryIO
 from pydantic import BaseModel, ConfigDict
 
 from distilbench.architecture._gguf import read_gguf_header
+from distilbench.architecture._gguf_shape import gguf_shape
 from distilbench.architecture._huggingface import read_config, read_safetensors_parameters
-from distilbench.architecture._transformer import Transformer
+from distilbench.architecture._shape import ModelShape
 from distilbench.errors import InputError
 
 
@@ -30,7 +31,7 @@ class ModelDescription(BaseModel):
     """Whether the chat template knows thinking (its end tag)."""
     parameters: int | None = None
     embedding_parameters: int | None = None
-    architecture: Transformer | None = None
+    architecture: ModelShape | None = None
 
 
 def describe(path: Path) -> ModelDescription:
@@ -68,7 +69,7 @@ def describe_stream(stream: BinaryIO, where: str, size: int | None) -> ModelDesc
         thinks="</think>" in str(header.metadata.get("tokenizer.chat_template", "")),
         parameters=header.parameters,
         embedding_parameters=header.embedding_parameters,
-        architecture=header.transformer(where),
+        architecture=gguf_shape(header, where),
     )
 
 

@@ -11,7 +11,7 @@ from distilbench.cli._print import print_json, print_table
 from distilbench.errors import InputError
 
 if TYPE_CHECKING:
-    from distilbench.architecture import ModelDescription, Transformer
+    from distilbench.architecture import ModelDescription, ModelShape
     from distilbench.catalog import Card, Catalog
     from distilbench.compute.run_estimate import Estimate, Rate
     from distilbench.suite import Changes, Model, Profile, Suite
@@ -46,7 +46,7 @@ class ModelPlan:
     place: str
     """embedded, gpu or api"""
     card: Card | None
-    shape: Transformer | None
+    shape: ModelShape | None
     weights_bytes: float | None
     memory: str
 

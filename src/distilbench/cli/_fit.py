@@ -162,6 +162,8 @@ def _fit_row(
     from distilbench.engines import predict_memory
 
     settings = engine_settings(slots=slots, context=context)
+    if model.architecture is not None:  # as llama.cpp runs it
+        model = model.model_copy(update={"architecture": model.architecture.absorbed()})
     needed = predict_memory(model, settings, kind)
     if needed is None:
         raise InputError(model.where, "does not say its architecture", "give a complete GGUF")
