@@ -22,6 +22,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from distilbench.errors import InputError
+from distilbench.report import write_report
+from distilbench.runner import run_suite
 from distilbench.tasks import FileTask, QuestionSet, extract, make_questions
 
 BBH = Path(__file__).parents[2] / "shared" / "data" / "bbh"
@@ -502,8 +504,8 @@ def test_other_bytes_are_named(tmp_path: Path, content: bytes, words: str) -> No
     ("line", "words"),
     [
         ('{"question": "a", "answer": "1", "answer": "2"}', "'answer' is given twice"),
-        ('{"question": "a", "answer": NaN}', "NaN is no number"),
-        ('{"question": "a", "answer": -Infinity}', "Infinity is no number"),
+        ('{"question": "a", "answer": NaN}', "'answer' holds NaN, which is no number"),
+        ('{"question": "a", "answer": -Infinity}', "holds -Infinity, which is no number"),
         ('["a", "1"]', "is no object"),
         ('{"question": "a"', "is not JSON"),
         ("[" * 100_000, "is not JSON"),
@@ -595,6 +597,15 @@ def test_no_prompt_holds_its_own_question(tmp_path: Path, other: str | None) -> 
         make_questions(FileTask(file=path, fewshot=1, fewshot_file=copy), 0)
 
 
+def test_examples_of_another_file_need_no_ids(tmp_path: Path) -> None:
+    shots = tmp_path / "shots.jsonl"
+    shots.write_text(lines({"question": "s", "answer": "1", "explanation": 0}))
+    rows = '{"question": "q", "answer": "1", "pid": "p", "of": "x", "explanation": NaN}\n'
+    made = asked(tmp_path, rows, id="pid", cluster="of", fewshot=1, fewshot_file=shots)
+    assert [q.id for q in made.questions] == ["d-p"]
+    assert [e.text for e in made.examples] == ["s"]
+
+
 def test_choices_in_another_order_are_the_same_question(tmp_path: Path) -> None:
     one = {"q": "Which?", "choices": ["x", "y"], "answer": 0}
     rows = [one, {**one, "choices": ["y", "x"], "answer": 1}, {**one, "choices": ["x", "z"]}]
@@ -635,11 +646,30 @@ def test_bad_rows_are_refused_or_left_out_and_counted(tmp_path: Path) -> None:
         {"answer_is": "worked", "choices": "x"},
         {"answer_is": "index", "choices": "x", "labels": "y"},
         {"bad_rows": "drop"},
+        {"columns": ["question", "answer", "answer"]},
     ],
 )
 def test_settings_that_say_nothing_are_refused(task: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         FileTask(file=Path("d.jsonl"), **task)
+
+
+def test_the_report_says_how_many_rows_were_left_out(tmp_path: Path) -> None:
+    (tmp_path / "d.jsonl").write_text(
+        lines(*({"question": f"{n}+1?", "answer": [] if n == 2 else n + 1} for n in range(5)))
+    )
+    suite = tmp_path / "s.yaml"
+    suite.write_text(
+        "models: [{name: m, source: 'inspect:mockllm/model'}]\n"
+        "tasks: [{file: d.jsonl, bad_rows: skip, fewshot: 1}]\n"
+    )
+    events: list[dict[str, Any]] = []
+    result = run_suite(suite, tmp_path / "runs", events.append)
+    right = "1 of 5 rows of d.jsonl left out, as row 3: column 'answer' holds a list"
+    assert any(right in event.get("text", "") for event in events)
+    write_report(result.run_dir)
+    report = (result.run_dir / "report" / "report.md").read_text()
+    assert f"Task d: {right}" in report.split("##")[0]
 
 
 def test_a_large_file_is_read_in_seconds(tmp_path: Path) -> None:

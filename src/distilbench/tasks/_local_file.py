@@ -47,7 +47,8 @@ def read(spec: FileTask, seed: int) -> QuestionSet:
     question that is asked is among them, from whatever file they come."""
     asked, skipped = _questions(spec, spec.file)
     if spec.fewshot_file and not _same_file(spec.fewshot_file, spec.file):
-        pool, more = _questions(spec, spec.fewshot_file)
+        nameless = spec.model_copy(update={"id": None, "cluster": None})
+        pool, more = _questions(nameless, spec.fewshot_file)
         skipped += more
         known = {same for _, same in asked}
         examples = _draw(spec, [one for one in pool if one[1] not in known], kept=0, seed=seed)

@@ -139,6 +139,8 @@ class FileTask(_Task):
     def _answers_as_said(self) -> Self:
         if self.labels and not self.choices:
             raise ValueError("'labels' are those of 'choices'; name that column too")
+        if self.columns and len(set(self.columns)) < len(self.columns):
+            raise ValueError("'columns' has two of one name; name each by another")
         if self.labels and self.answer_is not in (None, "text"):
             raise ValueError("with 'labels', answers are labels; drop 'answer_is'")
         if self.answer_is and (self.answer_is == "worked") == bool(self.choices):
