@@ -126,6 +126,24 @@ def test_texts_of_a_csv_stay_as_they_are(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("written", "target"),
+    [
+        (".5", "0.5"), ("-.5", "-0.5"), ("−5", "-5"), ("+7", "7"), ("1e-3", "0.001"),
+        ("2.5E3", "2500"), ("007", "007"), ("3.0", "3.0"), ("9007199254740993", "9007199254740993"),
+        ("$1,000.50", "1000.50"), ("12,34,567 rupees", "1234567"), ("12 apples", "12"),
+    ],
+)  # fmt: skip
+def test_a_number_written_as_text(tmp_path: Path, written: str, target: str) -> None:
+    assert targets(tmp_path, lines({"question": "q", "answer": written})) == [target]
+
+
+@pytest.mark.parametrize("written", ["10,20", "3,5", "1,2,3", "(1, 2)", "1.5 to 2", "3 1/2"])
+def test_a_pair_or_a_decimal_comma_is_no_thousand(tmp_path: Path, written: str) -> None:
+    said = refusal(tmp_path, lines({"question": "q", "answer": written}))
+    assert "holds more than one number" in said
+
+
+@pytest.mark.parametrize(
     "answer", ["5 feet 3 inches", "2:3", "between 4 and 6", "9 - 2 = 7", "about 3,\nor 4"]
 )
 def test_a_reference_is_never_cut_to_its_last_number_in_silence(

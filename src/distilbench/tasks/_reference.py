@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from distilbench.tasks._cells import Number, text_of
 from distilbench.tasks._extract import extract, marked_answer
 from distilbench.tasks._spec import FileTask
 
+_ALONE = re.compile(r"[-+−]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?", re.ASCII)
+_THOUSANDS = re.compile(r"(?<!\d)\d{1,3}(?:,\d{2,3})*,\d{3}(?!\d)")
+_PAIR = re.compile(r"\d,\d")  # 10,20 or 3,5: two numbers, or a decimal comma
 _MOST_ANSWER = 200  # characters; what is longer is a worked solution
 
 
@@ -38,15 +42,23 @@ def reference_of(spec: FileTask, answer: Any, boxed: bool) -> str:
 
 
 def _number(worked: str, is_solution: bool) -> str | None:
+    if _ALONE.fullmatch(worked):
+        number = re.sub(r"^(-?)\.", r"\g<1>0.", worked.replace("−", "-").removeprefix("+"))
+        return text_of(Number(number))
     found = marked_answer(worked) if "####" in worked else extract(worked, "last_number")
     if found is None or is_solution or "####" in worked:
         return found
-    if any(c.isdecimal() for c in worked[: _start_of(found, worked)]):
+    others = _digits(worked) > _digits(found) and _digits(worked[: _start_of(found, worked)]) > 0
+    if others or _PAIR.search(_THOUSANDS.sub("", worked)):
         raise ValueError(
             f"holds more than one number, of which 'last_number' would compare {found} alone: "
             f"{worked[-60:]!r}"
         )
     return found
+
+
+def _digits(text: str) -> int:
+    return sum(character.isdecimal() for character in text)
 
 
 def _start_of(found: str, worked: str) -> int:
