@@ -137,6 +137,13 @@ def test_a_number_written_as_text(tmp_path: Path, written: str, target: str) -> 
     assert targets(tmp_path, lines({"question": "q", "answer": written})) == [target]
 
 
+@pytest.mark.parametrize("written", ["5!", "5²", "sqrt(2)", "2\\pi", "√2", "2^{10}", "3π"])
+def test_an_expression_is_not_the_number_in_it(tmp_path: Path, written: str) -> None:
+    said = refusal(tmp_path, lines({"question": "q", "answer": written}))
+    assert "row 1: column 'answer' holds an expression" in said
+    assert "extract: whole" in said
+
+
 @pytest.mark.parametrize("written", ["10,20", "3,5", "1,2,3", "(1, 2)", "1.5 to 2", "3 1/2"])
 def test_a_pair_or_a_decimal_comma_is_no_thousand(tmp_path: Path, written: str) -> None:
     said = refusal(tmp_path, lines({"question": "q", "answer": written}))
@@ -270,9 +277,20 @@ def test_indices_that_count_from_1_are_not_taken_for_those_from_0(tmp_path: Path
     assert "may count from 1" in refusal(tmp_path, lines(*whole), **task)
 
 
+def test_indices_of_a_column_with_gaps(tmp_path: Path) -> None:
+    """pandas writes integers beside a missing one as 1.0."""
+    path = tmp_path / "d.parquet"
+    rows = {"q": ["a", "b", "c"], "choices": [["x", "y"]] * 3, "answer": [1.0, 0.0, None]}
+    pl.DataFrame(rows).write_parquet(path)
+    made = make_questions(FileTask(file=path, **LETTERS, bad_rows="skip"), 0)
+    assert [q.target for q in made.questions] == ["B", "A"]
+    decimals = {"q": "?", "choices": [1.0, 0.0], "answer": 1.0}
+    assert "by its text" in refusal(tmp_path, lines(decimals), **LETTERS)
+
+
 def test_answers_that_are_none_of_the_choices_are_refused(tmp_path: Path) -> None:
     row = {"q": "?", "choices": ["x", "y"], "answer": 0}
-    for wrong, place in ((2, "0 to 1"), (-1, "0 to 1"), (1.0, "letter"), ("C", "letter")):
+    for wrong, place in ((2, "0 to 1"), (-1, "0 to 1"), (1.5, "letter"), ("C", "letter")):
         said = refusal(tmp_path, lines(row, row, {**row, "answer": wrong}), **LETTERS)
         assert "row 3: the answer" in said
         assert place in said
@@ -463,6 +481,7 @@ def test_json_of_one_object_and_of_a_list(tmp_path: Path) -> None:
     assert "nothing at 'dev'" in refusal(tmp_path, two, "d.json", **names, rows="dev")
     by_column = json.dumps({"input": ["a"], "target": ["b"]})
     assert "no lists of rows" in refusal(tmp_path, by_column, "d.json", **names)
+    assert "nothing at 'x'" in refusal(tmp_path, json.dumps(rows), "d.json", **names, rows="x")
     assert "drop 'rows'" in refusal(tmp_path, lines(*rows), **names, rows="x")
 
 
@@ -481,7 +500,9 @@ def test_the_real_files_of_big_bench_hard() -> None:
     made = make_questions(ruined, 0)
     assert len(made.questions) == 248
     assert {q.target for q in made.questions} == set("ABCD")
-    assert made.skipped[0].sentence.startswith("2 of 250 rows of ruin_names.json left out, as row")
+    assert made.skipped[0].sentence.startswith(
+        "2 of 250 rows of ruin_names.json left out (first: row"
+    )
 
 
 @pytest.mark.parametrize(
@@ -644,13 +665,15 @@ def test_bad_rows_are_refused_or_left_out_and_counted(tmp_path: Path) -> None:
     )
     said = refusal(tmp_path, rows)
     assert "row 2: column 'answer' holds no answer by the rule 'last_number': 'many'" in said
-    assert "as in 3 more of 6 rows" in said
+    assert "(3 more of 6 rows are bad too)" in said
     assert "bad_rows: skip" in said
     made = asked(tmp_path, rows, bad_rows="skip")
     assert [(q.id, q.target) for q in made.questions] == [("d-1", "1"), ("d-6", "6")]
     (left,) = made.skipped
     assert (left.file, left.skipped, left.rows) == ("d.jsonl", 4, 6)
-    assert left.sentence.startswith("4 of 6 rows of d.jsonl left out, as row 2: column 'answer'")
+    assert left.sentence.startswith(
+        "4 of 6 rows of d.jsonl left out (first: row 2: column 'answer'"
+    )
     assert asked(tmp_path, lines({"question": "a", "answer": "1"}), bad_rows="skip").skipped == ()
     none = refusal(tmp_path, "{broken\n", bad_rows="skip")
     assert "row 1" in none
@@ -665,6 +688,8 @@ def test_bad_rows_are_refused_or_left_out_and_counted(tmp_path: Path) -> None:
         {"answer_is": "index", "choices": "x", "labels": "y"},
         {"bad_rows": "drop"},
         {"columns": ["question", "answer", "answer"]},
+        {"choices": []},
+        {"choices": ""},
     ],
 )
 def test_settings_that_say_nothing_are_refused(task: dict[str, Any]) -> None:
@@ -683,7 +708,7 @@ def test_the_report_says_how_many_rows_were_left_out(tmp_path: Path) -> None:
     )
     events: list[dict[str, Any]] = []
     result = run_suite(suite, tmp_path / "runs", events.append)
-    right = "1 of 5 rows of d.jsonl left out, as row 3: column 'answer' holds a list"
+    right = "1 of 5 rows of d.jsonl left out (first: row 3: column 'answer' holds a list"
     assert any(right in event.get("text", "") for event in events)
     write_report(result.run_dir)
     report = (result.run_dir / "report" / "report.md").read_text()

@@ -116,6 +116,7 @@ def _by_letter(answer: str, choices: Choices) -> str | None:
 
 
 def _by_index(answer: str, choices: Choices, first: int = 0) -> str | None:
+    answer = answer.removesuffix(".0")  # a column with gaps, as pandas writes its integers
     digits = answer.isascii() and answer.isdecimal() and len(answer) < 5
     place = int(answer) - first if digits else -1
     letter = _LETTERS[place] if 0 <= place < choices.places else ""

@@ -194,7 +194,7 @@ def _skipped(
         return ()
     first = bad[0]
     if spec.bad_rows == "refuse" or len(bad) == rows:
-        more = f", as in {len(bad) - 1:,} more of {rows:,} rows" if len(bad) > 1 else ""
+        more = f" ({len(bad) - 1:,} more of {rows:,} rows are bad too)" if len(bad) > 1 else ""
         skip = "" if len(bad) == rows else ", or leave bad rows out with 'bad_rows: skip'"
         raise InputError(first.where, first.problem + more, first.remedy + skip)
     place = first.where.removeprefix(f"{path}: ")

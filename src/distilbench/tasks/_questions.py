@@ -33,7 +33,9 @@ class SkippedRows(BaseModel):
 
     @property
     def sentence(self) -> str:
-        return f"{self.skipped:,} of {self.rows:,} rows of {self.file} left out, as {self.first}"
+        return (
+            f"{self.skipped:,} of {self.rows:,} rows of {self.file} left out (first: {self.first})"
+        )
 
 
 class QuestionSet(BaseModel):

@@ -12,6 +12,10 @@ from distilbench.tasks._spec import FileTask
 _ALONE = re.compile(r"[-+−]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?", re.ASCII)
 _THOUSANDS = re.compile(r"(?<!\d)\d{1,3}(?:,\d{2,3})*,\d{3}(?!\d)")
 _PAIR = re.compile(r"\d,\d")  # 10,20 or 3,5: two numbers, or a decimal comma
+_POWER_OF_10 = re.compile(r"10\s*\^")
+_EXPRESSION = re.compile(  # 5!, 5², \sqrt{2}, 2\pi: not the number that stands in it
+    r"[\d)}]\s*[!^²³⁰-⁹]|[√π∞]|(?i:sqrt|\\(?:pi|[dt]?frac|d?binom|log|ln|sin|cos|tan|infty)(?![a-z]))"
+)
 _MOST_ANSWER = 200  # characters; what is longer is a worked solution
 
 
@@ -49,6 +53,11 @@ def _number(worked: str, is_solution: bool) -> str | None:
     if found is None or is_solution or "####" in worked:
         return found
     others = _digits(worked) > _digits(found) and _digits(worked[: _start_of(found, worked)]) > 0
+    if _EXPRESSION.search(_POWER_OF_10.sub("", worked)):
+        raise ValueError(
+            f"holds an expression, and more than one number in it: 'last_number' would compare "
+            f"{found} alone: {worked[-60:]!r}"
+        )
     if others or _PAIR.search(_THOUSANDS.sub("", worked)):
         raise ValueError(
             f"holds more than one number, of which 'last_number' would compare {found} alone: "

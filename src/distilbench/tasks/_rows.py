@@ -117,7 +117,7 @@ def _json(path: Path, text: str, at: str | None) -> Rows:
             return lines
         raise InputError(str(path), f"is not JSON ({error})", "mend the file") from error
     if at is not None:
-        data = value_at(data, at) if isinstance(data, dict) else data
+        data = value_at(data, at) if isinstance(data, dict) else ABSENT
     elif isinstance(data, dict):
         lists = [
             name
@@ -133,7 +133,8 @@ def _json(path: Path, text: str, at: str | None) -> Rows:
         data = data[lists[0]]
     if not isinstance(data, list):
         found = "nothing" if data is ABSENT else "no list"
-        raise InputError(str(path), f"has {found} at {at!r}", "correct 'rows' of the task")
+        place = f"at {at!r}" if at else "of rows in it"
+        raise InputError(str(path), f"has {found} {place}", "give its list as 'rows' of the task")
     places = [f"{path}: row {number}" for number in range(1, len(data) + 1)]
     return [(where, _object(where, row)) for where, row in zip(places, data, strict=True)]
 

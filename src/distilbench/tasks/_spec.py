@@ -137,6 +137,8 @@ class FileTask(_Task):
 
     @model_validator(mode="after")
     def _answers_as_said(self) -> Self:
+        if self.choices is not None and not self.choices:
+            raise ValueError("'choices' names no column; name one, or drop it")
         if self.labels and not self.choices:
             raise ValueError("'labels' are those of 'choices'; name that column too")
         if self.columns and len(set(self.columns)) < len(self.columns):
