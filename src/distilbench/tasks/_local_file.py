@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distilbench.errors import InputError
+from distilbench.tasks._choice import letters_in
 from distilbench.tasks._extract import extract, marked_answer
 from distilbench.tasks._questions import Question, QuestionSet
 from distilbench.tasks._spec import FileTask
@@ -102,6 +103,7 @@ def _question(
         worked=worked,
         target=worked if choices else _target(spec, where, worked),
         cluster=str(row[spec.cluster]) if spec.cluster else f"{spec.variant_of or spec.name}-{key}",
+        letters="".join(choices) or letters_in(text),
         stratum=str(row[stratify]) if stratify else None,
     )
 
