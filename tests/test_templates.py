@@ -71,6 +71,10 @@ def test_a_template_that_makes_the_model_think_gives_it_room_and_looks_in_anothe
     assert extract("3 + 4 is 7.\nAnswer: 7", "regex", pattern) == "7"
     assert extract("First 3.\n**Answer:** \\(7\\)\n", "regex", pattern) == "\\(7\\)"
     assert extract("I do not know", "regex", pattern) is None
+    for line in ("**Answer: 7**", "Final answer: 7", "### Answer: 7", "The answer is: 7  "):
+        assert extract(f"First 3.\n{line}\n", "regex", pattern) == "7", line
+    for sentence in ("The answer key: 9 and more", "An answer is a number", "so the answer: is 3"):
+        assert extract(f"Answer: 7\nOr {sentence}", "regex", pattern) == "7", sentence
 
 
 def test_a_choice_stays_a_letter_under_every_template(tmp_path: Path) -> None:

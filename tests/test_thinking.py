@@ -80,6 +80,8 @@ def test_a_thought_cut_off_is_told_from_one_that_just_stops() -> None:
         made = output("<think>the answer is 7", stop)
         assert made.completion == ""
         assert made.metadata == {THINKING_KEY: truncated}
+    by_stop_string = ModelOutput.from_content("m", "<think>first,", stop_reason="stop")
+    assert separated(by_stop_string, stops=True).metadata == {THINKING_KEY: True}
     parsed = [ContentReasoning(reasoning="the answer is 7"), ContentText(text="")]
     assert output(parsed, "max_tokens").metadata == {THINKING_KEY: True}
     done = [ContentReasoning(reasoning="the answer is 7"), ContentText(text="7")]
@@ -92,6 +94,36 @@ class Served(ModelAPI):
     async def generate(self, *args: object, **more: object) -> tuple[ModelOutput, ModelCall]:
         call = ModelCall.create({}, {})
         return ModelOutput.from_content("served", "it is 7\n</think>\n8"), call
+
+
+class Stopped(ModelAPI):
+    """A server that stops at a stop string in the middle of a thought."""
+
+    async def generate(self, *args: object, **more: object) -> ModelOutput:
+        return ModelOutput.from_content("served", "<thinking>\nfirst", stop_reason="stop")
+
+
+def test_a_thought_that_a_stop_string_ended_is_cut_for_every_provider() -> None:
+    asked: list[ChatMessage] = [ChatMessageUser(content="?")]
+    for stops, cut in ((["\n\n"], True), (None, False)):
+        model = separating(Model(Stopped("served"), GenerateConfig()))
+        request = model.api.generate(asked, [], "none", GenerateConfig(stop_seqs=stops))
+        made = asyncio.run(request)
+        assert isinstance(made, ModelOutput)
+        assert made.metadata == {THINKING_KEY: cut}
+
+
+@pytest.mark.parametrize(
+    ("text", "thought", "answer"),
+    [
+        ("<thinking>7? 8</thinking>\n8", "7? 8", "8"),
+        ("<|channel>thought\n7? 8<channel|>8", "7? 8", "8"),
+        ("<|channel>thought\n<channel|>8", "", "8"),
+        ("I write <thinking> tags", None, "I write <thinking> tags"),
+    ],
+)
+def test_thoughts_in_other_marks(text: str, thought: str | None, answer: str) -> None:
+    assert separate(text)[:2] == (thought, answer)
 
 
 def test_any_provider_of_inspect_is_separated() -> None:

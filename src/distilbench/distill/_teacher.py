@@ -124,7 +124,7 @@ def answer_key(digest: str, asked: Asked, sampling: Sampling, number: int) -> st
 
 def accepted(asked: Asked, text: str, task: Task) -> bool:
     """The verifier: the task's own extraction and grader, on what stands behind the thought."""
-    return judge(task, separate(text).answer, asked.question.target) == 1.0
+    return judge(task, separate(text).answer, asked.question) == 1.0
 
 
 def _generate(

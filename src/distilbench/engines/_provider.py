@@ -79,7 +79,7 @@ class DistilbenchAPI(ModelAPI):
             return _no_answer(self.model_name, death, time.perf_counter() - started)
         # Whatever a budget cut short was a thought, with or without a tag.
         opened = MARKERS[0] if completion.forced else opened_by(prompt)
-        return separated(_output(self.model_name, completion), opened)
+        return separated(_output(self.model_name, completion), opened, bool(config.stop_seqs))
 
     async def count_text_tokens(self, text: str) -> int:
         self.engine.load()

@@ -27,6 +27,8 @@ class Marker(NamedTuple):
 
 MARKERS = (
     Marker("<think>", "</think>", "DeepSeek-R1 and its distills, QwQ, Qwen3, SmolLM3"),
+    Marker("<thinking>", "</thinking>", "models prompted so, and Claude's in text"),
+    Marker("<|channel>thought", "<channel|>", "Gemma 4"),
     Marker("<seed:think>", "</seed:think>", "Seed-OSS"),
     Marker("[THINK]", "[/THINK]", "Magistral"),
     Marker("<thought>", "</thought>", "EXAONE Deep"),
@@ -35,6 +37,7 @@ MARKERS = (
 )
 TOKENS = (
     *(part for marker in MARKERS[:-1] for part in (marker.start, marker.end)),
+    "<|channel>",
     *("<|channel|>", "<|message|>", "<|start|>", "<|end|>"),
 )
 """What markers are made of: tokens that an engine must not leave out of its text."""
@@ -73,13 +76,17 @@ def opened_by(prompt: str) -> Marker | None:
     return next((marker for marker in MARKERS if tail.endswith(marker.start)), None)
 
 
-def separated(output: ModelOutput, opened: Marker | None = None) -> ModelOutput:
+def separated(
+    output: ModelOutput, opened: Marker | None = None, stops: bool = False
+) -> ModelOutput:
     """The output with its thoughts as reasoning content, so that its ``completion`` is the answer
-    alone. Its metadata then tell under ``THINKING_KEY`` whether the thought ran into a limit."""
+    alone. Its metadata then tell under ``THINKING_KEY`` whether the thought was cut: by a limit or,
+    where the request had stop strings (``stops``), by one of them."""
+    cut = (*_CUT, "stop") if stops else _CUT
     for choice in output.choices:
         unfinished = _separate_message(choice.message, opened)
         if unfinished is not None:
-            truncated = unfinished and choice.stop_reason in _CUT
+            truncated = unfinished and choice.stop_reason in cut
             output.metadata = {**(output.metadata or {}), THINKING_KEY: truncated}
     # 'completion' is kept as it was when the output was made.
     output.completion = output.choices[0].message.text if output.choices else ""
@@ -88,14 +95,17 @@ def separated(output: ModelOutput, opened: Marker | None = None) -> ModelOutput:
 
 def separating(model: Model) -> Model:
     """The model, whose provider's outputs are separated before Inspect sees them."""
+    from inspect_ai.model import GenerateConfig
+
     generate = model.api.generate
 
     async def separate_after(*args: object, **more: object) -> object:
         made = await generate(*args, **more)  # type: ignore[arg-type]
+        stops = any(isinstance(a, GenerateConfig) and a.stop_seqs for a in (*args, *more.values()))
         if not isinstance(made, tuple):
-            return separated(made)
+            return separated(made, stops=stops)
         output, call = made
-        return (output if isinstance(output, Exception) else separated(output)), call
+        return (output if isinstance(output, Exception) else separated(output, stops=stops)), call
 
     model.api.generate = separate_after  # type: ignore[method-assign, assignment]
     return model

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from inspect_ai.model import ChatMessage, GenerateConfig
     from inspect_ai.scorer import Scorer
 
-
+_LETTERS_KEY = "letters"
 _OPENERS = {"boxed": "\\boxed{", "boxed_choice": "\\boxed{", "####": "#### ", "choice": "("}
 
 
@@ -55,7 +55,7 @@ def build_task(spec: TaskSpec, asked: QuestionSet, seed: int = 0) -> Task:
             id=question.id,
             input=[*prefix, ChatMessageUser(content=_asked(spec, question))],
             target=question.target,
-            metadata={"cluster": question.cluster},
+            metadata={"cluster": question.cluster, _LETTERS_KEY: question.letters},
         )
         for question in asked.questions
     ]
@@ -83,9 +83,10 @@ def answer_cue(spec: TaskSpec) -> dict[str, str]:
     return {"lead": "The final answer is", "opener": _OPENERS.get(_extraction(spec)[0], "")}
 
 
-def judge(spec: ReasoningGymTask | FileTask, output: str, target: str) -> float:
+def judge(spec: ReasoningGymTask | FileTask, output: str, question: Question) -> float:
     """Grade of a model's output, 1 or 0, as the task's scorer gives it."""
-    return grade(extract(output, *_extraction(spec)), target, spec.grader)
+    answer = extract(output, *_extraction(spec), question.letters)
+    return grade(answer, question.target, spec.grader)
 
 
 def worked_answer(spec: ReasoningGymTask | FileTask, question: Question) -> str:
@@ -103,7 +104,8 @@ def answer_scorer(how: str, pattern: str | None, grader: str) -> Scorer:
     @scorer(metrics=[accuracy(), stderr()], name="distilbench_answer")
     def distilbench_answer(how: str, pattern: str | None, grader: str) -> Scorer:
         async def score(state: TaskState, target: Target) -> Score:
-            answer = extract(state.output.completion, how, pattern)
+            letters = state.metadata.get(_LETTERS_KEY)
+            answer = extract(state.output.completion, how, pattern, letters)
             return Score(
                 value=grade(answer, target.text, grader),
                 answer=answer,

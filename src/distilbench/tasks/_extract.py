@@ -7,28 +7,31 @@ time. The rules are those of lm-evaluation-harness's GSM8K filters where they ex
 from __future__ import annotations
 
 import re
+from collections import deque
 
-_NUMBER = re.compile(r"-?\$?\d[\d,]*(?:\.\d+)?(?:/\d+)?%?")
+from distilbench.tasks._choice import choice_of
+from distilbench.tasks._numbers import last_number
+
 _MARKED = re.compile(r"####[ \t]*(-?\$?[\d.,/]*\d)")
 # lm-evaluation-harness's filters of gsm8k, strict-match and flexible-extract, to the letter.
 _STRICT = re.compile(r"#### (-?[0-9.,]+)")
 _FLEXIBLE = re.compile(r"-?[$0-9.,]{2,}|-?[0-9]+")
-_SAID_CHOICE = re.compile(r"(?i:answer|choice)(?i:\s+is)?\s*:?\s*\**\(?([A-Z])\b")
-_FIRST_CHOICE = re.compile(r"\(?([A-Z])(?:[).:,]|\s*$|\n)")
-_BRACKETED_CHOICE = re.compile(r"\(([A-Z])\)")
+_BOX = re.compile(r"\\(?:boxed|fbox)\s{0,4}\{")
 _MOST_TEXT = 100_000  # characters from the end: answers come last
 _MOST_SECONDS = 1.0  # for a user's own pattern
 
 
-def extract(text: str, how: str, pattern: str | None = None) -> str | None:
+def extract(
+    text: str, how: str, pattern: str | None = None, letters: str | None = None
+) -> str | None:
     r"""The answer in ``text``, or None. Thoughts are taken out before: ``engines._thinking``.
 
     ``whole``: all of it. ``####``: as lm-evaluation-harness's gsm8k, by its filter strict-match
     (the number behind the first ``####``) and where that finds none by flexible-extract (the last).
     ``boxed``: the inside of the last ``\boxed{}``. ``boxed_choice``: the letter in it, else as
-    ``choice``. ``last_number``. ``choice``: the letter after
-    the last "answer is", else one that the text begins with, else the last in brackets.
-    ``regex``: the last match of ``pattern``, its first group if it has one.
+    ``choice``. ``last_number``: see ``_numbers``. ``choice``: see ``_choice``; ``letters`` are
+    those that the question offers. ``regex``: the last match of ``pattern``, its first group if it
+    has one.
     """
     text = text[-_MOST_TEXT:]
     if how == "whole":
@@ -39,11 +42,11 @@ def extract(text: str, how: str, pattern: str | None = None) -> str | None:
         return _last_boxed(text)
     if how == "boxed_choice":
         boxed = _last_boxed(text)
-        return (_choice(boxed) or boxed) if boxed else _choice(text)
+        return choice_of(text if boxed is None else boxed, letters)
     if how == "last_number":
-        return _last_number(text)
+        return last_number(text)
     if how == "choice":
-        return _choice(text)
+        return choice_of(text, letters)
     return _last_match(text, pattern or "")
 
 
@@ -60,36 +63,26 @@ def _gsm8k(text: str) -> str | None:
     return found[0].replace("$", "").replace(",", "").removesuffix(".") or None if found else None
 
 
-def _last_number(text: str) -> str | None:
-    numbers = _NUMBER.findall(text)
-    return _clean_number(numbers[-1]) if numbers else None
-
-
 def _clean_number(number: str) -> str:
     return number.replace("$", "").replace(",", "").rstrip(".%")
 
 
 def _last_boxed(text: str) -> str | None:
-    start = text.rfind("\\boxed{")
-    if start < 0:
+    """What the last box holds; None if it does not end. Escaped braces are the answer's."""
+    boxes = deque(_BOX.finditer(text), maxlen=1)
+    if not boxes:
         return None
-    depth, inside = 0, start + len("\\boxed{")
-    for position in range(inside - 1, len(text)):
+    inside = boxes[0].end()
+    depth, position = 1, inside
+    while position < len(text):
+        if text[position] == "\\":
+            position += 2
+            continue
         depth += (text[position] == "{") - (text[position] == "}")
         if depth == 0:
             return text[inside:position].strip() or None
+        position += 1
     return None
-
-
-def _choice(text: str) -> str | None:
-    said = _SAID_CHOICE.findall(text)
-    if said:
-        return str(said[-1])
-    first = _FIRST_CHOICE.match(text.strip())
-    if first:
-        return first.group(1)
-    bracketed = _BRACKETED_CHOICE.findall(text)
-    return str(bracketed[-1]) if bracketed else None
 
 
 def _last_match(text: str, pattern: str) -> str | None:

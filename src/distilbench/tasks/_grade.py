@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import re
-from fractions import Fraction
 
-_EDGES = " \t\r\n.,;:!?'\"`*()[]"
+from distilbench.tasks._latex import plain
+from distilbench.tasks._numbers import DATE, rational
+
+_EDGES = ".,;:? \t"
 _MOST_ANSWER = 200  # characters; a longer answer is compared as text only
 _MOST_SECONDS = 2
-_PLAIN_NUMBER = re.compile(r"-?\d+(\.\d+|/0*[1-9]\d*)?")
+_EXACT_DIGITS = 60
+_PLACES = 6  # math-verify's: a decimal of so many stands for the value that it rounds
+_TOLERANCE = 1e-5  # of the value, so that tiny ones are not all alike
 
 
 def grade(answer: str | None, target: str, grader: str) -> float:
     """1.0 if ``answer`` is right, else 0.0. No answer is wrong.
 
-    ``exact``: the same text, whatever its case, spacing and punctuation at the ends. ``math``:
-    that, or the same value by math-verify, within a time limit (it must run in the main thread,
-    where math-verify can interrupt itself; Inspect's scorers do).
+    ``exact``: the same text, whatever its case, spacing, Markdown, ``\\text{}`` and full stop.
+    ``math``: that, or the same value: of two numbers exactly, else by math-verify, within a time
+    limit (it must run in the main thread, where math-verify can interrupt itself; Inspect's scorers
+    do). Brackets, ``!`` and ``'`` are part of an answer.
     """
     if answer is None:
         return 0.0
@@ -26,9 +31,10 @@ def grade(answer: str | None, target: str, grader: str) -> float:
 
 
 def normalise(text: str) -> str:
-    """Lower case, single spaces, no punctuation at the ends, no space after a comma."""
-    collapsed = " ".join(text.lower().split()).strip(_EDGES)
-    return re.sub(r"\s*,\s*", ",", collapsed)
+    """Lower case, single spaces, no full stop or comma at the end, no space after a comma."""
+    collapsed = " ".join(plain(text).lower().split())
+    bare = collapsed.rstrip(_EDGES).lstrip(": \t") or collapsed
+    return re.sub(r"\s*,\s*", ",", bare)
 
 
 def vote_of(answer: str | None, target: str, score: float, grader: str) -> str | None:
@@ -39,18 +45,53 @@ def vote_of(answer: str | None, target: str, score: float, grader: str) -> str |
     """
     if answer is None or not answer.strip():
         return None
-    plain = normalise(target if score >= 1 else answer)
-    if grader == "math" and len(plain) <= _MOST_ANSWER and _PLAIN_NUMBER.fullmatch(plain):
-        return str(Fraction(plain))
-    return plain
+    text = target if score >= 1 else answer
+    if grader == "math" and len(text) <= _MOST_ANSWER:
+        value = rational(plain(text))
+        if value is not None:
+            return str(value)
+    return normalise(text)
 
 
 def _same_value(answer: str, target: str) -> bool:
-    if len(answer) > _MOST_ANSWER:
+    if len(answer) > _MOST_ANSWER or DATE.search(answer) or DATE.search(target):
         return False
+    one, other = plain(answer), plain(target)
+    value, wanted = rational(one), rational(other)
+    if value is None or wanted is None:
+        # math-verify reads f' as f
+        return one.count("'") == other.count("'") and _verified(one, other)
+    if value == wanted or ("%" in answer and value == 100 * wanted):
+        return True
+    apart = abs(value - wanted)
+    return _rounded(one, other) and apart <= min(_TOLERANCE * abs(wanted), 10**-_PLACES)
+
+
+def _rounded(one: str, other: str) -> bool:
+    """Whether one is a decimal of several places and the other is none: 0.333333 for 1/3."""
+    places = [re.search(rf"\.\d{{{_PLACES},}}", text) for text in (one, other)]
+    return bool(places[0]) != bool(places[1])
+
+
+def _verified(answer: str, target: str) -> bool:
+    """math-verify's verdict. It rounds to six places, so what it holds equal is compared once more
+    with many; only a decimal beside an exact form (3.141593 for pi) may differ behind the sixth."""
     from math_verify import parse, verify
 
-    def value(text: str) -> object:
-        return parse(f"${text.strip().strip('$')}$", parsing_timeout=_MOST_SECONDS)
+    def value(text: str) -> list[object]:
+        return list(parse(f"${text}$", parsing_timeout=_MOST_SECONDS))
 
-    return bool(verify(value(target), value(answer), timeout_seconds=_MOST_SECONDS))
+    one, other = value(answer), value(target)
+    if not verify(other, one, timeout_seconds=_MOST_SECONDS):
+        return False
+    if _rounded(answer, target):
+        return True
+    return bool(
+        verify(
+            other,
+            one,
+            float_rounding=_EXACT_DIGITS // 2,
+            numeric_precision=_EXACT_DIGITS,
+            timeout_seconds=_MOST_SECONDS,
+        )
+    )

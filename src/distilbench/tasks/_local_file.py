@@ -10,7 +10,8 @@ from typing import Any
 
 from distilbench.errors import InputError
 from distilbench.tasks._cells import ABSENT, names_of, text_of, value_at
-from distilbench.tasks._choices import Choices, choice_columns, choices_of, right_letters
+from distilbench.tasks._choice import letters_in
+from distilbench.tasks._offered import Choices, choice_columns, choices_of, right_letters
 from distilbench.tasks._questions import Question, QuestionSet, SkippedRows
 from distilbench.tasks._reference import reference_of
 from distilbench.tasks._rows import Row, Rows, read_rows
@@ -225,5 +226,6 @@ def _question(spec: FileTask, entry: _Entry, target: str) -> Question:
         worked=target if entry.choices else text_of(entry.answer),
         target=target,
         cluster=entry.cluster or name,
+        letters="".join(entry.choices.offered) if entry.choices else letters_in(text),
         stratum=entry.stratum,
     )

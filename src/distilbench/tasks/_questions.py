@@ -15,6 +15,8 @@ class Question(BaseModel):
     worked: str
     target: str
     cluster: str
+    letters: str | None = None
+    """Letters of the choices that it offers; null: none are known."""
     stratum: str | None = None
     """Of a random subset: the stratum that it was drawn from."""
 

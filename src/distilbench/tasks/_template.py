@@ -57,7 +57,10 @@ class Template(BaseModel):
         return _filled(self.example, {"worked": worked, "answer": answer})
 
 
-_ANSWER_LINE = r"(?i)\banswer\s*(?:is)?\s*:?\**\s*(\S[^\n]*)"
+# A line that begins so, in Markdown or not; the word in a sentence is none.
+_ANSWER_LINE = (
+    r"(?im)^[ \t>#*_-]*(?:the )?(?:final )?answer[ \t*_]*(?:is[ \t]*)?:[ \t*_]*(\S[^\n]*?)[ \t*_]*$"
+)
 TEMPLATES = {
     template.name: template
     for template in (
