@@ -185,7 +185,7 @@ def test_importing_again_changes_nothing_and_newer_results_replace_when_told(
     assert import_results([folder], run) == names
     assert all(a.equals(b) for a, b in zip(before, records(run), strict=True))
     lm_eval_folder(folder, "small", [1, 1, 1, 1], date="2026-02-02")
-    with pytest.raises(InputError, match="another result of small on gsm8k .*--replace"):
+    with pytest.raises(InputError, match=r"another result of small on gsm8k .*--replace"):
         import_results([folder], run)
     assert all(a.equals(b) for a, b in zip(before, records(run), strict=True))
     import_results([folder], run, replacing=True)
