@@ -7,7 +7,7 @@ write the same two records as the runner, marked with their origin, and the expo
 """
 
 from distilbench.interchange._export import FORMATS, export_run
-from distilbench.interchange._import import ROLES, import_results
+from distilbench.interchange._import import import_results
 from distilbench.interchange._imported import Naming
 
-__all__ = ["FORMATS", "ROLES", "Naming", "export_run", "import_results"]
+__all__ = ["FORMATS", "Naming", "export_run", "import_results"]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from distilbench.errors import InputError
-from distilbench.interchange._imported import Imported, Naming, number, share, whole
+from distilbench.interchange._imported import ROLES, Imported, Naming, number, share, whole
 from distilbench.interchange._read import check_samples, choose_metric, mapping, read_json_lines
 from distilbench.records import ORIGIN
 
@@ -117,7 +117,8 @@ def _cell(
 def _known(details: Entry) -> Entry:
     """What the details of a model say that a cell record has a column for."""
     parameters = str(details.get("parameters"))
-    texts = {key: details.get(key) for key in ("quantization", "model_sha256", "role", "card")}
+    texts = {key: details.get(key) for key in ("quantization", "model_sha256", "card")}
+    texts["role"] = role if (role := details.get("role")) in ROLES else None
     return {
         **{key: text for key, text in texts.items() if isinstance(text, str)},
         **({"parameters": int(parameters)} if parameters.isdecimal() else {}),

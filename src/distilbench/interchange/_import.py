@@ -7,7 +7,7 @@ from pathlib import Path
 
 from distilbench.errors import InputError
 from distilbench.interchange._every_eval_ever import is_every_eval_ever, read_every_eval_ever
-from distilbench.interchange._imported import Imported, Naming
+from distilbench.interchange._imported import ROLES, Imported, Naming
 from distilbench.interchange._inspect import is_inspect, read_inspect
 from distilbench.interchange._lighteval import is_lighteval, read_lighteval
 from distilbench.interchange._llama_bench import is_llama_bench, read_csv, read_llama_bench
@@ -22,7 +22,6 @@ _KNOWN = (
     " or csv"
 )
 _SUFFIXES = (".eval", ".json", ".jsonl", ".csv")
-ROLES = ("vanilla", "distilled", "proprietary")
 
 
 def import_results(
