@@ -54,8 +54,12 @@ def model_names(text: str) -> tuple[str, ...]:
 
 
 def says_nothing(text: str) -> bool:
-    """Whether neither the file's name nor its folders tell which model it is."""
-    stems = (_SHARD.sub("", _WEIGHTS.sub("", part)) for part in _parts(text))
+    """Whether neither the file's name nor its folders tell which model it is. The folders above a
+    blob are those of its store."""
+    parts = _parts(text)
+    if _COMMIT.fullmatch(parts[-1]) and not _HUB_CACHE.search(text):
+        return True
+    stems = (_SHARD.sub("", _WEIGHTS.sub("", part)) for part in parts)
     return not any(_tells(stem) for stem in stems)
 
 
