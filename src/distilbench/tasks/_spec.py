@@ -16,6 +16,7 @@ from pydantic import (
 )
 
 from distilbench.tasks._template import Extraction, Name, NamedTemplate, Template
+from distilbench.yaml_file import HomePath
 
 Grader = Literal["exact", "math"]
 Contamination = Literal["public", "private", "generated"]
@@ -84,7 +85,7 @@ class ReasoningGymTask(_Task):
 class FileTask(_Task):
     """Questions from a JSON Lines, CSV or Parquet file with named columns."""
 
-    file: Path
+    file: HomePath
     name: Name = Field("", validate_default=False, description="default: the file's name")
     question: str = Field("question", description="column of the question")
     answer: str = Field("answer", description="column of the reference answer")
@@ -96,7 +97,7 @@ class FileTask(_Task):
     questions: int | None = Field(None, ge=1, description="the first so many; default: all")
     subset: Subset | None = Field(None, description="a random part in place of the first so many")
     fewshot: int = Field(0, ge=0, description="worked examples before the question")
-    fewshot_file: Path | None = Field(
+    fewshot_file: HomePath | None = Field(
         None, description="file of the examples; default: drawn from the file, then not asked"
     )
     extract: Extraction = "last_number"
