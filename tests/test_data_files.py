@@ -144,7 +144,7 @@ def test_an_expression_is_not_the_number_in_it(tmp_path: Path, written: str) -> 
     assert "extract: whole" in said
 
 
-@pytest.mark.parametrize("written", ["10,20", "3,5", "1,2,3", "(1, 2)", "1.5 to 2", "3 1/2"])
+@pytest.mark.parametrize("written", ["10,20", "3,5", "1,2,3", "(1, 2)", "1.5 to 2"])
 def test_a_pair_or_a_decimal_comma_is_no_thousand(tmp_path: Path, written: str) -> None:
     said = refusal(tmp_path, lines({"question": "q", "answer": written}))
     assert "holds more than one number" in said

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -13,6 +13,8 @@ _REMEDIES = {
     "missing": ("is missing", "add it"),
 }
 _MOST_NAMES = 8
+FieldPath = tuple[str | int, ...]
+"""Where a field stands in a file: names of mappings, indices of lists."""
 
 
 class InputError(ValueError):
@@ -27,13 +29,24 @@ class InputError(ValueError):
         super().__init__(f"{where}: {problem}; {remedy}")
 
 
-def one_sentence(where: str, error: ValidationError) -> InputError:
-    """The first complaint of pydantic as an ``InputError`` with the path of the field."""
+def one_sentence(
+    where: str,
+    error: ValidationError,
+    lines: Mapping[FieldPath, int] | None = None,
+    at: FieldPath = (),
+) -> InputError:
+    """The first complaint of pydantic as an ``InputError`` with the path of the field.
+
+    ``lines`` gives the line of each field of the file, of which the record is the part ``at``.
+    """
     first = error.errors(include_url=False, include_context=False)[0]
+    # The kind of a task is in the path, and not in the file.
+    path = (*at, *(part for part in first["loc"] if not str(part).startswith("<")))
+    if lines and path:
+        known_at = next((path[:n] for n in range(len(path), 0, -1) if path[:n] in lines), None)
+        where += f", line {lines[known_at]}" if known_at else ""
     field = ""
-    for part in first["loc"]:
-        if str(part).startswith("<"):  # the kind of a task, which is not in the file
-            continue
+    for part in path:
         field += f"[{part}]" if isinstance(part, int) else f".{part}" if field else str(part)
     known = _REMEDIES.get(first["type"])
     if known:

@@ -53,6 +53,8 @@ class Figure(Cited):
 
     @model_validator(mode="after")
     def _range_and_reason(self) -> Self:
+        if self.value < 0 or (self.low is not None and self.low < 0):
+            raise ValueError("a figure is a count, a size, a rate or a cost: it is not below 0")
         if (self.low is None) != (self.high is None):
             raise ValueError("give both low and high, or neither")
         if (

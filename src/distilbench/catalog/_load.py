@@ -16,16 +16,15 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from distilbench.catalog._card import Card, Cited, Figure, Source
-from distilbench.errors import InputError, one_sentence, use_one_of
+from distilbench.errors import InputError, use_one_of
+from distilbench.yaml_file import read_yaml
 
 _HERE = Path(__file__).parent
 _GROUP = "distilbench.cards"
 _VARIABLE = "DISTILBENCH_CARDS"
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 Record = TypeVar("Record", bound=BaseModel)
 
 
@@ -119,7 +118,7 @@ def load_catalog(extra: Sequence[Path] = ()) -> Catalog:
 
 def read_card(path: Path) -> Card:
     """One card, without a look at what it refers to. Raises ``InputError`` as a catalog does."""
-    return _validated(Card, _read(path), str(path))
+    return read_yaml(path, "'id:' and 'name:'").validated(Card)
 
 
 def cited_in(record: BaseModel, path: str = "") -> Iterator[tuple[str, Cited]]:
@@ -184,28 +183,15 @@ def _users_folders(extra: Sequence[Path]) -> Iterator[Path]:
 
 
 def _add_all(known: dict[str, Record], kind: type[Record], path: Path) -> None:
-    for key, data in _read(path).items():
+    file = read_yaml(path, "'key: {...}' lines")
+    for key in file.data:
         if key in known:
-            raise InputError(str(path), f"the key {key!r} is defined before", "rename it")
-        known[key] = _validated(kind, data, f"{path}: {key}")
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        data = yaml.load(path.read_text("utf-8"), Loader=_Loader)
-    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(str(path), f"is not YAML ({reason})", "mend the syntax") from error
-    if not isinstance(data, dict):
-        raise InputError(str(path), "holds no mapping", "write 'key: value' lines")
-    return data
-
-
-def _validated(kind: type[Record], data: Any, where: str) -> Record:
-    try:
-        return kind.model_validate(data)
-    except ValidationError as error:
-        raise one_sentence(where, error) from error
+            raise InputError(
+                f"{path}, line {file.lines[key,]}",
+                f"the key {key!r} is defined before",
+                "rename it",
+            )
+        known[key] = file.validated(kind, (key,))
 
 
 def _lookup(known: Mapping[str, Record], key: str, what: str, where: str) -> Record:

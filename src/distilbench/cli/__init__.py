@@ -1,17 +1,19 @@
 """The command line: thin commands over the rooms, which they import only when they run.
 
 Each command parses its options, calls one or two public functions of a room, and prints. Bad input
-prints one sentence on standard error and exits with code 2. May import every room, inside
+ends at ``_boundary``: one sentence on standard error, exit code 2. May import every room, inside
 functions only, so that ``distilbench --help`` answers at once.
 """
 
 from __future__ import annotations
 
 import sys
+from typing import Annotated
 
 import typer
 
 from distilbench.cli import (
+    _boundary,
     _catalog,
     _creation,
     _distill,
@@ -24,12 +26,12 @@ from distilbench.cli import (
     _run,
     _serve,
 )
-from distilbench.errors import InputError
 
 app = typer.Typer(
     name="distilbench",
     help="What a distilled language model is worth: accuracy, running cost and creation cost.",
     no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
@@ -49,10 +51,26 @@ for register in (
     register(app)
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"distilbench {version('distilbench')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _all_commands(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", is_eager=True, callback=_print_version, help="Print the version."
+        ),
+    ] = False,
+) -> None:
+    pass
+
+
 def main() -> None:
     """Entry point of the ``distilbench`` command."""
-    try:
-        app()
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+    sys.exit(_boundary.run_command(app, sys.argv[1:]))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from distilbench.cli._boundary import TRAINING, need
 from distilbench.cli._creation import Cards, Draws, Seed, plan_table
 from distilbench.cli._print import Json, print_json, print_table
 
@@ -41,6 +42,7 @@ def distill(
         planned = plan_recipe(loaded, recipe.parent, tuple(cards or ()))
         plan_table(planned.plan, draws, seed, as_json, planned.facts)
         return
+    need(*TRAINING)
     result = run_recipe(loaded, recipe.parent, out, Lines(quiet=as_json).on_event)
     if as_json:
         print_json(_facts(result))

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from distilbench.cli._boundary import TRAINING, need
 from distilbench.cli._print import Json, print_json
 from distilbench.cli._run import Open, open_page
 from distilbench.errors import InputError
@@ -42,7 +43,9 @@ def distil_vs_vanilla(
     from distilbench.distill import load_experiment, run_experiment
     from distilbench.report import write_experiment_report
 
-    run_experiment(load_experiment(config), out, _Progress())
+    experiment = load_experiment(config)
+    need(*TRAINING)
+    run_experiment(experiment, out, _Progress())
     page = write_experiment_report(out)
     if as_json:
         print_json({"report": str(page), "folder": str(out)})

@@ -10,6 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
+from distilbench.cli._boundary import printable
+
 _PIPED_WIDTH = 2000
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 
@@ -30,7 +32,7 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], title: st
     for column, right in zip(columns, numeric, strict=True):
         table.add_column(column, justify="right" if right else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(Text("–" if cell is None else str(cell)) for cell in row))
+        table.add_row(*(Text("–" if cell is None else printable(str(cell))) for cell in row))
     # Piped, a row stays on its line, so that grep and awk can read it.
     Console(width=None if sys.stdout.isatty() else _PIPED_WIDTH).print(table)
 

@@ -6,12 +6,12 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from distilbench.distill._student_spec import NewShape
-from distilbench.errors import InputError, one_sentence
+from distilbench.errors import InputError
 from distilbench.tasks import ReasoningGymTask
+from distilbench.yaml_file import parse_yaml, read_yaml
 
 Arm = Literal["vanilla", "sequence-level", "logit", "on-policy"]
 _EXPERIMENTS = files("distilbench.distill") / "experiments"
@@ -56,18 +56,16 @@ def load_experiment(path: Path | None, packaged: str = "small") -> ExperimentSpe
     Raises ``InputError`` naming the file, the field and the remedy.
     """
     where = str(path or f"experiment {packaged!r}")
-    try:
-        text = (path or _EXPERIMENTS / f"{packaged}.yaml").read_text("utf-8")
-        data = yaml.safe_load(text)
-    except OSError as error:
-        raise InputError(where, "cannot be read", "correct the path, or use --small") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(where, f"is not YAML ({reason})", "mend the syntax") from error
-    try:
-        spec = ExperimentSpec.model_validate(data)
-    except ValidationError as error:
-        raise one_sentence(where, error) from error
+    start = "'task:' and 'teacher:'"
+    if path is None:
+        text = (_EXPERIMENTS / f"{packaged}.yaml").read_text("utf-8")
+        file = parse_yaml(text, start, where)
+    else:
+        try:
+            file = read_yaml(path, start)
+        except OSError as error:
+            raise InputError(where, "cannot be read", "correct the path, or use --small") from error
+    spec = file.validated(ExperimentSpec)
     if list(spec.budgets) != sorted(set(spec.budgets)):
         raise InputError(f"{where}: field 'budgets'", "does not rise", "list them from low to high")
     if "vanilla" not in spec.arms or len(spec.arms) < 2:

@@ -5,11 +5,9 @@ from __future__ import annotations
 from importlib.resources import files
 from pathlib import Path
 
-import yaml
-from pydantic import ValidationError
-
 from distilbench.distill._recipe import Recipe
-from distilbench.errors import InputError, one_sentence
+from distilbench.errors import InputError
+from distilbench.yaml_file import read_yaml
 
 _ROOM = files("distilbench.distill")
 _RECIPES = _ROOM / "recipes"
@@ -23,18 +21,9 @@ def load_recipe(path: Path) -> Recipe:
             "there is no such recipe file",
             "make one: distilbench init --recipe template",
         )
-    try:
-        data = yaml.safe_load(path.read_text("utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(str(path), f"is not YAML ({reason})", "mend the syntax") from error
-    if not isinstance(data, dict):
-        raise InputError(str(path), "holds no mapping", "start with 'method:' and 'student:'")
-    data.setdefault("name", _file_name(path))
-    try:
-        recipe = Recipe.model_validate(data)
-    except ValidationError as error:
-        raise one_sentence(str(path), error) from error
+    file = read_yaml(path, "'method:' and 'student:'")
+    file.data.setdefault("name", _file_name(path))
+    recipe = file.validated(Recipe)
     return recipe.within(path.parent)
 
 

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 
 from distilbench.distill._student_spec import StudentSpec
 from distilbench.tasks import FileTask, InspectTask, ReasoningGymTask, TaskSpec
+from distilbench.yaml_file import HomePath
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._\-]*$", max_length=80)]
 Method = Literal["sft", "scratch", "sequence-level", "logit", "on-policy"]
@@ -30,7 +31,7 @@ class Teacher(_Part):
         min_length=1,
         description="folder, GGUF path, hf:, pypi:, or inspect:provider/model (text only)",
     )
-    recipe: Path | None = Field(None, description="recipe that makes the teacher first")
+    recipe: HomePath | None = Field(None, description="recipe that makes the teacher first")
     card: str | None = Field(None, description="id of the teacher's card in the catalog")
     engine: Literal["transformers", "llama.cpp"] | None = Field(
         None, description="what generates text; default: llama.cpp for a GGUF, else transformers"
@@ -52,7 +53,7 @@ class Data(_Part):
     task: TaskSpec | None = None
     questions: int = Field(100, ge=1, description="training questions of the task")
     seed: int = Field(1, description="seed of the training questions")
-    text: Path | None = Field(None, description=".txt, or .jsonl with a column of text")
+    text: HomePath | None = Field(None, description=".txt, or .jsonl with a column of text")
     column: str = Field("text", description="column of the JSON Lines file")
     answers: Literal["gold", "teacher"] | None = Field(
         None, description="default: teacher for sequence-level, else gold (the task's own)"
@@ -196,7 +197,7 @@ class Recipe(_Part):
     )
     machine: Machine | None = None
     plan: Plan = Plan()
-    accelerate: Path | None = Field(
+    accelerate: HomePath | None = Field(
         None, description="configuration of accelerate launch, for training in several processes"
     )
     export: tuple[str, ...] = Field((), description="GGUF files to write: f16, Q8_0, Q4_K_M, ...")

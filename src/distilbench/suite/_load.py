@@ -9,11 +9,12 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from distilbench.errors import InputError, one_sentence
+from distilbench.errors import FieldPath, InputError, one_sentence
 from distilbench.suite._changes import UNCHANGED, Changes
 from distilbench.suite._keys import refuse_keys
 from distilbench.suite._suite import Suite
 from distilbench.tasks import FileTask
+from distilbench.yaml_file import YamlFile, read_yaml
 
 _SUITES = files("distilbench.suite") / "suites"
 
@@ -23,15 +24,15 @@ def load_suite(path: Path, changes: Changes = UNCHANGED) -> Suite:
 
     Raises ``InputError`` naming the file, the field, the remedy.
     """
-    data = _read(path)
-    data.setdefault("name", _file_name(path))
+    file = _read(path)
+    data = {"name": _file_name(path), **file.data}
     if changes:
         data = changes.apply(data, str(path))
         refuse_keys("the command line", yaml.safe_dump(data), data)
     try:
         suite = Suite.model_validate(data)
     except ValidationError as error:
-        raise one_sentence(str(path), error) from error
+        raise one_sentence(str(path), error, _lines(file, data)) from error
     tasks = tuple(t.within(path.parent) if isinstance(t, FileTask) else t for t in suite.tasks)
     return suite.model_copy(update={"tasks": tasks})
 
@@ -39,26 +40,37 @@ def load_suite(path: Path, changes: Changes = UNCHANGED) -> Suite:
 def suite_text(path: Path, changes: Changes = UNCHANGED) -> str:
     """Text of the suite that runs: the file's own, or with the changes made, as YAML."""
     if not changes:
-        return path.read_text("utf-8")
-    data = changes.apply(_read(path), str(path))
+        return _read(path).text
+    data = changes.apply(_read(path).data, str(path))
     return f"# {path.name}, changed from the command line\n" + yaml.safe_dump(
         data, sort_keys=False, allow_unicode=True
     )
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path) -> YamlFile:
     if not path.is_file():
         raise InputError(str(path), "there is no such suite file", "make one: distilbench init")
-    try:
-        text = path.read_text("utf-8")
-        data = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError) as error:  # ValueError: no UTF-8, or a date as 2025-13-45
-        reason = " ".join(str(error).split())
-        raise InputError(str(path), f"is not YAML ({reason})", "mend the syntax") from error
-    if not isinstance(data, dict):
-        raise InputError(str(path), "holds no mapping", "start with 'models:' and 'tasks:'")
-    refuse_keys(str(path), text, data)
-    return data
+    file = read_yaml(path, "'models:' and 'tasks:'")
+    refuse_keys(str(path), file.text, file.data)
+    return file
+
+
+def _lines(file: YamlFile, data: dict[str, Any]) -> dict[FieldPath, int]:
+    """Lines of what is validated as it stands in the file: no parts from the command line, and of
+    lists that grow (a model for each quantization, a profile for each budget) the list's own."""
+    grown = {
+        name
+        for name, field in (("models", "quantization"), ("profiles", "thinking_tokens"))
+        for part in (data[name] if isinstance(data.get(name), list) else ())
+        if isinstance(part, dict) and isinstance(part.get(field), list)
+    }
+    return {
+        at: line
+        for at, line in file.lines.items()
+        if at
+        and data.get(str(at[0])) == file.data.get(str(at[0]))
+        and (len(at) == 1 or at[0] not in grown)
+    }
 
 
 def packaged_suite(name: str) -> str:

@@ -16,6 +16,7 @@ from pydantic import (
 )
 
 from distilbench.tasks._template import Extraction, Name, NamedTemplate, Template
+from distilbench.yaml_file import HomePath
 
 Grader = Literal["exact", "math"]
 Contamination = Literal["public", "private", "generated"]
@@ -88,7 +89,7 @@ class FileTask(_Task):
     A column inside of another is named with a dot: ``choices.text``.
     """
 
-    file: Path
+    file: HomePath
     name: Name = Field("", validate_default=False, description="default: the file's name")
     question: str = Field("question", description="column of the question")
     answer: str = Field("answer", description="column of the reference answer")
@@ -117,7 +118,7 @@ class FileTask(_Task):
     questions: int | None = Field(None, ge=1, description="the first so many; default: all")
     subset: Subset | None = Field(None, description="a random part in place of the first so many")
     fewshot: int = Field(0, ge=0, description="worked examples before the question")
-    fewshot_file: Path | None = Field(
+    fewshot_file: HomePath | None = Field(
         None, description="file of the examples; default: drawn from the file, then not asked"
     )
     extract: Extraction = "last_number"
