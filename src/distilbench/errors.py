@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -11,6 +12,19 @@ _REMEDIES = {
     "extra_forbidden": ("is not a field of this record", "correct its spelling or remove it"),
     "missing": ("is missing", "add it"),
 }
+
+# What steers a terminal or turns the direction of writing: control characters of both sets, line
+# separators, marks of direction.
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+
+
+def printable(text: str) -> str:
+    r"""Text of a stranger as one line that a terminal only shows.
+
+    >>> printable("a\x1b[2Jb")
+    'a\\x1b[2Jb'
+    """
+    return _UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 class InputError(ValueError):
@@ -22,7 +36,7 @@ class InputError(ValueError):
 
     def __init__(self, where: str, problem: str, remedy: str) -> None:
         self.where, self.problem, self.remedy = where, problem, remedy
-        super().__init__(f"{where}: {problem}; {remedy}")
+        super().__init__(printable(f"{where}: {problem}; {remedy}"))
 
 
 def one_sentence(where: str, error: ValidationError) -> InputError:

@@ -3,17 +3,23 @@
 Holds the :class:`Transformer` record (layers, widths, heads, experts, attention window), its exact
 parameter counts, and the FLOPs of a forward pass. ``meter`` prices inference with it, ``compute``
 prices training with it, ``catalog`` stores it on model cards. Holds also the quantizations of
-llama.cpp and their bits per weight. Readers fill it from a GGUF file, a
-safetensors header or a Hugging Face ``config.json``. Imports nothing of ours but ``errors``.
+llama.cpp and their bits per weight. Readers fill it from a GGUF header or a
+Hugging Face ``config.json``, and compare it with the weights that the files hold, which they count
+one by one: those of split and packed models too. Imports nothing of ours but ``errors``.
 """
 
 from distilbench.architecture._describe import (
     ModelDescription,
+    OpenFile,
     describe,
     describe_config,
+    describe_gguf,
     describe_stream,
+    describe_tensors,
 )
+from distilbench.architecture._parts import model_files, part_names, refuse_missing
 from distilbench.architecture._quantization import BITS_PER_WEIGHT, QUANTIZATIONS, Quantization
+from distilbench.architecture._safetensors import Tensor
 from distilbench.architecture._transformer import ForwardFlops, Transformer
 
 __all__ = [
@@ -21,9 +27,16 @@ __all__ = [
     "QUANTIZATIONS",
     "ForwardFlops",
     "ModelDescription",
+    "OpenFile",
     "Quantization",
+    "Tensor",
     "Transformer",
     "describe",
     "describe_config",
+    "describe_gguf",
     "describe_stream",
+    "describe_tensors",
+    "model_files",
+    "part_names",
+    "refuse_missing",
 ]

@@ -4,33 +4,39 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import sys
 from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
 
+from distilbench.errors import printable
+
 _PIPED_WIDTH = 2000
+# json.dumps escapes the first set of control characters, not the second, nor marks of direction.
+_LEFT_BY_JSON = re.compile(r"[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 
 
 def print_json(data: object) -> None:
     """Indented JSON on standard output. NaN becomes null, which JSON has."""
-    print(json.dumps(_plain(data), indent=2, ensure_ascii=False, default=str))
+    text = json.dumps(_plain(data), indent=2, ensure_ascii=False, default=str)
+    print(_LEFT_BY_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", text))
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], title: str = "") -> None:
-    """A table in the terminal. Nothing in a cell is taken as markup."""
+    """A table in the terminal. Nothing in a cell is taken as markup, or steers the terminal."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=title or None, title_justify="left", box=None, pad_edge=False)
+    table = Table(title=printable(title) or None, title_justify="left", box=None, pad_edge=False)
     numeric = [all(_is_number(row[i]) for row in rows) for i in range(len(columns))]
     for column, right in zip(columns, numeric, strict=True):
         table.add_column(column, justify="right" if right else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(Text("–" if cell is None else str(cell)) for cell in row))
+        table.add_row(*(Text("–" if cell is None else printable(str(cell))) for cell in row))
     # Piped, a row stays on its line, so that grep and awk can read it.
     Console(width=None if sys.stdout.isatty() else _PIPED_WIDTH).print(table)
 

@@ -128,7 +128,13 @@ def _teacher(recipe: Recipe, folder: Path, catalog: Catalog, where: str) -> Card
     if recipe.teacher.source is None or recipe.teacher.source.startswith("inspect:"):
         raise InputError(f"{where}: field 'teacher.card'", "is missing", "name the teacher's card")
     described = describe_model(recipe.teacher.source, folder, f"{where}: field 'teacher.source'")
-    return _sized("teacher", float(described.parameters or 0))
+    if described.parameters is None:
+        raise InputError(
+            f"{where}: field 'teacher.source'",
+            f"has weights that cannot be counted ({described.parameters_missing})",
+            "name the teacher's card",
+        )
+    return _sized("teacher", float(described.parameters))
 
 
 def _student(recipe: Recipe, catalog: Catalog, where: str) -> Card:
