@@ -340,6 +340,7 @@ def test_cut_files_are_named_as_such(tmp_path: Path) -> None:
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n", "git lfs pull"),
         (b"lmgg" + bytes(40), "older than GGUF"),
         (b"tjgg\x03\0\0\0" + bytes(40), "older than GGUF"),
+        (b"PK\x03\x04" + bytes(40), "pickled weights"),
         (b"<!DOCTYPE html>" + bytes(40), "is not a GGUF file"),
         (b"GGUF" + struct.pack("<IQQ", 1, 1, 1), "is GGUF version 1"),
         (b"GG", "is not a GGUF file"),
@@ -351,6 +352,12 @@ def test_what_is_no_gguf_is_said_to_be_what_it_is(
     (tmp_path / "a.gguf").write_bytes(content)
     with pytest.raises(InputError, match=said):
         describe(tmp_path / "a.gguf")
+
+
+def test_a_folder_of_gguf_files_is_asked_about(tmp_path: Path) -> None:
+    tiny_gguf(tmp_path / "a.gguf")
+    with pytest.raises(InputError, match="folder of GGUF files; name one"):
+        describe_model(str(tmp_path), tmp_path, "model")
 
 
 @pytest.mark.parametrize(

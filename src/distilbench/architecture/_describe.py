@@ -167,6 +167,8 @@ def _describe_folder(path: Path) -> ModelDescription:
         return _describe_safetensors(files, path, str(path))
     config = path / _CONFIG
     if not config.is_file():
+        if any(path.glob("*.gguf")):
+            raise InputError(str(path), "is a folder of GGUF files", "name one of them")
         raise InputError(
             str(path), f"holds no {_CONFIG} and no weights", "give a model folder or a model file"
         )

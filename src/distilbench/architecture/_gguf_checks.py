@@ -39,6 +39,11 @@ def check_magic(start: bytes, where: str) -> None:
         return
     if start[:4] in _OLD_MAGIC:
         raise InputError(where, "is of a GGML format older than GGUF", "convert it again")
+    if start[:4] == b"PK\x03\x04":
+        raise InputError(
+            where, "is an archive, as PyTorch's pickled weights are, which are not read",
+            "give safetensors or a GGUF",
+        )  # fmt: skip
     refuse_pointer(start, where)
     raise InputError(where, "is not a GGUF file", "give a file that starts with 'GGUF'")
 
