@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import io
+import struct
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from distilbench.architecture._quantization import TENSOR_TYPES
+
 HIDDEN, VOCAB = 64, 260
+# A Llama of two blocks by hand: four matrices of attention (two of half width), three of the MLP,
+# two norms a block; one table of embeddings; the last norm.
+LLAMA_WEIGHTS = 2 * (3 * HIDDEN * HIDDEN + 3 * 96 * HIDDEN + 2 * HIDDEN) + VOCAB * HIDDEN + HIDDEN
+
+Tensors = list[tuple[str, tuple[int, ...], int]]
+"""Name, shape and number of the type."""
+ONE = [("blk.0.ffn_up.weight", (64, 64), 0)]
 
 
 def tiny_gguf(path: Path, arch: str = "llama", blocks: int = 2, **options: Any) -> Path:
@@ -128,3 +139,35 @@ def mamba_tensors(writer: Any, blocks: int) -> dict[str, tuple[int, ...]]:
             f"blk.{block}.ssm_out.weight": (HIDDEN, inner),
         }
     return tensors
+
+
+def raw(fields: dict[str, Any], tensors: Tensors, offsets: list[int] | None = None) -> io.BytesIO:
+    """A header as bytes, whatever it says; its tensors one behind another."""
+    head = b"GGUF" + struct.pack("<IQQ", 3, len(tensors), len(fields))
+    for key, value in fields.items():
+        head += text(key) + typed(value)
+    due = 0
+    for index, (name, shape, kind) in enumerate(tensors):
+        head += text(name) + struct.pack(f"<I{len(shape)}Q", len(shape), *shape)
+        head += struct.pack("<IQ", kind, offsets[index] if offsets else due)
+        elements = 1
+        for size in shape:
+            elements *= size
+        if kind in TENSOR_TYPES:
+            block = TENSOR_TYPES[kind]
+            due += -(-(elements // block.weights * block.bytes) // 32) * 32
+    return io.BytesIO(head + bytes(-len(head) % 32))
+
+
+def typed(value: Any) -> bytes:
+    if isinstance(value, bool):
+        return struct.pack("<I?", 7, value)
+    if isinstance(value, str):
+        return struct.pack("<I", 8) + text(value)
+    return (
+        struct.pack("<Id", 12, value) if isinstance(value, float) else struct.pack("<Iq", 11, value)
+    )
+
+
+def text(value: str) -> bytes:
+    return struct.pack("<Q", len(value.encode())) + value.encode()
