@@ -119,12 +119,12 @@ def test_impossible_tensors_are_one_sentence(tensors: Any, said: str) -> None:
 
 
 def test_tensors_of_a_fork_that_gave_its_types_taken_numbers_are_told() -> None:
-    """Type 42 is llama.cpp's Q2_0, 18 bytes for 64; a fork's own of 24 moves what follows."""
-    tensors = [("blk.0.a", (64, 64), 42), ("blk.0.b", (64,), 0)]
+    """Type 42 is llama.cpp's Q2_0, 18 bytes for 64 weights; a fork's Q2_0 takes 34 for 128."""
+    tensors = [("blk.0.a", (128, 32), 42), ("blk.0.b", (64,), 0)]
     described = describe_stream(raw({"general.architecture": "x"}, tensors), "a.gguf", None)
     assert described.weights_bytes == 64 * 18 + 256
-    with pytest.raises(InputError, match=r"'blk\.0\.b' at byte 1,536 where 1,152 is due"):
-        describe_stream(raw({"general.architecture": "x"}, tensors, [0, 1536]), "a.gguf", None)
+    with pytest.raises(InputError, match=r"'blk\.0\.b' at byte 1,088 where 1,152 is due"):
+        describe_stream(raw({"general.architecture": "x"}, tensors, [0, 1088]), "a.gguf", None)
 
 
 def test_lists_nested_2000_deep_are_one_sentence() -> None:
