@@ -9,20 +9,27 @@ import struct
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
-from distilbench.architecture import Transformer, describe, describe_config, describe_stream
-from distilbench.architecture._transformer import visible_pairs
+from distilbench.architecture import (
+    Attention,
+    ModelShape,
+    describe,
+    describe_config,
+    describe_stream,
+)
+from distilbench.architecture._attention import chunk_pairs, visible_pairs
 from distilbench.errors import InputError
 
-LLAMA_8B = Transformer(
+LLAMA_8B = ModelShape.plain(
     layers=32, hidden=4096, heads=32, kv_heads=8, head_dim=128, ffn=14336, vocab=128256
 )
-DEEPSEEK_V3 = Transformer(
+DEEPSEEK_V3 = ModelShape.plain(
     layers=61, hidden=7168, heads=128, kv_heads=128, head_dim=128, value_dim=128, ffn=18432,
     vocab=129280, experts=256, experts_per_token=8, shared_experts=1, expert_ffn=2048,
     dense_layers=3, query_lora=1536, kv_lora=512, rope_dim=64,
 )  # fmt: skip
-GPT2 = Transformer(
+GPT2 = ModelShape.plain(
     layers=12, hidden=768, heads=12, kv_heads=12, head_dim=64, ffn=3072, vocab=50257, gated=False,
     tied=True, bias=True, learned_positions=1024,
 )  # fmt: skip
@@ -34,7 +41,7 @@ GPT2 = Transformer(
     ids=["Llama 3.1 8B", "DeepSeek-V3", "GPT-2"],
 )
 def test_parameter_counts_agree_with_published_ones(
-    shape: Transformer, total: float, active: float
+    shape: ModelShape, total: float, active: float
 ) -> None:
     assert shape.total_params == pytest.approx(total, rel=0.002)
     assert shape.active_params == pytest.approx(active, rel=0.02)
@@ -74,7 +81,9 @@ def test_gguf_headers_of_the_packaged_models(smollm2: str, gemma3: str) -> None:
         assert model.architecture is not None
         assert model.architecture.total_params == pytest.approx(model.parameters, rel=0.001)
     assert gemma.architecture is not None
-    assert (gemma.architecture.window, gemma.architecture.window_layers) == (512, 15)
+    windows = {p.window: n for p, n in gemma.architecture.parts() if isinstance(p, Attention)}
+    assert windows == {512: 15, None: 3}
+    assert gemma.architecture.window == 512
 
 
 @given(st.binary(max_size=200))
@@ -114,7 +123,8 @@ def text(value: str) -> bytes:
 def test_a_gguf_with_an_impossible_number_is_one_sentence() -> None:
     shape = describe_stream(gguf(), "a.gguf", None).architecture
     assert shape is not None
-    assert (shape.heads, shape.head_dim) == (4, 16)
+    attention = next(part for part, _ in shape.parts() if isinstance(part, Attention))
+    assert (attention.heads, attention.head_dim) == (4, 16)
     for changed, named in (
         ({"block_count": 0}, "block_count is 0"),
         ({"embedding_length": 0}, "embedding_length is 0"),
@@ -162,3 +172,34 @@ def test_config_json_of_llama_and_of_nonsense() -> None:
     for text, complaint in (("{}", "hidden_size"), ("[1]", "configuration"), ("{", "config")):
         with pytest.raises(InputError, match=complaint):
             describe_config(text, "config.json")
+
+
+def test_a_shape_is_written_and_read_again_whole() -> None:
+    """In run.json and on cards, also where what is default is left out."""
+    for shape in (LLAMA_8B, DEEPSEEK_V3, DEEPSEEK_V3.absorbed(), GPT2):
+        assert ModelShape.model_validate_json(shape.model_dump_json()) == shape
+        assert ModelShape.model_validate(shape.model_dump(exclude_defaults=True)) == shape
+    assert DEEPSEEK_V3.absorbed() != DEEPSEEK_V3
+
+
+def test_the_short_form_stands_on_cards_and_complains_in_its_own_words() -> None:
+    plain = {"layers": 2, "hidden": 8, "heads": 2, "kv_heads": 1, "head_dim": 4, "ffn": 16}
+    assert ModelShape.model_validate(plain | {"vocab": 10}) == ModelShape.plain(**plain, vocab=10)
+    with pytest.raises(ValidationError, match="vocab: Field required"):
+        ModelShape.model_validate(plain)
+
+
+@given(st.integers(1, 60), st.integers(0, 60), st.integers(1, 20))
+def test_chunks_equal_brute_force(tokens: int, context: int, chunk: int) -> None:
+    brute = sum(position % chunk + 1 for position in range(context, context + tokens))
+    assert chunk_pairs(tokens, context, chunk) == brute
+
+
+def test_absorbed_keys_are_looked_at_compressed() -> None:
+    """DeepSeek-V2's paper, section 2.1: a head's query then has kv_rank + rope numbers, and its
+    output kv_rank, where keys and values of 128 + 64 and 128 stood."""
+    expanded = DEEPSEEK_V3.forward_flops(1, context=999)
+    absorbed = DEEPSEEK_V3.absorbed().forward_flops(1, context=999)
+    assert expanded.attention == 61 * 1000 * 2 * 128 * (128 + 64 + 128)
+    assert absorbed.attention == 61 * 1000 * 2 * 128 * (512 + 64 + 512)
+    assert absorbed.linear == expanded.linear

@@ -152,7 +152,8 @@ def test_models_and_tasks_are_listed() -> None:
     assert sources == ["pypi:smollm2-135m-instruct", "pypi:gemma-3-270m"]
     described = as_json("models", "inspect", "pypi:gemma-3-270m")
     assert described["parameters"] == 268_098_176
-    assert described["architecture"]["window"] == 512
+    layers = described["architecture"]["layers"]
+    assert {la["parts"][0]["window"]: la["count"] for la in layers} == {512: 15, None: 3}
     names = [task["name"] for task in as_json("tasks", "arithmetic")]
     assert "leg_counting" in names
     assert "syllogism" not in names

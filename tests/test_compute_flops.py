@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from distilbench.architecture import Transformer
+from distilbench.architecture import ModelShape
 from distilbench.catalog import Card, Figure
 from distilbench.compute import (
     REGIONS,
@@ -34,10 +34,11 @@ from distilbench.compute import (
 )
 from distilbench.errors import InputError
 
-LLAMA_8B = Transformer(
-    layers=32, hidden=4096, heads=32, kv_heads=8, head_dim=128, ffn=14336, vocab=128256
-)
-DEEPSEEK_V3 = Transformer(
+LLAMA_8B_FIELDS = {
+    "hidden": 4096, "heads": 32, "kv_heads": 8, "head_dim": 128, "ffn": 14336, "vocab": 128256,
+}  # fmt: skip
+LLAMA_8B = ModelShape.plain(**LLAMA_8B_FIELDS, layers=32)
+DEEPSEEK_V3 = ModelShape.plain(
     layers=61,
     hidden=7168,
     heads=128,
@@ -90,8 +91,9 @@ def test_6nd_grows_with_parameters_and_tokens(parameters, tokens, factor):
 
 @given(st.integers(1, 16), st.integers(1, 4096))
 def test_exact_grows_with_layers_and_sequence(layers, length):
-    small = LLAMA_8B.model_copy(update={"layers": layers})
-    deeper = LLAMA_8B.model_copy(update={"layers": layers + 1})
+    small, deeper = (
+        ModelShape.plain(**LLAMA_8B_FIELDS, layers=count) for count in (layers, layers + 1)
+    )
     flops = training_flops_exact(small, 1e9, length)
     assert training_flops_exact(deeper, 1e9, length) > flops
     assert training_flops_exact(small, 1e9, length + 1) > flops

@@ -112,7 +112,7 @@ def test_a_repository_on_the_hub_is_described_by_its_config(
     described = describe_model("hf:org/tiny", Path(), "here")
     assert asked == [("org/tiny", "config.json")]
     assert described.architecture is not None
-    assert described.architecture.layers == 4
+    assert described.architecture.layer_count == 4
     recipe = Recipe.model_validate(
         {"method": "sft", "student": {"model": "hf:org/tiny"}, "data": {"task": TASK}}
     )

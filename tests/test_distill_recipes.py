@@ -6,14 +6,16 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 from distilbench.catalog import load_catalog
 from distilbench.cli import app
 from distilbench.compute import training_flops_6nd
-from distilbench.distill import load_recipe, packaged_recipe, recipe_names
+from distilbench.distill import load_recipe, packaged_recipe, plan_recipe, recipe_names
 from distilbench.distill._counting import TrainingShape
 from distilbench.distill._losses import top_k_divergence
+from distilbench.errors import InputError
 
 ACCELERATE = Path(__file__).parents[1] / "src/distilbench/distill/accelerate/fsdp-8.yaml"
 
@@ -46,6 +48,61 @@ def test_the_plan_for_eight_gpus_by_hand(tmp_path: Path) -> None:
     assert memory == pytest.approx(16 * size / 8)
     hours = plan["total"]["accelerator_hours"]["value"]
     assert plan["total"]["cost_usd"]["value"] == pytest.approx(hours * 24 / 8)
+
+
+PLANNED = {
+    "layers": ({"layers": 15}, 81_413_568),  # of the student's own file, made from this recipe
+    "all": ({}, 134_515_008),
+    # 64 x 49152 tied, and a layer: 4 x 64 x 64, 3 x 64 x 128; norms are not counted
+    "new": ({"new": {"layers": 2, "hidden": 64, "heads": 4, "ffn": 128}}, 3_227_648),
+}
+
+
+@pytest.mark.parametrize("name", PLANNED)
+def test_a_plan_without_plan_takes_sizes_from_the_recipe_and_says_what_it_assumes(
+    tmp_path: Path, name: str
+) -> None:
+    spec, size = PLANNED[name]
+    recipe = yaml.safe_load(packaged_recipe("template")) | {"student": spec}
+    path = tmp_path / "recipe.yaml"
+    path.write_text(yaml.safe_dump(recipe))
+    done = CliRunner().invoke(app, ["distill", str(path), "--dry-run", "--json"])
+    assert done.exit_code == 0, done.output
+    plan = json.loads(done.stdout)
+    # 40 questions, 4 answers each, at most 256 tokens, 3 epochs
+    assert plan["student_training"]["flops"]["value"] == pytest.approx(
+        6 * size * 40 * 4 * 256 * 3, rel=0.001
+    )
+    assert "256, the most" in plan["facts"]["assumed: tokens of a sample"]
+    assert "assumed: answers kept" in plan["facts"]
+
+
+def test_what_a_plan_cannot_know_is_refused_with_the_field(tmp_path: Path) -> None:
+    template = yaml.safe_load(packaged_recipe("template"))
+    cases = {
+        "student_card": {"student": {"prune": {"ffn": 512}}},
+        "keep at most": {"student": {"layers": 31}},
+        "teacher.card": {"teacher": {"source": "inspect:vllm/some/model"}},
+    }
+    for remedy, change in cases.items():
+        path = tmp_path / "recipe.yaml"
+        path.write_text(yaml.safe_dump(template | change))
+        with pytest.raises(InputError, match=remedy):
+            plan_recipe(load_recipe(path), tmp_path)
+
+
+def test_a_plan_of_plain_text_counts_its_characters(tmp_path: Path) -> None:
+    (tmp_path / "text.txt").write_text("x" * 40_000)
+    data = yaml.safe_load(packaged_recipe("half-smollm2")) | {"held_out": {"share": 0.5}}
+    data["training"] |= {"epochs": 2}
+    del data["training"]["max_steps"]
+    path = tmp_path / "recipe.yaml"
+    path.write_text(yaml.safe_dump(data))
+    plan = plan_recipe(load_recipe(path), tmp_path).plan
+    [training] = [stage for stage in plan.stages if stage.name == "student_training"]
+    assert training.footprint.flops.central == pytest.approx(
+        6 * 81_413_568 * 2 * 40_000 * 0.5 / 4, rel=0.001
+    )
 
 
 def test_accelerate_reads_the_fsdp_configuration(monkeypatch: pytest.MonkeyPatch) -> None:

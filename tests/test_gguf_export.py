@@ -135,4 +135,4 @@ def test_half_of_smollm2(tmp_path: Path) -> None:
     described = describe(made)
     assert described.chat_template is True
     assert described.architecture is not None
-    assert described.architecture.layers == 15
+    assert described.architecture.layer_count == 15

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from distilbench.architecture import Transformer, describe_config
+from distilbench.architecture import ModelShape, describe_config
 from distilbench.meter import inference_flops
 
 torch = pytest.importorskip("torch")
@@ -25,7 +25,7 @@ GEMMA = {
 }  # fmt: skip
 
 
-def _model(kind: str) -> tuple[Any, Transformer]:
+def _model(kind: str) -> tuple[Any, ModelShape]:
     torch.manual_seed(0)
     if kind == "llama":
         config = transformers.LlamaConfig(**LLAMA)

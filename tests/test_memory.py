@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from distilbench.architecture import Transformer, describe
+from distilbench.architecture import ModelShape, describe
 from distilbench.engines import EngineSettings, predict_memory
 from distilbench.engines._completion import Sampling
 from distilbench.engines._llama_cpp import LlamaCpp
@@ -68,11 +68,12 @@ def test_the_cache_is_that_which_llama_cpp_states(smollm2: str, gemma3: str) -> 
 
 def test_latent_attention_keeps_its_compressed_rows() -> None:
     """DeepSeek-V3: 512 + 64 numbers of two bytes a layer and position (arXiv 2412.19437)."""
-    shape = Transformer(
+    shape = ModelShape.plain(
         layers=61, hidden=7168, heads=128, kv_heads=128, head_dim=128, ffn=18432, vocab=129280,
         kv_lora=512, rope_dim=64,
     )  # fmt: skip
-    assert kv_cache_bytes(shape, 1024, 1) == 61 * 1024 * 576 * 2
+    assert kv_cache_bytes(shape.absorbed(), 1024, 1) == 61 * 1024 * 576 * 2
+    assert kv_cache_bytes(shape, 1024, 1) == 61 * 1024 * 128 * (128 + 64 + 128) * 2
 
 
 def test_another_quantization_is_predicted_from_its_bits(smollm2: str) -> None:

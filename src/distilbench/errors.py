@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -12,6 +13,7 @@ _REMEDIES = {
     "extra_forbidden": ("is not a field of this record", "correct its spelling or remove it"),
     "missing": ("is missing", "add it"),
 }
+_MOST_NAMES = 8
 
 # What steers a terminal or turns the direction of writing: control characters of both sets, line
 # separators, marks of direction.
@@ -58,3 +60,26 @@ def one_sentence(where: str, error: ValidationError) -> InputError:
     shown = given if len(given) <= 60 else given[:57] + "..."
     lowered = message[0].lower() + message[1:]
     return InputError(where, f"field {field!r} is {shown}", f"give a value so that: {lowered}")
+
+
+def use_one_of(key: str, known: Iterable[str]) -> str:
+    """The remedy for a name that is not known: the names that may have been meant, else all.
+
+    >>> use_one_of("H100", ["a100-sxm", "h100-sxm", "h100-pcie"])
+    'use one of: h100-sxm, h100-pcie'
+    """
+    from difflib import get_close_matches
+
+    names = list(known)
+    plain = {name: _letters(name) for name in names}
+    wanted = _letters(key)
+    near = [name for name, text in plain.items() if wanted and (wanted in text or text in wanted)]
+    close = get_close_matches(wanted, plain.values(), n=3, cutoff=0.6)
+    near += [name for name in names if plain[name] in close and name not in near]
+    if near or len(names) <= _MOST_NAMES:
+        return f"use one of: {', '.join(near[:_MOST_NAMES] or names)}"
+    return f"use one of: {', '.join(names[:_MOST_NAMES])} and {len(names) - _MOST_NAMES} more"
+
+
+def _letters(name: str) -> str:
+    return "".join(c for c in name.lower() if c.isalnum())

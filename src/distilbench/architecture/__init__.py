@@ -1,13 +1,15 @@
-"""The shape of a transformer, and what follows from the shape alone.
+"""The shape of a language model, and what follows from the shape alone.
 
-Holds the :class:`Transformer` record (layers, widths, heads, experts, attention window), its exact
-parameter counts, and the FLOPs of a forward pass. ``meter`` prices inference with it, ``compute``
-prices training with it, ``catalog`` stores it on model cards. Holds also the quantizations of
-llama.cpp and their bits per weight. Readers fill it from a GGUF header or a
+Holds the :class:`ModelShape` record: layers of several kinds (attention, latent attention, linear
+attention, state space, convolution; dense or expert MLP), one small class for each kind with its
+exact parameter counts, its FLOPs and the cache that it keeps. ``meter`` prices inference with it,
+``compute`` prices training with it, ``catalog`` stores it on model cards. Holds also the
+quantizations of llama.cpp and their bits per weight. Readers fill it from a GGUF header or a
 Hugging Face ``config.json``, and compare it with the weights that the files hold, which they count
 one by one: those of split and packed models too. Imports nothing of ours but ``errors``.
 """
 
+from distilbench.architecture._attention import Attention
 from distilbench.architecture._describe import (
     ModelDescription,
     OpenFile,
@@ -20,17 +22,19 @@ from distilbench.architecture._describe import (
 from distilbench.architecture._parts import model_files, part_names, refuse_missing
 from distilbench.architecture._quantization import BITS_PER_WEIGHT, QUANTIZATIONS, Quantization
 from distilbench.architecture._safetensors import Tensor
-from distilbench.architecture._transformer import ForwardFlops, Transformer
+from distilbench.architecture._shape import ForwardFlops, Layer, ModelShape
 
 __all__ = [
     "BITS_PER_WEIGHT",
     "QUANTIZATIONS",
+    "Attention",
     "ForwardFlops",
+    "Layer",
     "ModelDescription",
+    "ModelShape",
     "OpenFile",
     "Quantization",
     "Tensor",
-    "Transformer",
     "describe",
     "describe_config",
     "describe_gguf",

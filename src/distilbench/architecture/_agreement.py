@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from distilbench.architecture._transformer import Transformer
+from distilbench.architecture._shape import ModelShape
 
 _MOST_APART = 0.005
 # Beside the language model: encoders of images and sound, and blocks that guess tokens ahead.
@@ -23,7 +23,7 @@ _NORM = re.compile(r"norm|(^|\.)ln_")
 
 
 def disagreement(
-    shape: Transformer, weights: Mapping[str, int], blocks: int | None = None
+    shape: ModelShape, weights: Mapping[str, int], blocks: int | None = None
 ) -> str | None:
     """Why ``shape`` is not that of ``weights`` (elements by tensor name); null: it agrees.
 
@@ -53,7 +53,7 @@ def _is_beside(name: str, blocks: int | None) -> bool:
     return blocks is not None and found is not None and int(found[3]) >= blocks
 
 
-def _copied_output(shape: Transformer, weights: Mapping[str, int]) -> int:
+def _copied_output(shape: ModelShape, weights: Mapping[str, int]) -> int:
     """Elements of an output embedding that a tied model was stored with all the same."""
     output = sum(count for name, count in weights.items() if name.endswith("lm_head.weight"))
     tables = [

@@ -13,11 +13,12 @@ from distilbench.architecture._agreement import disagreement
 from distilbench.architecture._folder import weight_files
 from distilbench.architecture._gguf import GGUFHeader, read_gguf_header
 from distilbench.architecture._gguf_checks import check_model
+from distilbench.architecture._gguf_shape import gguf_shape
 from distilbench.architecture._huggingface import read_config
 from distilbench.architecture._packed import count_weights
 from distilbench.architecture._parts import joined, model_files
 from distilbench.architecture._safetensors import Tensor, read_safetensors_header
-from distilbench.architecture._transformer import Transformer
+from distilbench.architecture._shape import ModelShape
 from distilbench.errors import InputError, printable
 
 _CONFIG = "config.json"
@@ -47,7 +48,7 @@ class ModelDescription(BaseModel):
     parameters_missing: str | None = None
     """Why ``parameters`` is null."""
     embedding_parameters: int | None = None
-    architecture: Transformer | None = None
+    architecture: ModelShape | None = None
     architecture_missing: str | None = None
     """Why ``architecture`` is null: FLOPs are then not available."""
 
@@ -144,7 +145,7 @@ def describe_tensors(
         )  # fmt: skip
     fields = _fields(config, where)
     counted = count_weights(tensors, fields)
-    shape: Transformer | None = None
+    shape: ModelShape | None = None
     missing: str | None = f"there is no {_CONFIG} beside its weights"
     if config is not None:
         shape, missing = _config_shape(config, fields, counted.weights, where)
@@ -200,19 +201,22 @@ def _label(header: GGUFHeader, key: str) -> str | None:
     return None if text is None else printable(text)
 
 
-def _gguf_shape(header: GGUFHeader, where: str) -> tuple[Transformer | None, str | None]:
+def _gguf_shape(header: GGUFHeader, where: str) -> tuple[ModelShape | None, str | None]:
     """The shape, if it agrees with the tensors; else why not."""
     try:
-        shape = header.transformer(where)
+        shape = gguf_shape(header, where)
     except InputError as error:
         return None, error.problem
+    if shape is None:
+        arch = header.metadata["general.architecture"]
+        return None, f"the layers of the architecture {arch!r} are not known here"
     missing = disagreement(shape, header.weights, header.blocks)
     return (None, missing) if missing else (shape, None)
 
 
 def _config_shape(
     config: str, fields: dict[str, Any], weights: dict[str, int], where: str
-) -> tuple[Transformer | None, str | None]:
+) -> tuple[ModelShape | None, str | None]:
     """The same for a ``config.json``; weights that cannot be counted contradict nothing."""
     try:
         shape = read_config(config, where)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from distilbench.architecture._transformer import Transformer
+from distilbench.architecture._shape import ModelShape
 from distilbench.errors import InputError
 
 _UNGATED = {"gpt2", "gpt_neox", "gptj", "opt", "bloom", "falcon", "phi", "starcoder2"}
 _GATELESS_ACTIVATIONS = {"relu2"}  # Nemotron: squared ReLU, up and down products only
 
 
-def read_config(text: str, where: str) -> Transformer:
+def read_config(text: str, where: str) -> ModelShape:
     """The architecture that a ``config.json`` of a decoder-only transformer describes.
 
     ``where`` names the file in errors; raises ``InputError`` naming the field that is missing.
@@ -27,7 +27,7 @@ def read_config(text: str, where: str) -> Transformer:
         raise InputError(where, f"is not a model configuration ({error})", "mend it") from error
 
 
-def _transformer(config: dict[str, Any]) -> Transformer:
+def _transformer(config: dict[str, Any]) -> ModelShape:
     kind = str(config.get("model_type", ""))
     if kind == "gpt2":
         return _gpt2(config)
@@ -39,7 +39,7 @@ def _transformer(config: dict[str, Any]) -> Transformer:
     latent = config.get("kv_lora_rank") or 0
     head_dim = config.get("qk_nope_head_dim") if latent else config.get("head_dim")
     shared = _first(config, "n_shared_experts", "num_shared_experts") or 0
-    return Transformer(
+    return ModelShape.plain(
         layers=layers,
         hidden=hidden,
         heads=heads,
@@ -66,9 +66,9 @@ def _transformer(config: dict[str, Any]) -> Transformer:
     )
 
 
-def _gpt2(config: dict[str, Any]) -> Transformer:
+def _gpt2(config: dict[str, Any]) -> ModelShape:
     hidden, heads = int(config["n_embd"]), int(config["n_head"])
-    return Transformer(
+    return ModelShape.plain(
         layers=config["n_layer"],
         hidden=hidden,
         heads=heads,

@@ -24,7 +24,15 @@ from distilbench.catalog._card import (
     Source,
     Training,
 )
-from distilbench.catalog._load import Accelerator, Benchmark, Catalog, cited_in, load_catalog
+from distilbench.catalog._described import blank_card, card_slug, described_card
+from distilbench.catalog._load import (
+    Accelerator,
+    Benchmark,
+    Catalog,
+    cited_in,
+    load_catalog,
+    read_card,
+)
 
 __all__ = [
     "Accelerator",
@@ -46,6 +54,10 @@ __all__ = [
     "ShapeFigure",
     "Source",
     "Training",
+    "blank_card",
+    "card_slug",
     "cited_in",
+    "described_card",
     "load_catalog",
+    "read_card",
 ]

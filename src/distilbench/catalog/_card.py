@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, HttpUrl, StringConstraints, model_validator
 
-from distilbench.architecture import Transformer
+from distilbench.architecture import ModelShape
 
 Kind = Literal["measured", "published", "derived", "estimated"]
 Role = Literal["vanilla", "distilled", "proprietary"]
@@ -71,7 +71,7 @@ class Figure(Cited):
 class ShapeFigure(Cited):
     """The architecture, as a configuration file or a report states it."""
 
-    shape: Transformer
+    shape: ModelShape
 
 
 class Licence(Cited):

@@ -9,7 +9,6 @@ data; nothing of a package is imported.
 
 from __future__ import annotations
 
-import difflib
 import importlib.util
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,7 +20,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from distilbench.catalog._card import Card, Cited, Figure, Source
-from distilbench.errors import InputError, one_sentence
+from distilbench.errors import InputError, one_sentence, use_one_of
 
 _HERE = Path(__file__).parent
 _GROUP = "distilbench.cards"
@@ -72,7 +71,7 @@ class Catalog(BaseModel):
 
     def accelerator(self, key: str) -> Accelerator:
         """An accelerator by its key. Raises ``InputError`` as :meth:`card` does."""
-        return _lookup(self.accelerators, key, "accelerator", "accelerators.yaml")
+        return _lookup(self.accelerators, key, "accelerator", "distilbench accelerators")
 
     def source(self, card: Card, key: str) -> Source:
         """The source that ``card`` means by ``key``: its own, else the shared one."""
@@ -80,7 +79,10 @@ class Catalog(BaseModel):
 
 
 def load_catalog(extra: Sequence[Path] = ()) -> Catalog:
-    """The packaged catalog and the users' cards. Raises ``InputError`` on the first mistake."""
+    """The packaged catalog and the users' cards, in folders or files.
+
+    Raises ``InputError`` on the first mistake.
+    """
     sources: dict[str, Source] = {}
     for path in sorted((_HERE / "sources").glob("*.yaml")):
         _add_all(sources, Source, path)
@@ -91,11 +93,11 @@ def load_catalog(extra: Sequence[Path] = ()) -> Catalog:
     places: dict[str, Path] = {}
     cards: dict[str, Card] = {}
     for folder in (_HERE / "cards", *_users_folders(extra)):
-        for path in sorted(folder.glob("*.yaml")):
+        for path in [folder] if folder.is_file() else sorted(folder.glob("*.yaml")):
             if path.name == "sources.yaml":
                 _add_all(sources, Source, path)
                 continue
-            card = _validated(Card, _read(path), str(path))
+            card = read_card(path)
             if cards.get(card.id) == card:
                 continue  # the card of a shared teacher lies beside each of its students
             if card.id in cards:
@@ -113,6 +115,11 @@ def load_catalog(extra: Sequence[Path] = ()) -> Catalog:
             if cited.source not in sources:
                 raise _unknown("accelerators.yaml", f"{field}.source", cited.source, sources)
     return catalog
+
+
+def read_card(path: Path) -> Card:
+    """One card, without a look at what it refers to. Raises ``InputError`` as a catalog does."""
+    return _validated(Card, _read(path), str(path))
 
 
 def cited_in(record: BaseModel, path: str = "") -> Iterator[tuple[str, Cited]]:
@@ -164,11 +171,12 @@ def _follow(catalog: Catalog, card: Card, where: str, seen: tuple[str, ...]) -> 
 def _users_folders(extra: Sequence[Path]) -> Iterator[Path]:
     named = [Path(p) for p in os.environ.get(_VARIABLE, "").split(os.pathsep) if p]
     for folder in (*extra, *named):
-        if not folder.is_dir():
+        if not folder.exists():
             raise InputError(str(folder), "is no folder of model cards", "correct the path")
         yield folder
-        if (folder / "lineage").is_dir():  # cards of a student's teacher and base
-            yield folder / "lineage"
+        lineage = (folder if folder.is_dir() else folder.parent) / "lineage"
+        if lineage.is_dir():  # cards of a student's teacher and base
+            yield lineage
     for point in entry_points(group=_GROUP):
         spec = importlib.util.find_spec(point.value)
         places = spec.submodule_search_locations if spec else None
@@ -203,13 +211,10 @@ def _validated(kind: type[Record], data: Any, where: str) -> Record:
 def _lookup(known: Mapping[str, Record], key: str, what: str, where: str) -> Record:
     if key in known:
         return known[key]
-    raise InputError(f"{what} {key!r}", "is not in the catalog", f"{_near(key, known)} ({where})")
+    raise InputError(
+        f"{what} {key!r}", "is not in the catalog", f"{use_one_of(key, known)}; all: {where}"
+    )
 
 
 def _unknown(where: str, field: str, key: str, known: Mapping[str, Any]) -> InputError:
-    return InputError(where, f"field {field!r}: {key!r} is not known", _near(key, known))
-
-
-def _near(key: str, known: Mapping[str, Any]) -> str:
-    near = difflib.get_close_matches(key, known, n=3, cutoff=0.4)
-    return f"use one of: {', '.join(near or sorted(known)[:8])}"
+    return InputError(where, f"field {field!r}: {key!r} is not known", use_one_of(key, known))

@@ -12,6 +12,7 @@ import sys
 import typer
 
 from distilbench.cli import (
+    _catalog,
     _creation,
     _distill,
     _experiment,
@@ -39,6 +40,7 @@ for register in (
     _load.register,
     _serve.register,
     _creation.register,
+    _catalog.register,
     _distill.register,
     _interchange.register,
     _experiment.register,

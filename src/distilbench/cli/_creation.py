@@ -1,4 +1,4 @@
-"""Commands on creation cost: compute, compare, plan-distillation, reproduce, catalog."""
+"""Commands on creation cost: compute, compare, plan-distillation, distil-or-train, reproduce."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from distilbench.cli._print import Json, print_json, print_table
+from distilbench.cli._named import MODEL_HELP, ModelName, named_cards
+from distilbench.cli._print import Json, print_json, print_table, si
 
 if TYPE_CHECKING:
     from distilbench.catalog import Card, Catalog
@@ -20,11 +21,9 @@ Cards = Annotated[
 ]
 Draws = Annotated[int, typer.Option(min=100, help="Monte Carlo draws.")]
 Seed = Annotated[int, typer.Option(help="Seed of the Monte Carlo draws.")]
-CardId = Annotated[str, typer.Argument(help="Id of a model card: distilbench catalog.")]
 
 
 def register(app: typer.Typer) -> None:
-    app.command()(catalog)
     app.command()(compute)
     app.command()(compare)
     app.command("plan-distillation")(plan_distillation)
@@ -32,36 +31,8 @@ def register(app: typer.Typer) -> None:
     app.command()(reproduce)
 
 
-def catalog(
-    search: Annotated[str, typer.Argument(help="Part of an id, name, family or role.")] = "",
-    cards: Cards = None,
-    as_json: Json = False,
-) -> None:
-    """List the model cards: facts on models, each figure with its source."""
-    found = [
-        card
-        for card in _catalog(cards).cards.values()
-        if search.lower() in f"{card.id} {card.name} {card.family} {card.role}".lower()
-    ]
-    if as_json:
-        print_json([card.model_dump(mode="json", exclude_none=True) for card in found])
-        return
-    rows = [
-        (
-            card.id,
-            card.role,
-            _si(card.parameters.total.value) if card.parameters.total else None,
-            _si(card.training.tokens.value) if card.training.tokens else None,
-            card.lineage.teacher,
-            len(card.scores),
-        )
-        for card in found
-    ]
-    print_table(("card", "role", "parameters", "tokens", "teacher", "scores"), rows)
-
-
 def compute(
-    model: CardId,
+    model: ModelName,
     scope: Annotated[ScopeName, typer.Option(help="What the creation of a model counts.")] = "all",
     cards: Cards = None,
     draws: Draws = 10_000,
@@ -71,8 +42,7 @@ def compute(
     """Creation cost of a model: training FLOPs, and for a distilled one stage by stage."""
     from distilbench.compute import SCOPES, scope_cost, training_estimates
 
-    known = _catalog(cards)
-    card = known.card(model)
+    [card], known = named_cards([model], cards or [])
     scopes = SCOPES if scope == "all" else (scope,)
     costs = [scope_cost(card, known.cards, s, known.accelerators) for s in scopes]
     estimates = training_estimates(card, known.accelerators)
@@ -106,8 +76,8 @@ def compute(
 
 
 def compare(
-    model_a: CardId,
-    model_b: CardId,
+    model_a: ModelName,
+    model_b: ModelName,
     cards: Cards = None,
     draws: Draws = 10_000,
     seed: Seed = 0,
@@ -116,8 +86,7 @@ def compare(
     """Creation cost of A over that of B under each scope, and their published scores."""
     from distilbench.compute import SCOPES, cost_ratio
 
-    known = _catalog(cards)
-    a, b = known.card(model_a), known.card(model_b)
+    [a, b], known = named_cards([model_a, model_b], cards or [])
     ratios = [cost_ratio(a, b, known.cards, s, known.accelerators) for s in SCOPES]
     scores = _common_scores(a, b)
     if as_json:
@@ -149,13 +118,15 @@ def compare(
 
 
 def plan_distillation(
-    student: Annotated[str, typer.Option(help="Card of the student.")],
-    teacher: Annotated[str, typer.Option(help="Card of the teacher.")],
+    student: Annotated[str, typer.Option(help=f"Student: {MODEL_HELP}")],
+    teacher: Annotated[str, typer.Option(help=f"Teacher: {MODEL_HELP}")],
     tokens: Annotated[float, typer.Option(help="Training tokens of one epoch, such as 1e9.")],
     epochs: Annotated[float, typer.Option(min=0)] = 1.0,
     acceptance_rate: Annotated[float, typer.Option(help="Share of samples kept.")] = 1.0,
     logits: Annotated[bool, typer.Option(help="Teacher scores given text, no sampling.")] = False,
-    accelerator: Annotated[str, typer.Option(help="Key of accelerators.yaml.")] = "h100-sxm",
+    accelerator: Annotated[
+        str, typer.Option(help="Its key: distilbench accelerators.")
+    ] = "h100-sxm",
     usd_per_hour: Annotated[
         float | None, typer.Option(min=0, help="Price of an accelerator-hour.")
     ] = None,
@@ -169,14 +140,12 @@ def plan_distillation(
     from distilbench.compute import PlannedRecipe, default_site
     from distilbench.compute import plan_distillation as make_plan
 
-    known = _catalog(cards)
+    [learner, master], known = named_cards([student, teacher], cards or [])
     recipe = PlannedRecipe(
         tokens, epochs, acceptance_rate, sampled=not logits, scored_epochs=1.0 if logits else 0.0
     )
     site = default_site(region, usd_per_hour)
-    made = make_plan(
-        known.card(student), known.card(teacher), recipe, known.accelerator(accelerator), site
-    )
+    made = make_plan(learner, master, recipe, known.accelerator(accelerator), site)
     plan_table(made, draws, seed, as_json)
 
 
@@ -301,12 +270,12 @@ def _cells(
     if isinstance(value, Unavailable):
         if at_least is None:
             return ("not available", value.reason, "–")
-        return (f"≥ {_si(at_least.central)}", value.reason, at_least.kind)
+        return (f"≥ {si(at_least.central)}", value.reason, at_least.kind)
     found = interval(value, draws, seed)
     exact = found.p5 == found.p95
     return (
-        _si(found.central),
-        "–" if exact else f"{_si(found.p5)} to {_si(found.p95)}",
+        si(found.central),
+        "–" if exact else f"{si(found.p5)} to {si(found.p95)}",
         found.kind,
     )
 
@@ -315,7 +284,7 @@ def _range(value: Quantity, draws: int, seed: int) -> str:
     from distilbench.compute import interval
 
     found = interval(value, draws, seed)
-    return f"{_si(found.central)} ({_si(found.p5)} to {_si(found.p95)})"
+    return f"{si(found.central)} ({si(found.p5)} to {si(found.p95)})"
 
 
 def _bars(value: Quantity | Unavailable) -> list[dict[str, Any]]:
@@ -337,8 +306,3 @@ def _common_scores(a: Card, b: Card) -> list[dict[str, Any]]:
         for s in a.scores
         if setting(s) in of_b
     ]
-
-
-def _si(value: float) -> str:
-    """Three digits: as they are up to a million, in powers of ten beyond."""
-    return f"{value:,.3g}" if 1e-3 <= abs(value) < 1e6 else f"{value:.3g}"

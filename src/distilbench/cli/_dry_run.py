@@ -11,7 +11,7 @@ from distilbench.cli._print import print_json, print_table
 from distilbench.errors import InputError
 
 if TYPE_CHECKING:
-    from distilbench.architecture import ModelDescription, Transformer
+    from distilbench.architecture import ModelDescription, ModelShape
     from distilbench.catalog import Card, Catalog
     from distilbench.compute.run_estimate import Estimate, Rate
     from distilbench.suite import Changes, Model, Profile, Suite
@@ -46,7 +46,7 @@ class ModelPlan:
     place: str
     """embedded, gpu or api"""
     card: Card | None
-    shape: Transformer | None
+    shape: ModelShape | None
     weights_bytes: float | None
     memory: str
 
@@ -211,10 +211,7 @@ def _catalog() -> Catalog:
 
 
 def _accelerator(gpu: str) -> Any:
-    known = _catalog().accelerators
-    if gpu not in known:
-        raise InputError(f"GPU {gpu!r}", "is not in the catalog", f"use one of: {', '.join(known)}")
-    return known[gpu]
+    return _catalog().accelerator(gpu)
 
 
 def _row(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from distilbench.cli._engine import engine_settings
+from distilbench.cli._named import MODEL_HELP, described_model
 from distilbench.cli._print import Json, print_json, print_table
 from distilbench.errors import InputError
 
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 
 Models = Annotated[
     list[str],
-    typer.Argument(help="Path, hf:owner/name/file, pypi:name, or a card of the catalog."),
+    typer.Argument(help=MODEL_HELP, show_default=False),
 ]
 _USUAL = ("Q4_K_M", "Q8_0", "F16")  # for a card, which has no file
 
@@ -77,6 +79,7 @@ def quantize(
     source: Annotated[str, typer.Argument(help="GGUF path, hf:owner/name/file, or pypi:name.")],
     to: Annotated[list[str], typer.Option(help="Quantization, as Q4_K_M; again for more.")],
     out: Annotated[Path, typer.Option(help="Folder of the files.")] = Path("models"),
+    as_json: Json = False,
 ) -> None:
     """Quantize a GGUF file with llama.cpp's own quantizer."""
     from distilbench.architecture import describe
@@ -87,12 +90,36 @@ def quantize(
     kinds = [_known(kind) for kind in to]
     own = describe(file).quantization
     if own not in ("F16", "BF16", "F32"):
-        print(f"note: the source is quantized already ({own}); what is lost twice adds up")
-    for kind in kinds:
-        made = quantized(file, kind, where, out)
-        described = describe(made)
-        bits = 8 * (described.weights_bytes or 0) / (described.parameters or 1)
-        print(f"{made}  {_mib(described.size_bytes or 0)} MiB, {bits:.2f} bits per weight")
+        print(
+            f"note: the source is quantized already ({own}); what is lost twice adds up",
+            file=sys.stderr,
+        )
+    made = [(kind, describe(quantized(file, kind, where, out))) for kind in kinds]
+    if as_json:
+        print_json(
+            [
+                {
+                    "quantization": kind,
+                    "file": one.where,
+                    "size_bytes": one.size_bytes,
+                    "bits_per_weight": _bits(one),
+                }
+                for kind, one in made
+            ]
+        )
+        return
+    rows = [
+        (kind, one.where, _mib(one.size_bytes or 0), bits and f"{bits:.2f}")
+        for kind, one in made
+        for bits in [_bits(one)]
+    ]
+    print_table(("quantization", "file", "MiB", "bits per weight"), rows)
+
+
+def _bits(made: ModelDescription) -> float | None:
+    if not made.weights_bytes or not made.parameters:
+        return None
+    return 8 * made.weights_bytes / made.parameters
 
 
 def _places(names: list[str], memories: list[str]) -> dict[str, Profile]:
@@ -118,33 +145,15 @@ def _places(names: list[str], memories: list[str]) -> dict[str, Profile]:
 def _cases(
     models: list[str], quantizations: list[str], contexts: list[int]
 ) -> list[tuple[ModelDescription, str, int]]:
-    cases = []
+    from distilbench.catalog import load_catalog
+
+    catalog, cases = load_catalog(), []
     for model in models:
-        described = _describe(model)
+        described = described_model(model, catalog)
         own = [described.quantization] if described.quantization else list(_USUAL)
         kinds = [_known(kind) for kind in quantizations] or own
         cases += [(described, kind, context) for kind in kinds for context in contexts]
     return cases
-
-
-def _describe(model: str) -> ModelDescription:
-    """A model file's header, or the shape on a card of the catalog."""
-    from distilbench.architecture import ModelDescription
-    from distilbench.catalog import load_catalog
-    from distilbench.engines import describe_model
-
-    card = load_catalog().cards.get(model)
-    if card is None:
-        return describe_model(model, Path.cwd(), f"model {model!r}")
-    if card.architecture is None:
-        raise InputError(f"card {model!r}", "states no architecture", "give a model file")
-    return ModelDescription(
-        where=model,
-        format="card",
-        name=card.name,
-        parameters=card.architecture.shape.total_params,
-        architecture=card.architecture.shape,
-    )
 
 
 def _fit_row(
@@ -153,6 +162,8 @@ def _fit_row(
     from distilbench.engines import predict_memory
 
     settings = engine_settings(slots=slots, context=context)
+    if model.architecture is not None:  # as llama.cpp runs it
+        model = model.model_copy(update={"architecture": model.architecture.absorbed()})
     needed = predict_memory(model, settings, kind)
     if needed is None:
         why = f" ({model.architecture_missing})" if model.architecture_missing else ""

@@ -147,6 +147,10 @@ def tasks(
         print_table(columns, [tuple(t) for t in generated], "Generated from a seed: reasoning_gym")
     if benchmarks:
         print_table(columns, [tuple(t) for t in benchmarks], "Benchmarks: inspect")
+    if not generated and not benchmarks:
+        print(f"no task has {search!r} in its name or category; all of them: distilbench tasks")
+    if not list_benchmarks():
+        print("no benchmarks are installed: pip install 'distilbench[benchmarks]'")
 
 
 def _not_available(why: str | None) -> str:

@@ -41,6 +41,11 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], title: st
     Console(width=None if sys.stdout.isatty() else _PIPED_WIDTH).print(table)
 
 
+def si(value: float) -> str:
+    """Three digits: as they are up to a million, in powers of ten beyond."""
+    return f"{value:,.3g}" if 1e-3 <= abs(value) < 1e6 else f"{value:.3g}"
+
+
 def _is_number(cell: object) -> bool:
     return cell is None or str(cell)[:1].isdigit() or str(cell)[:1] in "-+–≥~<>$"
 

@@ -42,10 +42,10 @@ def recommend(
     from distilbench.stats import Requirements
     from distilbench.stats import recommend as choose
 
-    data = read_run(run_dir)
     required = Requirements(
         memory_bytes(memory), max_latency_s, min_accuracy, max_energy_j, max_flops
     )
+    data = read_run(run_dir)
     found = choose(data.samples, data.cells, required)
     if as_json:
         print_json({**asdict(found), "cheapest_tie": found.cheapest_tie})

@@ -7,11 +7,16 @@ from distilbench.errors import InputError
 
 def memory_bytes(text: str | None) -> int | None:
     """Bytes of ``--memory``, as 300MiB or 2GiB; null: no limit."""
-    from pydantic import ByteSize, PositiveInt, TypeAdapter, ValidationError
+    from pydantic import TypeAdapter, ValidationError
+
+    from distilbench.suite import Bytes
 
     if text is None:
         return None
     try:
-        return TypeAdapter(PositiveInt).validate_python(TypeAdapter(ByteSize).validate_python(text))
-    except ValidationError as error:
-        raise InputError("--memory", f"is {text!r}", "write it as 300MiB or 2GiB") from error
+        size = int(TypeAdapter(Bytes).validate_python(text))
+    except ValidationError:
+        size = 0
+    if size < 1:
+        raise InputError("--memory", f"is {text!r}", "write it with its unit, as 300MiB or 2GiB")
+    return size

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from distilbench.architecture import Transformer
+from distilbench.architecture import ModelShape
 from distilbench.catalog import Card, HardwareUse
 from distilbench.compute._hardware import Accelerator, training_utilisation
 from distilbench.compute._quantity import Input, Quantity, Unavailable, from_figure, known, total
@@ -46,7 +46,7 @@ def training_flops_6nd(parameters: float, tokens: float) -> float:
 
 
 def training_flops_exact(
-    shape: Transformer, tokens: float, sequence_length: int, *, causal: bool = True
+    shape: ModelShape, tokens: float, sequence_length: int, *, causal: bool = True
 ) -> float:
     """FLOPs of training from the shape: 3 forward passes for each sequence, attention included.
 

@@ -7,7 +7,7 @@ from typing import Protocol, TypeVar
 
 from distilbench.catalog import Figure
 from distilbench.compute._quantity import Quantity, assumed, from_figure
-from distilbench.errors import InputError
+from distilbench.errors import InputError, use_one_of
 
 Number = TypeVar("Number", float, Quantity)
 JOULES_PER_KWH = 3.6e6
@@ -108,7 +108,7 @@ def default_site(region: str = "world", usd_per_hour: float | None = None) -> Si
     """A site in ``region`` (a key of :data:`REGIONS`) with a power usage effectiveness of
     1.07 to 1.58, central 1.2."""
     if region not in REGIONS:
-        raise InputError("region", f"{region!r} is not known", f"use one of {sorted(REGIONS)}")
+        raise InputError("region", f"{region!r} is not known", use_one_of(region, sorted(REGIONS)))
     return Site(
         region=REGIONS[region],
         pue=assumed(

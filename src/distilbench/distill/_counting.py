@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from distilbench.architecture import Transformer, describe_config
+from distilbench.architecture import ModelShape, describe_config
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -69,7 +69,7 @@ def _addmm_flops(
     return 2 * left[0] * left[1] * right[1]
 
 
-def shape_of(model: PreTrainedModel) -> Transformer:
+def shape_of(model: PreTrainedModel) -> ModelShape:
     """The architecture of a loaded model. Raises ``InputError`` if it is no decoder-only one."""
     described = describe_config(model.config.to_json_string(use_diff=False), "the model's config")
     assert described.architecture is not None
@@ -80,7 +80,7 @@ def shape_of(model: PreTrainedModel) -> Transformer:
 class TrainingShape:
     """What a training step computes beside the model's forward pass."""
 
-    shape: Transformer
+    shape: ModelShape
     checkpointing: bool = False
     adapter_parameters: int = 0
     """Trainable weights of LoRA; 0: all weights are trained."""
@@ -102,21 +102,21 @@ class TrainingShape:
         the whole masked square (Chowdhery et al. 2022, appendix B), as matrix products execute it.
         """
         forward = self.shape.forward_flops(length, causal=False)
-        attention, linear = rows * forward.attention, rows * forward.linear
+        mixing, linear = rows * (forward.attention + forward.state), rows * forward.linear
         head = _head(self.shape) * self._projected(rows, length, labelled, written)
-        backward = 1.0 if self.adapter_parameters else 2.0  # attention has no weights to freeze
-        layers = linear * (1 + backward) + attention * 3.0
+        backward = 1.0 if self.adapter_parameters else 2.0  # mixing has no weights to freeze
+        layers = linear * (1 + backward) + mixing * 3.0
         layers += 6.0 * self.adapter_parameters * rows * length
-        again = (linear + attention) if self.checkpointing else 0.0
+        again = (linear + mixing) if self.checkpointing else 0.0
         passes = self.divergence_passes + 1 if self.divergence_passes else 1 + self.fused_head
         return layers + again + head * (passes + backward)
 
     def scoring(
-        self, teacher: Transformer, rows: int, length: int, labelled: int, written: int | None
+        self, teacher: ModelShape, rows: int, length: int, labelled: int, written: int | None
     ) -> tuple[float, float]:
         """FLOPs of a teacher that scores the same batch: of its layers, and of its head."""
         forward = teacher.forward_flops(length, causal=False)
-        layers = rows * (forward.attention + forward.linear)
+        layers = rows * (forward.attention + forward.state + forward.linear)
         if not self.divergence_passes:
             return layers, _head(teacher) * rows * length
         projected = self._projected(rows, length, labelled, written)
@@ -131,17 +131,17 @@ class TrainingShape:
         return labelled if self.compact_head else rows * (length - 1)
 
 
-def _head(shape: Transformer) -> float:
+def _head(shape: ModelShape) -> float:
     """FLOPs of one position's logits."""
-    return 2.0 * shape.vocab * shape.hidden
+    return 2.0 * shape.head_weights
 
 
-def forward_flops(shape: Transformer, rows: int, length: int) -> float:
+def forward_flops(shape: ModelShape, rows: int, length: int) -> float:
     """FLOPs of a forward pass on a padded batch, logits of every position, whole square."""
     return rows * shape.forward_flops(length, causal=False).total
 
 
-def generation_flops(shape: Transformer, prompt: int, generated: int, rows: int = 1) -> float:
+def generation_flops(shape: ModelShape, prompt: int, generated: int, rows: int = 1) -> float:
     """FLOPs of generating ``generated`` tokens behind ``prompt`` tokens, for ``rows`` texts: the
     prompt with its whole square and one logit, then a pass for each further token (2 N and its
     attention over the context)."""

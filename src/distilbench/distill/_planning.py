@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from distilbench.catalog import Card, Catalog, load_catalog
+from distilbench.catalog import Card, load_catalog
 from distilbench.compute import (
     Plan,
     PlannedRecipe,
@@ -16,10 +16,8 @@ from distilbench.compute import (
     plan_distillation,
 )
 from distilbench.compute import Quantity as _Quantity
+from distilbench.distill._planned_size import student_card, teacher_card
 from distilbench.distill._recipe import COMPARES_LOGITS, NEEDS_TEACHER, Recipe, Training
-from distilbench.distill._recipe import Plan as PlanSettings
-from distilbench.distill._teaching import find_teacher
-from distilbench.engines import describe_model
 from distilbench.errors import InputError
 
 _ADAM_BYTES = 16
@@ -27,6 +25,8 @@ _ADAM_BYTES = 16
 weight, momentum and variance 12 (Rajbhandari et al. 2020, arXiv 1910.02054, section 3.1)."""
 _LORA_BYTES = 2
 """Bytes for each frozen weight under LoRA, in bfloat16."""
+_CHARACTERS_PER_TOKEN = 4
+"""Of English prose under the usual vocabularies: an estimate."""
 
 
 @dataclass(frozen=True)
@@ -40,19 +40,18 @@ class PlannedStudent:
 def plan_recipe(recipe: Recipe, folder: Path, cards: Sequence[Path] = ()) -> PlannedStudent:
     """FLOPs, GPU-hours, energy, CO2e and money of a recipe that is yet to be run.
 
-    Raises ``InputError`` if the recipe has no ``plan``, or the sizes of its models are not known.
+    What nobody can know before (tokens of an answer, answers that are rejected) is taken from the
+    recipe's ``plan``, else at the most it can be; ``facts`` say which. Raises ``InputError`` if the
+    sizes of the models are not known.
     """
     where = f"recipe {recipe.name!r}"
-    if recipe.plan is None:
-        raise InputError(
-            where, "field 'plan' is missing", "add it: plan: {tokens_per_sample: 1000}"
-        )
     if recipe.method not in NEEDS_TEACHER:
         raise InputError(where, f"method {recipe.method} has no teacher", "plan a distillation")
     catalog = load_catalog(cards)
-    teacher, student = _teacher(recipe, folder, catalog, where), _student(recipe, catalog, where)
+    teacher = teacher_card(recipe, folder, catalog, where)
+    student = student_card(recipe, folder, catalog, where)
     accelerator = catalog.accelerator(recipe.plan.accelerator)
-    planned = _planned(recipe, recipe.plan, _parameters(student))
+    planned = _planned(recipe, folder, _parameters(student))
     price = recipe.machine.usd_per_hour / recipe.plan.gpus if recipe.machine else None
     site = default_site(usd_per_hour=price)
     plan = plan_distillation(student, teacher, planned, accelerator, site)
@@ -64,16 +63,49 @@ def plan_recipe(recipe: Recipe, folder: Path, cards: Sequence[Path] = ()) -> Pla
         "memory of one GPU, bytes": accelerator.memory_bytes.value
         if accelerator.memory_bytes
         else None,
+        **_assumptions(recipe),
     }
     return PlannedStudent(plan, facts)
 
 
-def _planned(recipe: Recipe, plan: PlanSettings, parameters: float) -> PlannedRecipe:
-    """What all values of the sweep together take."""
-    sampled = recipe.answers == "teacher"
-    kept = recipe.generation.samples * plan.acceptance_rate if sampled else 1.0
+def _assumptions(recipe: Recipe) -> dict[str, str]:
+    """What stands in for what the recipe's ``plan`` does not say."""
+    said = {}
+    if recipe.data.text is not None:
+        said["assumed: tokens of the text"] = f"a token for {_CHARACTERS_PER_TOKEN} characters"
+        return said
+    if recipe.plan.tokens_per_sample is None:
+        said["assumed: tokens of a sample"] = (
+            f"{recipe.training.max_length}, the most (training.max_length);"
+            " plan.tokens_per_sample says better"
+        )
+    if recipe.answers == "teacher" and recipe.plan.acceptance_rate is None:
+        said["assumed: answers kept"] = (
+            "all, so that training is counted at the most; plan.acceptance_rate says better"
+        )
+    return said
+
+
+def _corpus(recipe: Recipe, folder: Path) -> tuple[float, float]:
+    """Samples and tokens of one epoch."""
+    length = recipe.training.max_length
+    if recipe.data.text is not None:
+        path = folder / recipe.data.text
+        if not path.is_file():
+            raise InputError(str(path), "there is no such file", "correct 'data.text'")
+        tokens = path.stat().st_size * (1 - recipe.held_out.share) / _CHARACTERS_PER_TOKEN
+        return max(1.0, tokens / length), tokens
+    kept = 1.0
+    if recipe.answers == "teacher":
+        kept = recipe.generation.samples * (recipe.plan.acceptance_rate or 1.0)
     samples = recipe.data.questions * kept
-    tokens = samples * plan.tokens_per_sample
+    return samples, samples * (recipe.plan.tokens_per_sample or length)
+
+
+def _planned(recipe: Recipe, folder: Path, parameters: float) -> PlannedRecipe:
+    """What all values of the sweep together take."""
+    plan, sampled = recipe.plan, recipe.answers == "teacher"
+    samples, tokens = _corpus(recipe, folder)
     ranks = plan.gpus if recipe.accelerate else 1
 
     def epochs(training: Training) -> float:
@@ -93,7 +125,7 @@ def _planned(recipe: Recipe, plan: PlanSettings, parameters: float) -> PlannedRe
     return PlannedRecipe(
         tokens=tokens,
         epochs=total,
-        acceptance_rate=plan.acceptance_rate if sampled else 1.0,
+        acceptance_rate=(plan.acceptance_rate or 1.0) if sampled else 1.0,
         sampled=sampled,
         scored_epochs=scored,
         own_epochs=sum(shares) if recipe.method == "on-policy" else 0.0,
@@ -111,56 +143,5 @@ def _parameters(student: Card) -> float:
 
 def _memory(recipe: Recipe, student: Card) -> float:
     """Bytes on each GPU with everything sharded (FSDP full shard), activations left out."""
-    assert recipe.plan is not None
     each = _LORA_BYTES if recipe.training.lora else _ADAM_BYTES
     return _parameters(student) * each / recipe.plan.gpus
-
-
-def _teacher(recipe: Recipe, folder: Path, catalog: Catalog, where: str) -> Card:
-    assert recipe.teacher is not None
-    if recipe.teacher.card is not None:
-        return catalog.card(recipe.teacher.card)
-    if recipe.teacher.recipe is not None:
-        raise InputError(f"{where}: field 'teacher'", "is not made yet", "name its size by a card")
-    teaching = find_teacher(recipe, folder, folder, where, lambda event: None, _never)
-    if teaching.card is not None:
-        return catalog.card(teaching.card)
-    if recipe.teacher.source is None or recipe.teacher.source.startswith("inspect:"):
-        raise InputError(f"{where}: field 'teacher.card'", "is missing", "name the teacher's card")
-    described = describe_model(recipe.teacher.source, folder, f"{where}: field 'teacher.source'")
-    if described.parameters is None:
-        raise InputError(
-            f"{where}: field 'teacher.source'",
-            f"has weights that cannot be counted ({described.parameters_missing})",
-            "name the teacher's card",
-        )
-    return _sized("teacher", float(described.parameters))
-
-
-def _student(recipe: Recipe, catalog: Catalog, where: str) -> Card:
-    assert recipe.plan is not None
-    if recipe.plan.student_card is not None:
-        return catalog.card(recipe.plan.student_card)
-    raise InputError(
-        f"{where}: field 'plan.student_card'", "is missing", "name a card of the student's size"
-    )
-
-
-def _sized(name: str, parameters: float) -> Card:
-    figure = {"value": parameters, "source": "files", "where": "the model's files"}
-    return Card.model_validate(
-        {
-            "id": name,
-            "name": name,
-            "developer": "not stated",
-            "family": name,
-            "role": "vanilla",
-            "stage": "base",
-            "parameters": {"total": figure},
-            "sources": {"files": {"title": "the model's files, read by distilbench"}},
-        }
-    )
-
-
-def _never(*_: Any) -> Any:
-    raise AssertionError("a plan runs nothing")

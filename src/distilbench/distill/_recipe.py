@@ -167,9 +167,15 @@ class Plan(_Part):
 
     accelerator: str = Field("h100-sxm", description="key of accelerators.yaml")
     gpus: int = Field(1, ge=1)
-    tokens_per_sample: float = Field(gt=0)
-    acceptance_rate: float = Field(1.0, gt=0, le=1)
-    student_card: str | None = Field(None, description="card with the student's size")
+    tokens_per_sample: float | None = Field(
+        None, gt=0, description="prompt and answer; default: training.max_length, the most"
+    )
+    acceptance_rate: float | None = Field(
+        None, gt=0, le=1, description="share of answers that are kept; default: all, the most"
+    )
+    student_card: str | None = Field(
+        None, description="card with the student's size; default: by the recipe's own fields"
+    )
 
 
 class Recipe(_Part):
@@ -189,7 +195,7 @@ class Recipe(_Part):
         default_factory=dict, description=f"values to try of: {', '.join(_SWEPT)}"
     )
     machine: Machine | None = None
-    plan: Plan | None = None
+    plan: Plan = Plan()
     accelerate: Path | None = Field(
         None, description="configuration of accelerate launch, for training in several processes"
     )

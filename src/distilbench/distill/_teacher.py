@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from distilbench.architecture import Transformer
+from distilbench.architecture import ModelShape
 from distilbench.distill._cache import Output, TeacherCache, key_of
 from distilbench.distill._counting import FlopSample, generation_flops, shape_of
 from distilbench.distill._data import Asked, Task, prompt_ids
@@ -43,7 +43,7 @@ class Generator(Protocol):
     @property
     def digest(self) -> str: ...
     @property
-    def shape(self) -> Transformer | None: ...
+    def shape(self) -> ModelShape | None: ...
     @property
     def pid(self) -> int | None:
         """Process that it runs in, if it is one of its own on this machine."""
@@ -281,7 +281,7 @@ class InspectGenerator:
         self,
         reference: str,
         digest: str,
-        shape: Transformer | None,
+        shape: ModelShape | None,
         sampling: Sampling,
         batch: int,
     ) -> None:
@@ -335,7 +335,7 @@ class InspectGenerator:
         return Answer(output.completion, read, written, None, flops)
 
 
-def generation_formula(shape: Transformer | None, read: int, written: int) -> float | None:
+def generation_formula(shape: ModelShape | None, read: int, written: int) -> float | None:
     """FLOPs by the meter's own formula, for engines whose work torch does not see."""
     from distilbench.meter import inference_flops
 
@@ -348,7 +348,7 @@ def generation_formula(shape: Transformer | None, read: int, written: int) -> fl
 def inspect_generator(
     source: str,
     folder: Path,
-    shape: Transformer | None,
+    shape: ModelShape | None,
     sampling: Sampling,
     batch: int,
     where: str,

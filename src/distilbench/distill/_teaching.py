@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from distilbench.architecture import Transformer
+from distilbench.architecture import ModelShape
 from distilbench.catalog import load_catalog
 from distilbench.distill._load import load_recipe
 from distilbench.distill._models import Loaded, load
@@ -67,7 +67,7 @@ class Teaching:
             self.source, self.folder, self._stated_shape(), sampling, batch, self.where
         )
 
-    def _stated_shape(self) -> Transformer | None:
+    def _stated_shape(self) -> ModelShape | None:
         """The architecture on the teacher's card, if the recipe names one."""
         if self.card is None:
             return None

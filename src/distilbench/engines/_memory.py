@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from distilbench.architecture import BITS_PER_WEIGHT, ModelDescription, Transformer
+from distilbench.architecture import BITS_PER_WEIGHT, Attention, ModelDescription, ModelShape
 from distilbench.engines._settings import BATCH, CHECKPOINTS, EngineSettings, forgets_prefix
 
 _F16, _F32 = 2, 4
@@ -66,42 +66,40 @@ def gpu_layers_that_fit(model: ModelDescription, settings: EngineSettings) -> in
     needed = predict_memory(model, settings)
     if needed is None or settings.gpu_memory_bytes is None or model.architecture is None:
         return _ALL_LAYERS
-    parts = model.architecture.layers + 1
+    parts = model.architecture.layer_count + 1
     share = (needed.weights + needed.kv_cache) / parts
     return max(0, min(parts, int((settings.gpu_memory_bytes - needed.compute) / share)))
 
 
-def kv_cache_bytes(shape: Transformer, context: int, slots: int) -> int:
+def kv_cache_bytes(shape: ModelShape, context: int, slots: int) -> int:
     """Bytes of the key/value caches of all slots, with the copies of a sliding window's state that
     llama.cpp keeps to go back to (checkpoints)."""
-    row = _F16 * _cache_width(shape)
-    full = shape.layers - shape.window_layers
+    forgets = forgets_prefix(shape, context)
+    kept = 0
+    for part, count in shape.parts():
+        window = part.window if forgets and isinstance(part, Attention) else None
+        positions = _kept_positions(window, context)
+        kept += count * (_F16 * part.cache_width * positions + _F32 * part.state_size)
+    return slots * kept
+
+
+def _kept_positions(window: int | None, context: int) -> int:
+    """Positions that a layer keeps: all, or a window and one batch, with the window's copies."""
     cells = _rounded(context)
-    if not forgets_prefix(shape, context):
-        return slots * cells * row * shape.layers
-    assert shape.window is not None
-    windowed = min(cells, _rounded(shape.window + BATCH))
-    kept = windowed + CHECKPOINTS * min(shape.window, context)
-    return slots * row * (full * cells + shape.window_layers * kept)
+    if window is None:
+        return cells
+    return min(cells, _rounded(window + BATCH)) + CHECKPOINTS * min(window, context)
 
 
-def _cache_width(shape: Transformer) -> int:
-    """Numbers that a layer keeps of a position."""
-    if shape.kv_lora:
-        return shape.kv_lora + shape.rope_dim
-    return shape.kv_heads * (shape.head_dim + (shape.value_dim or shape.head_dim))
-
-
-def _compute_bytes(shape: Transformer, settings: EngineSettings) -> int:
+def _compute_bytes(shape: ModelShape, settings: EngineSettings) -> int:
     """Activations of one batch, its attention masks, and the logits of every slot.
 
     The buffers that llama.cpp states for the two packaged models are within 3% of eight times the
     hidden width and twice the MLP's.
     """
-    ffn = max(shape.ffn, shape.expert_ffn * (shape.experts_per_token + shape.shared_experts))
-    activations = _F32 * BATCH * (8 * shape.hidden + 2 * ffn)
+    activations = _F32 * BATCH * (8 * shape.hidden + 2 * shape.widest_mlp)
     masks = _F16 * BATCH * _rounded(settings.context)
-    if shape.window and shape.window_layers:
+    if shape.window:
         masks += _F16 * BATCH * min(_rounded(settings.context), _rounded(shape.window + BATCH))
     return activations + masks + _F32 * shape.vocab * settings.slots
 

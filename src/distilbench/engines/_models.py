@@ -25,7 +25,7 @@ from distilbench.architecture import (
     refuse_missing,
 )
 from distilbench.engines._transport import fetch_errors
-from distilbench.errors import InputError
+from distilbench.errors import InputError, use_one_of
 
 _CHECK = "check the name and the network"
 _HEADER_BLOCK = 8 << 20  # bytes read ahead: a header is seldom longer
@@ -225,9 +225,7 @@ def cache_folder() -> Path:
 def _packaged(name: str, where: str) -> Path:
     model = PACKAGED.get(name)
     if model is None:
-        raise InputError(
-            where, f"there is no packaged model {name!r}", f"use one of: {', '.join(PACKAGED)}"
-        )
+        raise InputError(where, f"there is no packaged model {name!r}", use_one_of(name, PACKAGED))
     spec = importlib.util.find_spec(model.package)
     if spec is None or not spec.submodule_search_locations:
         raise InputError(where, f"the package of pypi:{name} is not installed", model.install)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from distilbench.architecture import Transformer
+from distilbench.architecture import ModelShape
 
 METADATA_KEY = "distilbench"
 """Key of the timing in ``ModelOutput.metadata``, from which the sample records are made."""
@@ -52,7 +52,7 @@ class Listen(NamedTuple):
     key: str = ""
 
 
-def forgets_prefix(shape: Transformer | None, context: int) -> bool:
+def forgets_prefix(shape: ModelShape | None, context: int) -> bool:
     """Whether a used slot cannot go back to the shared prefix, because a sliding window has
     dropped its keys: the saved state is then read in again before each question. llama.cpp
     stores the window and one batch more, so a shorter context is kept whole at no cost."""

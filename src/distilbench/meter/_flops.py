@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from distilbench.architecture import Transformer
+from distilbench.architecture import ModelShape
 
 
 class InferenceFlops(NamedTuple):
@@ -18,15 +18,16 @@ class InferenceFlops(NamedTuple):
 
 
 def inference_flops(
-    shape: Transformer, input_tokens: int, output_tokens: int, cached_tokens: int = 0
+    shape: ModelShape, input_tokens: int, output_tokens: int, cached_tokens: int = 0
 ) -> InferenceFlops:
     """FLOPs of reading ``input_tokens`` and generating ``output_tokens``.
 
     The first generated token comes out of the prefill, so decoding takes ``output_tokens - 1``
     forward passes; prefill computes logits for its last position only, as generating engines do.
-    Source of the count of a forward pass: :meth:`Transformer.forward_flops`.
+    Source of the count of a forward pass: :meth:`ModelShape.forward_flops`.
 
-    >>> shape = Transformer(layers=1, hidden=4, heads=1, kv_heads=1, head_dim=4, ffn=8, vocab=10)
+    >>> plain = {"layers": 1, "heads": 1, "kv_heads": 1, "head_dim": 4, "ffn": 8}
+    >>> shape = ModelShape.plain(hidden=4, vocab=10, **plain)
     >>> inference_flops(shape, 3, 1).decode
     0.0
     """

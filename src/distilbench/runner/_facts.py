@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from distilbench.architecture import Transformer
+from distilbench.architecture import ModelShape
 from distilbench.errors import InputError
 from distilbench.suite import Generation
 
@@ -46,7 +46,7 @@ def recommendation(catalog: Catalog, card: str) -> tuple[Generation, str] | None
     return Generation(**values), _cited(catalog, card, sampling)
 
 
-def architecture(catalog: Catalog, card: str) -> tuple[Transformer, str] | None:
+def architecture(catalog: Catalog, card: str) -> tuple[ModelShape, str] | None:
     """The architecture that a model's card states, and its source in words; None: it says
     nothing."""
     stated = catalog.card(card).architecture

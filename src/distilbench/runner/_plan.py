@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ByteSize, ConfigDict
 
-from distilbench.architecture import Transformer, describe
+from distilbench.architecture import ModelShape, describe
 from distilbench.engines import (
     PACKAGED,
     EngineSettings,
@@ -62,7 +62,7 @@ class Cell(BaseModel):
     sampling_source: str
     card_file: Path | None = None
     """The card that lies beside the model's file, unless the suite names one."""
-    shape: Transformer | None = None
+    shape: ModelShape | None = None
     """Architecture by the model's file, or on the card of a model whose weights are elsewhere; kept
     here, so that records can be made again where there is no model."""
     shape_source: str | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
-from distilbench.architecture import Transformer
+from distilbench.architecture import ModelShape
 from distilbench.engines import FAILURE_KEY, FORCED_KEY, METADATA_KEY, THINKING_KEY
 from distilbench.meter import Energy, Timing, apportion, inference_flops, summed
 from distilbench.records import ORIGIN, Outcome
@@ -33,7 +33,7 @@ def sample_record(
     sample: EvalSample,
     cell: Cell,
     run: str,
-    shape: Transformer | None,
+    shape: ModelShape | None,
     energy_j: float | None,
     energy_method: str | None,
 ) -> dict[str, Any]:
@@ -207,7 +207,7 @@ def _inter_token_s(timing: Timing) -> float | None:
     return timing.decode_s / (tokens - 1) if timing.decode_s and tokens and tokens > 1 else None
 
 
-def _flops(shape: Transformer, generations: list[Timing]) -> dict[str, float]:
+def _flops(shape: ModelShape, generations: list[Timing]) -> dict[str, float]:
     """Of all generations of an answer; none where the tokens of one are not known."""
     tokens = [(g.input_tokens, g.output_tokens, g.cached_tokens or 0) for g in generations]
     counted = [

@@ -8,12 +8,13 @@ data), ``architecture`` (the names of quantizations) and ``errors``.
 
 from distilbench.suite._changes import UNCHANGED, Changes
 from distilbench.suite._load import json_schema, load_suite, packaged_suite, suite_text
-from distilbench.suite._profile import GPU, Device, Profile, devices
+from distilbench.suite._profile import GPU, Bytes, Device, Profile, devices
 from distilbench.suite._suite import Generation, Limits, Model, Price, Suite
 
 __all__ = [
     "GPU",
     "UNCHANGED",
+    "Bytes",
     "Changes",
     "Device",
     "Generation",

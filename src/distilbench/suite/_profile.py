@@ -13,15 +13,32 @@ from pydantic import (
     ByteSize,
     ConfigDict,
     Field,
+    PlainSerializer,
     StringConstraints,
     WithJsonSchema,
     model_validator,
 )
 
+from distilbench.errors import use_one_of
+
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._\-]*$", max_length=80)]
+
+
+def _with_unit(value: Any) -> Any:
+    """A bare number is refused: 300 is mebibytes to one reader and bytes to the other."""
+    if isinstance(value, ByteSize):
+        return value
+    bare = isinstance(value, str) and value.strip().replace(".", "", 1).isdecimal()
+    if bare or isinstance(value, int | float):
+        raise ValueError(f"{value} has no unit; write it as {value}MiB or {value}GiB")
+    return value
+
+
 Bytes = Annotated[
     ByteSize,
-    WithJsonSchema({"anyOf": [{"type": "integer"}, {"type": "string"}], "examples": ["2GiB"]}),
+    BeforeValidator(_with_unit),
+    PlainSerializer(lambda size: f"{int(size)}B", return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "examples": ["2GiB"]}),
 ]
 _LEAST_MEMORY = 64 << 20  # an interpreter with llama.cpp and no model takes a third of it
 
@@ -82,7 +99,7 @@ class Profile(BaseModel):
         device = devices().get(str(data["like"]))
         if device is None:
             raise ValueError(
-                f"there is no device {data['like']!r}; use one of: {', '.join(devices())}"
+                f"there is no device {data['like']!r}; {use_one_of(str(data['like']), devices())}"
             )
         return {"name": device.name, **device.limits, **data}
 

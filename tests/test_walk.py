@@ -1,0 +1,86 @@
+"""A newcomer with the wheel and an empty folder goes through the README and every page of the
+docs: each example runs, at the smallest size, through the command it names."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.benchmark_data import lay_out
+from tests.walking import PAGES, command, environment, fences, first_words, install_wheel
+
+pytestmark = pytest.mark.model
+SHIPPED = {
+    "distilbench run demo": "README.md",  # make demo
+    "--suite paper": "benchmarks.md",
+    "--recipe template": "README.md",
+    "--recipe half-smollm2": "worth-it.md",
+    "--recipe eight-gpus": "make-a-student.md",
+    "experiment distil-vs-vanilla --small": "worth-it.md",
+}
+
+
+@pytest.fixture(scope="module")
+def walk(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
+    """The benchmarks' data sets, as a hub would give them, and the environment to run in."""
+    folder = tmp_path_factory.mktemp("walk")
+    given = lay_out(folder)
+    return folder / "data", environment(install_wheel(folder), given)
+
+
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if fences(page)], ids=lambda page: page.name
+)
+def test_a_newcomer_can_do_what_the_page_says(
+    page: Path, walk: tuple[Path, dict[str, str]], tmp_path: Path
+) -> None:
+    hub, given = walk
+    for data_set in hub.iterdir():
+        (tmp_path / data_set.name).symlink_to(data_set)
+    for fence in fences(page):
+        if fence.why:
+            continue
+        done = subprocess.run(
+            command(fence, tmp_path),
+            cwd=tmp_path,
+            env=given,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        assert done.returncode == 0, f"{fence}\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}"
+        assert done.stdout.strip() or fence.language == "bash", str(fence)
+
+
+def test_the_walk_uses_the_installed_wheel(walk: tuple[Path, dict[str, str]]) -> None:
+    script = "import distilbench; print(distilbench.__file__)"
+    found = subprocess.run(
+        ["python", "-c", script], env=walk[1], capture_output=True, text=True, check=True
+    )
+    assert "site-packages" in found.stdout
+    assert "/venv/" in found.stdout
+
+
+def test_what_is_not_run_says_why() -> None:
+    reasons = [fence.why for page in PAGES for fence in fences(page) if fence.why]
+    assert all(len(reason.split()) >= 3 for reason in reasons)
+    total = sum(len(fences(page)) for page in PAGES)
+    assert len(reasons) < total / 4, "most examples of the docs are walked"
+
+
+def test_every_command_of_the_docs_is_one() -> None:
+    """Also of the examples that are not run: their commands are there."""
+    import typer
+
+    from distilbench.cli import app
+
+    known = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    for page in PAGES:
+        for fence in fences(page):
+            if fence.language == "bash":
+                for words in first_words(fence):
+                    if words[0].endswith("distilbench"):
+                        assert words[1] in known, str(fence)
