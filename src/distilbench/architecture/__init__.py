@@ -17,9 +17,9 @@ from distilbench.architecture._describe import (
     describe_stream,
     describe_tensors,
 )
-from distilbench.architecture._parts import model_files, part_names, refuse_missing
 from distilbench.architecture._quantization import BITS_PER_WEIGHT, QUANTIZATIONS, Quantization
 from distilbench.architecture._safetensors import Tensor
+from distilbench.architecture._split import model_files, part_names, refuse_missing
 from distilbench.architecture._transformer import ForwardFlops, Transformer
 
 __all__ = [

@@ -15,8 +15,8 @@ from distilbench.architecture._gguf import GGUFHeader, read_gguf_header
 from distilbench.architecture._gguf_checks import check_model
 from distilbench.architecture._huggingface import read_config
 from distilbench.architecture._packed import count_weights
-from distilbench.architecture._parts import joined, model_files
 from distilbench.architecture._safetensors import Tensor, read_safetensors_header
+from distilbench.architecture._split import joined, model_files
 from distilbench.architecture._transformer import Transformer
 from distilbench.errors import InputError, printable
 
