@@ -110,7 +110,7 @@ def gguf(**changed: int) -> io.BytesIO:
     for name, value in numbers.items():
         head += text(f"llama.{name}") + struct.pack("<II", 4, value)
     weights = 2 * (4 * 64 * 64 + 2 * 64 * 20)  # attention, and up and down
-    head += text("blk.0.a") + struct.pack("<IQIQ", 1, weights, 0, 0)
+    head += text("blk.0.a") + struct.pack("<IQQIQ", 2, 64, weights // 64, 0, 0)
     return io.BytesIO(
         head + text("token_embd.weight") + struct.pack("<IQQIQ", 2, 64, 10, 0, 4 * weights)
     )

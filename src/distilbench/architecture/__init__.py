@@ -19,10 +19,10 @@ from distilbench.architecture._describe import (
     describe_stream,
     describe_tensors,
 )
-from distilbench.architecture._parts import model_files, part_names, refuse_missing
 from distilbench.architecture._quantization import BITS_PER_WEIGHT, QUANTIZATIONS, Quantization
 from distilbench.architecture._safetensors import Tensor
 from distilbench.architecture._shape import ForwardFlops, Layer, ModelShape
+from distilbench.architecture._split import model_files, part_names, refuse_missing
 
 __all__ = [
     "BITS_PER_WEIGHT",

@@ -16,9 +16,9 @@ from distilbench.architecture._gguf_checks import check_model
 from distilbench.architecture._gguf_shape import gguf_shape
 from distilbench.architecture._huggingface import read_config
 from distilbench.architecture._packed import count_weights
-from distilbench.architecture._parts import joined, model_files
 from distilbench.architecture._safetensors import Tensor, read_safetensors_header
 from distilbench.architecture._shape import ModelShape
+from distilbench.architecture._split import joined, model_files
 from distilbench.errors import InputError, printable
 
 _CONFIG = "config.json"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from distilbench.architecture._parts import model_files, refuse_missing
+from distilbench.architecture._split import model_files, refuse_missing
 from distilbench.errors import InputError
 
 _SINGLE, _INDEX = "model.safetensors", "model.safetensors.index.json"
