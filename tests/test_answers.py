@@ -91,7 +91,7 @@ def test_a_hedge_an_article_and_a_letter_that_is_not_offered_are_no_answer(text:
                 "not ",
                 ". ",
                 *string.ascii_uppercase,
-            ]  # fmt: skip
+            ]
         ),
         max_size=12,
     ).map("".join),

@@ -100,16 +100,20 @@ def test_a_gguf_that_claims_endless_contents_is_refused() -> None:
 
 
 def gguf(**changed: int) -> io.BytesIO:
-    """A header with a Llama's numbers, some of them changed, and one tensor."""
+    """A header with a Llama's numbers, some of them changed, and its weights in two tensors."""
     numbers = {
         "block_count": 2, "embedding_length": 64, "feed_forward_length": 20, "vocab_size": 10,
         "attention.head_count": 4,
     } | {name.replace("__", "."): value for name, value in changed.items()}  # fmt: skip
-    head = b"GGUF" + struct.pack("<IQQ", 3, 1, 1 + len(numbers))
+    head = b"GGUF" + struct.pack("<IQQ", 3, 2, 1 + len(numbers))
     head += text("general.architecture") + struct.pack("<I", 8) + text("llama")
     for name, value in numbers.items():
         head += text(f"llama.{name}") + struct.pack("<II", 4, value)
-    return io.BytesIO(head + text("blk.0.a") + struct.pack("<IQIQ", 1, 64, 0, 0))
+    weights = 2 * (4 * 64 * 64 + 2 * 64 * 20)  # attention, and up and down
+    head += text("blk.0.a") + struct.pack("<IQQIQ", 2, 64, weights // 64, 0, 0)
+    return io.BytesIO(
+        head + text("token_embd.weight") + struct.pack("<IQQIQ", 2, 64, 10, 0, 4 * weights)
+    )
 
 
 def text(value: str) -> bytes:
@@ -122,15 +126,21 @@ def test_a_gguf_with_an_impossible_number_is_one_sentence() -> None:
     attention = next(part for part, _ in shape.parts() if isinstance(part, Attention))
     assert (attention.heads, attention.head_dim) == (4, 16)
     for changed, named in (
-        ({"attention__head_count": 0}, "attention.head_count"),
-        ({"block_count": 0}, "layers"),
-        ({"embedding_length": 0}, "hidden"),
+        ({"block_count": 0}, "block_count is 0"),
+        ({"embedding_length": 0}, "embedding_length is 0"),
     ):
         with pytest.raises(InputError) as caught:
             describe_stream(gguf(**changed), "a.gguf", None)
         assert str(caught.value).startswith("a.gguf: ")
         assert named in str(caught.value)
         assert "\n" not in str(caught.value)
+
+
+def test_a_gguf_without_attention_heads_has_no_flops() -> None:
+    described = describe_stream(gguf(attention__head_count=0), "a.gguf", None)
+    assert described.architecture is None
+    assert "attention.head_count" in (described.architecture_missing or "")
+    assert described.parameters == 2 * (4 * 64 * 64 + 2 * 64 * 20) + 10 * 64
 
 
 def test_a_gguf_without_weights_is_refused() -> None:
@@ -147,7 +157,7 @@ def test_safetensors_header_counts_parameters(tmp_path: object) -> None:
         }
     ).encode()
     stream = io.BytesIO(len(header).to_bytes(8, "little") + header)
-    assert describe_stream(stream, "x.safetensors", 100).parameters == 22
+    assert describe_stream(stream, "x.safetensors", None).parameters == 22
     with pytest.raises(InputError, match="safetensors"):
         describe_stream(io.BytesIO(b"\xff" * 16), "x.safetensors", 16)
 

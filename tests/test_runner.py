@@ -15,6 +15,7 @@ import pytest
 from distilbench.errors import InputError
 from distilbench.records import CELL_COLUMNS, KEY, SAMPLE_COLUMNS, schema
 from distilbench.runner import RunResult, collect, load_cells, run_suite
+from tests.tiny_gguf import tiny_gguf
 
 pytestmark = pytest.mark.model
 
@@ -179,17 +180,15 @@ def test_an_interrupted_run_leaves_nothing_behind_and_resumes(
     assert len(keys) == len(set(keys)) == EXPECTED
 
 
-def test_a_model_that_does_not_load_is_a_result(tmp_path: Path, smollm2: str) -> None:
-    broken = tmp_path / "short.gguf"
-    with open(smollm2, "rb") as whole:
-        broken.write_bytes(whole.read(20 << 20))
-    text = SUITE.replace("[pypi:smollm2-135m-instruct]", "[short.gguf, pypi:smollm2-135m-instruct]")
+def test_a_model_that_does_not_load_is_a_result(tmp_path: Path) -> None:
+    tiny_gguf(tmp_path / "alien.gguf", "alien")  # llama.cpp knows no such architecture
+    text = SUITE.replace("[pypi:smollm2-135m-instruct]", "[alien.gguf, pypi:smollm2-135m-instruct]")
     text = text.replace("epochs: 2", "epochs: 1").replace("12, fewshot", "4, fewshot")
     result = run_suite(suite_file(tmp_path, text), tmp_path / "runs")
     outcomes = samples_of(result).group_by("model", "outcome").len().sort("model").rows()
     assert result.complete
-    assert ("short", "error", 8) in outcomes
-    errors = samples_of(result).filter(pl.col("model") == "short")
+    assert ("alien", "error", 8) in outcomes
+    errors = samples_of(result).filter(pl.col("model") == "alien")
     assert errors["error"].str.contains("could not load").all()
     assert (errors["score"] == 0).all()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,19 @@ _MOST_NAMES = 8
 FieldPath = tuple[str | int, ...]
 """Where a field stands in a file: names of mappings, indices of lists."""
 
+# What steers a terminal or turns the direction of writing: control characters of both sets, line
+# separators, marks of direction.
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+
+
+def printable(text: str) -> str:
+    r"""Text of a stranger as one line that a terminal only shows.
+
+    >>> printable("a\x1b[2Jb")
+    'a\\x1b[2Jb'
+    """
+    return _UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
 
 class InputError(ValueError):
     """Bad input: a suite, model file, card or data file.
@@ -26,7 +40,7 @@ class InputError(ValueError):
 
     def __init__(self, where: str, problem: str, remedy: str) -> None:
         self.where, self.problem, self.remedy = where, problem, remedy
-        super().__init__(f"{where}: {problem}; {remedy}")
+        super().__init__(printable(f"{where}: {problem}; {remedy}"))
 
 
 def one_sentence(

@@ -93,7 +93,12 @@ CELL_COLUMNS = (
     Column("config_hash", "String", "identity", "SHA-256 over everything that sets the result"),
     Column("role", "String", "setting", "vanilla, distilled or proprietary; null: not said"),
     Column("card", "String", "setting", "id of the model's card in the catalog, null if none"),
-    Column("flops_source", "String", "identity", "where the architecture behind FLOPs is stated"),
+    Column(
+        "flops_source",
+        "String",
+        "identity",
+        "where the architecture behind FLOPs is stated, or why there is none",
+    ),
     Column("samples", "Int64", "measured", "finished samples"),
     Column(
         "peak_memory_bytes", "Int64", "measured", "peak of the engine's memory; null if it died"
@@ -122,8 +127,8 @@ CELL_COLUMNS = (
     Column("system_prompt", "Boolean", "setting", "false: instructions in the first user turn"),
     Column("sampling_source", "String", "identity", "default, the suite, or the model's card"),
     Column("enforcement", "String", "identity", "by which means each limit was enforced"),
-    Column("model_file_bytes", "Int64", "measured", "size of the model file"),
-    Column("model_sha256", "String", "identity", "SHA-256 of the model file"),
+    Column("model_file_bytes", "Int64", "measured", "size of the model file, all parts together"),
+    Column("model_sha256", "String", "identity", "SHA-256 of the model file, or over its parts'"),
     Column("parameters", "Int64", "measured", "weights counted in the model file"),
     Column("quantization", "String", "identity", "quantization the model file declares"),
     Column("bits_per_weight", "Float64", "derived", "bytes of all weights over their number"),

@@ -1,26 +1,39 @@
-"""What a model is, read from its file: shape, exact parameter count, quantization."""
+"""What a model is, read from its files: shape, exact parameter count, quantization."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
-from distilbench.architecture._gguf import read_gguf_header
+from distilbench.architecture._agreement import disagreement
+from distilbench.architecture._folder import weight_files
+from distilbench.architecture._gguf import GGUFHeader, read_gguf_header
+from distilbench.architecture._gguf_checks import check_model
 from distilbench.architecture._gguf_shape import gguf_shape
-from distilbench.architecture._huggingface import read_config, read_safetensors_parameters
+from distilbench.architecture._huggingface import read_config
+from distilbench.architecture._packed import count_weights
+from distilbench.architecture._safetensors import Tensor, read_safetensors_header
 from distilbench.architecture._shape import ModelShape
-from distilbench.errors import InputError
+from distilbench.architecture._split import joined, model_files
+from distilbench.errors import InputError, printable
+
+_CONFIG = "config.json"
+_BLOCK_COUNTS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers")
 
 
 class ModelDescription(BaseModel):
-    """Facts read from a model file. A field is null where the file does not say."""
+    """Facts read from a model's files. A field is null where they do not say."""
 
     model_config = ConfigDict(frozen=True)
 
     where: str
     format: str
+    files: int = 1
+    """Files that the weights are in."""
     name: str | None = None
     licence: str | None = None
     size_bytes: int | None = None
@@ -29,48 +42,83 @@ class ModelDescription(BaseModel):
     chat_template: bool | None = None
     thinks: bool = False
     """Whether the chat template knows thinking (its end tag)."""
+    recurrent: bool = False
+    """Whether it keeps a running state, which cannot go back to the middle of a text."""
     parameters: int | None = None
+    parameters_missing: str | None = None
+    """Why ``parameters`` is null."""
     embedding_parameters: int | None = None
     architecture: ModelShape | None = None
+    architecture_missing: str | None = None
+    """Why ``architecture`` is null: FLOPs are then not available."""
+
+
+class OpenFile(NamedTuple):
+    """A model file, or one part of it, open for reading; on a hub as well as on a disk."""
+
+    stream: BinaryIO
+    name: str
+    size: int | None
 
 
 def describe(path: Path) -> ModelDescription:
     """Read a GGUF file, a safetensors file, a ``config.json``, or a folder with the latter two.
 
-    Raises ``InputError`` if the path is missing or is none of these.
+    A part of a model stands for the whole model. Raises ``InputError`` if the path or a part is
+    missing, is cut short, or is none of these.
     """
     if path.is_dir():
         return _describe_folder(path)
     if not path.is_file():
         raise InputError(str(path), "there is no such file", "check the path")
+    if path.name.endswith(".safetensors.index.json"):
+        return _describe_folder(path.parent)
     if path.suffix == ".json":
         return describe_config(path.read_text("utf-8", "replace"), str(path))
-    with path.open("rb") as stream:
-        return describe_stream(stream, str(path), path.stat().st_size)
+    files = model_files(path)
+    if path.suffix == ".safetensors":
+        return _describe_safetensors(files, path.parent, str(files[0]))
+    return describe_gguf(_opened(files), str(files[0]))
 
 
-def describe_stream(stream: BinaryIO, where: str, size: int | None) -> ModelDescription:
-    """The same for an open GGUF or safetensors file of ``size`` bytes, local or on a hub."""
-    if where.endswith(".safetensors"):
-        count = read_safetensors_parameters(stream, where)
-        return ModelDescription(
-            where=where, format="safetensors", parameters=count, size_bytes=size
-        )
-    header = read_gguf_header(stream, where)
+def describe_gguf(parts: Iterable[OpenFile], where: str) -> ModelDescription:
+    """The same for the parts of a GGUF model, first part first; mostly one, the whole file.
+
+    ``where`` names the model in errors. Each part is read before the next is asked for.
+    """
+    headers, names, size = [], [], 0
+    for part in parts:
+        headers.append(read_gguf_header(part.stream, part.name, part.size))
+        names.append(part.name)
+        size += part.size or 0
+    header = joined(headers, names)
+    check_model(header, where)
+    shape, missing = _gguf_shape(header, where)
+    template = header.metadata.get("tokenizer.chat_template")
     return ModelDescription(
         where=where,
         format="gguf",
-        name=header.metadata.get("general.name"),
-        licence=header.metadata.get("general.license"),
-        size_bytes=size,
+        files=len(names),
+        name=_label(header, "general.name"),
+        licence=_label(header, "general.license"),
+        size_bytes=size or None,
         weights_bytes=header.weights_bytes,
         quantization=header.quantization,
-        chat_template="tokenizer.chat_template" in header.metadata,
-        thinks="</think>" in str(header.metadata.get("tokenizer.chat_template", "")),
+        chat_template=template is not None,
+        thinks="</think>" in (template or ""),
+        recurrent=header.recurrent,
         parameters=header.parameters,
         embedding_parameters=header.embedding_parameters,
-        architecture=gguf_shape(header, where),
+        architecture=shape,
+        architecture_missing=missing,
     )
+
+
+def describe_stream(stream: BinaryIO, where: str, size: int | None) -> ModelDescription:
+    """The same for one open file, GGUF or safetensors, of ``size`` bytes."""
+    if where.endswith(".safetensors"):
+        return describe_tensors(read_safetensors_header(stream, where, size), None, where, size)
+    return describe_gguf([OpenFile(stream, where, size)], where)
 
 
 def describe_config(text: str, where: str) -> ModelDescription:
@@ -78,23 +126,113 @@ def describe_config(text: str, where: str) -> ModelDescription:
     shape = read_config(text, where)
     return ModelDescription(
         where=where,
-        format="config.json",
+        format=_CONFIG,
         parameters=shape.total_params,
         embedding_parameters=shape.embedding_params,
         architecture=shape,
     )
 
 
-def _describe_folder(path: Path) -> ModelDescription:
-    config = path / "config.json"
-    if not config.is_file():
-        raise InputError(str(path), "holds no config.json", "give a model folder or a model file")
-    described = describe_config(config.read_text("utf-8", "replace"), str(path))
-    weights = sorted(path.glob("*.safetensors"))
-    if not weights:
-        return described
-    count = sum(describe(file).parameters or 0 for file in weights)
-    size = sum(file.stat().st_size for file in weights)
-    return described.model_copy(
-        update={"parameters": count, "size_bytes": size, "format": "safetensors"}
+def describe_tensors(
+    tensors: dict[str, Tensor], config: str | None, where: str, size: int | None, files: int = 1
+) -> ModelDescription:
+    """The same for the ``tensors`` of all safetensors files of a model, and the text of its
+    ``config.json``, if it has one."""
+    if tensors and all(".lora_" in name for name in tensors):
+        raise InputError(
+            where, "is an adapter, not the model that it adapts",
+            "merge it into its base model (merge_and_unload) and give that",
+        )  # fmt: skip
+    fields = _fields(config, where)
+    counted = count_weights(tensors, fields)
+    shape: ModelShape | None = None
+    missing: str | None = f"there is no {_CONFIG} beside its weights"
+    if config is not None:
+        shape, missing = _config_shape(config, fields, counted.weights, where)
+    return ModelDescription(
+        where=where,
+        format="safetensors",
+        files=files,
+        size_bytes=size,
+        parameters=counted.total,
+        parameters_missing=counted.unknown,
+        embedding_parameters=shape.embedding_params if shape else None,
+        architecture=shape,
+        architecture_missing=None if shape else missing,
     )
+
+
+def _describe_folder(path: Path) -> ModelDescription:
+    files = weight_files(path)
+    if files:
+        return _describe_safetensors(files, path, str(path))
+    config = path / _CONFIG
+    if not config.is_file():
+        if any(path.glob("*.gguf")):
+            raise InputError(str(path), "is a folder of GGUF files", "name one of them")
+        raise InputError(
+            str(path), f"holds no {_CONFIG} and no weights", "give a model folder or a model file"
+        )
+    return describe_config(config.read_text("utf-8", "replace"), str(path))
+
+
+def _describe_safetensors(files: Sequence[Path], folder: Path, where: str) -> ModelDescription:
+    tensors: dict[str, Tensor] = {}
+    for part in _opened(files):
+        tensors |= read_safetensors_header(*part)
+    config = folder / _CONFIG
+    text = config.read_text("utf-8", "replace") if config.is_file() else None
+    size = sum(file.stat().st_size for file in files)
+    return describe_tensors(tensors, text, where, size, len(files))
+
+
+def _opened(files: Iterable[Path]) -> Iterable[OpenFile]:
+    for file in files:
+        try:
+            with file.open("rb") as stream:
+                yield OpenFile(stream, str(file), file.stat().st_size)
+        except OSError as error:
+            reason = error.strerror or type(error).__name__
+            raise InputError(str(file), f"cannot be read ({reason})", "check the file") from error
+
+
+def _label(header: GGUFHeader, key: str) -> str | None:
+    text = header.metadata.get(key)
+    return None if text is None else printable(text)
+
+
+def _gguf_shape(header: GGUFHeader, where: str) -> tuple[ModelShape | None, str | None]:
+    """The shape, if it agrees with the tensors; else why not."""
+    try:
+        shape = gguf_shape(header, where)
+    except InputError as error:
+        return None, error.problem
+    if shape is None:
+        arch = header.metadata["general.architecture"]
+        return None, f"the layers of the architecture {arch!r} are not known here"
+    missing = disagreement(shape, header.weights, header.blocks)
+    return (None, missing) if missing else (shape, None)
+
+
+def _config_shape(
+    config: str, fields: dict[str, Any], weights: dict[str, int], where: str
+) -> tuple[ModelShape | None, str | None]:
+    """The same for a ``config.json``; weights that cannot be counted contradict nothing."""
+    try:
+        shape = read_config(config, where)
+    except InputError as error:
+        return None, error.problem
+    text = fields.get("text_config")
+    known = text if isinstance(text, dict) else fields
+    blocks = next((known[n] for n in _BLOCK_COUNTS if type(known.get(n)) is int), None)
+    missing = disagreement(shape, weights, blocks) if weights else None
+    return (None, missing) if missing else (shape, None)
+
+
+def _fields(config: str | None, where: str) -> dict[str, Any]:
+    """What a ``config.json`` says, as far as it says anything."""
+    try:
+        fields = json.loads(config) if config is not None else {}
+    except (ValueError, RecursionError) as error:
+        raise InputError(where, f"has a {_CONFIG} that is no JSON ({error})", "mend it") from error
+    return fields if isinstance(fields, dict) else {}

@@ -8,13 +8,22 @@ Format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
 
 from __future__ import annotations
 
+import re
 import struct
 from collections import Counter
 from dataclasses import dataclass
 from math import prod
 from typing import Any, BinaryIO, NamedTuple
 
-from distilbench.architecture._quantization import tensor_bytes
+from distilbench.architecture._gguf_checks import (
+    check_forms,
+    check_magic,
+    check_places,
+    check_size,
+    check_version,
+    rounded_up,
+)
+from distilbench.architecture._quantization import FILE_TYPES, TENSOR_TYPES, tensor_bytes
 from distilbench.errors import InputError
 
 _SCALARS = {
@@ -32,22 +41,11 @@ _SCALARS = {
 }
 _STRING, _ARRAY = 8, 9
 _KEPT_ARRAY = 1024  # per-layer settings are kept, vocabularies are skipped
-_MOST_STRING, _MOST_ITEMS, _MOST_DIMS = 1 << 24, 1 << 28, 8
+_MOST_STRING, _MOST_ITEMS, _MOST_DIMS = 1 << 24, 1 << 28, 4
 
-_TENSOR_TYPES = {
-    0: "F32", 1: "F16", 2: "Q4_0", 3: "Q4_1", 6: "Q5_0", 7: "Q5_1", 8: "Q8_0", 9: "Q8_1",
-    10: "Q2_K", 11: "Q3_K", 12: "Q4_K", 13: "Q5_K", 14: "Q6_K", 15: "Q8_K", 16: "IQ2_XXS",
-    17: "IQ2_XS", 18: "IQ3_XXS", 19: "IQ1_S", 20: "IQ4_NL", 21: "IQ3_S", 22: "IQ2_S",
-    23: "IQ4_XS", 24: "I8", 25: "I16", 26: "I32", 27: "I64", 28: "F64", 29: "IQ1_M", 30: "BF16",
-    34: "TQ1_0", 35: "TQ2_0", 39: "MXFP4",
-}  # fmt: skip
-_FILE_TYPES = {
-    0: "F32", 1: "F16", 2: "Q4_0", 3: "Q4_1", 7: "Q8_0", 8: "Q5_0", 9: "Q5_1", 10: "Q2_K",
-    11: "Q3_K_S", 12: "Q3_K_M", 13: "Q3_K_L", 14: "Q4_K_S", 15: "Q4_K_M", 16: "Q5_K_S",
-    17: "Q5_K_M", 18: "Q6_K", 19: "IQ2_XXS", 20: "IQ2_XS", 21: "Q2_K_S", 22: "IQ3_XS",
-    23: "IQ3_XXS", 24: "IQ1_S", 25: "IQ4_NL", 26: "IQ3_S", 27: "IQ3_M", 28: "IQ2_S", 29: "IQ2_M",
-    30: "IQ4_XS", 31: "IQ1_M", 32: "BF16", 36: "TQ1_0", 37: "TQ2_0", 38: "MXFP4",
-}  # fmt: skip
+_TABLES = re.compile(r"(^|\.)(rope_(freqs|factors_\w+)|attn_rot_embd)\b")  # computed, not learned
+# A running state is the end of all that was read: it cannot go back to the middle of a text.
+_RECURRENT = re.compile(r"\.(ssm_|time_mix_|shortconv\.)")
 
 
 class SkippedArray(NamedTuple):
@@ -65,9 +63,14 @@ class GGUFHeader:
     types: dict[str, str]
 
     @property
+    def weights(self) -> dict[str, int]:
+        """Number of elements of each tensor that holds weights; tables of positions hold none."""
+        return {n: prod(s) for n, s in self.shapes.items() if not _TABLES.search(n)}
+
+    @property
     def parameters(self) -> int:
-        """Weights in the file: all elements of all tensors. Rope tables are not weights."""
-        return sum(prod(s) for n, s in self.shapes.items() if not n.startswith("rope_"))
+        """Weights in the file: all elements of all tensors that hold weights."""
+        return sum(self.weights.values())
 
     @property
     def embedding_parameters(self) -> int:
@@ -82,59 +85,111 @@ class GGUFHeader:
 
     @property
     def quantization(self) -> str:
-        """The mix the file declares, else the commonest tensor type."""
-        declared = _FILE_TYPES.get(self.metadata.get("general.file_type", -1))
-        return declared or Counter(self.types.values()).most_common(1)[0][0]
+        """The mix that the file declares, by its number if that is not known; a file that declares
+        none is called by the type of most of its weights."""
+        declared = self.metadata.get("general.file_type")
+        if declared is not None:
+            return FILE_TYPES.get(declared, f"file type {declared}")
+        held: Counter[str] = Counter()
+        for name, shape in self.shapes.items():
+            held[self.types[name]] += prod(shape)
+        return held.most_common(1)[0][0]
+
+    @property
+    def blocks(self) -> int | None:
+        """Blocks that answer; those behind them only guess further tokens ahead."""
+        arch = self.metadata.get("general.architecture")
+        count = self.metadata.get(f"{arch}.block_count")
+        ahead = self.metadata.get(f"{arch}.nextn_predict_layers", 0)
+        return count - ahead if isinstance(count, int) and isinstance(ahead, int) else None
+
+    @property
+    def recurrent(self) -> bool:
+        """Whether layers keep a running state (state space, RWKV, convolution)."""
+        return any(_RECURRENT.search(name) for name in self.shapes)
 
 
-def read_gguf_header(stream: BinaryIO, where: str) -> GGUFHeader:
-    """Read a header. ``where`` names the file in errors; raises ``InputError`` if it is no GGUF."""
+class _CutShortError(Exception):
+    """The stream ended."""
+
+
+def read_gguf_header(stream: BinaryIO, where: str, size: int | None = None) -> GGUFHeader:
+    """Read the header of a file of ``size`` bytes. ``where`` names it in errors.
+
+    Raises ``InputError`` if it is no GGUF, is cut short, or contradicts itself. What must hold for
+    a whole model, not for one part of a split one, is left to ``check_model``.
+    """
     try:
-        return _read(stream, where)
-    except (struct.error, UnicodeDecodeError, KeyError, OverflowError) as error:
+        return _read(stream, where, size)
+    except _CutShortError as error:
         raise InputError(
-            where, "the GGUF header is cut short or corrupt", "download the file again"
+            where, "is cut short: it ends inside its header", "download it again, whole"
         ) from error
+    except (struct.error, UnicodeDecodeError, KeyError, OverflowError) as error:
+        raise InputError(where, "has a corrupt GGUF header", "download the file again") from error
 
 
-def _read(stream: BinaryIO, where: str) -> GGUFHeader:
-    if stream.read(4) != b"GGUF":
-        raise InputError(where, "is not a GGUF file", "give a file that starts with 'GGUF'")
+def _read(stream: BinaryIO, where: str, size: int | None) -> GGUFHeader:
+    check_magic(stream.read(20), where)
+    stream.seek(4)
     (version,) = struct.unpack("<I", _exactly(stream, 4))
-    if version not in (2, 3):
-        raise InputError(where, f"is GGUF version {version}", "convert it to version 2 or 3")
+    check_version(version, where)
     tensors, keys = struct.unpack("<QQ", _exactly(stream, 16))
     _bounded(max(tensors, keys), 1 << 20)
-    if not tensors:
-        raise InputError(where, "holds no weights", "use a complete GGUF")
-    metadata = {}
+    metadata: dict[str, Any] = {}
     for _ in range(keys):
         key = _string(stream)
-        metadata[key] = _value(stream, _unsigned(stream, 4))
-    shapes, types = {}, {}
-    for _ in range(tensors):
+        if key in metadata:
+            raise InputError(where, f"has the field {key!r} twice", "use another file")
+        metadata[key] = _value(stream, _unsigned(stream, 4), where)
+    check_forms(metadata, where)
+    shapes, kinds, offsets = _read_tensors(stream, tensors, where)
+    align = metadata.get("general.alignment", 32)
+    if type(align) is not int or align < 1:
+        raise InputError(where, f"field general.alignment is {align!r}", "use another file")
+    check_places(shapes, kinds, offsets, align, where)
+    header = GGUFHeader(metadata, shapes, {n: _type_name(kind) for n, kind in kinds.items()})
+    check_size(header, offsets, rounded_up(stream.tell(), align), size, where)
+    return header
+
+
+def _read_tensors(
+    stream: BinaryIO, count: int, where: str
+) -> tuple[dict[str, tuple[int, ...]], dict[str, int], dict[str, int]]:
+    """Shape, number of the type, and place of each tensor by name."""
+    shapes, kinds, offsets = {}, {}, {}
+    for _ in range(count):
         name = _string(stream)
-        dims = _bounded(_unsigned(stream, 4), _MOST_DIMS)
-        shapes[name] = struct.unpack(f"<{dims}Q", _exactly(stream, 8 * dims))
-        kind = _unsigned(stream, 4)
-        types[name] = _TENSOR_TYPES.get(kind, f"type {kind}")
-        _exactly(stream, 8)  # offset of the weights
-    return GGUFHeader(metadata, shapes, types)
+        dims = _unsigned(stream, 4)
+        shape = struct.unpack(f"<{_bounded(dims, _MOST_DIMS)}Q", _exactly(stream, 8 * dims))
+        if name in shapes:
+            raise InputError(where, f"has the tensor {name!r} twice", "use another file")
+        if not all(shape) or not shape:
+            raise InputError(where, f"has an empty tensor {name!r}", "use a complete GGUF")
+        shapes[name], kinds[name] = shape, _unsigned(stream, 4)
+        offsets[name] = _unsigned(stream, 8)
+    return shapes, kinds, offsets
 
 
-def _value(stream: BinaryIO, kind: int) -> Any:
+def _type_name(kind: int) -> str:
+    return TENSOR_TYPES[kind].name if kind in TENSOR_TYPES else f"type {kind}"
+
+
+def _value(stream: BinaryIO, kind: int, where: str) -> Any:
     if kind == _STRING:
         return _string(stream)
     if kind == _ARRAY:
-        return _array(stream)
+        return _array(stream, where)
     code = "<" + _SCALARS[kind]
     return struct.unpack(code, _exactly(stream, struct.calcsize(code)))[0]
 
 
-def _array(stream: BinaryIO) -> tuple[Any, ...] | SkippedArray:
+def _array(stream: BinaryIO, where: str) -> tuple[Any, ...] | SkippedArray:
     kind, length = _unsigned(stream, 4), _bounded(_unsigned(stream, 8), _MOST_ITEMS)
+    if kind == _ARRAY:
+        raise InputError(where, "has lists of lists, which llama.cpp does not read", "use another")
     if length <= _KEPT_ARRAY:
-        return tuple(_value(stream, kind) for _ in range(length))
+        return tuple(_value(stream, kind, where) for _ in range(length))
     if kind == _STRING:
         for _ in range(length):
             stream.seek(_bounded(_unsigned(stream, 8), _MOST_STRING), 1)
@@ -155,7 +210,7 @@ def _unsigned(stream: BinaryIO, size: int) -> int:
 def _exactly(stream: BinaryIO, size: int) -> bytes:
     data = stream.read(size)
     if len(data) != size:
-        raise struct.error("end of file")
+        raise _CutShortError
     return data
 
 

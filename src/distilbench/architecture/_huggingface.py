@@ -1,35 +1,15 @@
-"""Reads a Hugging Face ``config.json`` and the header of a safetensors file, no weights."""
+"""Reads a Hugging Face ``config.json``."""
 
 from __future__ import annotations
 
 import json
-from math import prod
-from typing import Any, BinaryIO
+from typing import Any
 
 from distilbench.architecture._shape import ModelShape
 from distilbench.errors import InputError
 
-_MOST_HEADER = 100 << 20  # the safetensors format's own limit
 _UNGATED = {"gpt2", "gpt_neox", "gptj", "opt", "bloom", "falcon", "phi", "starcoder2"}
 _GATELESS_ACTIVATIONS = {"relu2"}  # Nemotron: squared ReLU, up and down products only
-
-
-def read_safetensors_parameters(stream: BinaryIO, where: str) -> int:
-    """Weights in a safetensors file, counted in its header.
-
-    Format: eight bytes of length, then a JSON object of tensors with dtype and shape
-    (https://huggingface.co/docs/safetensors). Raises ``InputError`` if it is something else.
-    """
-    try:
-        length = int.from_bytes(stream.read(8), "little")
-        if not 2 <= length <= _MOST_HEADER:
-            raise ValueError("header length")
-        header = json.loads(stream.read(length))
-        return sum(prod(t["shape"]) for name, t in header.items() if name != "__metadata__")
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(
-            where, "has no readable safetensors header", "download the file again"
-        ) from error
 
 
 def read_config(text: str, where: str) -> ModelShape:

@@ -16,7 +16,7 @@ import traceback
 from collections.abc import Sequence
 from typing import Any
 
-from distilbench.errors import InputError
+from distilbench.errors import InputError, printable
 
 _USER, _OWN, _STOPPED = 2, 1, 130
 _REMEDIES = {
@@ -40,7 +40,6 @@ _RUST = re.compile(r"\(os error (\d+)\)")  # Polars, safetensors and tokenizers
 _MODULES = {"inspect_evals": "benchmarks"}  # where the package's name says nothing
 TRAINING = ("torch", "transformers", "trl", "accelerate", "peft", "datasets")
 _RESUMES = ("run", "distill", "experiment")
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def run_command(app: Any, arguments: Sequence[str]) -> int:
@@ -66,7 +65,8 @@ def run_command(app: Any, arguments: Sequence[str]) -> int:
             return int(error.exit_code)
         sentence, code = sentence_of(error), _USER
         if sentence is None:
-            print(printable(traceback.format_exc()), file=sys.stderr)
+            for line in traceback.format_exc().splitlines():
+                print(printable(line), file=sys.stderr)
             sentence, code = _REPORT, _OWN
         print(f"error: {printable(sentence)}", file=sys.stderr)
     _close_output()
@@ -98,12 +98,6 @@ def need(*modules: str) -> None:
     for module in modules:
         if find_spec(module) is None:
             raise ModuleNotFoundError(f"No module named {module!r}", name=module)
-
-
-def printable(text: str) -> str:
-    """Text without control characters: a name from a file may hold what colours or clears the
-    terminal. Lines stay."""
-    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
 def _missing(module: str) -> str | None:

@@ -166,7 +166,8 @@ def _fit_row(
         model = model.model_copy(update={"architecture": model.architecture.absorbed()})
     needed = predict_memory(model, settings, kind)
     if needed is None:
-        raise InputError(model.where, "does not say its architecture", "give a complete GGUF")
+        why = f" ({model.architecture_missing})" if model.architecture_missing else ""
+        raise InputError(model.where, f"does not say its architecture{why}", "give another model")
     return {
         "model": Path(model.where).name,
         "quantization": kind,

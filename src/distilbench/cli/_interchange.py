@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from distilbench.cli._print import Json, print_json
+from distilbench.errors import printable
 
 
 def register(app: typer.Typer) -> None:
@@ -47,7 +48,7 @@ def import_(
         print_json({"run_dir": str(into), "report": str(page), "cells": cells})
         return
     for name in cells:
-        print(f"imported {name}")
+        print(printable(f"imported {name}"))
     print(f"report: {page}")
 
 

@@ -96,22 +96,34 @@ def models(context: typer.Context, as_json: Json = False) -> None:
 
 def inspect(
     model: Annotated[
-        str, typer.Argument(help="Path, hf:owner/name/file, or pypi:name.", show_default=False)
+        str,
+        typer.Argument(
+            help="Path of a file or folder, hf:owner/name/file, or pypi:name.", show_default=False
+        ),
     ],
     as_json: Json = False,
 ) -> None:
-    """Show what a model file holds: architecture, exact parameter count, quantization."""
-    from distilbench.architecture import describe
-    from distilbench.engines import locate_model
+    """Show what a model's files hold: architecture, exact parameter count, quantization.
 
-    described = describe(locate_model(model, Path.cwd(), f"model {model!r}"))
+    Of a model on the hub, only the headers are read.
+    """
+    from distilbench.engines import describe_model
+
+    described = describe_model(model, Path.cwd(), f"model {model!r}")
     if as_json:
         print_json(described.model_dump(mode="json"))
         return
-    facts: dict[str, Any] = described.model_dump(exclude={"architecture"})
-    shape = (
-        described.architecture.model_dump(exclude_defaults=True) if described.architecture else {}
+    facts: dict[str, Any] = described.model_dump(
+        exclude={"architecture", "architecture_missing", "parameters_missing"}
     )
+    if described.parameters is None:
+        facts["parameters"] = _not_available(described.parameters_missing)
+    if described.architecture is None:
+        facts["architecture"] = _not_available(described.architecture_missing)
+        facts["FLOPs"] = "not available without an architecture"
+        shape = {}
+    else:
+        shape = described.architecture.model_dump(exclude_defaults=True)
     print_table(("", ""), [*facts.items(), *((f"architecture: {k}", v) for k, v in shape.items())])
 
 
@@ -139,6 +151,10 @@ def tasks(
         print(f"no task has {search!r} in its name or category; all of them: distilbench tasks")
     if not list_benchmarks():
         print("no benchmarks are installed: pip install 'distilbench[benchmarks]'")
+
+
+def _not_available(why: str | None) -> str:
+    return f"not available: {why}" if why else "not available"
 
 
 def _packaged() -> dict[str, Any]:

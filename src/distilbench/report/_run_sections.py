@@ -313,7 +313,7 @@ def conditions(facts: dict[str, Any], cells: pl.DataFrame) -> Section:
 
 
 def _architectures(cells: pl.DataFrame) -> list[str]:
-    """Where it is stated, of each model whose FLOPs are known."""
+    """Where it is stated, or why it is not available, model by model."""
     stated = cells.select("model", "flops_source").drop_nulls().unique(maintain_order=True)
     return [f"{model}: {source}" for model, source in stated.iter_rows()]
 
@@ -360,11 +360,14 @@ def _frontier(overall: pl.DataFrame) -> dict[str, str]:
 
 
 def _without_flops(samples: pl.DataFrame) -> str:
-    """That a mean of FLOPs leaves out the samples whose tokens the engine did not tell."""
+    """That a mean of FLOPs leaves out samples, and why."""
     missing = samples["flops"].null_count()
     if missing in (0, samples.height):
         return ""
-    return f" FLOPs leave out {missing:,} of {samples.height:,} samples, whose tokens are unknown."
+    return (
+        f" FLOPs leave out {missing:,} of {samples.height:,} samples, whose tokens are unknown or"
+        " whose model's architecture is (see Conditions)."
+    )
 
 
 def _points(share: float) -> str:

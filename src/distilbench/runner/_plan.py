@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from distilbench.runner._facts import Facts
 
 _INSPECT = "inspect:"
+NOT_AVAILABLE = "not available"
 
 
 class Cell(BaseModel):
@@ -65,6 +66,7 @@ class Cell(BaseModel):
     """Architecture by the model's file, or on the card of a model whose weights are elsewhere; kept
     here, so that records can be made again where there is no model."""
     shape_source: str | None = None
+    """Where the architecture is stated, or why it is not available."""
 
     @property
     def embedded(self) -> bool:
@@ -143,6 +145,12 @@ def plan(suite: Suite, folder: Path, suite_file: str) -> list[Cell]:
     ]
 
 
+def models_without_flops(cells: list[Cell]) -> list[str]:
+    """A sentence on each model whose file does not tell its architecture."""
+    missing = {c.model.name: c.shape_source for c in cells if c.file is not None and not c.shape}
+    return [f"model {name!r}: FLOPs are {why}" for name, why in missing.items()]
+
+
 def _check_cards(suite: Suite, suite_file: str, catalog: Facts) -> None:
     for index, model in enumerate(suite.models):
         if model.card:
@@ -159,7 +167,10 @@ def _shape(
 ) -> dict[str, Any]:
     """The model's architecture and where it is stated. It sets no result."""
     if cell.file is not None:
-        return {"shape": described(cell.file).architecture, "shape_source": "the model file"}
+        read = described(cell.file)
+        missing = f"{NOT_AVAILABLE}: {read.architecture_missing}"
+        source = "the model file" if read.architecture else missing
+        return {"shape": read.architecture, "shape_source": source}
     card = _card(cell.model)
     found = architecture(catalog(), card) if card else None
     return {"shape": found[0], "shape_source": found[1]} if found else {}
@@ -171,6 +182,11 @@ def _find(model: Model, folder: Path, where: str) -> Path | None:
             raise InputError(where, "is served elsewhere and cannot be quantized here", "drop it")
         return None
     file = locate_model(model.source, folder, where)
+    if file.suffix == ".safetensors":
+        raise InputError(
+            where, f"{file.name} is no GGUF, and llama.cpp runs no other file",
+            "convert it with llama.cpp's convert_hf_to_gguf.py, or write inspect:hf/...",
+        )  # fmt: skip
     return quantized(file, model.quantization, where) if model.quantization else file
 
 

@@ -19,7 +19,7 @@ from distilbench.errors import InputError
 from distilbench.files import alone, write_json, write_text
 from distilbench.meter import describe_hardware, given_tdp_w
 from distilbench.runner._cards import copy_cards
-from distilbench.runner._plan import Cell, plan
+from distilbench.runner._plan import Cell, models_without_flops, plan
 from distilbench.runner._sandbox import refusals, reopen_refused
 from distilbench.runner._store import (
     collect,
@@ -78,7 +78,8 @@ def run_suite(
         _write_run_facts(run_dir, suite.name, cells, suite.seeds)
         copy_cards(run_dir, (cell.card_file for cell in cells if cell.card_file))
         on_event({"event": "plan", "cells": len(cells), "samples": samples})
-        for sentence in (*_skipped(run_dir), *refusals(run_dir, missing)):
+        notes = (*_skipped(run_dir), *models_without_flops(cells), *refusals(run_dir, missing))
+        for sentence in notes:
             on_event({"event": "note", "text": sentence})
         failed = tuple(_run_groups(run_dir, missing, on_event))
         collected, _ = collect(run_dir, cells)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 from collections import Counter
 from collections.abc import Callable
 from pathlib import PurePath
@@ -158,11 +159,12 @@ class Suite(_Part):
 
 
 def name_of(source: str) -> str:
-    """A name for a model: the last part of its source, without ``.gguf``."""
+    """A name for a model: the last part of its source, without ``.gguf`` and a part's number."""
     inspect = source.removeprefix("inspect:")
     last = PurePath(inspect if inspect != source else source.rpartition(":")[2]).name
     cleaned = "".join(c if c.isalnum() or c in "._-" else "-" for c in last)
-    return cleaned.removesuffix(".gguf").lstrip("._-").lower() or "model"
+    whole = re.sub(r"-\d{5}-of-\d{5}$", "", cleaned.removesuffix(".gguf"))
+    return whole.lstrip("._-").lower() or "model"
 
 
 def _named(model: Any) -> Any:

@@ -1,0 +1,267 @@
+"""Weights of safetensors files counted once and unpacked, in the forms that people publish."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from safetensors.torch import save_file
+from transformers import LlamaConfig, LlamaForCausalLM
+
+from distilbench.architecture import ModelDescription, describe, describe_stream
+from distilbench.engines import describe_model
+from distilbench.errors import InputError
+from tests.packed_weights import FORMS, Pack, Tensors, gptq, zeros
+
+CONFIG = LlamaConfig(
+    vocab_size=512, hidden_size=128, intermediate_size=256, num_hidden_layers=2,
+    num_attention_heads=4, num_key_value_heads=2, tie_word_embeddings=False,
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def llama() -> Tensors:
+    return LlamaForCausalLM(CONFIG).half().state_dict()
+
+
+@pytest.fixture(scope="module")
+def exact(llama: Tensors) -> int:
+    return sum(tensor.numel() for tensor in llama.values())
+
+
+def folder(path: Path, tensors: Tensors, name: str = "model.safetensors", **config: Any) -> Path:
+    path.mkdir(exist_ok=True)
+    said = CONFIG.to_dict() | config
+    (path / "config.json").write_text(json.dumps(said, default=str))
+    save_file({name: tensor.clone() for name, tensor in tensors.items()}, path / name)
+    return path
+
+
+def packed(llama: Tensors, pack: Pack) -> Tensors:
+    """The linear layers of the blocks in another form, the rest as it was."""
+    made: Tensors = {}
+    for name, tensor in llama.items():
+        if "_proj.weight" in name:
+            rows, columns = tensor.shape
+            made |= pack(name.removesuffix(".weight"), rows, columns)
+        else:
+            made[name] = tensor
+    return made
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_packed_weights_are_counted_unpacked(
+    form: str, tmp_path: Path, llama: Tensors, exact: int
+) -> None:
+    pack, config = FORMS[form]
+    found = describe(folder(tmp_path / "m", packed(llama, pack), **config))
+    assert (found.parameters, found.parameters_missing) == (exact, None)
+    assert found.architecture is not None, found.architecture_missing
+
+
+def test_experts_in_mxfp4_are_counted_unpacked(tmp_path: Path) -> None:
+    """gpt-oss: (experts, rows, columns / 32, 16 bytes), a scale for each 32; biases are weights."""
+    save_file(
+        {
+            "mlp.experts.gate_up_proj_blocks": zeros(4, 192, 3, 16, kind=torch.uint8),
+            "mlp.experts.gate_up_proj_scales": zeros(4, 192, 3, kind=torch.uint8),
+            "mlp.experts.gate_up_proj_bias": zeros(4, 192),
+        },
+        tmp_path / "a.safetensors",
+    )
+    assert describe(tmp_path / "a.safetensors").parameters == 4 * 192 * 96 + 4 * 192
+
+
+@pytest.mark.parametrize(
+    ("name", "tensor"),
+    [
+        ("model.layers.0.mlp.up_proj.W_q", zeros(8, 8, kind=torch.uint8)),  # HQQ
+        ("model.layers.0.mlp.up_proj.codes", zeros(8, 8, kind=torch.int16)),  # AQLM
+        ("model.layers.0.mlp.up_proj.weight", zeros(8, 8, kind=torch.int32)),
+        ("model.layers.0.mlp.up_proj.qweight", zeros(8, 8, kind=torch.int32)),  # no zero points
+    ],
+)
+def test_a_form_that_is_not_known_is_named_not_guessed(
+    name: str, tensor: torch.Tensor, tmp_path: Path, llama: Tensors
+) -> None:
+    found = describe(folder(tmp_path / "m", {**llama, name: tensor}))
+    assert found.parameters is None
+    assert name in (found.parameters_missing or "")
+
+
+def test_masks_and_tables_of_positions_are_no_weights(
+    tmp_path: Path, llama: Tensors, exact: int
+) -> None:
+    beside = {
+        "model.layers.0.attn.bias": zeros(1, 1, 512, 512, kind=torch.float32),
+        "model.layers.0.attn.masked_bias": torch.tensor(-1e9),
+        "model.layers.0.self_attn.rotary_emb.inv_freq": zeros(16, kind=torch.float32),
+        "model.embeddings.position_ids": zeros(1, 512, kind=torch.int64),
+        "model.layers.0.attn.mask": zeros(512, 512, kind=torch.bool),
+    }
+    assert describe(folder(tmp_path / "m", llama | beside)).parameters == exact
+
+
+def sharded(path: Path, tensors: Tensors, stem: str = "model", count: int = 3) -> list[Path]:
+    names = list(tensors)
+    files = []
+    for number in range(count):
+        part = {name: tensors[name].clone() for name in names[number::count]}
+        files.append(path / f"{stem}-{number + 1:05d}-of-{count:05d}.safetensors")
+        save_file(part, files[-1])
+    return files
+
+
+def test_shards_are_one_model_once(tmp_path: Path, llama: Tensors, exact: int) -> None:
+    """Mistral's folders: shards, the same weights again in its own form, and an adapter."""
+    files = sharded(tmp_path, llama)
+    (tmp_path / "config.json").write_text(CONFIG.to_json_string())
+    save_file({n: t.clone() for n, t in llama.items()}, tmp_path / "consolidated.safetensors")
+    save_file(
+        {"base_model.model.q_proj.lora_A.weight": zeros(8, 128)},
+        tmp_path / "adapter_model.safetensors",
+    )
+    size = sum(file.stat().st_size for file in files)
+
+    def seen(found: ModelDescription) -> tuple[int | None, int, int | None]:
+        return found.parameters, found.files, found.size_bytes
+
+    assert seen(describe(tmp_path)) == (exact, 3, size)
+    assert seen(describe(files[1])) == (exact, 3, size)  # any part
+    index = {"weight_map": {name: files[i % 3].name for i, name in enumerate(llama)}}
+    (tmp_path / "model.safetensors.index.json").write_text(json.dumps(index))
+    assert seen(describe(tmp_path)) == (exact, 3, size)
+    assert seen(describe(tmp_path / "model.safetensors.index.json")) == (exact, 3, size)
+    assert describe(tmp_path / "consolidated.safetensors").parameters == exact
+    files[2].unlink()
+    for place in (tmp_path, files[0]):
+        with pytest.raises(InputError, match=r"3 parts, and model-00003-of-00003.safetensors is"):
+            describe(place)
+
+
+def test_consolidated_weights_alone_are_a_model(tmp_path: Path, llama: Tensors, exact: int) -> None:
+    sharded(tmp_path, llama, "consolidated", 2)
+    found = describe(tmp_path)
+    assert (found.parameters, found.files, found.architecture) == (exact, 2, None)
+    assert "config.json" in (found.architecture_missing or "")
+
+
+def test_an_adapter_alone_is_no_model(tmp_path: Path) -> None:
+    adapter = tmp_path / "adapter_model.safetensors"
+    save_file({"base_model.model.q_proj.lora_A.weight": zeros(8, 128)}, adapter)
+    for place in (tmp_path, adapter):
+        with pytest.raises(InputError, match="adapter"):
+            describe(place)
+
+
+def test_two_models_in_a_folder_are_asked_about(tmp_path: Path, llama: Tensors) -> None:
+    for name in ("a.safetensors", "b.safetensors"):
+        folder(tmp_path, llama, name)
+    with pytest.raises(InputError, match=r"several models \(a.safetensors, b.safetensors\)"):
+        describe(tmp_path)
+
+
+def test_a_shape_that_the_tensors_contradict_is_refused(tmp_path: Path, llama: Tensors) -> None:
+    found = describe(folder(tmp_path / "m", llama, intermediate_size=300))
+    assert found.architecture is None
+    assert "tensors hold" in (found.architecture_missing or "")
+    assert found.parameters == sum(tensor.numel() for tensor in llama.values())
+
+
+def test_what_stands_beside_the_language_model_contradicts_nothing(
+    tmp_path: Path, llama: Tensors
+) -> None:
+    """A tower of images, a layer that guesses ahead, and the output of a tied model stored too."""
+    beside = {
+        "vision_tower.encoder.layers.5.weight": zeros(300, 300),
+        "multi_modal_projector.linear_1.weight": zeros(300, 300),
+        "model.layers.2.eh_proj.weight": zeros(300, 300),
+        "mtp.fc.weight": zeros(300, 300),
+    }
+    found = describe(folder(tmp_path / "m", llama | beside, tie_word_embeddings=True))
+    assert found.architecture is not None, found.architecture_missing
+    assert found.architecture.total_params == pytest.approx(
+        sum(p.numel() for p in llama.values()) - 512 * 128, rel=0.005
+    )
+
+
+def test_a_repository_on_the_hub_is_counted_by_its_headers(
+    tmp_path: Path, llama: Tensors, exact: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from huggingface_hub.utils import SafetensorsFileMetadata, SafetensorsRepoMetadata, TensorInfo
+
+    here = folder(tmp_path / "m", packed(llama, gptq(4, 128)))
+    tensors = {
+        name: TensorInfo({torch.int32: "I32"}.get(t.dtype, "F16"), list(t.shape), (0, 0))
+        for name, t in packed(llama, gptq(4, 128)).items()
+    }
+    file = SafetensorsFileMetadata({}, tensors)
+    found = SafetensorsRepoMetadata(None, False, {}, {"model.safetensors": file})
+    monkeypatch.setattr("huggingface_hub.HfApi.get_safetensors_metadata", lambda *_: found)
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", lambda _, file: str(here / file))
+    described = describe_model("hf:owner/name", tmp_path, "model")
+    assert (described.parameters, described.format) == (exact, "safetensors")
+    assert described.architecture == describe(here).architecture
+    said = CONFIG.to_dict() | {"intermediate_size": 300}
+    (here / "config.json").write_text(json.dumps(said, default=str))
+    assert describe_model("hf:owner/name", tmp_path, "model").architecture is None
+
+
+def test_cut_and_broken_files_are_named_as_such(tmp_path: Path, llama: Tensors) -> None:
+    whole = folder(tmp_path / "m", llama) / "model.safetensors"
+    data = whole.read_bytes()
+    header = int.from_bytes(data[:8], "little")
+    deep = b"[" * 100_000
+    twisted = {"a": {"dtype": "F32", "shape": [2, -2], "data_offsets": [0, 16]}}
+    for name, content, said in (
+        ("cut", data[:-1], f"cut short: it has {len(data) - 1:,} bytes of {len(data):,}"),
+        ("header", data[: header // 2], "ends inside its header"),
+        ("pointer", b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "git lfs pull"),
+        ("gguf", b"GGUF" + bytes(30), "is a GGUF file"),
+        ("deep", len(deep).to_bytes(8, "little") + deep, "no readable safetensors header"),
+        ("empty", b"", "no readable safetensors header"),
+        ("twisted", with_header(twisted), "no readable safetensors header"),
+    ):
+        file = tmp_path / f"{name}.safetensors"
+        file.write_bytes(content)
+        with pytest.raises(InputError, match=said) as caught:
+            describe(file)
+        assert str(file) in str(caught.value)
+
+
+@given(st.data())
+def test_a_damaged_header_is_counted_or_one_sentence(data: st.DataObject) -> None:
+    text = list(json.dumps(SMALL))
+    for _ in range(data.draw(st.integers(1, 4))):
+        at = data.draw(st.integers(0, len(text) - 1))
+        text[at] = data.draw(
+            st.sampled_from(["0", '"', "[", "{", "null", "-1", "", "9" * 30, "F4"])
+        )
+    header = "".join(text).encode()
+    stream = io.BytesIO(len(header).to_bytes(8, "little") + header + bytes(200))
+    said = ""
+    try:
+        describe_stream(stream, "a.safetensors", len(stream.getvalue()))
+    except InputError as error:
+        said = str(error)
+    assert not said or said.startswith("a.safetensors: ")
+
+
+SMALL = {
+    "a.weight": {"dtype": "F16", "shape": [4, 4], "data_offsets": [0, 32]},
+    "b.qweight": {"dtype": "I32", "shape": [4, 4], "data_offsets": [32, 96]},
+    "b.scales": {"dtype": "F16", "shape": [1, 4], "data_offsets": [96, 104]},
+    "b.qzeros": {"dtype": "I32", "shape": [1, 1], "data_offsets": [104, 108]},
+    "__metadata__": {"format": "pt"},
+}
+
+
+def with_header(header: dict[str, Any]) -> bytes:
+    text = json.dumps(header).encode()
+    return len(text).to_bytes(8, "little") + text + bytes(64)
