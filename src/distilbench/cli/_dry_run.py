@@ -320,7 +320,7 @@ def _seen(out: Path) -> dict[str, Any]:
         rows = pl.read_parquet(cells).to_dicts()
         walls = (
             frame(rows, CELL_COLUMNS)
-            .filter(resumed_samples=0)
+            .filter(pl.col("resumed_samples") == 0, pl.col("suspended_s").fill_null(0) == 0)
             .select("cell", "wall_s")
             .drop_nulls()
         )

@@ -135,7 +135,9 @@ class LlamaCpp:
         if self._process is not None:
             return
         # Known before it is started, so that closing ends it whenever that is asked.
-        process = self._process = EngineProcess(self.fence, self.usage, self.settings.gpu_index)
+        process = self._process = EngineProcess(
+            self.fence, self.usage, self.settings.gpu_index, self.settings.spin_count
+        )
         if self.listen is not None:
             process.key = self.listen.key
         try:

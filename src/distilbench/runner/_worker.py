@@ -24,6 +24,8 @@ from distilbench.engines import predict_memory
 from distilbench.keys import guard_output, key_in_environment, redact
 from distilbench.meter import (
     EnergyMeter,
+    Watch,
+    cpu_seconds,
     describe_hardware,
     find_meter,
     peak_memory_bytes,
@@ -34,7 +36,13 @@ from distilbench.runner._leave import leave, leave_on_signals
 from distilbench.runner._plan import Cell
 from distilbench.runner._sampling import request_options
 from distilbench.runner._sandbox import no_sandbox, refuse
-from distilbench.runner._store import answered, finish_cell, log_folder, questions_file
+from distilbench.runner._store import (
+    answered,
+    finish_cell,
+    log_folder,
+    questions_file,
+    surroundings_file,
+)
 from distilbench.tasks import InspectTask, answer_cue, grade, prompts
 
 if TYPE_CHECKING:
@@ -150,10 +158,11 @@ def run_cell(run_dir: Path, cell: Cell, loaded: Loaded) -> None:
     loaded.conduct.cell, loaded.conduct.model = cell, str(loaded.model)
     warm = None if refused else _warm_up(engine, task, cell)
     resumed = answered(run_dir, cell)
-    loaded.meter.begin()
-    started = time.perf_counter()
-    _evaluate(run_dir, cell, task, loaded.model)
-    wall_s, energy = time.perf_counter() - started, loaded.meter.end()
+    with _watch(run_dir, cell, loaded, resumed):
+        loaded.meter.begin()
+        started = time.perf_counter()
+        _evaluate(run_dir, cell, task, loaded.model)
+        wall_s, energy = time.perf_counter() - started, loaded.meter.end()
     measured = {
         "wall_s": wall_s,
         "resumed_samples": resumed,
@@ -168,6 +177,24 @@ def run_cell(run_dir: Path, cell: Cell, loaded: Loaded) -> None:
     unasked = {"refused": refused, "load_error": loaded.error}
     facts = {**loaded.facts, **measured, **_engine_facts(cell, loaded), **unasked}
     finish_cell(run_dir, cell, facts, energy)
+
+
+def _watch(run_dir: Path, cell: Cell, loaded: Loaded, resumed: int) -> Watch:
+    """Looks at the machine while a cell is answered. A server may be on this machine, and cannot be
+    told from other work: then the CPU time of others is not known."""
+    seen, engine = surroundings_file(run_dir, cell), loaded.engine
+    if not resumed:  # what was seen beside answers that are asked again
+        seen.unlink(missing_ok=True)
+    if engine is None:
+        return Watch(seen, lambda: None, lambda: None)
+    parent = os.getppid()
+
+    def own_cpu_s() -> float | None:
+        of_engine = engine.usage.cpu_seconds
+        harness = time.process_time() + cpu_seconds(parent)
+        return None if of_engine is None else of_engine + harness
+
+    return Watch(seen, own_cpu_s, lambda: engine.pid)
 
 
 def _evaluate(run_dir: Path, cell: Cell, task: Task, model: InspectModel) -> None:
@@ -301,6 +328,7 @@ def _engine_facts(cell: Cell, loaded: Loaded) -> dict[str, Any]:
         "engine": "llama.cpp (xllamacpp)",
         "engine_version": version("xllamacpp"),
         "threads": engine.threads,
+        "spin_count": engine.settings.spin_count,
         "model_file_bytes": engine.description.size_bytes,
         "parameters": engine.description.parameters,
         "quantization": engine.description.quantization,
