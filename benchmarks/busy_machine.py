@@ -24,6 +24,7 @@ import asyncio
 import json
 import os
 import random
+import signal
 import statistics
 import subprocess
 import sys
@@ -40,8 +41,8 @@ from distilbench.engines._settings import LIBGOMP_SPIN_COUNT, SPIN_COUNT
 
 MODELS = ["pypi:smollm2-135m-instruct", "pypi:gemma-3-270m"]
 COUNTS = [LIBGOMP_SPIN_COUNT, 100_000, 10_000, 1_000, 100, 0]
-PROMPT = 96  # digits, which both models give a token each
-GENERATED = 24
+PROMPT = 64  # digits, which both models give a token each
+GENERATED = 16
 LEAST_ROUNDS = 3
 
 
@@ -96,8 +97,6 @@ def alternating(engines: dict[int, LlamaCpp], seconds: float) -> dict[int, list[
     found: dict[int, list[Rates]] = {count: [] for count in engines}
     order = list(engines)
     chance = random.Random(0)
-    for engine in engines.values():
-        rates(engine, -1)  # warm-up
     began, turn = time.monotonic(), 0
     while turn < LEAST_ROUNDS or time.monotonic() - began < seconds:
         chance.shuffle(order)
@@ -129,6 +128,8 @@ def compare(model: str, slots: int, load: int, options: argparse.Namespace) -> d
             )
             for count in options.counts
         }
+        for engine in engines.values():
+            rates(engine, -1)  # warm-up
         with busy(load):
             found = alternating(engines, options.seconds)
     first = options.counts[0]
@@ -160,6 +161,7 @@ def main() -> None:
     parser.add_argument("--counts", nargs="+", type=int, default=COUNTS, help="base first")
     parser.add_argument("--seconds", type=float, default=60, help="least, of each table")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # leave no busy process behind
     ratios: dict[str, float] = {}
     for model in options.models:
         for slots in options.slots:

@@ -21,6 +21,7 @@ from distilbench.meter._memory import (
     ProcessUsage,
     cpu_seconds,
     peak_memory_bytes,
+    read_bytes,
     reset_peak_memory,
 )
 from distilbench.meter._power_cap import power_cap
@@ -58,6 +59,7 @@ __all__ = [
     "look_now",
     "peak_memory_bytes",
     "power_cap",
+    "read_bytes",
     "read_stretches",
     "reset_peak_memory",
     "summarise",

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from distilbench.report._format import NOT_AVAILABLE, number
-from distilbench.report._page import Section, Table, Text
+from distilbench.report._page import Details, Section, Table, Text
 
 if TYPE_CHECKING:
     import polars as pl
@@ -18,6 +18,10 @@ STOPPED = "‡"
 _COLUMNS = (
     "model", "load average", "CPU time of others", "stolen by the hypervisor", "busy",
     "seconds stopped", "spin count",
+)  # fmt: skip
+_CELL_COLUMNS = (
+    "model", "task", "seed", "load average", "CPU time of others", "stolen by the hypervisor",
+    "busy", "seconds stopped",
 )  # fmt: skip
 _WHOLE_WEIGHTS = ("F32", "F16", "BF16")
 
@@ -108,7 +112,33 @@ def surroundings(cells: pl.DataFrame) -> Section:
         " over a tenth of the cell. Beside a server that may run on this machine the time of others"
         " is not available. Spin count: how long llama.cpp's threads wait for each other awake."
     )
-    return Section("The machine meanwhile", (Table("What else it did", _COLUMNS, rows), Text(note)))
+    return Section(
+        "The machine meanwhile",
+        (
+            Table("What else it did", _COLUMNS, rows),
+            Text(note),
+            Details("Cell by cell", (Table("Each cell", _CELL_COLUMNS, _each(ours)),)),
+        ),
+    )
+
+
+def _each(cells: pl.DataFrame) -> list[tuple[str | int, ...]]:
+    def verdict(busy: bool | None) -> str:
+        return NOT_AVAILABLE if busy is None else f"yes {BUSY}" if busy else "no"
+
+    return [
+        (
+            row["entry"],
+            row["task"],
+            row["seed"],
+            number(row["load_average"], "{:.1f}"),
+            number(row["other_cpu_share"], "{:.1%}"),
+            number(row["steal_share"], "{:.1%}"),
+            verdict(row["busy"]),
+            number(row["suspended_s"], "{:.1f}") + (f" {STOPPED}" if row["suspended_s"] else ""),
+        )
+        for row in cells.iter_rows(named=True)
+    ]
 
 
 def greedy_batches(cells: pl.DataFrame) -> Section:

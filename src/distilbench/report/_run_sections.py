@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from distilbench.durations import duration
 from distilbench.records import Column
 from distilbench.report import _charts
 from distilbench.report import _machine_sections as machine
@@ -298,13 +299,13 @@ def conditions(facts: dict[str, Any], cells: pl.DataFrame) -> Section:
         *facts["versions"].items(),
     ]
     cell_table = cells.select(
-        "entry", "task", "seed", "threads", "slots", "context", "load_s", "warmup_tokens",
-        pl.col("wall_s").round(1), (pl.col("peak_memory_bytes") / 2**20).round(0),
+        "entry", "task", "seed", "threads", "slots", "context", _lasted("load_s"), "warmup_tokens",
+        _lasted("wall_s"), (pl.col("peak_memory_bytes") / 2**20).round(0),
         "engine", "engine_version", pl.col("model_sha256").str.head(12),
     )  # fmt: skip
     headings = (
-        "model", "task", "seed", "threads", "slots", "context", "load s", "prefix tokens", "wall s",
-        "peak MiB", "engine", "version", "SHA-256",
+        "model", "task", "seed", "threads", "slots", "context", "loading", "prefix tokens",
+        "answering", "peak MiB", "engine", "version", "SHA-256",
     )  # fmt: skip
     cell_rows = [
         tuple(f"{v:.3g}" if isinstance(v, float) else v for v in row)
@@ -317,6 +318,12 @@ def conditions(facts: dict[str, Any], cells: pl.DataFrame) -> Section:
             Details("Every cell", (Table("Cells", headings, cell_rows),)),
         ),
     )
+
+
+def _lasted(column: str) -> pl.Expr:
+    import polars as pl
+
+    return pl.col(column).map_elements(duration, return_dtype=pl.String)
 
 
 def _architectures(cells: pl.DataFrame) -> list[str]:

@@ -10,9 +10,10 @@ import asyncio
 import json
 import os
 import sys
+import threading
 import time
-from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -30,6 +31,7 @@ from distilbench.meter import (
     find_meter,
     peak_memory_bytes,
     power_cap,
+    read_bytes,
 )
 from distilbench.runner._conduct import Conduct, install, sampling_seed, without_system
 from distilbench.runner._leave import leave, leave_on_signals
@@ -55,6 +57,7 @@ if TYPE_CHECKING:
 Tell = Callable[..., None]
 _DEFAULT_MAX_TOKENS = 512
 _LOADING_S = 5.0  # more than making a client takes: the provider has loaded a model
+_GLANCE_S = 1.0  # between two looks at what a loading engine has read
 _FLUSH_EVERY_SAMPLE = 1  # into the log, so that a killed worker loses no finished sample
 
 
@@ -249,12 +252,35 @@ def _load(cell: Cell, tell: Tell, undo: ExitStack) -> Loaded:
     meter.measure_idle()
     tell("load", model=cell.model.name)
     try:
-        engine.load()
+        with _telling_what_is_read(tell, cell.model.name, engine):
+            engine.load()
+        tell("loaded", model=cell.model.name, load_s=engine.load_s)
     except EngineError as error:
         tell("load_failed", model=cell.model.name, error=str(error))
     facts["load_peak_bytes"] = peak_memory_bytes(engine.pid) if engine.pid else None
     facts["load_s"] = engine.load_s
     return Loaded(model, engine, meter, facts)
+
+
+@contextmanager
+def _telling_what_is_read(tell: Tell, model: str, engine: LlamaCpp) -> Iterator[None]:
+    """Tells from time to time what part of its model file the engine has read, where the system
+    counts that (Linux)."""
+    over, size = threading.Event(), engine.description.size_bytes
+
+    def look() -> None:
+        while not over.wait(_GLANCE_S):
+            read = read_bytes(engine.pid)
+            if read is not None and size:
+                tell("loading", model=model, share=min(1.0, read / size))
+
+    looking = threading.Thread(target=look, daemon=True)
+    looking.start()
+    try:
+        yield
+    finally:
+        over.set()
+        looking.join()
 
 
 def _load_served(cell: Cell, facts: dict[str, Any]) -> Loaded:
