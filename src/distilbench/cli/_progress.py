@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from types import TracebackType
 from typing import Any, Self
 
@@ -96,6 +97,8 @@ class Progress:
         self._say(f"{event['model']} does not load: {event['error']}")
 
     def _on_cell(self, event: dict[str, Any]) -> None:
+        if self._count is not None and not self._count.done:
+            self._count.begun = time.monotonic()  # imports and loading are no pace of answers
         model, task = event["cell"].split("--")[:2]
         self._describe(f"{model} on {task}")
 

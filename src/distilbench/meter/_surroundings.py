@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -97,12 +97,17 @@ class Watch:
 
     def _look(self) -> None:
         gauge, ticks = _Gauge(self._own), _Ticks(self._pid)
+        stop: Stretch | None = None
         over = False
         while not over:
             over = self._over.wait(_TICK_S)
-            stopped = ticks.tick()
-            if stopped is not None:
-                self._note(stopped)
+            begun, stop = stop, ticks.tick()
+            if begun is not None and stop is not None:  # it goes on
+                stop = replace(stop, begun=begun.begun)
+            elif begun is not None:
+                self._note(begun)
+            if stop is not None and over:
+                self._note(stop)
             if over or gauge.age_s >= _STRETCH_S:
                 self._note(gauge.read())
 
@@ -139,16 +144,20 @@ class _Ticks:
 
     def __init__(self, pid: Callable[[], int | None]) -> None:
         self._pid = pid
-        self._wall, self._clock, self._cpu = time.time(), _clock_with_sleep(), time.process_time()
+        self._take()
+
+    def _take(self) -> None:
+        self._wall, self._clock, self._awake = time.time(), _clock_with_sleep(), _awake_s()
 
     def tick(self) -> Stretch | None:
         """To be called every ``_TICK_S``; the stretch since the last call, if it was such a one."""
-        begun, clock, cpu = self._wall, self._clock, self._cpu
-        self._wall, self._clock, self._cpu = time.time(), _clock_with_sleep(), time.process_time()
+        begun, clock, awake = self._wall, self._clock, self._awake
+        self._take()
         late_s = self._clock - clock - _TICK_S
-        # Late because another thread of this process held the interpreter: that is no stop.
-        idle = self._cpu - cpu < late_s / 2
-        if (late_s >= _STOPPED_S and idle) or _is_stopped(self._pid()):
+        # Late for want of a core, or of the interpreter that another thread held: that is no stop.
+        waited_s = max(now - then for now, then in zip(self._awake, awake, strict=True))
+        stopped = late_s >= _STOPPED_S and waited_s < late_s / 2
+        if stopped or _is_stopped(self._pid()):
             return Stretch(begun, self._wall, stopped=True)
         return None
 
@@ -244,6 +253,17 @@ def _clock_with_sleep() -> float:
     name = "CLOCK_BOOTTIME" if sys.platform == "linux" else "CLOCK_MONOTONIC"
     clock = getattr(time, name, None)
     return time.monotonic() if clock is None else time.clock_gettime(clock)
+
+
+def _awake_s() -> tuple[float, ...]:
+    """Seconds that threads of this process ran or waited for a core: the main one, and the one that
+    asks (Linux). Elsewhere the CPU time of all, without the waiting."""
+    files = (Path("/proc/self/schedstat"), Path("/proc/thread-self/schedstat"))
+    try:
+        told = [file.read_text().split() for file in files]
+        return tuple((int(ran) + int(waited)) / 1e9 for ran, waited, *_ in told)
+    except (OSError, ValueError):
+        return (time.process_time(),)
 
 
 def _is_stopped(pid: int | None) -> bool:
