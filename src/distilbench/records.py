@@ -136,7 +136,7 @@ CELL_COLUMNS = (
     ),
     Column("resumed_samples", "Int64", "measured", "samples of earlier attempts, not in wall_s"),
     Column("threads", "Int64", "setting", "threads of the engine"),
-    Column("spin_count", "Int64", "setting", "turns that a waiting thread spins before it sleeps"),
+    Column("spin_count", "Int64", "setting", "turns that a waiting thread spins; null: no libgomp"),
     Column("slots", "Int64", "setting", "questions answered in parallel"),
     Column("context", "Int64", "setting", "tokens of context of one slot"),
     Column("load_average", "Float64", "measured", "runnable processes, the engine's own included"),

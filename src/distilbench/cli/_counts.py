@@ -26,12 +26,15 @@ class Count:
     done: int = 0
     skipped: int = 0
     """Of ``done``: what was there at the start and took no time."""
-    begun: float = field(default_factory=time.monotonic)
+    begun: float = field(default_factory=lambda: time.monotonic())
 
     def __str__(self) -> str:
         elapsed = time.monotonic() - self.begun
+        said = f"{self.done:,} of {self.total:,} {self.what}"
+        if self.done >= self.total:
+            return f"{said} in {duration(elapsed)}"
         left = time_left(self.done - self.skipped, self.total - self.skipped, elapsed)
-        said = f"{self.done:,} of {self.total:,} {self.what}, {duration(elapsed)} so far"
+        said += f", {duration(elapsed)} so far"
         return said if left is None else f"{said}, about {duration(left)} left"
 
 

@@ -354,7 +354,7 @@ def _engine_facts(cell: Cell, loaded: Loaded) -> dict[str, Any]:
         "engine": "llama.cpp (xllamacpp)",
         "engine_version": version("xllamacpp"),
         "threads": engine.threads,
-        "spin_count": engine.settings.spin_count,
+        "spin_count": engine.settings.spin_count if sys.platform == "linux" else None,
         "model_file_bytes": engine.description.size_bytes,
         "parameters": engine.description.parameters,
         "quantization": engine.description.quantization,
