@@ -43,7 +43,6 @@ MODELS = ["pypi:smollm2-135m-instruct", "pypi:gemma-3-270m"]
 COUNTS = [LIBGOMP_SPIN_COUNT, 100_000, 10_000, 1_000, 100, 0]
 PROMPT = 64  # digits, which both models give a token each
 GENERATED = 16
-LEAST_ROUNDS = 3
 
 
 class Rates(NamedTuple):
@@ -92,13 +91,15 @@ def rates(engine: LlamaCpp, salt: int) -> Rates:
     return asyncio.run(answers())
 
 
-def alternating(engines: dict[int, LlamaCpp], seconds: float) -> dict[int, list[Rates]]:
-    """Rounds over all engines until the time is up."""
+def alternating(
+    engines: dict[int, LlamaCpp], seconds: float, rounds: int
+) -> dict[int, list[Rates]]:
+    """Rounds over all engines until the time is up, and at least so many."""
     found: dict[int, list[Rates]] = {count: [] for count in engines}
     order = list(engines)
     chance = random.Random(0)
     began, turn = time.monotonic(), 0
-    while turn < LEAST_ROUNDS or time.monotonic() - began < seconds:
+    while turn < rounds or time.monotonic() - began < seconds:
         chance.shuffle(order)
         for count in order:
             found[count].append(rates(engines[count], turn))
@@ -131,7 +132,7 @@ def compare(model: str, slots: int, load: int, options: argparse.Namespace) -> d
         for engine in engines.values():
             rates(engine, -1)  # warm-up
         with busy(load):
-            found = alternating(engines, options.seconds)
+            found = alternating(engines, options.seconds, options.rounds)
     first = options.counts[0]
     rounds = len(found[first])
     print(f"{model}, {slots} slots, {load} busy processes, {rounds} rounds, {machine()}")
@@ -160,6 +161,7 @@ def main() -> None:
     parser.add_argument("--busy", nargs="+", type=int, default=[0, 2, 8])
     parser.add_argument("--counts", nargs="+", type=int, default=COUNTS, help="base first")
     parser.add_argument("--seconds", type=float, default=60, help="least, of each table")
+    parser.add_argument("--rounds", type=int, default=3, help="least, of each table")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # leave no busy process behind
     ratios: dict[str, float] = {}

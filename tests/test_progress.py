@@ -96,6 +96,7 @@ def test_a_distillation_says_texts_kept_steps_and_time_left(
         now[0] += seconds
         lines.on_event({"event": event, **facts})
 
+    tell("load", what="the teacher, pypi:gemma-3-270m")
     tell("generate", total=200, reused=40)
     for _ in range(3):
         tell("generated", seconds=10, count=20)  # 2 texts/s: a line at 20 s, none at 10 and 30
@@ -108,6 +109,7 @@ def test_a_distillation_says_texts_kept_steps_and_time_left(
     tell("step", seconds=1, step=121, of=300)
     tell("trial", trial=0, loss=1.25)
     assert capsys.readouterr().err.splitlines() == [
+        "loading the teacher, pypi:gemma-3-270m",
         "the teacher generates 200 texts, 40 are in the cache",
         "80 of 240 texts generated, 20 s so far, about 1 min 20 s left",
         "200 of 240 texts generated, 35 s so far, about 8.8 s left",  # 160 texts in 35 s

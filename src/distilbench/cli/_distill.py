@@ -37,7 +37,8 @@ def distill(
     loaded = load_recipe(recipe)
     if dry_run:
         planned = plan_recipe(loaded, recipe.parent, tuple(cards or ()))
-        plan_table(planned.plan, draws, seed, as_json, planned.facts)
+        facts = planned.facts if as_json else _in_words(planned.facts)
+        plan_table(planned.plan, draws, seed, as_json, facts)
         return
     result = run_recipe(loaded, recipe.parent, out, Lines(quiet=as_json).on_event)
     if as_json:
@@ -75,6 +76,9 @@ class Lines:
 
     def _on_teacher(self, event: dict[str, Any]) -> str:
         return f"the teacher first: {event['recipe']}"
+
+    def _on_load(self, event: dict[str, Any]) -> str:
+        return f"loading {event['what']}"
 
     def _on_generate(self, event: dict[str, Any]) -> str:
         return self._texts("generates", "texts generated", event)
@@ -116,6 +120,14 @@ class Lines:
         if not self._seldom.due() and done < self._count.total:
             return None
         return f"{self._count}{'' if self._loss is None else f', loss {self._loss:.4f}'}"
+
+
+def _in_words(facts: dict[str, Any]) -> dict[str, Any]:
+    """The facts of a plan for people: hours as a duration."""
+    return {
+        name.replace("hours", "time"): duration(3600 * value) if "hours" in name else value
+        for name, value in facts.items()
+    }
 
 
 def _row(record: StageRecord) -> tuple[Any, ...]:

@@ -41,12 +41,13 @@ def sample_record(
     shape: Transformer | None,
     energy_j: float | None,
     energy_method: str | None,
-    stops: Sequence[Stretch] = (),
+    stops: Sequence[Stretch] | None = None,
 ) -> dict[str, Any]:
     """One row of the sample records. ``shape`` null: the FLOPs are not known. ``stops``: when
-    nothing ran; the seconds and joules of a question that met one are none of the model's."""
+    nothing ran (null: nobody looked); the seconds and joules of a question that met one are none of
+    the model's."""
     timing = _timing(sample)
-    stopped = _met(sample, stops)
+    stopped = None if stops is None else _met(sample, stops)
     energy_j = None if stopped else energy_j
     noted, grade = sample.output.metadata or {}, _grade(sample, cell)
     limit_j = cell.profile.energy_per_question_j

@@ -95,7 +95,8 @@ def project(
     joules = energy_shares(list(samples.values()), energy)
     asked = QuestionSet.model_validate_json(questions_file(run_dir, cell).read_text())
     drawn_from = strata(asked)
-    stops = [s for s in read_stretches(surroundings_file(run_dir, cell)) if s.stopped]
+    seen = read_stretches(surroundings_file(run_dir, cell))
+    stops = [s for s in seen if s.stopped] if seen else None
     rows = [
         {
             **sample_record(sample, cell, run_dir.name, cell.shape, share, energy_method, stops),
