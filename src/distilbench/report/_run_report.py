@@ -146,7 +146,7 @@ def _sections(data: RunData) -> list[Section]:
         reasoning.repeated(data.samples),
         reasoning.templates(data.samples),
         reasoning.contamination(data.samples, data.compared),
-        resources.correct_answers(data.compared if comparable else data.samples),
+        resources.correct_answers(data.compared if comparable else data.samples, data.cells),
         prices.money(data.compared if comparable else data.samples, data.cells, data.catalog),
         served.latency(data.samples, data.cells),
         resources.thinking(data.samples, data.cells, data.overall),
