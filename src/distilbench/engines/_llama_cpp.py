@@ -107,7 +107,8 @@ class LlamaCpp:
     @property
     def pid(self) -> int | None:
         """Process of the engine while a model is loaded."""
-        return self._process.pid if self._process else None
+        process = self._process  # looked at once: another thread may ask while it is closed
+        return process.pid if process else None
 
     @property
     def load_s(self) -> float | None:

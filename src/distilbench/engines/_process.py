@@ -65,7 +65,8 @@ class EngineProcess:
 
     @property
     def pid(self) -> int | None:
-        return self._process.pid if self._process else None
+        process = self._process  # looked at once: another thread may ask while it is stopped
+        return process.pid if process else None
 
     @property
     def is_running(self) -> bool:

@@ -101,6 +101,7 @@ class Watch:
         over = False
         while not over:
             over = self._over.wait(_TICK_S)
+            self._own()  # often, so that little is lost of a process that dies
             begun, stop = stop, ticks.tick()
             if begun is not None and stop is not None:  # it goes on
                 stop = replace(stop, begun=begun.begun)

@@ -190,12 +190,15 @@ def _watch(run_dir: Path, cell: Cell, loaded: Loaded, resumed: int) -> Watch:
         seen.unlink(missing_ok=True)
     if engine is None:
         return Watch(seen, lambda: None, lambda: None)
-    parent = os.getppid()
+    parent, of_engines = os.getppid(), dict[int, float]()
 
-    def own_cpu_s() -> float | None:
-        of_engine = engine.usage.cpu_seconds
-        harness = time.process_time() + cpu_seconds(parent)
-        return None if of_engine is None else of_engine + harness
+    def own_cpu_s() -> float:
+        """Of a dead engine what it had at the last look: the meter's own count is not asked from
+        another thread."""
+        pid = engine.pid
+        if pid is not None:
+            of_engines[pid] = max(of_engines.get(pid, 0.0), cpu_seconds(pid))
+        return sum(of_engines.values()) + time.process_time() + cpu_seconds(parent)
 
     return Watch(seen, own_cpu_s, lambda: engine.pid)
 
