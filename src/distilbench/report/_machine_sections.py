@@ -161,8 +161,8 @@ def greedy_batches(cells: pl.DataFrame) -> Section:
                 f"Temperature 0 does not fix every answer of {_names(batched)}: weights are"
                 " quantized and several questions are decoded together, and llama.cpp rounds a"
                 " product otherwise in another batch. Which questions share one depends on timing,"
-                " so a second run may answer a few of them differently. 'slots: 1' in the profile"
-                " gives the same answers each time."
+                " so a second run may answer a few of them differently. With 'slots: 1' in the"
+                " profile they are asked one by one in a fixed order, and answers repeat."
             ),
         ),
     )
