@@ -11,8 +11,10 @@ the median over rounds: prefill, the tokens of as many fresh prompts as there ar
 seconds until all are read; decode, the sum of the slots' own rates. The ratio is that to libgomp's
 own count in the same rounds, with the 95% interval of a bootstrap over the rounds.
 
-What limits it: a shared virtual machine. Its load average and steal before each table tell how
+What limits it: a shared virtual machine. Its load average beside each table tells how
 quiet it was; a run of a few minutes on a quiet machine differs from the next by some percent.
+Beside 8 busy processes two cores take minutes for one round with all counts: '--busy 8 --rounds 1
+--counts 300000 1000'.
 
     python benchmarks/busy_machine.py [--models pypi:gemma-3-270m] [--slots 1 4] [--busy 0 2 8]
 """

@@ -10,10 +10,8 @@ import asyncio
 import json
 import os
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -25,26 +23,18 @@ from distilbench.engines import predict_memory
 from distilbench.keys import guard_output, key_in_environment, redact
 from distilbench.meter import (
     EnergyMeter,
-    Watch,
-    cpu_seconds,
     describe_hardware,
     find_meter,
     peak_memory_bytes,
     power_cap,
-    read_bytes,
 )
 from distilbench.runner._conduct import Conduct, install, sampling_seed, without_system
 from distilbench.runner._leave import leave, leave_on_signals
+from distilbench.runner._meanwhile import Tell, telling_what_is_read, watch
 from distilbench.runner._plan import Cell
 from distilbench.runner._sampling import request_options
 from distilbench.runner._sandbox import no_sandbox, refuse
-from distilbench.runner._store import (
-    answered,
-    finish_cell,
-    log_folder,
-    questions_file,
-    surroundings_file,
-)
+from distilbench.runner._store import answered, finish_cell, log_folder, questions_file
 from distilbench.tasks import InspectTask, answer_cue, grade, prompts
 
 if TYPE_CHECKING:
@@ -54,10 +44,8 @@ if TYPE_CHECKING:
     from distilbench.engines._llama_cpp import LlamaCpp, WarmUp
     from distilbench.engines._served import ServedMeter
 
-Tell = Callable[..., None]
 _DEFAULT_MAX_TOKENS = 512
 _LOADING_S = 5.0  # more than making a client takes: the provider has loaded a model
-_GLANCE_S = 1.0  # between two looks at what a loading engine has read
 _FLUSH_EVERY_SAMPLE = 1  # into the log, so that a killed worker loses no finished sample
 
 
@@ -161,7 +149,7 @@ def run_cell(run_dir: Path, cell: Cell, loaded: Loaded) -> None:
     loaded.conduct.cell, loaded.conduct.model = cell, str(loaded.model)
     warm = None if refused else _warm_up(engine, task, cell)
     resumed = answered(run_dir, cell)
-    with _watch(run_dir, cell, loaded, resumed):
+    with watch(run_dir, cell, loaded.engine, resumed):
         loaded.meter.begin()
         started = time.perf_counter()
         _evaluate(run_dir, cell, task, loaded.model)
@@ -180,27 +168,6 @@ def run_cell(run_dir: Path, cell: Cell, loaded: Loaded) -> None:
     unasked = {"refused": refused, "load_error": loaded.error}
     facts = {**loaded.facts, **measured, **_engine_facts(cell, loaded), **unasked}
     finish_cell(run_dir, cell, facts, energy)
-
-
-def _watch(run_dir: Path, cell: Cell, loaded: Loaded, resumed: int) -> Watch:
-    """Looks at the machine while a cell is answered. A server may be on this machine, and cannot be
-    told from other work: then the CPU time of others is not known."""
-    seen, engine = surroundings_file(run_dir, cell), loaded.engine
-    if not resumed:  # what was seen beside answers that are asked again
-        seen.unlink(missing_ok=True)
-    if engine is None:
-        return Watch(seen, lambda: None, lambda: None)
-    parent, of_engines = os.getppid(), dict[int, float]()
-
-    def own_cpu_s() -> float:
-        """Of a dead engine what it had at the last look: the meter's own count is not asked from
-        another thread."""
-        pid = engine.pid
-        if pid is not None:
-            of_engines[pid] = max(of_engines.get(pid, 0.0), cpu_seconds(pid))
-        return sum(of_engines.values()) + time.process_time() + cpu_seconds(parent)
-
-    return Watch(seen, own_cpu_s, lambda: engine.pid)
 
 
 def _evaluate(run_dir: Path, cell: Cell, task: Task, model: InspectModel) -> None:
@@ -255,7 +222,7 @@ def _load(cell: Cell, tell: Tell, undo: ExitStack) -> Loaded:
     meter.measure_idle()
     tell("load", model=cell.model.name)
     try:
-        with _telling_what_is_read(tell, cell.model.name, engine):
+        with telling_what_is_read(tell, cell.model.name, engine):
             engine.load()
         tell("loaded", model=cell.model.name, load_s=engine.load_s)
     except EngineError as error:
@@ -263,27 +230,6 @@ def _load(cell: Cell, tell: Tell, undo: ExitStack) -> Loaded:
     facts["load_peak_bytes"] = peak_memory_bytes(engine.pid) if engine.pid else None
     facts["load_s"] = engine.load_s
     return Loaded(model, engine, meter, facts)
-
-
-@contextmanager
-def _telling_what_is_read(tell: Tell, model: str, engine: LlamaCpp) -> Iterator[None]:
-    """Tells from time to time what part of its model file the engine has read, where the system
-    counts that (Linux)."""
-    over, size = threading.Event(), engine.description.size_bytes
-
-    def look() -> None:
-        while not over.wait(_GLANCE_S):
-            read = read_bytes(engine.pid)
-            if read is not None and size:
-                tell("loading", model=model, share=min(1.0, read / size))
-
-    looking = threading.Thread(target=look, daemon=True)
-    looking.start()
-    try:
-        yield
-    finally:
-        over.set()
-        looking.join()
 
 
 def _load_served(cell: Cell, facts: dict[str, Any]) -> Loaded:
