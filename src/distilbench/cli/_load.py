@@ -70,10 +70,10 @@ def load(
     levels = _levels(concurrency)
     slots = max(levels) if levels else most
     objective = Objective(ttft_s, inter_token_s, latency_s)
-    busy = busy_sentence(look_now())
-    if busy:
-        print(f"note: {busy}", file=sys.stderr, flush=True)
     with engine_failures(), _serve(target, model, api_key_env, threads, slots, workload) as server:
+        busy = busy_sentence(look_now())
+        if busy:  # said once nothing else is wrong
+            print(f"note: {busy}", file=sys.stderr, flush=True)
         table = sweep(server, workload, objective, out, levels, most, _say)
     page = write_load_report(out)
     if as_json:
