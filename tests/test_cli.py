@@ -141,6 +141,7 @@ def test_init_of_a_recipe_with_a_second_file_overwrites_neither(tmp_path: Path) 
 def test_doctor_shows_this_machine_and_never_a_key() -> None:
     facts = as_json("doctor")
     assert facts["hardware"]["logical_cores"] >= 1
+    assert facts["load"].keys() == {"load_average", "other_cpu_share", "steal_share", "busy"}
     assert facts["packages"]["xllamacpp"]
     assert facts["api_keys"]["OPENAI_API_KEY"] is True
     for done in (distilbench("doctor"), distilbench("doctor", "--json")):

@@ -23,6 +23,7 @@ from distilbench.engines._completion import (
 from distilbench.engines._llama_cpp import LlamaCpp
 from distilbench.engines._process import EngineDied, EngineError
 from distilbench.errors import InputError
+from distilbench.suite import Profile
 from tests.tiny_gguf import tiny_gguf
 
 pytestmark = pytest.mark.model
@@ -67,6 +68,19 @@ def test_a_chat_model_gets_its_template_and_a_base_model_plain_text(
     plain = with_engine(gemma3, prompt)
     assert plain == few_shot_prompt(conversation("What is 3+4?"))
     assert plain.endswith("Answer: 8\n\nQuestion: What is 3+4?\nAnswer:")
+
+
+def test_threads_wait_as_the_settings_say_and_not_as_the_shell_does(
+    smollm2: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_WAIT_POLICY", "PASSIVE")
+    monkeypatch.setenv("GOMP_SPINCOUNT", "7")
+    assert Profile().spin_count == EngineSettings().spin_count
+    for settings, spins in ((EngineSettings(), 1_000), (EngineSettings(spin_count=0), 0)):
+        with LlamaCpp(Path(smollm2), settings) as engine:
+            told = Path(f"/proc/{engine.pid}/environ").read_bytes().split(b"\0")
+        assert f"GOMP_SPINCOUNT={spins}".encode() in told
+        assert not [entry for entry in told if entry.startswith(b"OMP_WAIT_POLICY")]
 
 
 def test_greedy_decoding_repeats_and_sampling_follows_its_seed(smollm2: str) -> None:

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import time
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import polars as pl
+import psutil
 import pytest
+from inspect_ai.log import list_eval_logs, read_eval_log
 
 from distilbench.errors import InputError
 from distilbench.records import CELL_COLUMNS, KEY, SAMPLE_COLUMNS, schema
 from distilbench.runner import RunResult, collect, load_cells, run_suite
+from distilbench.runner._store import log_folder, project, surroundings_file
 from tests.tiny_gguf import tiny_gguf
 
 pytestmark = pytest.mark.model
@@ -46,8 +51,6 @@ def samples_of(result: RunResult) -> pl.DataFrame:
 
 def transcripts(result: RunResult) -> list[tuple[str, str, int]]:
     """Task, sample and epoch of every sample in every log, as Inspect itself reads them."""
-    from inspect_ai.log import list_eval_logs, read_eval_log
-
     logs = [read_eval_log(info) for info in list_eval_logs(str(result.run_dir / "cells"))]
     assert all(log.status == "success" for log in logs)
     return [(log.eval.task, str(s.id), s.epoch) for log in logs for s in log.samples or ()]
@@ -95,6 +98,44 @@ def test_the_cell_record_says_what_ran(finished: RunResult, smollm2: str) -> Non
     assert cells["parameters"].to_list() == [134_515_008] * 2
     assert (cells["warmup_tokens"] > 0).all()
     assert set(cells["threads"]) == {1}
+
+
+def test_the_cell_record_says_what_else_the_machine_did(finished: RunResult) -> None:
+    for cell in pl.read_parquet(finished.run_dir / "cells.parquet").to_dicts():
+        assert cell["spin_count"] == 1_000
+        assert cell["load_average"] > 0
+        assert 0 <= cell["other_cpu_share"] <= 1
+        assert cell["busy"] in (True, False)
+        assert cell["suspended_s"] is not None
+        assert (cell["steal_share"] is None) == (not hasattr(psutil.cpu_times(), "steal"))
+
+
+def test_a_question_that_was_stopped_has_no_seconds_and_keeps_its_score(
+    finished: RunResult, tmp_path: Path
+) -> None:
+    """The same logs, with a stop noted in the middle of one answer."""
+    run_dir = tmp_path / finished.run_dir.name
+    shutil.copytree(finished.run_dir, run_dir)
+    cell = load_cells(run_dir)[0]
+    (log,) = list_eval_logs(str(log_folder(run_dir, cell)))
+    answered = read_eval_log(log).samples or []
+    begun = datetime.fromisoformat(str(answered[5].started_at)).timestamp()
+    ended = datetime.fromisoformat(str(answered[5].completed_at)).timestamp()
+    middle = (begun + ended) / 2
+    before = project(run_dir, cell)
+    with surroundings_file(run_dir, cell).open("a") as lines:
+        lines.write(json.dumps({"begun": middle, "ended": middle + 1e-4, "stopped": True}) + "\n")
+    after = project(run_dir, cell)
+    key = (pl.col("sample_id") == str(answered[5].id)) & (pl.col("epoch") == answered[5].epoch)
+    stopped = after.filter("suspended")
+    assert stopped.filter(key).height == 1
+    assert stopped.height <= 2  # two slots
+    assert stopped.select("total_s", "ttft_s", "decode_s", "energy_j").null_count().row(0) == (
+        (stopped.height,) * 4
+    )
+    assert after["score"].to_list() == before["score"].to_list()
+    rest = ~pl.col("suspended")
+    assert after.filter(rest)["total_s"].null_count() == 0
 
 
 def test_logs_open_in_inspect_with_each_sample_once(finished: RunResult) -> None:

@@ -229,9 +229,12 @@ def reproduce(
     as_json: Json = False,
 ) -> None:
     """Check the three claims of arXiv 2602.20164 on published figures, with no model at hand."""
+    from distilbench.cli._counts import Steps
     from distilbench.report import check_claims, write_claims_report
 
-    claims = check_claims(_catalog(cards), draws=draws, seed=seed)
+    step = Steps(4, quiet=as_json)
+    claims = check_claims(_catalog(cards), draws=draws, seed=seed, on_step=step)
+    step("figures and page")
     page = write_claims_report(claims, out)
     if as_json:
         print_json({"report": str(page), **claims.summary()})

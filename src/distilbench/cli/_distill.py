@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from distilbench.cli._boundary import TRAINING, need
+from distilbench.cli._counts import Count, Seldom, say
 from distilbench.cli._creation import Cards, Draws, Seed, plan_table
 from distilbench.cli._print import Json, print_json, print_table
+from distilbench.durations import duration
 
 if TYPE_CHECKING:
     from distilbench.distill import DistillResult, StageRecord
-
-_LINE_S = 10.0  # between lines of progress in a training
 
 
 def register(app: typer.Typer) -> None:
@@ -40,7 +38,8 @@ def distill(
     loaded = load_recipe(recipe)
     if dry_run:
         planned = plan_recipe(loaded, recipe.parent, tuple(cards or ()))
-        plan_table(planned.plan, draws, seed, as_json, planned.facts)
+        facts = planned.facts if as_json else _in_words(planned.facts)
+        plan_table(planned.plan, draws, seed, as_json, facts)
         return
     need(*TRAINING)
     result = run_recipe(loaded, recipe.parent, out, Lines(quiet=as_json).on_event)
@@ -48,7 +47,7 @@ def distill(
         print_json(_facts(result))
         return
     columns = (
-        "stage", "attempt", "status", "wall s", "tokens", "reused", "FLOPs counted",
+        "stage", "attempt", "status", "time", "tokens", "reused", "FLOPs counted",
         "FLOPs by formula", "energy J", "peak MiB", "USD",
     )  # fmt: skip
     print_table(columns, [_row(record) for record in result.stages], loaded.name)
@@ -62,34 +61,75 @@ def distill(
 
 
 class Lines:
-    """Progress as lines on standard error."""
+    """Progress as lines on standard error: what begins and what came of it, and in between every
+    ``LINE_S`` how many texts or steps are done and how long the rest takes."""
 
     def __init__(self, quiet: bool) -> None:
-        self._quiet, self._last = quiet, 0.0
+        self._quiet, self._seldom = quiet, Seldom()
+        self._count = Count("steps", 0)
+        self._loss: float | None = None
 
     def on_event(self, event: dict[str, Any]) -> None:
         """Take one event of :func:`distilbench.distill.run_recipe`."""
-        text = self._text(event)
+        read = getattr(self, f"_on_{event['event']}", None)
+        text = read(event) if read else None
         if text and not self._quiet:
-            print(text, file=sys.stderr, flush=True)
+            say(text)
 
-    def _text(self, event: dict[str, Any]) -> str | None:
-        kind = event["event"]
-        if kind == "teacher":
-            return f"the teacher first: {event['recipe']}"
-        if kind in ("generate", "score"):
-            verb = "generates" if kind == "generate" else "scores"
-            return f"the teacher {verb} {event['total']} texts, {event['reused']} are in the cache"
-        if kind == "rejected":
-            return f"{event['kept']} of {event['total']} answers are right and kept"
-        if kind == "train":
-            return f"training: {event['steps']} steps, from step {event['from']}"
-        if kind == "loss" and time.monotonic() - self._last >= _LINE_S:
-            self._last = time.monotonic()
-            return f"step {event['step']}: loss {event['loss']:.4f}"
-        if kind == "trial":
-            return f"trial {event['trial']}: held-out loss {event['loss']:.4f}"
-        return None
+    def _on_teacher(self, event: dict[str, Any]) -> str:
+        return f"the teacher first: {event['recipe']}"
+
+    def _on_load(self, event: dict[str, Any]) -> str:
+        return f"loading {event['what']}"
+
+    def _on_generate(self, event: dict[str, Any]) -> str:
+        return self._texts("generates", "texts generated", event)
+
+    def _on_score(self, event: dict[str, Any]) -> str:
+        return self._texts("scores", "texts scored", event)
+
+    def _texts(self, verb: str, what: str, event: dict[str, Any]) -> str:
+        """The count goes on from the texts that are in the cache."""
+        new, reused = event["total"], event["reused"]
+        self._count, self._loss = Count(what, new + reused, done=reused, skipped=reused), None
+        return f"the teacher {verb} {new:,} texts, {reused:,} are in the cache"
+
+    def _on_generated(self, event: dict[str, Any]) -> str | None:
+        return self._advance(self._count.done + event["count"])
+
+    _on_scored = _on_generated
+
+    def _on_rejected(self, event: dict[str, Any]) -> str:
+        return f"{event['kept']:,} of {event['total']:,} answers are right and kept"
+
+    def _on_train(self, event: dict[str, Any]) -> str:
+        steps, first = event["steps"], event["from"]
+        self._count, self._loss = Count("steps", steps, done=first, skipped=first), None
+        return f"training: {steps:,} steps, from step {first:,}"
+
+    def _on_step(self, event: dict[str, Any]) -> str | None:
+        return self._advance(event["step"])
+
+    def _on_loss(self, event: dict[str, Any]) -> None:
+        self._loss = event["loss"]
+
+    def _on_trial(self, event: dict[str, Any]) -> str:
+        return f"trial {event['trial']}: held-out loss {event['loss']:.4f}"
+
+    def _advance(self, done: int) -> str | None:
+        """The count so far, if it is time to say it or all is done."""
+        self._count.done = done
+        if not self._seldom.due() and done < self._count.total:
+            return None
+        return f"{self._count}{'' if self._loss is None else f', loss {self._loss:.4f}'}"
+
+
+def _in_words(facts: dict[str, Any]) -> dict[str, Any]:
+    """The facts of a plan for people: hours as a duration."""
+    return {
+        name.replace("hours", "time"): duration(3600 * value) if "hours" in name else value
+        for name, value in facts.items()
+    }
 
 
 def _row(record: StageRecord) -> tuple[Any, ...]:
@@ -99,7 +139,7 @@ def _row(record: StageRecord) -> tuple[Any, ...]:
         f"{record.owner}: {record.stage}{trial}",
         record.attempt,
         record.status,
-        None if record.wall_s is None else f"{record.wall_s:.1f}",
+        None if record.wall_s is None else duration(record.wall_s),
         record.tokens,
         record.reused_tokens,
         _flops(record.flops_counted),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distilbench.cli._print import print_json, print_table
+from distilbench.durations import duration
 from distilbench.errors import InputError
 
 if TYPE_CHECKING:
@@ -70,7 +72,7 @@ def dry_run(suite_file: Path, out: Path, changes: Changes, gpu: str, as_json: bo
     if as_json:
         print_json({"known": "estimated", "rows": rows, "totals": totals, "notes": notes})
         return
-    figures = ("answers", "input tokens", "output tokens", "hours", "US$")
+    figures = ("answers", "input tokens", "output tokens", "time", "US$")
     print_table(
         ("model", "task", *figures), [(row["model"], row["task"], *_printed(row)) for row in rows],
         f"{suite.name}: nothing was run",
@@ -318,7 +320,7 @@ def _seen(out: Path) -> dict[str, Any]:
         rows = pl.read_parquet(cells).to_dicts()
         walls = (
             frame(rows, CELL_COLUMNS)
-            .filter(resumed_samples=0)
+            .filter(pl.col("resumed_samples") == 0, pl.col("suspended_s").fill_null(0) == 0)
             .select("cell", "wall_s")
             .drop_nulls()
         )
@@ -376,19 +378,24 @@ def _figure(figure: Estimate | None) -> dict[str, Any] | None:
 
 
 def _printed(row: dict[str, Any]) -> tuple[str, ...]:
-    figures = (_ranged(row[f]) for f in ("input_tokens", "output_tokens", "hours", "cost_usd"))
+    forms = {"input_tokens": _short, "output_tokens": _short, "hours": _time, "cost_usd": _short}
+    figures = (_ranged(row[field], form) for field, form in forms.items())
     answers = f"{row['answers']:,}" if row["answers"] is not None else _NOT_KNOWN
     return (answers, *figures)
 
 
-def _ranged(figure: dict[str, Any] | None) -> str:
+def _ranged(figure: dict[str, Any] | None, form: Callable[[float], str]) -> str:
     """A figure with its range: ~1.2M (900k to 1.6M); ≥ where parts of a sum are not known."""
     if figure is None:
         return _NOT_KNOWN
     partial = figure.get("parts_known", 0) < figure.get("parts", 0)
     mark = "≥" if partial else "~"
-    low, value, high = (_short(figure[end]) for end in ("low", "value", "high"))
+    low, value, high = (form(figure[end]) for end in ("low", "value", "high"))
     return f"{mark}{value}" if low == high else f"{mark}{value} ({low} to {high})"
+
+
+def _time(hours: float) -> str:
+    return duration(3600 * hours)
 
 
 def _short(value: float) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,8 +9,11 @@ from typing import Annotated, Any
 import typer
 
 from distilbench.cli._boundary import TRAINING, need
+from distilbench.cli._counts import say
+from distilbench.cli._distill import Lines
 from distilbench.cli._print import Json, print_json
 from distilbench.cli._run import Open, open_page
+from distilbench.durations import duration
 from distilbench.errors import InputError
 
 
@@ -45,7 +47,7 @@ def distil_vs_vanilla(
 
     experiment = load_experiment(config)
     need(*TRAINING)
-    run_experiment(experiment, out, _Progress())
+    run_experiment(experiment, out, _Progress(quiet=as_json))
     page = write_experiment_report(out)
     if as_json:
         print_json({"report": str(page), "folder": str(out)})
@@ -56,10 +58,12 @@ def distil_vs_vanilla(
 
 
 class _Progress:
-    """One line on standard error for each training."""
+    """Lines on standard error: each training as it begins and ends, with the time spent until
+    then, and what goes on inside of it."""
 
-    def __init__(self) -> None:
-        self._started = time.perf_counter()
+    def __init__(self, quiet: bool) -> None:
+        self._quiet, self._started = quiet, time.perf_counter()
+        self._lines = Lines(quiet)
 
     def __call__(self, event: dict[str, Any]) -> None:
         if event["event"] == "training":
@@ -67,6 +71,7 @@ class _Progress:
         elif event["event"] == "finished":
             said = f"{event['name']}: accuracy {event['accuracy']:.1%}"
         else:
+            self._lines.on_event(event)
             return
-        minutes = (time.perf_counter() - self._started) / 60
-        print(f"{minutes:5.1f} min  {said}", file=sys.stderr, flush=True)
+        if not self._quiet:
+            say(f"{said} ({duration(time.perf_counter() - self._started)} so far)")

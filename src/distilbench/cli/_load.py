@@ -63,6 +63,7 @@ def load(
 ) -> None:
     """Measure throughput and latency against concurrency, with AIPerf as the load generator."""
     from distilbench.load import Objective, Workload, sweep
+    from distilbench.meter import busy_sentence, look_now
     from distilbench.report import write_load_report
 
     workload = Workload(prompt_tokens, output_tokens, requests, ignore_eos)
@@ -70,6 +71,9 @@ def load(
     slots = max(levels) if levels else most
     objective = Objective(ttft_s, inter_token_s, latency_s)
     with engine_failures(), _serve(target, model, api_key_env, threads, slots, workload) as server:
+        busy = busy_sentence(look_now())
+        if busy:  # said once nothing else is wrong
+            print(f"note: {busy}", file=sys.stderr, flush=True)
         table = sweep(server, workload, objective, out, levels, most, _say)
     page = write_load_report(out)
     if as_json:

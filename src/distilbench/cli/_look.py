@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,6 +12,7 @@ import typer
 from distilbench.cli._print import Json, print_json, print_table
 
 if TYPE_CHECKING:
+    from distilbench.meter import Stretch
     from distilbench.tasks import TaskEntry
 
 # Key variables of Inspect's providers. Whether one is set is shown; what it holds never is.
@@ -54,11 +56,17 @@ def register(app: typer.Typer) -> None:
 
 def doctor(as_json: Json = False) -> None:
     """Show this machine: hardware, engines, energy sensors, packages, which API keys are set."""
-    from distilbench.meter import describe_hardware
+    from distilbench.meter import busy_sentence, describe_hardware, look_now
 
-    hardware = describe_hardware()
+    hardware, seen = describe_hardware(), look_now()
     facts = {
         "hardware": hardware.model_dump(mode="json"),
+        "load": {
+            "load_average": seen.load_average,
+            "other_cpu_share": seen.other_cpu_share,
+            "steal_share": seen.steal_share,
+            "busy": seen.busy,
+        },
         "engine": _engine(),
         "packages": {name: _version(name) for name in _PACKAGES},
         "api_keys": {name: bool(os.environ.get(name)) for name in _API_KEYS},
@@ -72,6 +80,7 @@ def doctor(as_json: Json = False) -> None:
         ("processor", hardware.processor),
         ("cores", f"{hardware.usable_cores} usable of {hardware.logical_cores}"),
         ("memory", f"{hardware.memory_bytes / 2**30:.1f} GiB"),
+        *_load(seen),
         ("GPUs", ", ".join(hardware.gpus) or "none found by nvidia-smi"),
         ("energy sensors", sensors),
         ("system", hardware.system),
@@ -81,6 +90,21 @@ def doctor(as_json: Json = False) -> None:
         ("API keys set", ", ".join(n for n, s in facts["api_keys"].items() if s) or "none"),
     ]
     print_table(("", ""), rows)
+    busy = busy_sentence(seen)
+    if busy:
+        print(f"warning: {busy}", file=sys.stderr)
+
+
+def _load(seen: Stretch) -> list[tuple[str, str]]:
+    def share(value: float | None) -> str:
+        return "not available" if value is None else f"{value:.1%} of all cores"
+
+    average = seen.load_average
+    return [
+        ("load average", "not available" if average is None else f"{average:.2f}"),
+        ("CPU time of other processes now", share(seen.other_cpu_share)),
+        ("stolen by other virtual machines now", share(seen.steal_share)),
+    ]
 
 
 def models(context: typer.Context, as_json: Json = False) -> None:

@@ -1,8 +1,9 @@
-"""Progress of a run in the terminal."""
+"""Progress of a run on standard error: bars on a terminal, a line every so often elsewhere."""
 
 from __future__ import annotations
 
-import sys
+import threading
+import time
 from types import TracebackType
 from typing import Any, Self
 
@@ -10,40 +11,48 @@ from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
+    ProgressColumn,
+    Task,
     TaskID,
     TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
 )
 from rich.progress import Progress as Bars
+from rich.text import Text
 
+from distilbench.cli._counts import LINE_S, Count, say
+from distilbench.durations import duration
 from distilbench.errors import printable
 
 
 class Progress:
     """Draws the events of :func:`distilbench.runner.run_suite`: a bar with an estimate of the time
-    left on a terminal, a line for each finished cell elsewhere."""
+    left on a terminal; elsewhere a line for each cell, and every ``LINE_S`` what is done of all."""
 
     def __init__(self, quiet: bool = False) -> None:
         console = Console(stderr=True)
         self._lines = not quiet and not console.is_terminal
+        self._quiet = quiet
         self._bars = Bars(
             TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
+            _Times(),
             console=console,
             disable=quiet or self._lines,
         )
         self._all: TaskID | None = None
         self._samples: dict[str, int] = {}
-        self._done = 0
+        self._finished = 0  # questions of finished cells
         self._cells = 0
+        self._count: Count | None = None
+        self._doing = "starting"
+        self._over = threading.Event()
+        self._beat = threading.Thread(target=self._say_now_and_then, daemon=True)
 
     def __enter__(self) -> Self:
         self._bars.start()
+        if self._lines:
+            self._beat.start()
         return self
 
     def __exit__(
@@ -52,6 +61,7 @@ class Progress:
         error: BaseException | None,
         tb: TracebackType | None,
     ) -> None:
+        self._over.set()
         self._bars.stop()
 
     def on_event(self, event: dict[str, Any]) -> None:
@@ -65,30 +75,48 @@ class Progress:
         kept = event["cells"] - len(self._samples)
         if kept:
             self._say(f"{kept} of {event['cells']} cells are finished and kept")
-        self._all = self._bars.add_task("starting", total=sum(self._samples.values()) or None)
+        total = sum(self._samples.values())
+        self._count = Count("questions", total)
+        self._all = self._bars.add_task("starting", total=total or None)
 
     def _on_note(self, event: dict[str, Any]) -> None:
         self._say(f"note: {event['text']}")
 
     def _on_load(self, event: dict[str, Any]) -> None:
         self._describe(f"loading {event['model']}")
+        if self._lines:
+            self._say(self._doing)
+
+    def _on_loading(self, event: dict[str, Any]) -> None:
+        self._describe(f"loading {event['model']}, {event['share']:.0%} read")
+
+    def _on_loaded(self, event: dict[str, Any]) -> None:
+        if self._lines:
+            self._say(f"{event['model']} is loaded after {duration(event['load_s'])}")
 
     def _on_load_failed(self, event: dict[str, Any]) -> None:
         self._say(f"{event['model']} does not load: {event['error']}")
 
     def _on_cell(self, event: dict[str, Any]) -> None:
+        if self._count is not None and not self._count.done:
+            self._count.begun = time.monotonic()  # imports and loading are no pace of answers
         model, task = event["cell"].split("--")[:2]
         self._describe(f"{model} on {task}")
 
     def _on_sample(self, event: dict[str, Any]) -> None:
         if self._all is not None:
             self._bars.advance(self._all)
+        if self._count is not None:
+            self._count.done += 1
 
     def _on_cell_done(self, event: dict[str, Any]) -> None:
         self._cells += 1
-        self._done += self._samples.get(event["cell"], 0)
+        self._finished += self._samples.get(event["cell"], 0)
         if self._all is not None:
-            self._bars.update(self._all, completed=self._done)
+            self._bars.update(self._all, completed=self._finished)
+        if self._count is not None:  # also what was answered before the run was interrupted
+            self._count.skipped += max(0, self._finished - self._count.done)
+            self._count.done = self._finished
         if self._lines:
             self._say(f"[{self._cells}/{len(self._samples)}] {event['cell']}")
 
@@ -96,12 +124,27 @@ class Progress:
         self._say(f"the worker of {event['model']} died ({event['reason']}), see {event['log']}")
 
     def _describe(self, text: str) -> None:
+        self._doing = text
         if self._all is not None:
             self._bars.update(self._all, description=printable(text))
 
+    def _say_now_and_then(self) -> None:
+        while not self._over.wait(LINE_S):
+            if self._count is not None and self._count.done < self._count.total:
+                say(f"{self._count}; {self._doing}")
+
     def _say(self, text: str) -> None:
         text = printable(text)
-        if self._lines:
-            print(text, file=sys.stderr, flush=True)
+        if self._quiet or self._lines:
+            say(text)
         else:
             self._bars.console.print(text, markup=False, highlight=False)
+
+
+class _Times(ProgressColumn):
+    """Time spent, and about how much is left."""
+
+    def render(self, task: Task) -> Text:
+        spent, left = task.elapsed, task.time_remaining
+        said = duration(spent) if spent is not None else ""
+        return Text(said if left is None else f"{said}, about {duration(left)} left")

@@ -160,6 +160,7 @@ class _Run:
         recipe, task = self.recipe, self.recipe.task
         assert task is not None
         sampling = Sampling.of(recipe.generation, task, recipe.seed)
+        self.on_event({"event": "load", "what": f"the teacher, {teaching.source}"})
         with self.meter.stage("teacher_generation") as attempt:
             generator = teaching.generator(sampling, recipe.generation.batch)
             try:
@@ -229,7 +230,11 @@ class _Run:
         teaching: Teaching,
     ) -> None:
         recipe = self.recipe
-        teacher = teaching.loaded() if self._needs_teacher_weights() else None
+        needed = self._needs_teacher_weights()
+        if needed:
+            self.on_event({"event": "load", "what": f"the weights of {teaching.source}"})
+        teacher = teaching.loaded() if needed else None
+        self.on_event({"event": "load", "what": "the student as it starts"})
         student, tokenizer = start_student(
             recipe, self.folder, teacher, some_texts(corpus, texts), self.where
         )

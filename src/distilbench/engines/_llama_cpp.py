@@ -107,7 +107,8 @@ class LlamaCpp:
     @property
     def pid(self) -> int | None:
         """Process of the engine while a model is loaded."""
-        return self._process.pid if self._process else None
+        process = self._process  # looked at once: another thread may ask while it is closed
+        return process.pid if process else None
 
     @property
     def load_s(self) -> float | None:
@@ -135,7 +136,9 @@ class LlamaCpp:
         if self._process is not None:
             return
         # Known before it is started, so that closing ends it whenever that is asked.
-        process = self._process = EngineProcess(self.fence, self.usage, self.settings.gpu_index)
+        process = self._process = EngineProcess(
+            self.fence, self.usage, self.settings.gpu_index, self.settings.spin_count
+        )
         if self.listen is not None:
             process.key = self.listen.key
         try:

@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from distilbench.engines._gpu import gpu_environment
 from distilbench.engines._limits import Fence
+from distilbench.engines._settings import SPIN_COUNT
 from distilbench.keys import is_secret_name
 from distilbench.meter import ProcessUsage
 
@@ -23,6 +24,8 @@ _SERVE = Path(__file__).with_name("_serve.py")
 _LAST_WORDS = 20_000  # bytes of the engine's log that are searched for the cause of its death
 _DEATH_S = 5.0  # that a process may take to be gone after its connection is lost
 _GLANCE_S = 0.01
+# How OpenMP's threads wait for each other: libgomp reads both when it is loaded.
+_WAITING = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")
 
 Failure = Literal["out_of_memory", "crash"]
 
@@ -50,6 +53,7 @@ class EngineProcess:
     fence: Fence
     usage: ProcessUsage
     gpu_index: int | None = None
+    spin_count: int = SPIN_COUNT
     url: str = field(init=False, default="")
     load_s: float = field(init=False, default=0.0)
     key: str = field(init=False, default_factory=lambda: secrets.token_urlsafe(24))
@@ -61,7 +65,8 @@ class EngineProcess:
 
     @property
     def pid(self) -> int | None:
-        return self._process.pid if self._process else None
+        process = self._process  # looked at once: another thread may ask while it is stopped
+        return process.pid if process else None
 
     @property
     def is_running(self) -> bool:
@@ -140,9 +145,16 @@ class EngineProcess:
             return ""
 
     def _environment(self) -> dict[str, str]:
-        """No API keys, no debugger on a crash, and the chosen GPU alone."""
-        kept = {k: v for k, v in os.environ.items() if not is_secret_name(k)}
-        return {**kept, "GGML_NO_BACKTRACE": "1", **gpu_environment(self.gpu_index)}
+        """No API keys, no debugger on a crash, the chosen GPU alone, and threads that wait awake
+        only as long as the settings say, whatever the user's shell tells OpenMP programs."""
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if not is_secret_name(name) and name not in _WAITING
+        }
+        waiting = {"GOMP_SPINCOUNT": str(self.spin_count)}
+        gpu = gpu_environment(self.gpu_index)
+        return {**kept, **waiting, "GGML_NO_BACKTRACE": "1", **gpu}
 
 
 def _ask(process: subprocess.Popen[str], settings: dict[str, Any]) -> dict[str, Any]:

@@ -21,6 +21,10 @@ CHECKPOINTS = 2  # copies of a sliding window's state that llama.cpp keeps for e
 
 
 MOST_SLOTS = 256  # llama.cpp's own bound
+SPIN_COUNT = 1_000
+"""``EngineSettings.spin_count`` unless given; measured by ``benchmarks/busy_machine.py``."""
+LIBGOMP_SPIN_COUNT = 300_000
+"""What libgomp takes unless told otherwise (GCC, libgomp/env.c): about 3 ms of a core."""
 
 
 class EngineSettings(BaseModel):
@@ -38,6 +42,9 @@ class EngineSettings(BaseModel):
     gpu_memory_bytes: int | None = Field(None, ge=1, description="most memory to use of it")
     memory_bytes: int | None = Field(None, ge=1, description="most memory of the engine")
     cpus: int | None = Field(None, ge=1, description="cores that it may run on")
+    spin_count: int = Field(
+        SPIN_COUNT, ge=0, description="spins of a thread that waits before it sleeps; 0: none"
+    )
     cancellable: bool = Field(
         False, description="stream, so that a question whose time is up frees its slot at once"
     )

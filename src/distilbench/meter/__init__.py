@@ -2,7 +2,8 @@
 
 Holds the :class:`Timing` of one generation, the peak memory of a process, the :class:`EnergyMeter`
 (sensors through Zeus, else an estimate from a named TDP), the power cap, the FLOPs of an inference
-from the model's own architecture, and the description of the hardware. Imports ``architecture``
+from the model's own architecture, the description of the hardware, and what else it was doing
+meanwhile. Imports ``architecture``
 and ``errors``.
 """
 
@@ -20,9 +21,20 @@ from distilbench.meter._memory import (
     ProcessUsage,
     cpu_seconds,
     peak_memory_bytes,
+    read_bytes,
     reset_peak_memory,
 )
 from distilbench.meter._power_cap import power_cap
+from distilbench.meter._surroundings import (
+    Stretch,
+    Surroundings,
+    Watch,
+    busy_sentence,
+    load_average,
+    look_now,
+    read_stretches,
+    summarise,
+)
 from distilbench.meter._timing import Timing, summed
 
 __all__ = [
@@ -31,17 +43,26 @@ __all__ = [
     "Hardware",
     "InferenceFlops",
     "ProcessUsage",
+    "Stretch",
+    "Surroundings",
     "Timing",
+    "Watch",
     "apportion",
+    "busy_sentence",
     "cpu_seconds",
     "describe_hardware",
     "find_counters",
     "find_meter",
     "given_tdp_w",
     "inference_flops",
+    "load_average",
+    "look_now",
     "peak_memory_bytes",
     "power_cap",
+    "read_bytes",
+    "read_stretches",
     "reset_peak_memory",
+    "summarise",
     "summed",
     "usable_cores",
 ]

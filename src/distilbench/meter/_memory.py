@@ -1,4 +1,5 @@
-"""Peak resident memory and CPU time of a process, and of one that is started again when it dies."""
+"""Peak resident memory, CPU time and bytes read of a process, and of one that is started again when
+it dies."""
 
 from __future__ import annotations
 
@@ -39,6 +40,19 @@ def reset_peak_memory(pid: int) -> bool:
 def cpu_seconds(pid: int | None) -> float:
     """CPU time that process ``pid`` has used, in user and system mode; 0 if there is none."""
     return (pid is not None and _cpu_seconds(pid)) or 0.0
+
+
+def read_bytes(pid: int | None) -> int | None:
+    """Bytes that process ``pid`` has read since its start; null where the system does not count
+    them (macOS), or there is no such process."""
+    import psutil
+
+    try:
+        counted = psutil.Process(pid).io_counters() if pid is not None else None
+    except (psutil.Error, AttributeError):
+        return None
+    read = getattr(counted, "read_chars", None)  # on Linux also what came from the page cache
+    return None if read is None else int(read)
 
 
 @dataclass

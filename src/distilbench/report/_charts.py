@@ -46,8 +46,9 @@ def accuracy_by_task(table: pl.DataFrame, entries: list[str]) -> Any:
 def accuracy_against(
     table: pl.DataFrame, entries: list[str], cost: str, title: str, unit_format: str
 ) -> Any:
-    """Columns entry, accuracy, low, high, ``cost``, on_frontier: points with intervals over a
-    logarithmic cost axis, and the Pareto frontier as steps. ``entries`` as in the figure above.
+    """Columns entry, accuracy, low, high, ``cost``, on_frontier, mark: points with intervals over
+    a logarithmic cost axis, each beside its mark, and the Pareto frontier as steps. ``entries`` as
+    in the figure above.
     Names stand in a legend: beside the points they hide each other where models are close."""
     import altair as alt
 
@@ -80,7 +81,12 @@ def accuracy_against(
         .mark_line(interpolate="step-after", strokeDash=[5, 4], color="#7a8694")
         .encode(x=x, y=y)
     )
-    return styled((frontier + bars + points).properties(height=300))
+    marked = (
+        alt.Chart(inline([row for row in rows if row["mark"]]))
+        .mark_text(dx=11, dy=-8, fontSize=14, color=_INK)
+        .encode(x=x, y=y, text="mark:N")
+    )
+    return styled((frontier + bars + points + marked).properties(height=300))
 
 
 def accuracy_against_tokens(table: pl.DataFrame, models: list[str]) -> Any:

@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -111,14 +111,22 @@ class Claims:
         }
 
 
-def check_claims(catalog: Catalog, draws: int = 10_000, seed: int = 0) -> Claims:
-    """Check the claims. Ranges go through by Monte Carlo with ``draws`` draws from ``seed``."""
+def check_claims(
+    catalog: Catalog,
+    draws: int = 10_000,
+    seed: int = 0,
+    on_step: Callable[[str], None] = lambda doing: None,
+) -> Claims:
+    """Check the claims. Ranges go through by Monte Carlo with ``draws`` draws from ``seed``.
+    ``on_step`` is told each of the three steps as it begins."""
     from distilbench.stats import compare_scores, count_outcomes, excluded_pairs
 
+    on_step("comparing published scores")
     scores = score_frame(catalog)
     reasoned = reasoning_aligned(scores)
     comparisons = contemporary(compare_scores(reasoned), catalog)
     strict = contemporary(compare_scores(scores), catalog)
+    on_step("creation cost")
     headline = check_headline(
         catalog.card(VANILLA),
         catalog.card(DISTILLED),
@@ -127,6 +135,7 @@ def check_claims(catalog: Catalog, draws: int = 10_000, seed: int = 0) -> Claims
         draws=draws,
         seed=seed,
     )
+    on_step("performance-to-compute curves")
     curves = tuple(fit_families(reasoned, catalog))
     return Claims(
         catalog=catalog,

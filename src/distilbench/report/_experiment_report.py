@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from distilbench.durations import duration
 from distilbench.errors import InputError
 from distilbench.report._experiment_charts import accuracy_against_creation
 from distilbench.report._format import percent_range, si
@@ -332,7 +333,7 @@ def _conditions(experiment: Experiment) -> Section:
         ("teacher's accuracy on them", f"{experiment.teacher['accuracy']:.1%}"),
         ("teacher's training, measured FLOPs", si(experiment.teacher["student_training_flops"])),
         ("students that share the teacher", experiment.uses),
-        ("seconds of all stages", f"{seconds:,.0f}"),
+        ("time of all stages", duration(seconds)),
         ("machine", experiment.hardware),
     ]
     text = json.dumps(spec, indent=1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from distilbench.report import _charts
+from distilbench.report import _machine_sections as machine
 from distilbench.report._format import NOT_AVAILABLE, number, percent_range, si
 from distilbench.report._page import Cell, Chart, Details, Section, Table, Text
 
@@ -105,17 +106,18 @@ def limits(cells: pl.DataFrame) -> Section:
     return Section("Limits", (Table("Limits and memory", columns, rows), Text(note)))
 
 
-def correct_answers(samples: pl.DataFrame) -> Section:
+def correct_answers(samples: pl.DataFrame, cells: pl.DataFrame) -> Section:
     """What a correct answer costs, wrong answers included."""
     from distilbench.stats import per_correct
 
+    mark = dict(machine.marks(cells).iter_rows())
     rows = [
         (
             row["entry"],
             f"{row['accuracy']:.1%}",
             number(row["output_tokens"], "{:,.1f}"),
             si(row["flops"]),
-            number(row["total_s"], "{:,.2f}"),
+            number(row["total_s"], "{:,.2f}" + mark[row["entry"]]),
             number(row["energy_j"], "{:,.3g}"),
         )
         for row in per_correct(samples, ("entry",)).iter_rows(named=True)
@@ -124,6 +126,7 @@ def correct_answers(samples: pl.DataFrame) -> Section:
     note = (
         "The cost of all answers over the number of correct ones (derived). Not available where"
         " nothing was correct, or a cost is not known of every answer."
+        + machine.explained("".join(mark.values()))
     )
     return Section(
         "Cost of a correct answer", (Table("Per correct answer", columns, rows), Text(note))

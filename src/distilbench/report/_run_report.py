@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from distilbench.errors import InputError
 from distilbench.records import CELL_COLUMNS, SAMPLE_COLUMNS, Column
 from distilbench.report import _imported_sections as imported
+from distilbench.report import _machine_sections as machine
 from distilbench.report import _money_sections as prices
 from distilbench.report import _reasoning_sections as reasoning
 from distilbench.report import _resource_sections as resources
@@ -102,7 +103,11 @@ def read_run(run_dir: Path) -> RunData:
         overall=_overall(used, cells),
         differences=_differences(compared),
         catalog=catalog,
-        warnings=(*_gaps(facts, samples, compared, cells), *bad_cards),
+        warnings=(
+            *_gaps(facts, samples, compared, cells),
+            *machine.warnings(samples, cells),
+            *bad_cards,
+        ),
     )
 
 
@@ -141,12 +146,14 @@ def _sections(data: RunData) -> list[Section]:
         reasoning.repeated(data.samples),
         reasoning.templates(data.samples),
         reasoning.contamination(data.samples, data.compared),
-        resources.correct_answers(data.compared if comparable else data.samples),
+        resources.correct_answers(data.compared if comparable else data.samples, data.cells),
         prices.money(data.compared if comparable else data.samples, data.cells, data.catalog),
         served.latency(data.samples, data.cells),
         resources.thinking(data.samples, data.cells, data.overall),
         resources.quantization(data.overall, data.cells),
         resources.limits(data.cells),
+        machine.surroundings(data.cells),
+        machine.greedy_batches(data.cells),
         resources.energy(data.cells, data.samples),
         sections.outcomes(data.samples),
         sections.creation(data.cells, data.catalog),
@@ -245,7 +252,7 @@ def _overall(samples: pl.DataFrame, cells: pl.DataFrame) -> pl.DataFrame:
         pl.col("role", "quantization", "card").first(),
     )
     overall = macro_accuracy(samples, by=("entry",))
-    for table in (costs, means, peaks):
+    for table in (costs, means, peaks, machine.marks(cells)):
         overall = overall.join(table, on="entry", how="left")
     return overall.sort("accuracy", "entry", descending=[True, False])
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from distilbench.durations import duration
 from distilbench.records import Column
 from distilbench.report import _charts
+from distilbench.report import _machine_sections as machine
 from distilbench.report._format import NOT_AVAILABLE, number, percent_range, si
 from distilbench.report._page import Cell, Chart, Details, Pre, Section, Table, Text
 
@@ -16,6 +18,10 @@ if TYPE_CHECKING:
 
 _ANSWERS_SHOWN = 3
 _MOST_PAIRS = 10
+_SPEEDS = (
+    ("total_s", "{:.2f}"), ("median_s", "{:.2f}"), ("p95_s", "{:.2f}"),
+    ("ttft_median_s", "{:.2f}"), ("decode_tokens_per_s", "{:.0f}"),
+)  # fmt: skip
 _COSTS = (
     ("flops", "inference FLOPs per question", "flops", ".3~s"),
     ("total_s", "mean seconds per question", "latency", ".3~f"),
@@ -82,11 +88,7 @@ def results(
         (
             row["entry"],
             Cell(si(row["flops"]), kind="derived"),
-            number(row["total_s"], "{:.2f}"),
-            number(row["median_s"], "{:.2f}"),
-            number(row["p95_s"], "{:.2f}"),
-            number(row["ttft_median_s"], "{:.2f}"),
-            number(row["decode_tokens_per_s"], "{:.0f}"),
+            *(number(row[name], form + row["mark"]) for name, form in _SPEEDS),
             number(row["output_tokens"], "{:.1f}"),
             number(row["peak_memory_mib"], "{:,.0f}"),
             number(row["model_file_mib"], "{:,.0f}"),
@@ -104,7 +106,8 @@ def results(
     note = (
         "Accuracy is the mean over tasks; FLOPs, mean seconds and output tokens are means over"
         " tasks of a task's mean; median, p95 and rate are over all questions. Seconds are those"
-        f" of a whole question, timeouts included.{_without_flops(samples)} Figures"
+        f" of a whole question, timeouts included.{machine.explained(''.join(overall['mark']))}"
+        f"{_without_flops(samples)} Figures"
         " in italics are derived by a formula, roles with a dotted line are published on the"
         " model's card, the rest is measured. The frontier is that of accuracy against FLOPs per"
         f" question. Energy: {_energy(samples)}."
@@ -145,6 +148,8 @@ def by_task(tasks: pl.DataFrame, entries: list[str]) -> Section:
 
 def pareto_figures(overall: pl.DataFrame, cells: pl.DataFrame, comparable: bool) -> Section:
     """Accuracy against each cost that was measured."""
+    import polars as pl
+
     from distilbench.stats import pareto
 
     if not comparable:
@@ -161,6 +166,9 @@ def pareto_figures(overall: pl.DataFrame, cells: pl.DataFrame, comparable: bool)
         if column == "total_s":
             parallel = " or ".join(map(str, slots))
             caption += f" Latency was measured with {parallel} questions in flight at a time."
+            caption += machine.explained("".join(known["mark"]))
+        else:  # the marks are of seconds
+            known = known.with_columns(mark=pl.lit(""))
         words = "; ".join(
             f"{row['entry']} {row['accuracy']:.1%} at {si(row[column])}"
             for row in known.iter_rows(named=True)
@@ -291,13 +299,13 @@ def conditions(facts: dict[str, Any], cells: pl.DataFrame) -> Section:
         *facts["versions"].items(),
     ]
     cell_table = cells.select(
-        "entry", "task", "seed", "threads", "slots", "context", "load_s", "warmup_tokens",
-        pl.col("wall_s").round(1), (pl.col("peak_memory_bytes") / 2**20).round(0),
+        "entry", "task", "seed", "threads", "slots", "context", _lasted("load_s"), "warmup_tokens",
+        _lasted("wall_s"), (pl.col("peak_memory_bytes") / 2**20).round(0),
         "engine", "engine_version", pl.col("model_sha256").str.head(12),
     )  # fmt: skip
     headings = (
-        "model", "task", "seed", "threads", "slots", "context", "load s", "prefix tokens", "wall s",
-        "peak MiB", "engine", "version", "SHA-256",
+        "model", "task", "seed", "threads", "slots", "context", "loading", "prefix tokens",
+        "answering", "peak MiB", "engine", "version", "SHA-256",
     )  # fmt: skip
     cell_rows = [
         tuple(f"{v:.3g}" if isinstance(v, float) else v for v in row)
@@ -310,6 +318,12 @@ def conditions(facts: dict[str, Any], cells: pl.DataFrame) -> Section:
             Details("Every cell", (Table("Cells", headings, cell_rows),)),
         ),
     )
+
+
+def _lasted(column: str) -> pl.Expr:
+    import polars as pl
+
+    return pl.col(column).map_elements(duration, return_dtype=pl.String)
 
 
 def _architectures(cells: pl.DataFrame) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from distilbench.report import _machine_sections as machine
 from distilbench.report._format import number
 from distilbench.report._page import Section, Table, Text
 
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 _TIMES = ("ttft_s", "total_s")
+_LATENCIES = ("ttft_s", "ttft_s_p95", "total_s", "total_s_p95")
 _COLUMNS = (
     "model", "median TTFT s", "p95 TTFT s", "median s", "p95 s", "inter-token ms (mean)",
     "inter-token ms (p99, median answer)", "failed attempts", "s lost to them", "clock",
@@ -32,13 +34,11 @@ def latency(samples: pl.DataFrame, cells: pl.DataFrame) -> Section:
         pl.col("inter_token_s").mean(),
         pl.col("retries", "retry_s").sum(),
     )
+    mark = dict(machine.marks(served).iter_rows())
     rows = [
         (
             row["entry"],
-            number(row["ttft_s"], "{:.2f}"),
-            number(row["ttft_s_p95"], "{:.2f}"),
-            number(row["total_s"], "{:.2f}"),
-            number(row["total_s_p95"], "{:.2f}"),
+            *(number(row[name], "{:.2f}" + mark[row["entry"]]) for name in _LATENCIES),
             number(_milliseconds(row["inter_token_s"]), "{:.1f}"),
             number(_milliseconds(row["inter_token_p99_s"]), "{:.1f}"),
             number(row["retries"], "{:,.0f}"),
@@ -51,6 +51,7 @@ def latency(samples: pl.DataFrame, cells: pl.DataFrame) -> Section:
         "Measured on the client's clock, network included. Latency is that of the attempt that gave"
         " the answer; failed attempts and the waiting after them stand apart. Mean time between"
         " tokens is derived: first streamed event to last, over the tokens between."
+        + machine.explained("".join(mark.values()))
     )
     table = Table("Latency over HTTP", _COLUMNS, rows)
     return Section("Models behind a server", (table, Text(note)))

@@ -95,6 +95,7 @@ class Cell(BaseModel):
             threads=profile.threads,
             slots=profile.slots,
             context=profile.context,
+            spin_count=profile.spin_count,
             cpus=profile.cpus,
             memory_bytes=profile.memory,
             gpu_index=gpu.index if gpu else None,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
 from distilbench.architecture import ModelShape
 from distilbench.engines import FAILURE_KEY, FORCED_KEY, METADATA_KEY, THINKING_KEY
-from distilbench.meter import Energy, Timing, apportion, inference_flops, summed
+from distilbench.meter import Energy, Stretch, Timing, apportion, inference_flops, summed
 from distilbench.records import ORIGIN, Outcome
 from distilbench.runner._plan import Cell
 from distilbench.tasks import InspectTask, QuestionSet, TaskSpec, main_score, vote_of
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
 
 _STOP_REASONS: dict[str, Outcome] = {"max_tokens": "length", "model_length": "context_overflow"}
 _CLOCK_SLACK_S = 0.01  # Inspect rounds its times
+_SECONDS = (
+    "prefill_s", "ttft_s", "decode_s", "total_s", "inter_token_s", "inter_token_p99_s", "retry_s",
+)  # fmt: skip
+_STOPPED = "stopped, or the machine asleep, while its time ran: no fault of the model"
 
 
 def energy_shares(samples: list[EvalSample], energy: Energy | None) -> list[float | None]:
@@ -36,9 +41,14 @@ def sample_record(
     shape: ModelShape | None,
     energy_j: float | None,
     energy_method: str | None,
+    stops: Sequence[Stretch] | None = None,
 ) -> dict[str, Any]:
-    """One row of the sample records. ``shape`` null: the FLOPs are not known."""
+    """One row of the sample records. ``shape`` null: the FLOPs are not known. ``stops``: when
+    nothing ran (null: nobody looked); the seconds and joules of a question that met one are none of
+    the model's."""
     timing = _timing(sample)
+    stopped = None if stops is None else _met(sample, stops)
+    energy_j = None if stopped else energy_j
     noted, grade = sample.output.metadata or {}, _grade(sample, cell)
     limit_j = cell.profile.energy_per_question_j
     over = limit_j is not None and energy_j is not None and energy_j > limit_j
@@ -60,10 +70,12 @@ def sample_record(
         **(timing.model_dump() if timing else {}),
         **({} if timing and timing.retries is not None else _failed_attempts(sample)),
         "inter_token_s": _inter_token_s(timing) if timing else None,
+        "suspended": stopped,
+        **(dict.fromkeys(_SECONDS) if stopped else {}),
         **(_flops(shape, _generations(sample)) if shape else {}),
         "energy_j": energy_j,
         "energy_method": energy_method,
-        "error": _error(sample),
+        "error": _STOPPED if stopped and grade["outcome"] == "timeout" else _error(sample),
         **({"error": grade["error"]} if grade.get("error") else {}),
     }
 
@@ -200,6 +212,13 @@ def _failures(sample: EvalSample) -> list[str]:
     from inspect_ai.event import ModelEvent
 
     return [e.error for e in sample.events if isinstance(e, ModelEvent) and e.error]
+
+
+def _met(sample: EvalSample, stops: Sequence[Stretch]) -> bool:
+    """Whether a question was being answered in one of these stretches."""
+    begun, ended = _seconds(sample.started_at), _seconds(sample.completed_at)
+    slack = _CLOCK_SLACK_S
+    return any(s.begun < ended + slack and s.ended > begun - slack for s in stops)
 
 
 def _inter_token_s(timing: Timing) -> float | None:

@@ -17,7 +17,7 @@ from typing import Any
 from distilbench.engines import check_provider
 from distilbench.errors import InputError
 from distilbench.files import alone, write_json, write_text
-from distilbench.meter import describe_hardware, given_tdp_w
+from distilbench.meter import busy_sentence, describe_hardware, given_tdp_w, look_now
 from distilbench.runner._cards import copy_cards
 from distilbench.runner._plan import Cell, models_without_flops, plan
 from distilbench.runner._sandbox import refusals, reopen_refused
@@ -81,6 +81,9 @@ def run_suite(
         notes = (*_skipped(run_dir), *models_without_flops(cells), *refusals(run_dir, missing))
         for sentence in notes:
             on_event({"event": "note", "text": sentence})
+        busy = busy_sentence(look_now()) if missing else None
+        if busy:
+            on_event({"event": "note", "text": busy})
         failed = tuple(_run_groups(run_dir, missing, on_event))
         collected, _ = collect(run_dir, cells)
         on_event({"event": "collected", "samples": len(collected)})

@@ -7,6 +7,7 @@
     <run>/samples.parquet               sample records of all cells
     <run>/cells.parquet                 cell records
     <run>/cells/<cell>/logs/*.eval      Inspect logs: the full transcripts, and what resume reads
+    <run>/cells/<cell>/machine.jsonl    what else the machine did meanwhile, stretch by stretch
     <run>/cells/<cell>/samples.parquet  sample records of a finished cell
     <run>/cells/<cell>/cell.json        its cell record; its presence means: finished
     <run>/imported/<cell>/*             the same two files of a cell that another program measured
@@ -19,11 +20,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distilbench.files import write_json, write_parquet
-from distilbench.meter import Energy
+from distilbench.meter import Energy, read_stretches, summarise
 from distilbench.records import CELL_COLUMNS, ORIGIN, SAMPLE_COLUMNS, frame, schema
 from distilbench.runner._plan import Cell
 from distilbench.runner._records import energy_shares, sample_record, strata
@@ -51,6 +53,10 @@ def questions_file(run_dir: Path, cell: Cell) -> Path:
     return run_dir / "questions" / f"{cell.task.name}--{cell.seed}--{cell.task_hash[:8]}.json"
 
 
+def surroundings_file(run_dir: Path, cell: Cell) -> Path:
+    return cell_folder(run_dir, cell) / "machine.jsonl"
+
+
 def is_finished(run_dir: Path, cell: Cell) -> bool:
     return (cell_folder(run_dir, cell) / "cell.json").is_file()
 
@@ -72,7 +78,9 @@ def finish_cell(
     samples = project(run_dir, cell, energy, facts["energy_method"])
     folder = cell_folder(run_dir, cell)
     write_parquet(folder / "samples.parquet", samples)
-    record = {**facts, **_identity(run_dir, cell), "samples": len(samples), "shape": _shape(cell)}
+    around = asdict(summarise(read_stretches(surroundings_file(run_dir, cell))))
+    beside = {"samples": len(samples), "shape": _shape(cell)}
+    record = {**facts, **around, **_identity(run_dir, cell), **beside}
     write_json(folder / "cell.json", record)
 
 
@@ -87,9 +95,11 @@ def project(
     joules = energy_shares(list(samples.values()), energy)
     asked = QuestionSet.model_validate_json(questions_file(run_dir, cell).read_text())
     drawn_from = strata(asked)
+    seen = read_stretches(surroundings_file(run_dir, cell))
+    stops = [s for s in seen if s.stopped] if seen else None
     rows = [
         {
-            **sample_record(sample, cell, run_dir.name, cell.shape, share, energy_method),
+            **sample_record(sample, cell, run_dir.name, cell.shape, share, energy_method, stops),
             **drawn_from.get(str(sample.id), {}),
         }
         for sample, share in zip(samples.values(), joules, strict=True)

@@ -11,7 +11,6 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -31,6 +30,7 @@ from distilbench.meter import (
 )
 from distilbench.runner._conduct import Conduct, install, sampling_seed, without_system
 from distilbench.runner._leave import leave, leave_on_signals
+from distilbench.runner._meanwhile import Tell, telling_what_is_read, watch
 from distilbench.runner._plan import Cell
 from distilbench.runner._sampling import request_options
 from distilbench.runner._sandbox import no_sandbox, refuse
@@ -44,7 +44,6 @@ if TYPE_CHECKING:
     from distilbench.engines._llama_cpp import LlamaCpp, WarmUp
     from distilbench.engines._served import ServedMeter
 
-Tell = Callable[..., None]
 _DEFAULT_MAX_TOKENS = 512
 _LOADING_S = 5.0  # more than making a client takes: the provider has loaded a model
 _FLUSH_EVERY_SAMPLE = 1  # into the log, so that a killed worker loses no finished sample
@@ -150,10 +149,11 @@ def run_cell(run_dir: Path, cell: Cell, loaded: Loaded) -> None:
     loaded.conduct.cell, loaded.conduct.model = cell, str(loaded.model)
     warm = None if refused else _warm_up(engine, task, cell)
     resumed = answered(run_dir, cell)
-    loaded.meter.begin()
-    started = time.perf_counter()
-    _evaluate(run_dir, cell, task, loaded.model)
-    wall_s, energy = time.perf_counter() - started, loaded.meter.end()
+    with watch(run_dir, cell, loaded.engine, resumed):
+        loaded.meter.begin()
+        started = time.perf_counter()
+        _evaluate(run_dir, cell, task, loaded.model)
+        wall_s, energy = time.perf_counter() - started, loaded.meter.end()
     measured = {
         "wall_s": wall_s,
         "resumed_samples": resumed,
@@ -222,7 +222,9 @@ def _load(cell: Cell, tell: Tell, undo: ExitStack) -> Loaded:
     meter.measure_idle()
     tell("load", model=cell.model.name)
     try:
-        engine.load()
+        with telling_what_is_read(tell, cell.model.name, engine):
+            engine.load()
+        tell("loaded", model=cell.model.name, load_s=engine.load_s)
     except EngineError as error:
         tell("load_failed", model=cell.model.name, error=str(error))
     facts["load_peak_bytes"] = peak_memory_bytes(engine.pid) if engine.pid else None
@@ -301,6 +303,7 @@ def _engine_facts(cell: Cell, loaded: Loaded) -> dict[str, Any]:
         "engine": "llama.cpp (xllamacpp)",
         "engine_version": version("xllamacpp"),
         "threads": engine.threads,
+        "spin_count": engine.settings.spin_count if sys.platform == "linux" else None,
         "model_file_bytes": engine.description.size_bytes,
         "parameters": engine.description.parameters,
         "quantization": engine.description.quantization,

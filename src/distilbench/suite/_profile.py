@@ -73,6 +73,9 @@ class Profile(BaseModel):
     cpus: int | None = Field(None, ge=1, description="cores the engine may run on")
     threads: int | None = Field(None, ge=1, description="threads; default: one for each core")
     slots: int = Field(4, ge=1, le=256, description="questions decoded together (batch size)")
+    spin_count: int = Field(
+        1_000, ge=0, description="turns that a waiting thread spins before it sleeps; 0: none"
+    )
     context: int = Field(2048, ge=64, description="tokens of context for each question")
     time_per_question_s: int | None = Field(None, ge=1, description="then the outcome is timeout")
     energy_per_question_j: float | None = Field(

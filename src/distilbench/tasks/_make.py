@@ -18,6 +18,7 @@ from typing import IO, Any
 
 from pydantic import TypeAdapter
 
+from distilbench.durations import duration
 from distilbench.errors import InputError
 from distilbench.tasks._questions import QuestionSet
 from distilbench.tasks._spec import FileTask, InspectTask, TaskSpec
@@ -130,12 +131,12 @@ def _too_slow(spec: TaskSpec, within_s: float) -> InputError:
     if isinstance(spec, InspectTask):
         return InputError(
             f"task {spec.name!r}",
-            f"the data set of {spec.inspect} did not arrive within {within_s:g} s",
+            f"the data set of {spec.inspect} did not arrive within {duration(within_s)}",
             "check the network and run again: what has been fetched is kept",
         )
     return InputError(
         f"task {spec.name!r}",
-        f"its generator made no questions within {within_s:g} s and may never end",
+        f"its generator made no questions within {duration(within_s)} and may never end",
         "widen its 'params', or ask fewer 'questions'",
     )
 

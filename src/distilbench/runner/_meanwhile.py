@@ -1,0 +1,64 @@
+"""What a worker looks at beside its work: the machine while a cell is answered, and what a loading
+engine has read."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from distilbench.meter import Watch, cpu_seconds, read_bytes
+from distilbench.runner._plan import Cell
+from distilbench.runner._store import surroundings_file
+
+if TYPE_CHECKING:
+    from distilbench.engines._llama_cpp import LlamaCpp
+
+Tell = Callable[..., None]
+_GLANCE_S = 1.0  # between two looks at what a loading engine has read
+
+
+def watch(run_dir: Path, cell: Cell, engine: LlamaCpp | None, resumed: int) -> Watch:
+    """Looks at the machine while a cell is answered. A server may be on this machine, and cannot be
+    told from other work: then the CPU time of others is not known."""
+    seen = surroundings_file(run_dir, cell)
+    if not resumed:  # what was seen beside answers that are asked again
+        seen.unlink(missing_ok=True)
+    if engine is None:
+        return Watch(seen, lambda: None, lambda: None)
+    parent, of_engines = os.getppid(), dict[int, float]()
+
+    def own_cpu_s() -> float:
+        """Of a dead engine what it had at the last look: the meter's own count is not asked from
+        another thread."""
+        pid = engine.pid
+        if pid is not None:
+            of_engines[pid] = max(of_engines.get(pid, 0.0), cpu_seconds(pid))
+        return sum(of_engines.values()) + time.process_time() + cpu_seconds(parent)
+
+    return Watch(seen, own_cpu_s, lambda: engine.pid)
+
+
+@contextmanager
+def telling_what_is_read(tell: Tell, model: str, engine: LlamaCpp) -> Iterator[None]:
+    """Tells from time to time what part of its model file the engine has read, where the system
+    counts that (Linux)."""
+    over, size = threading.Event(), engine.description.size_bytes
+
+    def look() -> None:
+        while not over.wait(_GLANCE_S):
+            read = read_bytes(engine.pid)
+            if read is not None and size:
+                tell("loading", model=model, share=min(1.0, read / size))
+
+    looking = threading.Thread(target=look, daemon=True)
+    looking.start()
+    try:
+        yield
+    finally:
+        over.set()
+        looking.join()

@@ -1,0 +1,121 @@
+"""What long work says while it goes on, where there is no terminal."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from distilbench.cli import _counts
+from distilbench.cli._distill import Lines
+from distilbench.cli._progress import Progress
+from distilbench.durations import duration, time_left
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (0, "0 s"), (0.042, "0.042 s"), (4.2, "4.2 s"), (9.96, "10 s"), (59.4, "59 s"),
+        (59.7, "1 min"), (200, "3 min 20 s"), (3599, "1 h"), (7500, "2 h 5 min"),
+        (86_380, "1 d"), (266_400, "3 d 2 h"),
+    ],
+)  # fmt: skip
+def test_durations_are_in_their_two_largest_units(seconds: float, said: str) -> None:
+    assert duration(seconds) == said
+
+
+def test_time_left_is_at_the_pace_until_now() -> None:
+    assert time_left(5, 20, 10.0) == 30.0
+    assert time_left(0, 20, 10.0) is None
+    assert time_left(20, 20, 10.0) == 0.0
+
+
+def run_events() -> list[dict[str, Any]]:
+    cells = ["small--sums--p--0--1a", "small--words--p--0--2b"]
+    samples = [{"event": "sample"}] * 4
+    return [
+        {"event": "plan", "cells": 3, "samples": dict.fromkeys(cells, 4)},
+        {"event": "note", "text": "this machine is [b]busy"},
+        {"event": "load", "model": "small"},
+        {"event": "loading", "model": "small", "share": 0.5},
+        {"event": "loaded", "model": "small", "load_s": 75.0},
+        {"event": "cell", "cell": cells[0]},
+        *samples,
+        {"event": "cell_done", "cell": cells[0]},
+        {"event": "cell", "cell": cells[1]},
+        *samples[:2],
+    ]
+
+
+def test_a_run_says_counts_and_time_left_now_and_then_and_no_line_for_each_sample(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("distilbench.cli._progress.LINE_S", 0.2)
+    with Progress() as progress:
+        for event in run_events():
+            progress.on_event(event)
+        time.sleep(0.5)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[:5] == [
+        "1 of 3 cells are finished and kept",
+        "note: this machine is [b]busy",
+        "loading small",
+        "small is loaded after 1 min 15 s",
+        "[1/2] small--sums--p--0--1a",
+    ]
+    counted = lines[5:]
+    assert 1 <= len(counted) <= 3
+    assert all(line.startswith("6 of 8 questions, ") for line in counted)
+    assert all(" so far, about " in line for line in counted)
+    assert all(line.endswith(" left; small on words") for line in counted)
+
+
+def test_nothing_is_said_to_a_machine_but_what_went_wrong(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("distilbench.cli._progress.LINE_S", 0.05)
+    with Progress(quiet=True) as progress:
+        progress.on_event({"event": "plan", "cells": 1, "samples": {"a--b--c--0--d": 4}})
+        progress.on_event({"event": "load", "model": "small"})
+        progress.on_event({"event": "load_failed", "model": "small", "error": "no such file"})
+        time.sleep(0.2)
+    said = capsys.readouterr()
+    assert said.err == "small does not load: no such file\n"
+    assert not said.out
+
+
+def test_a_distillation_says_texts_kept_steps_and_time_left(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = [1000.0]
+    monkeypatch.setattr(_counts.time, "monotonic", lambda: now[0])
+    lines = Lines(quiet=False)
+
+    def tell(event: str, seconds: float = 0.0, **facts: Any) -> None:
+        now[0] += seconds
+        lines.on_event({"event": event, **facts})
+
+    tell("load", what="the teacher, pypi:gemma-3-270m")
+    tell("generate", total=200, reused=40)
+    for _ in range(3):
+        tell("generated", seconds=10, count=20)  # 2 texts/s: a line at 20 s, none at 10 and 30
+    for _ in range(7):
+        tell("generated", seconds=1, count=20)
+    tell("rejected", kept=150, total=240)
+    tell("train", steps=300, **{"from": 100})
+    tell("loss", step=120, loss=1.5)
+    tell("step", seconds=20, step=120, of=300)
+    tell("step", seconds=1, step=121, of=300)
+    tell("trial", trial=0, loss=1.25)
+    assert capsys.readouterr().err.splitlines() == [
+        "loading the teacher, pypi:gemma-3-270m",
+        "the teacher generates 200 texts, 40 are in the cache",
+        "80 of 240 texts generated, 20 s so far, about 1 min 20 s left",
+        "200 of 240 texts generated, 35 s so far, about 8.8 s left",  # 160 texts in 35 s
+        "240 of 240 texts generated in 37 s",
+        "150 of 240 answers are right and kept",
+        "training: 300 steps, from step 100",
+        "120 of 300 steps, 20 s so far, about 3 min left, loss 1.5000",
+        "trial 0: held-out loss 1.2500",
+    ]
