@@ -158,8 +158,9 @@ def test_config_json_of_llama_and_of_nonsense() -> None:
         "num_hidden_layers": 32, "num_key_value_heads": 8, "intermediate_size": 14336,
         "vocab_size": 128256, "tie_word_embeddings": False, "max_position_embeddings": 131072,
     }  # fmt: skip
-    assert describe_config(json.dumps(config), "config.json").parameters == LLAMA_8B.total_params
-    for text, complaint in (("{}", "hidden_size"), ("[1]", "configuration"), ("{", "config")):
+    # of the model's own page: 8,030,261,248 weights
+    assert describe_config(json.dumps(config), "config.json").parameters == 8_030_261_248
+    for text, complaint in (("{}", "model_type"), ("[1]", "configuration"), ("{", "config")):
         with pytest.raises(InputError, match=complaint):
             describe_config(text, "config.json")
 
