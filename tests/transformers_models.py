@@ -51,6 +51,10 @@ OVERRIDES: dict[str, dict[str, Any]] = {
     "gpt_neo": {"attention_types": [[["global", "local"], 2]], "window_size": 16},
     "gptj": {"rotary_dim": 8},
     "granitemoehybrid": {"layer_types": _HYBRID},
+    "helium": {"head_dim": 16},
+    "glm_moe_dsa": _EVEN_HEADS,
+    "minicpm3": _EVEN_HEADS,
+    "sarvam_mla": _EVEN_HEADS,
     "jamba": {"attn_layer_period": 4, "attn_layer_offset": 2},
     "kimi_linear": {"layer_types": _HYBRID} | _EVEN_HEADS,
     "lfm2": {"full_attn_idxs": [1, 3]},
@@ -96,18 +100,17 @@ _REASONS = {
         moss_transcribe_diarize musicgen musicgen_melody phi4_multimodal
     """,
     "recurrence or attention of another kind": """
-        axk1 axk2 bailing_hybrid beam blt deepseek_v4 diffllama doge dory dots3_note_text
-        flint glm_moe_dsa hrm_text hy_v4 inkling2_loop_text inkling2_text inkling_text
-        kolibri1 laguna lara_mini lfm3 longcat_flash mimo_v2_flash modernbert-decoder
-        olmo_hybrid qwen4_exp qwen4_exp_text reformer rwkv xlstm zamba zamba2 zaya
+        blt deepseek_v4 diffllama longcat_flash mimo_v2_flash reformer rwkv xlstm zamba
+        zamba2 zaya
     """,
     "helper of another model": """
         gemma4_assistant gemma4_unified_assistant
     """,
     "no reader yet": """
-        apertus1p5_text cohere2_moe cpmant ctrl dbrx gemma4_unified gemma4_unified_text
-        gpt_neox_japanese granitemoe_swa helium hunyuan_v1_moe hyperclovax jetmoe mellum
-        minicpm3 sarvam_mla sarvam_moe solar_open
+        axk1 axk2 bailing_hybrid beam cohere2_moe cpmant ctrl dbrx doge dory
+        dots3_note_text flint gemma4_unified gemma4_unified_text gpt_neox_japanese
+        hrm_text hy_v4 inkling2_loop_text inkling2_text inkling_text jetmoe kolibri1
+        laguna lara_mini mellum modernbert-decoder qwen4_exp qwen4_exp_text
     """,
 }
 REFUSED: dict[str, str] = {

@@ -11,6 +11,7 @@ import typer
 from distilbench.cli._print import Json, print_json, print_table
 
 if TYPE_CHECKING:
+    from distilbench.architecture import ModelShape
     from distilbench.tasks import TaskEntry
 
 # Key variables of Inspect's providers. Whether one is set is shown; what it holds never is.
@@ -109,10 +110,22 @@ def inspect(
         print_json(described.model_dump(mode="json"))
         return
     facts: dict[str, Any] = described.model_dump(exclude={"architecture"})
-    shape = (
-        described.architecture.model_dump(exclude_defaults=True) if described.architecture else {}
-    )
-    print_table(("", ""), [*facts.items(), *((f"architecture: {k}", v) for k, v in shape.items())])
+    shape = _shape_rows(described.architecture) if described.architecture else []
+    print_table(("", ""), [*facts.items(), *((f"architecture: {k}", v) for k, v in shape)])
+
+
+def _shape_rows(shape: ModelShape) -> list[tuple[str, Any]]:
+    """The fields of a shape, and a row for each kind of its layers."""
+    stated = shape.model_dump(exclude_defaults=True, exclude={"layers"})
+    rows = list(stated.items())
+    for layer in shape.layers:
+        parts = []
+        for part in layer.parts:
+            fields = part.model_dump(exclude_defaults=True, exclude={"vectors", "matrices"})
+            fields.pop("kind")
+            parts.append(f"{part.kind} ({', '.join(f'{k} {v}' for k, v in fields.items())})")
+        rows.append((f"{layer.count} layers", "; ".join(parts)))
+    return rows
 
 
 def tasks(

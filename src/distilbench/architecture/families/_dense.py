@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from distilbench.architecture._attention import Attention
 from distilbench.architecture._shape import ModelShape
-from distilbench.architecture.families._config import Config, Reader, attention, decoder, mlp
+from distilbench.architecture.families._config import (
+    Config,
+    Reader,
+    attention,
+    decoder,
+    mlp,
+    refuse,
+)
 
 
 def _llama(c: Config) -> ModelShape:
@@ -161,8 +168,29 @@ def _bitnet(c: Config) -> ModelShape:
     return decoder(c, mixer, feed.model_copy(update={"vectors": feed.width}))
 
 
+def _apertus15(c: Config) -> ModelShape:
+    refuse(c, "output_vocab_size")
+    return _apertus(c)
+
+
+def _helium(c: Config) -> ModelShape:
+    """Its output product is as wide as hidden, so its heads must be."""
+    if c.heads * c.head_dim != c.hidden:
+        raise ValueError(f"{c.heads} heads of {c.head_dim} are not as wide as {c.hidden}")
+    mixer = attention(c, qkv_bias=bool(c["attention_bias"]))
+    return decoder(c, mixer, mlp(c, bias=bool(c["mlp_bias"])))
+
+
+def _hyperclovax(c: Config) -> ModelShape:
+    bias = bool(c["attention_bias"])
+    mixer = attention(c, qkv_bias=bias, out_bias=bias)
+    norms = 4 if c["use_post_norm"] else 2
+    return decoder(c, mixer, mlp(c, bias=bool(c["mlp_bias"])), norms=norms)
+
+
 DENSE: dict[str, Reader] = {
     "apertus": _apertus,
+    "apertus1p5_text": _apertus15,
     "arcee": _arcee,
     "bitnet": _bitnet,
     "cohere": _cohere,
@@ -175,7 +203,9 @@ DENSE: dict[str, Reader] = {
     "glm4": _glm4,
     "granite": _llama,
     "granite_swa": _granite_swa,
+    "helium": _helium,
     "hunyuan_v1_dense": _hunyuan,
+    "hyperclovax": _hyperclovax,
     "internlm3": _llama,
     "iquestcoder": _llama,
     "jais2": _nemotron,

@@ -163,11 +163,62 @@ def _convolution(c: Config) -> ShortConvolution:
     return ShortConvolution(width=c.hidden, kernel=c["conv_L_cache"], vectors=biases)
 
 
+def _lfm3(c: Config) -> ModelShape:
+    """Convolutions, windowed and full attention in turn, a gate for each head on the latter."""
+    bias = bool(c["attention_bias"])
+    gate = c.hidden * c.heads if c["use_attention_gate"] else 0
+    full = attention(c, qkv_bias=bias, out_bias=bias, head_norms=True, matrices=gate)
+    mixers: dict[str, AnyPart] = {
+        "conv": _convolution(c),
+        "full_attention": full,
+        "sliding_attention": full.model_copy(update={"window": c["sliding_window"]}),
+    }
+    kinds = c.kinds(_lfm3_kind)
+    if strange := set(kinds) - set(mixers):
+        raise ValueError(f"layer_types names {min(strange)!r}")
+    norms = 4 if c["use_sandwich_norm"] else 2
+    feed = mlp(c)
+    return model(c, [Layer(parts=(mixers[kind], feed), vectors=norms * c.hidden) for kind in kinds])
+
+
+def _lfm3_kind(index: int) -> str:
+    if index % 4 == 2:
+        return "full_attention"
+    return "sliding_attention" if index % 4 == 0 and index > 0 else "conv"
+
+
+def _olmo_hybrid(c: Config) -> ModelShape:
+    """Gated delta net in three layers of four, attention with norms over all heads in one."""
+    bias = bool(c["attention_bias"])
+    norms = (c.heads + c.kv_heads) * c.head_dim
+    key_heads = int(c["linear_num_key_heads"] or c.heads)
+    value_heads = int(c["linear_num_value_heads"] or c.heads)
+    key = int(c["linear_key_head_dim"] or 0.75 * c.hidden / key_heads)
+    value = int(c["linear_value_head_dim"] or 2 * key)
+    linear = LinearAttention(
+        key_heads=key_heads,
+        value_heads=value_heads,
+        key_dim=key,
+        value_dim=value,
+        kernel=c["linear_conv_kernel_dim"],
+        matrices=c.hidden * (value_heads * value + 2 * value_heads),
+        vectors=2 * value_heads + value,
+    )
+    kinds = c.kinds(lambda i: "full_attention" if i % 4 == 3 else "linear_attention")
+    if "full_attention" not in kinds:
+        kinds[-1] = "full_attention"
+    seeing = attention(c, qkv_bias=bias, out_bias=bias, vectors=norms)
+    mixers: dict[str, AnyPart] = {"linear_attention": linear, "full_attention": seeing}
+    return _hybrid(c, kinds, mixers, [mlp(c)] * c.layers)
+
+
 HYBRID: dict[str, Reader] = {
     "kimi_linear": _kimi_linear,
     "lfm2": _lfm2,
     "lfm2_moe": _lfm2_moe,
+    "lfm3": _lfm3,
     "minimax": _minimax,
+    "olmo_hybrid": _olmo_hybrid,
     "qwen3_5_moe_text": _qwen3_5_moe,
     "qwen3_5_text": _qwen3_5,
     "qwen3_next": _qwen3_next,

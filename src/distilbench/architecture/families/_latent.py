@@ -46,6 +46,19 @@ def _deepseek_v32(c: Config) -> ModelShape:
     return decoder(c, latent(c, indexer), deepseek_mlp(c, c["first_k_dense_replace"]))
 
 
+def _glm_moe_dsa(c: Config) -> ModelShape:
+    """Layers that take the choice of another layer's indexer are not known here."""
+    kinds = c["indexer_types"] or []
+    every = c.extra("index_topk_freq", 1)
+    if set(kinds) - {"full"} or c.extra("index_topk_pattern") or every not in (None, 0, 1):
+        raise ValueError("layers share indexers")
+    return _deepseek_v32(c)
+
+
+def _minicpm3(c: Config) -> ModelShape:
+    return decoder(c, latent(c), mlp(c, bias=bool(c["mlp_bias"])))
+
+
 def _glm4_moe_lite(c: Config) -> ModelShape:
     return decoder(c, latent(c), deepseek_mlp(c, 1))
 
@@ -59,5 +72,8 @@ LATENT: dict[str, Reader] = {
     "deepseek_v3": _deepseek,
     "deepseek_v32": _deepseek_v32,
     "glm4_moe_lite": _glm4_moe_lite,
+    "glm_moe_dsa": _glm_moe_dsa,
+    "minicpm3": _minicpm3,
+    "sarvam_mla": _deepseek,
     "youtu": _dense,
 }

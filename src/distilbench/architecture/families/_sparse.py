@@ -132,6 +132,27 @@ def _granite(c: Config, shared_width: int) -> ModelShape:
     return decoder(c, attention(c, qkv_bias=bias, out_bias=bias), feed)
 
 
+def _granitemoe_swa(c: Config) -> ModelShape:
+    bias = bool(c["attention_bias"])
+    names = ("num_local_experts", "num_experts_per_tok", "intermediate_size")
+    feed = experts(c, *names, shared_width=int(c["shared_intermediate_size"]))
+    mixer = attention(c, qkv_bias=bias, out_bias=bias, vectors=c.heads)  # sinks
+    return decoder(c, mixer, feed, windows=c.windows(lambda i: i % 4 != 0))
+
+
+def _hunyuan_moe(c: Config) -> ModelShape:
+    bias, width = bool(c["attention_bias"]), int(c["intermediate_size"])
+    feed = experts(c, "num_experts", "moe_topk", "intermediate_size", shared_width=width)
+    mixer = attention(c, qkv_bias=bias, out_bias=bias, head_norms=True)
+    return decoder(c, mixer, feed)
+
+
+def _solar(c: Config) -> ModelShape:
+    shared = int(c["moe_intermediate_size"]) * c["n_shared_experts"]
+    feed = experts(c, "n_routed_experts", "num_experts_per_tok", shared_width=shared)
+    return decoder(c, attention(c, qkv_bias=bool(c["attention_bias"])), feed)
+
+
 def _glm4_moe(c: Config) -> ModelShape:
     bias = bool(c["attention_bias"])
     mixer = attention(c, qkv_bias=bias, head_norms=bool(c["use_qk_norm"]))
@@ -252,7 +273,9 @@ SPARSE: dict[str, Reader] = {
     "glm4_moe": _glm4_moe,
     "gpt_oss": _gpt_oss,
     "granitemoe": _granitemoe,
+    "granitemoe_swa": _granitemoe_swa,
     "granitemoeshared": _granitemoeshared,
+    "hunyuan_v1_moe": _hunyuan_moe,
     "hy_v3": _hy_v3,
     "llama4_text": _llama4,
     "minimax_m2": _minimax_m2,
@@ -261,4 +284,6 @@ SPARSE: dict[str, Reader] = {
     "phimoe": _phimoe,
     "qwen2_moe": _qwen2_moe,
     "qwen3_moe": _qwen3_moe,
+    "sarvam_moe": _glm4_moe,
+    "solar_open": _solar,
 }
