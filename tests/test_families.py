@@ -18,6 +18,7 @@ transformers = pytest.importorskip("transformers")
 
 from huggingface_hub.errors import StrictDataclassError  # noqa: E402
 from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
+from transformers.models.auto.configuration_auto import CONFIG_MAPPING  # noqa: E402
 
 from distilbench.architecture import Layer, ModelShape, describe_config  # noqa: E402
 from distilbench.architecture._mlp import Experts  # noqa: E402
@@ -31,7 +32,14 @@ from distilbench.architecture._recurrent import (  # noqa: E402
 from distilbench.architecture.families import READERS, WRAPPERS  # noqa: E402
 from distilbench.errors import InputError  # noqa: E402
 from tests import architectures_page, transformers_defaults  # noqa: E402
-from tests.transformers_models import CLASSES, REFUSED, SMALL, build, config_of  # noqa: E402
+from tests.transformers_models import (  # noqa: E402
+    CLASSES,
+    REFUSED,
+    SMALL,
+    build,
+    config_of,
+    other_config_of,
+)
 
 ATEN = torch.ops.aten
 TOKENS = 24  # more than the window of 16
@@ -67,9 +75,10 @@ def test_a_type_that_is_not_known_is_refused_by_its_name(kind: str) -> None:
         describe_config(json.dumps(config), "config.json")
 
 
+@pytest.mark.parametrize("make", [config_of, other_config_of])
 @pytest.mark.parametrize("kind", RIGHT)
-def test_weights(kind: str) -> None:
-    config = config_of(kind)
+def test_weights(kind: str, make: Any) -> None:
+    config = make(kind)
     model, shape = build(kind, config), shape_of(config)
     assert shape.model_type == config.model_type
     assert shape.total_params == pytest.approx(total_of(model), rel=0.005)
@@ -178,6 +187,32 @@ def using_every_expert(shape: ModelShape) -> ModelShape:
         if part["kind"] == "experts":
             part["used"] = part["experts"]
     return ModelShape.model_validate(shape.model_dump() | {"layers": layers})
+
+
+@pytest.mark.parametrize("wrapper", sorted(WRAPPERS))
+def test_of_a_model_that_sees_only_the_text_model_is_read(wrapper: str) -> None:
+    text = WRAPPERS[wrapper]
+    assert text is not None
+    inner = json.loads(config_of(text).to_json_string(use_diff=True))
+    outer = {"model_type": wrapper, "text_config": inner, "vision_config": {"hidden_size": 8}}
+    alone = describe_config(json.dumps(inner), "c").architecture
+    found = describe_config(json.dumps(outer), "c").architecture
+    assert alone is not None
+    assert found is not None
+    assert found.note == f"text model of {wrapper} only: what sees or hears is not counted"
+    assert found.model_copy(update={"note": None}) == alone
+    tied = describe_config(json.dumps({"tie_word_embeddings": True} | outer), "c").architecture
+    assert tied is not None
+    assert tied.tied
+
+
+@pytest.mark.parametrize("wrapper", sorted(WRAPPERS))
+def test_a_text_model_that_says_nothing_is_that_of_the_wrappers_class(wrapper: str) -> None:
+    config = CONFIG_MAPPING[wrapper]()
+    assert config.text_config.model_type == WRAPPERS[wrapper]
+    held = describe_config(json.dumps({"model_type": wrapper, "text_config": {}}), "c").architecture
+    assert held is not None
+    assert held.tied == bool(config.tie_word_embeddings)
 
 
 @pytest.mark.parametrize("kind", sorted(READERS))

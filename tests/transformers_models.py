@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import inspect
 from typing import Any
 
 import torch
@@ -36,8 +35,23 @@ SMALL: dict[str, Any] = {
     "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2,
 }  # fmt: skip
 
+OTHER: dict[str, Any] = {
+    "intermediate_size": 72, "ffn_dim": 72, "moe_intermediate_size": 24, "vocab_size": 130,
+    "num_key_value_heads": 1, "num_experts": 5, "num_local_experts": 5, "n_routed_experts": 5,
+    "num_experts_per_tok": 3, "moe_num_experts": 5, "moe_k": 3, "n_shared_experts": 2,
+    "num_shared_experts": 2, "shared_expert_intermediate_size": 32, "kv_lora_rank": 24,
+    "q_lora_rank": None, "linear_key_head_dim": 16, "linear_value_head_dim": 8,
+    "linear_num_value_heads": 6, "mamba_d_state": 24, "ssm_state_size": 24, "state_size": 24,
+    "n_groups": 4, "mamba_n_groups": 4, "conv_kernel": 3, "mamba_d_conv": 3, "conv_L_cache": 5,
+    "laurel_rank": 10, "hidden_size_per_layer_input": 20, "intermediate_size_mlp": 40,
+    "moe_shared_expert_intermediate_size": 32, "index_head_dim": 24, "index_n_heads": 2,
+}  # fmt: skip
+"""Another value for many of these, all at once."""
+
 _HYBRID = ["linear_attention", "full_attention"] * 2
 _EVEN_HEADS = {"num_key_value_heads": 4}
+
+NEED_QUERY_RANK = {"deepseek_v32", "glm_moe_dsa"}
 
 OVERRIDES: dict[str, dict[str, Any]] = {
     "bamba": {"attn_layer_indices": [1, 3]},
@@ -70,14 +84,20 @@ OVERRIDES: dict[str, dict[str, Any]] = {
 def config_of(model_type: str, **changed: Any) -> Any:
     """A small configuration of a type, some settings changed."""
     kind = CONFIG_MAPPING[model_type]
-    declared = (
-        {field.name for field in dataclasses.fields(kind)}
-        if dataclasses.is_dataclass(kind)
-        else set(inspect.signature(kind.__init__).parameters)
-    )
+    declared = {field.name for field in dataclasses.fields(kind)}
     settings = {name: value for name, value in SMALL.items() if name in declared}
     settings |= OVERRIDES.get(model_type, {}) | changed
     return kind(**settings)
+
+
+def other_config_of(model_type: str) -> Any:
+    """A second one that differs from it in most numbers."""
+    usual = config_of(model_type).to_dict()
+    own = OVERRIDES.get(model_type, {})
+    changed = {name: value for name, value in OTHER.items() if name in usual and name not in own}
+    if usual.get("q_lora_rank") and model_type in NEED_QUERY_RANK:
+        changed["q_lora_rank"] = 28
+    return config_of(model_type, **changed)
 
 
 def build(model_type: str, config: Any, device: str = "meta") -> Any:

@@ -31,7 +31,6 @@ WRAPPERS: dict[str, str | None] = {
     "gemma3n": "gemma3n_text",
     "gemma4": "gemma4_text",
     "llama4": "llama4_text",
-    "mistral3": "mistral",
     "llava": "llama",
     "llava_next": "llama",
     "qwen3_5": "qwen3_5_text",

@@ -153,6 +153,8 @@ def _gemma4_experts(c: Config) -> Experts:
 def _recurrent_gemma(c: Config) -> ModelShape:
     """Two gated recurrences and a windowed attention in turn; biases on most products."""
     width, kernel = int(c["lru_width"] or c.hidden), int(c["conv1d_width"])
+    if width % c.heads:
+        raise ValueError(f"lru_width {width} is no multiple of {c.heads} heads")
     recurrence = GatedRecurrence(
         width=width,
         heads=c.heads,

@@ -20,7 +20,7 @@ from distilbench.architecture.families._sparse import experts
 
 
 def _mamba(c: Config) -> ModelShape:
-    inner = int(c["expand"] * c.hidden)
+    inner = int(c.extra("intermediate_size") or c["expand"] * c.hidden)
     mixer = Mamba(
         inner=inner,
         state=c["state_size"],
