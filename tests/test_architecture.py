@@ -18,7 +18,11 @@ from distilbench.architecture import (
     describe_config,
     describe_stream,
 )
-from distilbench.architecture._attention import chunk_pairs, visible_pairs
+from distilbench.architecture._attention import (
+    LatentAttention,
+    chunk_pairs,
+    visible_pairs,
+)
 from distilbench.errors import InputError
 
 LLAMA_8B = ModelShape.plain(
@@ -99,16 +103,16 @@ def test_a_gguf_that_claims_endless_contents_is_refused() -> None:
         describe_stream(io.BytesIO(greedy), "greedy.gguf", None)
 
 
-def gguf(**changed: int) -> io.BytesIO:
+def gguf(arch: str = "llama", **changed: int) -> io.BytesIO:
     """A header with a Llama's numbers, some of them changed, and one tensor."""
     numbers = {
         "block_count": 2, "embedding_length": 64, "feed_forward_length": 20, "vocab_size": 10,
         "attention.head_count": 4,
     } | {name.replace("__", "."): value for name, value in changed.items()}  # fmt: skip
     head = b"GGUF" + struct.pack("<IQQ", 3, 1, 1 + len(numbers))
-    head += text("general.architecture") + struct.pack("<I", 8) + text("llama")
+    head += text("general.architecture") + struct.pack("<I", 8) + text(arch)
     for name, value in numbers.items():
-        head += text(f"llama.{name}") + struct.pack("<II", 4, value)
+        head += text(f"{arch}.{name}") + struct.pack("<II", 4, value)
     return io.BytesIO(head + text("blk.0.a") + struct.pack("<IQIQ", 1, 64, 0, 0))
 
 
@@ -131,6 +135,30 @@ def test_a_gguf_with_an_impossible_number_is_one_sentence() -> None:
         assert str(caught.value).startswith("a.gguf: ")
         assert named in str(caught.value)
         assert "\n" not in str(caught.value)
+
+
+def test_a_gguf_of_an_unknown_architecture_has_its_count_and_no_shape() -> None:
+    described = describe_stream(gguf("mamba"), "a.gguf", None)
+    assert described.architecture is None
+    assert described.parameters == 64
+
+
+def test_latent_attention_of_a_gguf_is_absorbed_where_llama_cpp_does_so() -> None:
+    """DeepSeek-V2-Lite: rank 512, heads of 128 + 64 and 128; newer files keep one row of 576."""
+    numbers = {
+        "attention__kv_lora_rank": 512, "rope__dimension_count": 64,
+        "attention__head_count_kv": 1, "attention__key_length": 576,
+        "attention__value_length": 512,
+    }  # fmt: skip
+    real = {"attention__key_length_mla": 192, "attention__value_length_mla": 128}
+    newer = describe_stream(gguf("deepseek2", **numbers, **real), "a.gguf", None).architecture
+    old = {"attention__key_length": 192, "attention__value_length": 128}
+    older = describe_stream(gguf("deepseek2", **numbers | old), "a.gguf", None).architecture
+    for shape, keys, kept in ((newer, "absorbed", 576), (older, "expanded", 4 * (192 + 128))):
+        assert shape is not None
+        part = next(part for part, _ in shape.parts() if isinstance(part, LatentAttention))
+        assert (part.head_dim, part.rope_dim, part.value_dim) == (128, 64, 128)
+        assert (part.keys, part.cache_width) == (keys, kept)
 
 
 def test_a_gguf_without_weights_is_refused() -> None:

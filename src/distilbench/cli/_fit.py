@@ -155,7 +155,11 @@ def _fit_row(
     settings = engine_settings(slots=slots, context=context)
     needed = predict_memory(model, settings, kind)
     if needed is None:
-        raise InputError(model.where, "does not say its architecture", "give a complete GGUF")
+        raise InputError(
+            model.where,
+            "has a shape that distilbench does not know, so its memory is not either",
+            "give a model of an architecture in docs/architectures.md",
+        )
     return {
         "model": Path(model.where).name,
         "quantization": kind,
