@@ -18,7 +18,13 @@ from distilbench.architecture import (
     describe_config,
     describe_stream,
 )
-from distilbench.architecture._attention import chunk_pairs, visible_pairs
+from distilbench.architecture._attention import (
+    LatentAttention,
+    chunk_pairs,
+    visible_pairs,
+)
+from distilbench.architecture._gguf import read_gguf_header
+from distilbench.architecture._gguf_shape import gguf_shape
 from distilbench.errors import InputError
 
 LLAMA_8B = ModelShape.plain(
@@ -99,16 +105,16 @@ def test_a_gguf_that_claims_endless_contents_is_refused() -> None:
         describe_stream(io.BytesIO(greedy), "greedy.gguf", None)
 
 
-def gguf(**changed: int) -> io.BytesIO:
+def gguf(arch: str = "llama", **changed: int) -> io.BytesIO:
     """A header with a Llama's numbers, some of them changed, and its weights in two tensors."""
     numbers = {
         "block_count": 2, "embedding_length": 64, "feed_forward_length": 20, "vocab_size": 10,
         "attention.head_count": 4,
     } | {name.replace("__", "."): value for name, value in changed.items()}  # fmt: skip
     head = b"GGUF" + struct.pack("<IQQ", 3, 2, 1 + len(numbers))
-    head += text("general.architecture") + struct.pack("<I", 8) + text("llama")
+    head += text("general.architecture") + struct.pack("<I", 8) + text(arch)
     for name, value in numbers.items():
-        head += text(f"llama.{name}") + struct.pack("<II", 4, value)
+        head += text(f"{arch}.{name}") + struct.pack("<II", 4, value)
     weights = 2 * (4 * 64 * 64 + 2 * 64 * 20)  # attention, and up and down
     head += text("blk.0.a") + struct.pack("<IQQIQ", 2, 64, weights // 64, 0, 0)
     return io.BytesIO(
@@ -143,6 +149,32 @@ def test_a_gguf_without_attention_heads_has_no_flops() -> None:
     assert described.parameters == 2 * (4 * 64 * 64 + 2 * 64 * 20) + 10 * 64
 
 
+def test_a_gguf_of_an_unknown_architecture_has_its_count_and_no_shape() -> None:
+    described = describe_stream(gguf("mamba"), "a.gguf", None)
+    assert described.architecture is None
+    assert "mamba" in (described.architecture_missing or "")
+    assert described.parameters == 2 * (4 * 64 * 64 + 2 * 64 * 20) + 10 * 64
+
+
+def test_latent_attention_of_a_gguf_is_absorbed_where_llama_cpp_does_so() -> None:
+    """DeepSeek-V2-Lite: rank 512, heads of 128 + 64 and 128; newer files keep one row of 576."""
+    numbers = {
+        "attention__kv_lora_rank": 512, "rope__dimension_count": 64,
+        "attention__head_count_kv": 1, "attention__key_length": 576,
+        "attention__value_length": 512,
+    }  # fmt: skip
+    real = {"attention__key_length_mla": 192, "attention__value_length_mla": 128}
+    old = {"attention__key_length": 192, "attention__value_length": 128}
+    cases = (({**numbers, **real}, "absorbed", 576), (numbers | old, "expanded", 4 * (192 + 128)))
+    for given, keys, kept in cases:
+        header = read_gguf_header(gguf("deepseek2", **given), "a.gguf")
+        shape = gguf_shape(header, "a.gguf")
+        assert shape is not None
+        part = next(part for part, _ in shape.parts() if isinstance(part, LatentAttention))
+        assert (part.head_dim, part.rope_dim, part.value_dim) == (128, 64, 128)
+        assert (part.keys, part.cache_width) == (keys, kept)
+
+
 def test_a_gguf_without_weights_is_refused() -> None:
     with pytest.raises(InputError, match=r"a\.gguf: holds no weights"):
         describe_stream(io.BytesIO(b"GGUF" + struct.pack("<IQQ", 3, 0, 0)), "a.gguf", None)
@@ -168,8 +200,9 @@ def test_config_json_of_llama_and_of_nonsense() -> None:
         "num_hidden_layers": 32, "num_key_value_heads": 8, "intermediate_size": 14336,
         "vocab_size": 128256, "tie_word_embeddings": False, "max_position_embeddings": 131072,
     }  # fmt: skip
-    assert describe_config(json.dumps(config), "config.json").parameters == LLAMA_8B.total_params
-    for text, complaint in (("{}", "hidden_size"), ("[1]", "configuration"), ("{", "config")):
+    # of the model's own page: 8,030,261,248 weights
+    assert describe_config(json.dumps(config), "config.json").parameters == 8_030_261_248
+    for text, complaint in (("{}", "model_type"), ("[1]", "configuration"), ("{", "config")):
         with pytest.raises(InputError, match=complaint):
             describe_config(text, "config.json")
 

@@ -70,11 +70,16 @@ class Indexer(BaseModel):
 class LatentAttention(Part):
     """Multi-head latent attention (DeepSeek-V2, arXiv 2405.04434, section 2.1).
 
-    Keys and values are kept as one compressed row of ``kv_rank + rope_dim`` numbers. They are
-    either *expanded* into the keys and values of every head, once for each position, and kept so
-    (transformers; prefill of most engines); or the expanding matrices are *absorbed* into the query
-    and the output, heads look at the compressed rows themselves, and only those are kept
-    (llama.cpp; decoding of most engines). The products with weights are the same in both.
+    A position is compressed into one row of ``kv_rank + rope_dim`` numbers. What happens to it:
+
+    - ``expanded``: into the keys and values of every head, once, and these are kept (training,
+      prefill; the count of reports and cards);
+    - ``expanded_each_pass``: rows are kept, and every pass expands all that it finds in the cache
+      anew, so that each decoded token pays for the whole context (transformers since 5);
+    - ``absorbed``: rows are kept and looked at as they are, the expanding matrices being absorbed
+      into the query and the output (llama.cpp; decoding of vLLM and SGLang).
+
+    A token's own products with weights are the same in all three.
     """
 
     kind: Literal["latent_attention"] = "latent_attention"
@@ -84,17 +89,19 @@ class LatentAttention(Part):
     value_dim: int = Field(gt=0)
     query_rank: int = Field(0, ge=0, description="rank of the compressed query; 0: none")
     kv_rank: int = Field(gt=0, description="rank of the compressed key and value")
-    keys: Literal["expanded", "absorbed"] = "expanded"
+    keys: Literal["expanded", "expanded_each_pass", "absorbed"] = "expanded"
     indexer: Indexer | None = None
 
     def weights(self, hidden: int) -> int:
         queries = self.heads * (self.head_dim + self.rope_dim)
         query = (hidden + queries) * self.query_rank if self.query_rank else hidden * queries
         down = hidden * (self.kv_rank + self.rope_dim)
-        up = self.kv_rank * self.heads * (self.head_dim + self.value_dim)
         output = self.heads * self.value_dim * hidden
         index = self.indexer.weights(hidden, self.query_rank) if self.indexer else 0
-        return query + down + up + output + index + self.matrices
+        return query + down + self._up + output + index + self.matrices
+
+    def reread_flops(self, hidden: int) -> int:
+        return 2 * self._up if self.keys == "expanded_each_pass" else 0
 
     def pair_flops(self, tokens: int, context: int, causal: bool) -> int:
         width = self.head_dim + self.rope_dim + self.value_dim
@@ -110,9 +117,14 @@ class LatentAttention(Part):
     @property
     def cache_width(self) -> int:
         index = self.indexer.head_dim if self.indexer else 0
-        if self.keys == "absorbed":
-            return self.kv_rank + self.rope_dim + index
-        return self.heads * (self.head_dim + self.rope_dim + self.value_dim) + index
+        if self.keys == "expanded":
+            return self.heads * (self.head_dim + self.rope_dim + self.value_dim) + index
+        return self.kv_rank + self.rope_dim + index
+
+    @property
+    def _up(self) -> int:
+        """Weights that expand a row into the keys and values of all heads."""
+        return self.kv_rank * self.heads * (self.head_dim + self.value_dim)
 
 
 def visible_pairs(tokens: int, context: int, window: int | None, causal: bool) -> int:

@@ -32,6 +32,9 @@ class Experts(Part):
     used: int = Field(gt=0, description="routed experts that one token uses")
     width: int = Field(gt=0, description="width of one expert")
     shared_width: int = Field(0, ge=0, description="width of all experts that every token uses")
+    latent_width: int | None = Field(
+        None, gt=0, description="routed experts read and write so many features, not hidden"
+    )
     gated: bool = True
     expert_vectors: int = Field(0, ge=0, description="vectors of one expert: its biases")
 
@@ -53,11 +56,12 @@ class Experts(Part):
         return self.used * self.width + self.shared_width
 
     def _expert(self, hidden: int) -> int:
-        return mlp_weights(hidden, self.width, self.gated)
+        return mlp_weights(self.latent_width or hidden, self.width, self.gated)
 
     def _always(self, hidden: int) -> int:
         shared = mlp_weights(hidden, self.shared_width, self.gated)
-        return hidden * self.experts + shared + self.matrices
+        latent = 2 * hidden * (self.latent_width or 0)
+        return hidden * self.experts + latent + shared + self.matrices
 
 
 def mlp_weights(hidden: int, width: int, gated: bool) -> int:

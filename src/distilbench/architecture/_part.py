@@ -49,6 +49,10 @@ class Part(BaseModel):
         """FLOPs of ``tokens`` queries behind ``context`` keys: they grow with the context."""
         return 0
 
+    def reread_flops(self, hidden: int) -> int:
+        """FLOPs that a pass spends on each position it finds in the cache, before it looks."""
+        return 0
+
     @property
     def state_flops(self) -> int:
         """FLOPs of one token on a state of fixed size: recurrence and short convolution."""

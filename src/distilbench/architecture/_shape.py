@@ -163,11 +163,25 @@ class ModelShape(BaseModel):
         linear in the width, are not counted.
         """
         logits = tokens if logits is None else logits
+        return self._flops(tokens, context, logits, causal, reread=context)
+
+    def decode_flops(self, steps: int, *, context: int = 0) -> ForwardFlops:
+        """FLOPs of ``steps`` forward passes over one token each, logits included, behind
+        ``context`` cached tokens and those of the steps before. As one pass over all of them, but
+        for what every pass does anew with its cache (:class:`LatentAttention`)."""
+        reread = steps * context + steps * (steps - 1) // 2
+        return self._flops(steps, context, steps, causal=True, reread=reread)
+
+    def _flops(
+        self, tokens: int, context: int, logits: int, causal: bool, reread: int
+    ) -> ForwardFlops:
+        """The sum over all parts; ``reread`` counts the cached positions of all passes."""
         weights = self.matrices + sum(la.count * (la.matrices + la.products) for la in self.layers)
         pairs = states = 0
         for part, count in self.parts():
             weights += count * part.weights_per_token(self.hidden)
             pairs += count * part.pair_flops(tokens, context, causal)
+            pairs += count * part.reread_flops(self.hidden) * reread
             states += count * part.state_flops
         return ForwardFlops(
             linear=2.0 * weights * tokens,

@@ -12,6 +12,7 @@ import typer
 from distilbench.cli._print import Json, print_json, print_table
 
 if TYPE_CHECKING:
+    from distilbench.architecture import ModelShape
     from distilbench.meter import Stretch
     from distilbench.tasks import TaskEntry
 
@@ -145,10 +146,22 @@ def inspect(
     if described.architecture is None:
         facts["architecture"] = _not_available(described.architecture_missing)
         facts["FLOPs"] = "not available without an architecture"
-        shape = {}
-    else:
-        shape = described.architecture.model_dump(exclude_defaults=True)
-    print_table(("", ""), [*facts.items(), *((f"architecture: {k}", v) for k, v in shape.items())])
+    shape = _shape_rows(described.architecture) if described.architecture else []
+    print_table(("", ""), [*facts.items(), *((f"architecture: {k}", v) for k, v in shape)])
+
+
+def _shape_rows(shape: ModelShape) -> list[tuple[str, Any]]:
+    """The fields of a shape, and a row for each kind of its layers."""
+    stated = shape.model_dump(exclude_defaults=True, exclude={"layers"})
+    rows = list(stated.items())
+    for layer in shape.layers:
+        parts = []
+        for part in layer.parts:
+            fields = part.model_dump(exclude_defaults=True, exclude={"vectors", "matrices"})
+            fields.pop("kind")
+            parts.append(f"{part.kind} ({', '.join(f'{k} {v}' for k, v in fields.items())})")
+        rows.append((f"{layer.count} layers", "; ".join(parts)))
+    return rows
 
 
 def tasks(

@@ -146,5 +146,5 @@ def generation_flops(shape: ModelShape, prompt: int, generated: int, rows: int =
     prompt with its whole square and one logit, then a pass for each further token (2 N and its
     attention over the context)."""
     read = shape.forward_flops(prompt, logits=1, causal=False).total
-    written = shape.forward_flops(max(0, generated - 1), context=prompt).total
+    written = shape.decode_flops(max(0, generated - 1), context=prompt).total
     return rows * (read + written)

@@ -24,7 +24,7 @@ def inference_flops(
 
     The first generated token comes out of the prefill, so decoding takes ``output_tokens - 1``
     forward passes; prefill computes logits for its last position only, as generating engines do.
-    Source of the count of a forward pass: :meth:`ModelShape.forward_flops`.
+    Source of the counts: :meth:`ModelShape.forward_flops` and :meth:`ModelShape.decode_flops`.
 
     >>> plain = {"layers": 1, "heads": 1, "kv_heads": 1, "head_dim": 4, "ffn": 8}
     >>> shape = ModelShape.plain(hidden=4, vocab=10, **plain)
@@ -34,5 +34,5 @@ def inference_flops(
     prefill = shape.forward_flops(input_tokens, logits=1) if input_tokens else None
     cached = shape.forward_flops(cached_tokens, logits=0).total if cached_tokens else 0.0
     steps = max(0, output_tokens - 1)
-    decode = shape.forward_flops(steps, context=input_tokens)
+    decode = shape.decode_flops(steps, context=input_tokens)
     return InferenceFlops(prefill.total if prefill else 0.0, decode.total, cached)

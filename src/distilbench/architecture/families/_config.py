@@ -1,0 +1,171 @@
+"""A configuration file as its family's reader sees it, and the pieces that most readers share."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from distilbench.architecture._attention import Attention
+from distilbench.architecture._mlp import Mlp
+from distilbench.architecture._shape import AnyPart, Layer, ModelShape, counted_layers
+
+# Words of older files; source: _LEGACY_LAYER_TYPE_REMAP of transformers.
+_RENAMED = {
+    "mamba": "linear_attention",
+    "attention": "full_attention",
+    "deepseek_sparse_attention": "indexed_attention",
+}
+_SLIDING = "sliding_attention"
+
+
+class Config:
+    """Settings of a ``config.json``; what it leaves out has the default of its family."""
+
+    def __init__(self, model_type: str, given: dict[str, Any]) -> None:
+        family = _families()[model_type]
+        self.model_type, self._given, self._defaults = model_type, given, family["defaults"]
+        self._aliases: dict[str, str] = family.get("aliases", {})
+
+    def __getitem__(self, key: str) -> Any:
+        """A setting, under its own name or another that transformers takes for it."""
+        field = self._aliases.get(key, key)
+        names = [field, *(alias for alias, meant in self._aliases.items() if meant == field)]
+        stated = {name: self._given[name] for name in names if name in self._given}
+        if len({repr(value) for value in stated.values()}) > 1:
+            raise ValueError(" but ".join(f"{name} is {value!r}" for name, value in stated.items()))
+        return next(iter(stated.values())) if stated else self._defaults[field]
+
+    def declared(self, key: str) -> Any:
+        """A setting that not every class of the families read alike declares; else null."""
+        return self[key] if self._aliases.get(key, key) in self._defaults else None
+
+    def extra(self, key: str, otherwise: Any = None) -> Any:
+        """A setting that no class of the family declares, as older files have it."""
+        return self._given.get(key, otherwise)
+
+    @property
+    def hidden(self) -> int:
+        return int(self["hidden_size"])
+
+    @property
+    def heads(self) -> int:
+        return int(self["num_attention_heads"])
+
+    @property
+    def kv_heads(self) -> int:
+        return int(self["num_key_value_heads"] or self.heads)
+
+    @property
+    def layers(self) -> int:
+        return int(self["num_hidden_layers"])
+
+    @property
+    def head_dim(self) -> int:
+        """As stated, even by families that do not declare it; else hidden / heads."""
+        stated = self.declared("head_dim") or self.extra("head_dim")
+        return int(stated or self.hidden // self.heads)
+
+    def kinds(self, usual: Callable[[int], str]) -> list[str]:
+        """Kinds of the layers, in the words of transformers: stated, or by the family's rule."""
+        stated = self.declared("layer_types") or self.extra("layer_types")
+        if stated is None:
+            return [usual(index) for index in range(self.layers)]
+        if len(stated) != self.layers:
+            raise ValueError(f"layer_types names {len(stated)} layers of {self.layers}")
+        return renamed(stated)
+
+    def windows(self, sliding: Callable[[int], bool]) -> list[int | None]:
+        """Attention windows of the layers; ``sliding`` is the family's rule for a layer."""
+        kinds = self.kinds(lambda index: _SLIDING if sliding(index) else "full_attention")
+        if strange := set(kinds) - {_SLIDING, "full_attention"}:
+            raise ValueError(f"layer_types names {min(strange)!r}")
+        window = self["sliding_window"]
+        return [int(window) if kind == _SLIDING and window else None for kind in kinds]
+
+
+def renamed(kinds: Sequence[str]) -> list[str]:
+    """Kinds of layers in today's words."""
+    return [_RENAMED.get(kind, kind) for kind in kinds]
+
+
+Reader = Callable[[Config], ModelShape]
+
+
+@cache
+def _families() -> dict[str, Any]:
+    return dict(json.loads(Path(__file__).with_name("_defaults.json").read_text("utf-8")))
+
+
+def attention(
+    c: Config,
+    *,
+    qkv_bias: bool = False,
+    out_bias: bool = False,
+    head_norms: bool = False,
+    vectors: int = 0,
+    **fields: Any,
+) -> Attention:
+    """Attention with the heads that the configuration states, unless ``fields`` says otherwise.
+    ``head_norms``: queries and keys have a norm as wide as a head."""
+    kv = fields.pop("kv_heads") if "kv_heads" in fields else c.kv_heads
+    width = fields.pop("head_dim") if "head_dim" in fields else c.head_dim
+    heads = c.heads
+    value = fields.get("value_dim") or width
+    biases = heads * width + kv * (width + value) if qkv_bias else 0
+    biases += c.hidden if out_bias else 0
+    norms = 2 * width if head_norms else 0
+    return Attention(
+        heads=heads, kv_heads=kv, head_dim=width, vectors=biases + norms + vectors, **fields
+    )
+
+
+def mlp(c: Config, width: int | None = None, *, gated: bool = True, bias: bool = False) -> Mlp:
+    """The MLP of ``width``, by default the configuration's ``intermediate_size``."""
+    wide = int(c["intermediate_size"] if width is None else width)
+    biases = wide * (2 if gated else 1) + c.hidden if bias else 0
+    return Mlp(width=wide, gated=gated, vectors=biases)
+
+
+def decoder(
+    c: Config,
+    mixer: AnyPart,
+    feed: AnyPart | Sequence[AnyPart],
+    *,
+    windows: Sequence[int | None] = (),
+    norms: int = 2,
+    final_norm: int = 1,
+    **fields: Any,
+) -> ModelShape:
+    """A model whose every layer mixes by ``mixer`` and then feeds forward; ``windows`` is the
+    window of each layer's attention, ``norms`` the vectors as wide as hidden in a layer."""
+    layers = []
+    for index in range(c.layers):
+        window = windows[index] if windows else None
+        first = mixer.model_copy(update={"window": window}) if window else mixer
+        second = feed[index] if isinstance(feed, Sequence) else feed
+        layers.append(Layer(parts=(first, second), vectors=norms * c.hidden))
+    return model(c, layers, final_norm=final_norm, **fields)
+
+
+def refuse(c: Config, *switches: str) -> None:
+    """Refuse a file that sets what this reader does not count."""
+    for switch in switches:
+        if c[switch]:
+            raise ValueError(f"{switch} is {c[switch]!r}")
+
+
+def model(c: Config, layers: Sequence[Layer], *, final_norm: int = 1, **fields: Any) -> ModelShape:
+    """The whole model: ``layers`` between the embeddings and ``final_norm`` vectors."""
+    if "context" not in fields:
+        fields["context"] = c["max_position_embeddings"]
+    usual = {
+        "vocab": c["vocab_size"],
+        "tied": bool(c["tie_word_embeddings"]),
+        "vectors": final_norm * c.hidden + fields.pop("vectors", 0),
+    }
+    return ModelShape(
+        model_type=c.model_type, hidden=c.hidden, layers=counted_layers(layers), **(usual | fields)
+    )
