@@ -166,8 +166,8 @@ def test_latent_attention_of_a_gguf_is_absorbed_where_llama_cpp_does_so() -> Non
     real = {"attention__key_length_mla": 192, "attention__value_length_mla": 128}
     old = {"attention__key_length": 192, "attention__value_length": 128}
     cases = (({**numbers, **real}, "absorbed", 576), (numbers | old, "expanded", 4 * (192 + 128)))
-    for given, keys, kept in cases:
-        header = read_gguf_header(gguf("deepseek2", **given), "a.gguf")
+    for stated, keys, kept in cases:
+        header = read_gguf_header(gguf("deepseek2", **stated), "a.gguf")
         shape = gguf_shape(header, "a.gguf")
         assert shape is not None
         part = next(part for part, _ in shape.parts() if isinstance(part, LatentAttention))
