@@ -12,6 +12,7 @@ from distilbench.engines._limits import Fence, make_cgroup
 from distilbench.engines._llama_cpp import LlamaCpp
 from distilbench.engines._process import EngineDied, EngineError, EngineProcess
 from distilbench.meter import ProcessUsage, peak_memory_bytes, usable_cores
+from tests.tiny_gguf import tiny_gguf
 
 MIB = 1 << 20
 
@@ -124,10 +125,8 @@ def test_a_limit_that_is_too_small_is_out_of_memory_and_a_larger_one_binds(gemma
 
 
 @pytest.mark.model
-def test_a_model_that_failed_once_fails_at_once(tmp_path: Path, smollm2: str) -> None:
-    path = tmp_path / "short.gguf"
-    with open(smollm2, "rb") as whole:
-        path.write_bytes(whole.read(20 << 20))
+def test_a_model_that_failed_once_fails_at_once(tmp_path: Path) -> None:
+    path = tiny_gguf(tmp_path / "alien.gguf", "alien")
     engine = LlamaCpp(path, EngineSettings(slots=1, context=256))
     with pytest.raises(EngineError) as first:
         engine.load()

@@ -87,19 +87,15 @@ GSM8K: dict[str, Any] = {
 
 
 def problems(number: int) -> list[dict[str, str]]:
-    """Made-up word problems in the format of GSM8K."""
-    rng, rows = random.Random(7), []
-    for _ in range(number):
+    """Made-up word problems in the format of GSM8K, no two alike."""
+    rng, rows = random.Random(7), {}
+    while len(rows) < number:
         name, thing = rng.choice(("Ada", "Ben", "Cora")), rng.choice(("pens", "coins", "cards"))
         a, b = rng.randint(2, 9), rng.randint(2, 9)
-        rows.append(
-            {
-                "question": f"{name} has {a} {thing} and finds {b} more. How many is that?",
-                "answer": f"{name} has {a} + {b} = <<{a}+{b}={a + b}>>{a + b} {thing}.\n"
-                f"#### {a + b}",
-            }
-        )
-    return rows
+        question = f"{name} has {a} {thing} and finds {b} more. How many is that?"
+        answer = f"{name} has {a} + {b} = <<{a}+{b}={a + b}>>{a + b} {thing}.\n#### {a + b}"
+        rows[question] = {"question": question, "answer": answer}
+    return list(rows.values())
 
 
 def write(path: Path, rows: list[dict[str, str]]) -> None:

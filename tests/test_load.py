@@ -30,7 +30,7 @@ from distilbench.load import (
 from distilbench.load._generator import AIPERF, PYTHON_VARIABLE, generator_python
 from distilbench.load._sweep import prompts
 from distilbench.report import write_load_report
-from tests.test_architecture import gguf
+from tests.tiny_gguf import tiny_gguf
 
 STUB = Path(__file__).parent / "data" / "stub_generator"
 INSTALLED = cache_folder() / AIPERF.replace("==", "-") / "installed"
@@ -324,7 +324,7 @@ def test_a_server_that_answers_nothing_is_one_sentence_and_its_key_is_nowhere(
 
 
 def test_a_model_that_does_not_load_is_one_sentence(tmp_path: Path) -> None:
-    (tmp_path / "broken.gguf").write_bytes(gguf().getvalue())
+    tiny_gguf(tmp_path / "broken.gguf", "alien")
     done = subprocess.run(
         [sys.executable, "-m", "distilbench", "load", "broken.gguf"],
         capture_output=True, text=True, check=False, cwd=tmp_path,
