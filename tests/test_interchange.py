@@ -169,13 +169,15 @@ def test_the_metric_and_its_filter_can_be_chosen(tmp_path: Path) -> None:
         (folder / "only" / "results_2026-01-01.json").write_text(json.dumps(data))
         samples = (folder / "samples_gsm8k_2026-01-01.jsonl").read_text()
         (folder / "only" / "samples_gsm8k_2026-01-01.jsonl").write_text(samples)
-        import_results([folder / "only"], run, Naming(metric=metric))
+        import_results([folder / "only"], run, Naming(metric=metric), replacing=True)
         assert records(run)[0]["score"].mean() == expected
     with pytest.raises(InputError, match="no metric 'f1'; it has: exact_match,strict-match"):
         import_results([folder / "only"], run, Naming(metric="f1"))
 
 
-def test_importing_again_changes_nothing_and_newer_results_replace(tmp_path: Path) -> None:
+def test_importing_again_changes_nothing_and_newer_results_replace_when_told(
+    tmp_path: Path,
+) -> None:
     folder = lm_eval_folder(tmp_path / "a", "small", [1, 0, 1, 0])
     run = tmp_path / "run"
     names = import_results([folder], run)
@@ -183,7 +185,10 @@ def test_importing_again_changes_nothing_and_newer_results_replace(tmp_path: Pat
     assert import_results([folder], run) == names
     assert all(a.equals(b) for a, b in zip(before, records(run), strict=True))
     lm_eval_folder(folder, "small", [1, 1, 1, 1], date="2026-02-02")
-    import_results([folder], run)
+    with pytest.raises(InputError, match=r"another result of small on gsm8k .*--replace"):
+        import_results([folder], run)
+    assert all(a.equals(b) for a, b in zip(before, records(run), strict=True))
+    import_results([folder], run, replacing=True)
     samples, cells = records(run)
     assert cells.height == before[1].height
     assert samples.filter(pl.col("task") == "gsm8k")["score"].to_list() == [1.0] * 4

@@ -19,7 +19,7 @@ def import_(
     paths: Annotated[
         list[Path],
         typer.Argument(
-            help="Folders or files of lm-eval, Inspect, lighteval or llama-bench (JSON).",
+            help="Folders or files of lm-eval, Inspect, lighteval, llama-bench, Every Eval Ever.",
             show_default=False,
         ),
     ],
@@ -27,17 +27,21 @@ def import_(
     model: Annotated[str | None, typer.Option(help="Name of the model in the run.")] = None,
     profile: Annotated[str | None, typer.Option(help="Profile's name; default: the tool.")] = None,
     metric: Annotated[
-        str | None, typer.Option(help="Metric, or metric,filter, that is the score.")
+        str | None,
+        typer.Option(help="Metric, or metric,filter, that is the score; of Inspect the scorer."),
     ] = None,
     role: Annotated[str | None, typer.Option(help="vanilla, distilled or proprietary.")] = None,
     card: Annotated[str | None, typer.Option(help="Id of the model's card.")] = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Put results in the place of older ones.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Bring results of lm-eval, Inspect, lighteval or llama-bench into a run."""
+    """Bring results of lm-eval, Inspect, lighteval, llama-bench or Every Eval Ever into a run."""
     from distilbench.interchange import Naming, import_results
     from distilbench.report import write_report
 
-    cells = import_results(paths, into, Naming(model, profile, metric, role, card))
+    cells = import_results(paths, into, Naming(model, profile, metric, role, card), replace)
     page = write_report(into)
     if as_json:
         print_json({"run_dir": str(into), "report": str(page), "cells": cells})

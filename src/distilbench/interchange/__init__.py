@@ -1,9 +1,9 @@
 """Results of other programs into a run, and a run's results out to others.
 
-Holds the importers (lm-evaluation-harness, Inspect, lighteval, llama-bench), which write the same
-two records as the runner, marked with their origin, and the exporters (lm-evaluation-harness,
-model-index, CSV, Every Eval Ever). Imports ``runner``, ``suite``, ``tasks``, ``stats``,
-``records`` and ``errors``.
+Holds the importers (lm-evaluation-harness, Inspect, lighteval, llama-bench, Every Eval Ever), which
+write the same two records as the runner, marked with their origin, and the exporters
+(lm-evaluation-harness, model-index, CSV, Every Eval Ever). Imports ``runner``, ``suite``,
+``tasks``, ``stats``, ``records`` and ``errors``.
 """
 
 from distilbench.interchange._export import FORMATS, export_run

@@ -15,7 +15,7 @@ def write_csv(data: Exported, out: Path) -> list[Path]:
     """``samples.csv`` and ``results.csv``. Texts that a spreadsheet would take for a formula get an
     apostrophe before them, unless they are numbers."""
     files = [out / "samples.csv", out / "results.csv"]
-    for frame, file in zip((data.samples, data.results), files, strict=True):
+    for frame, file in zip((data.samples, data.everything), files, strict=True):
         texts = [name for name, kind in frame.schema.items() if kind == pl.String]
         frame.with_columns(_harmless(pl.col(name)) for name in texts).write_csv(file)
     return files

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import time
 import uuid
 from pathlib import Path
@@ -12,22 +13,25 @@ from typing import Any
 
 import polars as pl
 
+from distilbench.interchange._every_eval_ever import SOURCE
 from distilbench.interchange._exported import Exported
 from distilbench.records import ORIGIN
 
 _VERSION = "0.3.0"
 _UNKNOWN = "unknown"
+_BY_HUB_ID = ("lm-eval", "lighteval")  # the others put a provider or a folder before the name
+_HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 
 
 def write_every_eval_ever(data: Exported, out: Path) -> list[Path]:
-    """``data/distilbench/unknown/<entry>/<uuid>.json`` and ``<uuid>_samples.jsonl`` beside it.
+    """``data/distilbench/<developer>/<model>/<uuid>.json``, ``<uuid>_samples.jsonl`` beside it.
 
-    The path is that of its data store: source, developer, model. The developer is unknown; put the
-    model's id on the hub in its place before publishing.
+    The path is that of its data store: source, developer, model. Where the developer is unknown,
+    put the model's id on the hub in its place before publishing.
     """
     files = []
     for entry, rows in data.entries():
-        path = _path(data, entry)
+        path = _path(data, entry, _id_on_hub(rows.row(0, named=True)))
         lines = "".join(_samples(data, entry, rows)).encode()
         record = _record(data, entry, rows, f"{path}_samples.jsonl", lines)
         for suffix, content in (
@@ -41,10 +45,18 @@ def write_every_eval_ever(data: Exported, out: Path) -> list[Path]:
     return files
 
 
-def _path(data: Exported, entry: str) -> str:
+def _id_on_hub(row: dict[str, Any]) -> str:
+    """Developer and model as the program that measured names them; else the developer is unknown.
+    Of a file nobody but its maker knows whose it is."""
+    named = row["declared_name"] or ""
+    known = row["origin"].startswith(_BY_HUB_ID) and _HUB_ID.fullmatch(named)
+    return named if known else f"{_UNKNOWN}/{row['model']}"
+
+
+def _path(data: Exported, entry: str, model_id: str) -> str:
     """The same run and entry have the same name, so that exporting again replaces."""
     digest = hashlib.sha256(f"{data.facts['created']} {entry}".encode()).digest()
-    return f"data/distilbench/{_UNKNOWN}/{entry}/{uuid.UUID(bytes=digest[:16], version=4)}"
+    return f"data/distilbench/{model_id}/{uuid.UUID(bytes=digest[:16], version=4)}"
 
 
 def _id(data: Exported, entry: str) -> str:
@@ -63,7 +75,7 @@ def _record(
         "evaluation_timestamp": str(data.made.timestamp()),
         "retrieved_timestamp": str(time.time()),
         "source_metadata": {
-            "source_name": "distilbench run " + data.facts["name"],
+            "source_name": SOURCE + data.facts["name"],
             "source_type": "evaluation_run",
             "source_organization_name": _UNKNOWN,
             "evaluator_relationship": "other",
@@ -95,7 +107,7 @@ def _model(row: dict[str, Any]) -> dict[str, Any]:
     engine = {"name": row["engine"], "version": row["engine_version"] or _UNKNOWN}
     return {
         "name": row["model"],
-        "id": f"{_UNKNOWN}/{row['model']}",
+        "id": _id_on_hub(row),
         **({"inference_engine": engine} if row["engine"] else {}),
         "additional_details": {
             "deployment_type": "self_deployed" if local else _UNKNOWN,
@@ -140,14 +152,14 @@ def _result(data: Exported, row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _samples(data: Exported, entry: str, rows: pl.DataFrame) -> list[str]:
-    cells = rows["cell"].to_list()
+    cells, model_id = rows["cell"].to_list(), _id_on_hub(rows.row(0, named=True))
     return [
-        json.dumps(_sample(data, entry, row), ensure_ascii=False) + "\n"
+        json.dumps(_sample(data, entry, row, model_id), ensure_ascii=False) + "\n"
         for row in data.samples.filter(pl.col("cell").is_in(cells)).iter_rows(named=True)
     ]
 
 
-def _sample(data: Exported, entry: str, row: dict[str, Any]) -> dict[str, Any]:
+def _sample(data: Exported, entry: str, row: dict[str, Any], model_id: str) -> dict[str, Any]:
     """One question. The records hold no prompt (the Inspect logs do): its id stands for it."""
     tokens = row["input_tokens"], row["output_tokens"]
     usage = {
@@ -160,7 +172,7 @@ def _sample(data: Exported, entry: str, row: dict[str, Any]) -> dict[str, Any]:
     return {
         "schema_version": _VERSION,
         "evaluation_id": _id(data, entry),
-        "model_id": f"{_UNKNOWN}/{row['model']}",
+        "model_id": model_id,
         "evaluation_name": row["task"],
         "evaluation_result_id": row["cell"],
         "sample_id": row["sample_id"],

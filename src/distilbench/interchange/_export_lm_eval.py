@@ -10,6 +10,8 @@ from typing import Any
 import polars as pl
 
 from distilbench.interchange._exported import Exported, shots
+from distilbench.interchange._lm_eval_own import IDENTITY, RECORD
+from distilbench.records import CELL_COLUMNS, SAMPLE_COLUMNS
 
 _METRIC = "exact_match"
 _FILTER = "none"
@@ -23,7 +25,7 @@ def write_lm_eval(data: Exported, out: Path) -> list[Path]:
     A task that ran with several seeds becomes one task for each seed, ``<task>-seed<seed>``."""
     files = []
     date = data.made.strftime("%Y-%m-%dT%H-%M-%S.%f")
-    for entry, rows in data.entries():
+    for entry, rows in data.entries(data.everything):
         folder = out / entry
         folder.mkdir(parents=True, exist_ok=True)
         several = rows["seed"].n_unique() > 1
@@ -32,6 +34,8 @@ def write_lm_eval(data: Exported, out: Path) -> list[Path]:
             for row in rows.iter_rows(named=True)
         }
         for task, row in tasks.items():
+            if row["accuracy"] is None:
+                continue
             file = folder / f"samples_{task}_{date}.jsonl"
             file.write_text("".join(_samples(data.samples, row)), "utf-8")
             files.append(file)
@@ -47,8 +51,7 @@ def _results(data: Exported, entry: str, tasks: dict[str, dict[str, Any]]) -> di
         "results": {
             task: {
                 "alias": task,
-                _GRADED: row["accuracy"],
-                _STDERR: "N/A" if row["stderr"] is None else row["stderr"],
+                **_scores(row),
             }
             for task, row in tasks.items()
         },
@@ -58,7 +61,7 @@ def _results(data: Exported, entry: str, tasks: dict[str, dict[str, Any]]) -> di
                 "task": task,
                 "output_type": "generate_until",
                 "metric_list": [{"metric": _METRIC, "aggregation": "mean"}],
-                "metadata": {"origin": row["origin"], "cell": row["cell"]},
+                "metadata": {"origin": row["origin"], RECORD: _cell_record(row)},
             }
             for task, row in tasks.items()
         },
@@ -68,6 +71,7 @@ def _results(data: Exported, entry: str, tasks: dict[str, dict[str, Any]]) -> di
         "n-samples": {
             task: {"original": row["n_questions"], "effective": row["n_questions"]}
             for task, row in tasks.items()
+            if row["n_questions"]
         },
         "config": {
             "model": first["engine"],
@@ -83,13 +87,32 @@ def _results(data: Exported, entry: str, tasks: dict[str, dict[str, Any]]) -> di
     }
 
 
+def _scores(row: dict[str, Any]) -> dict[str, Any]:
+    """The accuracy; of a cell without questions the score that its own program states, if any."""
+    if row["accuracy"] is not None:
+        return {_GRADED: row["accuracy"], _STDERR: _known(row["stderr"])}
+    if row["reported_score"] is None:
+        return {}
+    name, _, filtering = (row["reported_metric"] or "score").partition(",")
+    stderr = f"{name}_stderr,{filtering or _FILTER}"
+    score = {f"{name},{filtering or _FILTER}": row["reported_score"]}
+    return {**score, stderr: _known(row["reported_stderr"])}
+
+
+def _known(error: float | None) -> float | str:
+    return "N/A" if error is None else error
+
+
 def _samples(samples: pl.DataFrame, row: dict[str, Any]) -> list[str]:
-    """One line a question; of several epochs the mean score and the first answer."""
+    """One line a question; of several epochs the mean score and the first answer. The records of
+    them all stand beside, so that outcomes, tokens and seconds are not lost."""
+    kept = [c.name for c in SAMPLE_COLUMNS if c.name not in IDENTITY]
     mine = (
         samples.filter(pl.col("cell") == row["cell"])
         .sort("sample_id", "epoch")
+        .with_columns(pl.struct(kept).alias(RECORD))
         .group_by("sample_id", maintain_order=True)
-        .agg(pl.col("score").mean(), pl.col("answer", "target").first())
+        .agg(pl.col("score").mean(), pl.col("answer", "target").first(), pl.col(RECORD))
     )
     return [
         json.dumps(
@@ -105,12 +128,20 @@ def _samples(samples: pl.DataFrame, row: dict[str, Any]) -> list[str]:
                 "doc_hash": _hash(one["sample_id"]),
                 "target_hash": _hash(one["target"] or ""),
                 _METRIC: one["score"],
+                RECORD: [
+                    {k: v for k, v in record.items() if v is not None} for record in one[RECORD]
+                ],
             },
             ensure_ascii=False,
         )
         + "\n"
         for number, one in enumerate(mine.iter_rows(named=True))
     ]
+
+
+def _cell_record(row: dict[str, Any]) -> dict[str, Any]:
+    known = (column.name for column in CELL_COLUMNS)
+    return {name: row[name] for name in known if row.get(name) is not None}
 
 
 def _hash(text: str) -> str:

@@ -20,21 +20,32 @@ KEY = ("model", "profile", "task", "seed")
 @dataclass(frozen=True)
 class Exported:
     """``results`` has one row for each model, profile, task and seed: accuracy with its error, and
-    the columns of its cell record."""
+    the columns of its cell record. ``ungraded`` are the cells without an accuracy: rates, scores
+    that another program states, results of which answers are missing."""
 
     facts: dict[str, Any]
     samples: pl.DataFrame
     results: pl.DataFrame
+    ungraded: pl.DataFrame
+
+    @property
+    def everything(self) -> pl.DataFrame:
+        """``results`` and ``ungraded``, whose accuracy is null."""
+        import polars as pl
+
+        return pl.concat([self.results, self.ungraded], how="diagonal")
 
     @property
     def made(self) -> datetime:
         """When the run was started."""
         return datetime.strptime(self.facts["created"], "%Y-%m-%dT%H:%M:%S%z")
 
-    def entries(self) -> list[tuple[str, pl.DataFrame]]:
-        """Rows of ``results`` by entry: a model under a profile, named as the report names it."""
-        several = self.results["profile"].n_unique() > 1
-        groups = self.results.group_by("model", "profile", maintain_order=True)
+    def entries(self, rows: pl.DataFrame | None = None) -> list[tuple[str, pl.DataFrame]]:
+        """Rows (default: of ``results``) by entry: a model under a profile, named as the report
+        names it."""
+        rows = self.results if rows is None else rows
+        several = rows["profile"].n_unique() > 1
+        groups = rows.group_by("model", "profile", maintain_order=True)
         return [
             (f"{model}--{profile}" if several else str(model), rows)
             for (model, profile), rows in groups
@@ -43,6 +54,8 @@ class Exported:
 
 def read_exported(run_dir: Path) -> Exported:
     """Read a run. Raises ``InputError`` if it holds no samples."""
+    import polars as pl
+
     from distilbench.stats import accuracy
 
     samples, cells = collect(run_dir, load_cells(run_dir))
@@ -50,7 +63,8 @@ def read_exported(run_dir: Path) -> Exported:
         raise InputError(str(run_dir), "holds no samples", "run its suite, or import some")
     facts = json.loads((run_dir / "run.json").read_text("utf-8"))
     results = accuracy(samples, by=KEY).join(cells, on=KEY, how="left").sort(*KEY)
-    return Exported(facts, samples, results)
+    ungraded = cells.filter(~pl.col("cell").is_in(results["cell"].to_list())).sort(*KEY)
+    return Exported(facts, samples, results, ungraded)
 
 
 def shots(row: dict[str, Any], facts: dict[str, Any]) -> int | None:

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from distilbench.errors import InputError
-from distilbench.interchange._imported import Imported, Naming, number, share
-from distilbench.interchange._read import choose_metric, mapping
+from distilbench.interchange._imported import Imported, Naming, number, share, whole
+from distilbench.interchange._read import check_samples, choose_metric, is_falling, limited, mapping
 
 Samples = tuple[list[dict[str, Any]], dict[str, tuple[str, ...]]]
 
@@ -23,41 +23,69 @@ def read_lighteval(
     that may be its: those of the same date are taken. Means of tasks (``all``, ``_average``) are
     left out."""
     general = mapping(data["config_general"], f"{path}: field 'config_general'")
-    config = general.get("model_config")
-    model = general.get("model_name") or (config or {}).get("model_name") or "unnamed"
     sha = str(general.get("lighteval_sha") or "").strip("?")[:8]
-    date = path.stem.removeprefix("results_")
     found = []
     for key, scores in mapping(data["results"], f"{path}: field 'results'").items():
         if key == "all" or "_average" in key:
             continue
         where = f"{path}: task {key!r}"
         chosen = choose_metric(mapping(scores, where), naming.metric, where)
-        file = next((p for p in details if p.stem == f"details_{key}_{date}"), None)
-        samples, texts = _samples(file, task_name(key), chosen) if file and chosen else ([], {})
+        file = _details_file(details, key, path.stem.removeprefix("results_"))
+        graded = bool(file and chosen and not is_falling(chosen))
+        samples, texts = _samples(file, key, chosen) if graded and file and chosen else ([], {})
+        asked = _asked(data, key)
         found.append(
             Imported(
                 tool="lighteval",
                 origin=f"lighteval {sha}".strip(),
-                model=str(model),
+                model=_model(general),
                 task=task_name(key),
                 source=path,
                 facts={
                     "reported_score": number(scores.get(chosen)),
                     "reported_stderr": number(scores.get(f"{chosen}_stderr")),
                     "reported_metric": chosen,
+                    "all_questions": limited(asked),
                 },
                 samples=samples,
                 texts=texts,
+                missing=check_samples(samples, asked, chosen, number(scores.get(chosen)), where),
             )
         )
     return found
 
 
 def task_name(key: str) -> str:
-    """``lighteval|gsm8k|5|0`` and ``gsm8k|5`` are ``gsm8k``; ``mmlu:anatomy`` keeps its part."""
-    parts = [part for part in key.split("|") if part and not part.isdecimal()]
-    return (parts[-1] if parts else key).replace(":", "-")
+    """``lighteval|gsm8k|5|0`` is ``lighteval-gsm8k-5shot``, ``gsm8k|5`` is ``gsm8k-5shot``: a suite
+    and a number of examples make another task. A last 1 lets lighteval take fewer examples."""
+    parts = [part for part in key.split("|") if part]
+    numbers = [part for part in parts[1:] if part.isdecimal()]
+    name = "-".join(part for part in parts if part not in numbers)
+    fewer = "upto" if len(numbers) > 1 and numbers[1] == "1" else ""
+    return f"{name}-{fewer}{numbers[0]}shot" if numbers else name
+
+
+def _model(general: dict[str, Any]) -> str:
+    config = general.get("model_config")
+    config = config if isinstance(config, dict) else {}
+    name = str(general.get("model_name") or config.get("model_name") or "unnamed")
+    revision = config.get("revision") or "main"
+    return name if revision == "main" else f"{name}-{revision}"
+
+
+def _details_file(details: list[Path], key: str, date: str) -> Path | None:
+    return next((p for p in details if p.stem == f"details_{key}_{date}"), None)
+
+
+def _asked(data: dict[str, Any], key: str) -> dict[str, Any]:
+    """How many documents the task has, and how many of them were asked."""
+    configs = data.get("config_tasks")
+    configs = configs if isinstance(configs, dict) else {}
+    name = "|".join(part for part in key.split("|") if not part.isdecimal())
+    config = configs.get(key) or configs.get(name)
+    config = config if isinstance(config, dict) else {}
+    counts = {"original": "original_num_docs", "effective": "effective_num_docs"}
+    return {k: n for k, field in counts.items() if (n := whole(config.get(field)) or 0) > 0}
 
 
 def _samples(path: Path, task: str, metric: str) -> Samples:

@@ -6,13 +6,27 @@ Groups are left out: they are means of tasks that are there themselves.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
+from distilbench.errors import InputError
 from distilbench.interchange._imported import Imported, Naming, number, share, whole
-from distilbench.interchange._read import choose_metric, mapping, read_json_lines
+from distilbench.interchange._lm_eval_own import exported_cell, is_exported
+from distilbench.interchange._read import (
+    check_samples,
+    choose_metric,
+    is_falling,
+    limited,
+    mapping,
+    read_json,
+    read_json_lines,
+)
 
-_NO_METRICS = ("alias", "name", "sample_len", "sample_count")
+_NO_METRICS = ("alias", "name", "sample_len", "sample_count", "samples")
+# As lm-evaluation-harness itself looks for a name, the first there is.
+_NAMED_BY = ("peft", "delta", "pretrained", "model", "path", "engine")
+Samples = tuple[list[dict[str, Any]], dict[str, tuple[str, ...]]]
 
 
 def is_lm_eval(data: Any) -> bool:
@@ -22,63 +36,154 @@ def is_lm_eval(data: Any) -> bool:
 def read_lm_eval(path: Path, data: dict[str, Any], naming: Naming) -> list[Imported]:
     """The tasks of one results file (``data``, at ``path``), each with its samples if logged."""
     groups = mapping(data.get("groups") or {}, f"{path}: field 'groups'")
-    parents = {name for name, of in (data.get("group_subtasks") or {}).items() if of}
+    subtasks = mapping(data.get("group_subtasks") or {}, f"{path}: field 'group_subtasks'")
+    parents = {name for name, of in subtasks.items() if of}
     results = mapping(data["results"], f"{path}: field 'results'")
+    read = _exported_task if is_exported(data) else _task
     return [
-        _task(path, data, task, mapping(scores, f"{path}: field 'results.{task}'"), naming)
+        read(path, data, task, mapping(scores, f"{path}: field 'results.{task}'"), naming)
         for task, scores in results.items()
         if task not in groups and task not in parents
     ]
 
 
+def _exported_task(
+    path: Path, data: dict[str, Any], task: str, scores: dict[str, Any], naming: Naming
+) -> Imported:
+    return exported_cell(path, data, task, scores, _rows(samples_file(path, data, task)))
+
+
 def _task(
     path: Path, data: dict[str, Any], task: str, scores: dict[str, Any], naming: Naming
 ) -> Imported:
+    rising = _field(data, "higher_is_better", task)
+    rising = rising if isinstance(rising, dict) else {}
     names = [name for name in scores if name not in _NO_METRICS]
-    chosen = choose_metric(names, naming.metric, f"{path}: task {task!r}")
+    # The lower the better is no accuracy: taken only where there is nothing else, or by name.
+    better = [name for name in names if _is_rising(rising, name)]
+    where = f"{path}: task {task!r}"
+    chosen = choose_metric(names if naming.metric else better or names, naming.metric, where)
     metric, _, filtering = (chosen or "").partition(",")
+    reported = number(scores.get(chosen)) if chosen else None
     version = data.get("lm_eval_version")
-    config = data.get("config") if isinstance(data.get("config"), dict) else {}
-    model = data.get("model_name") or (config or {}).get("model") or "unnamed"
-    samples, texts = _samples(_samples_file(path, task), task, metric, filtering)
+    config = data["config"] if isinstance(data.get("config"), dict) else {}
+    model = _model(data, config)
+    graded = bool(chosen) and _is_rising(rising, metric)
+    rows = _rows(samples_file(path, data, task)) if graded else []
+    samples, texts = _samples(rows, task, metric, filtering, where)
+    asked = mapping(_field(data, "n-samples", task) or {}, f"{where}, field 'n-samples'")
     return Imported(
         tool="lm-eval",
         origin=f"lm-eval {version}" if version else "lm-eval",
-        model=str(model),
-        task=task,
+        model=model,
+        task=_with_shots(data, task),
         source=path,
         facts={
             "engine": f"lm-eval:{data['model_source']}" if data.get("model_source") else None,
-            "parameters": whole((config or {}).get("model_num_parameters")) or None,
-            "reported_score": number(scores.get(chosen)) if chosen else None,
+            "parameters": whole(config.get("model_num_parameters")) or None,
+            "reported_score": reported,
             "reported_stderr": number(scores.get(f"{metric}_stderr,{filtering}")),
             "reported_metric": chosen,
+            "all_questions": limited(asked),
         },
         samples=samples,
         texts=texts,
+        missing=check_samples(samples, asked, metric, reported, where),
     )
 
 
-def _samples_file(results: Path, task: str) -> Path:
-    """The samples of a task bear the date of the results file."""
+def _is_rising(rising: dict[str, Any], name: str) -> bool:
+    metric = name.partition(",")[0]
+    known = rising.get(metric)
+    return not is_falling(metric) if known is None else bool(known)
+
+
+def _field(data: dict[str, Any], name: str, task: str) -> Any:
+    table = data.get(name)
+    return table.get(task) if isinstance(table, dict) else None
+
+
+def _with_shots(data: dict[str, Any], task: str) -> str:
+    """``gsm8k-5shot``: with other examples before it a question is another."""
+    config = _field(data, "configs", task)
+    shots = whole(_field(data, "n-shot", task))
+    if shots is None and isinstance(config, dict):
+        shots = whole(config.get("num_fewshot"))
+    return task if shots is None else f"{task}-{shots}shot"
+
+
+def _model(data: dict[str, Any], config: dict[str, Any]) -> str:
+    """The name that the file states, else that of its arguments; with the file of several in one
+    repository, the revision, and what quantizes it while it loads."""
+    args = _arguments(config.get("model_args"))
+    named = next((args[key] for key in _NAMED_BY if args.get(key)), None)
+    name = str(data.get("model_name") or named or config.get("model") or "unnamed")
+    if file := args.get("gguf_file"):
+        return f"{name}/{file}"
+    marks = [args[key] for key in ("subfolder", "revision") if args.get(key) not in (None, "main")]
+    loaded = (("load_in_4bit", "4bit"), ("load_in_8bit", "8bit"))
+    marks += [mark for key, mark in loaded if args.get(key, "").lower() == "true"]
+    return "-".join([name, *(mark.replace("/", "-") for mark in marks)])
+
+
+def _arguments(given: Any) -> dict[str, str]:
+    """``model_args``, text or object. A comma within a value does not begin another argument."""
+    if isinstance(given, dict):
+        return {str(key): str(value) for key, value in given.items() if value is not None}
+    if not isinstance(given, str):
+        return {}
+    parts = re.split(r",(?=\s*[A-Za-z_]\w*=)", given)
+    pairs = (part.split("=", 1) for part in parts if "=" in part)
+    return {key.strip(): value.strip() for key, value in pairs}
+
+
+def samples_file(results: Path, data: dict[str, Any], task: str) -> Path | None:
+    """The samples of a task bear the date of the results file; before version 0.4.3 they bore the
+    model's arguments, and no date."""
     date = results.stem.rpartition("_")[2]
-    return results.parent / f"samples_{task.replace('/', '_')}_{date}.jsonl"
+    config = data["config"] if isinstance(data.get("config"), dict) else {}
+    args = re.sub(r"[/=]", "__", str(config.get("model_args")))
+    names = [f"samples_{name}_{date}.jsonl" for name in dict.fromkeys((task, _flat(task)))]
+    if results.name == "results.json":
+        names += [f"{args}_{task}.jsonl", f"samples_{task}.jsonl"]
+    return next((p for name in names if (p := results.parent / name).is_file()), None)
+
+
+def _flat(task: str) -> str:
+    return task.replace("/", "_")
+
+
+def _rows(path: Path | None) -> list[dict[str, Any]]:
+    """The rows of a samples file: JSON Lines, in old versions one list."""
+    if path is None:
+        return []
+    with path.open("rb") as file:
+        if file.read(64).lstrip()[:1] != b"[":
+            return list(read_json_lines(path))
+    rows = read_json(path)
+    return [mapping(row, f"{path}: row {n}") for n, row in enumerate(rows, start=1)]
 
 
 def _samples(
-    path: Path, task: str, metric: str, filtering: str
-) -> tuple[list[dict[str, Any]], dict[str, tuple[str, ...]]]:
+    rows: list[dict[str, Any]], task: str, metric: str, filtering: str, where: str
+) -> Samples:
     """Sample columns of one filter, and for each question the texts of its document. Scores out
     of [0, 1] are no grades: there are no samples then."""
     samples: dict[str, dict[str, Any]] = {}
     texts: dict[str, tuple[str, ...]] = {}
-    for row in read_json_lines(path) if path.is_file() else ():
+    for row in rows:
         if row.get("filter", filtering) != filtering:
             continue
         score = share(row.get(metric))
         if score is None:
             return [], {}
         key = f"{task}-{row.get('doc_id')}-{str(row.get('doc_hash'))[:8]}"
+        if key in samples:
+            raise InputError(
+                where,
+                f"its samples hold document {row.get('doc_id')} twice",
+                "give the file of one run, of one filter where the file names none",
+            )
         samples[key] = {
             "sample_id": key,
             "score": score,
@@ -96,8 +201,8 @@ def _answer(row: dict[str, Any], metric: str) -> str | None:
         return None
     if isinstance(outputs[0], str):
         return outputs[0]
-    choices = list((row.get("arguments") or {}).values())
     try:
+        choices = list((row.get("arguments") or {}).values())
         likelihoods = [float(output[0]) for output in outputs]
         best = max(range(len(likelihoods)), key=lambda i: likelihoods[i])
         return str(choices[best]["arg_1"]).strip() if metric == "acc" else None

@@ -8,9 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from distilbench.errors import InputError
+from distilbench.interchange._imported import whole
 
 _PREFERRED = ("exact_match", "acc", "extractive_match", "prompt_level_strict_acc", "pass@1")
 _FILTERS = ("flexible-extract", "none")
+# Metrics whose score is the mean of the questions' scores, whoever computes them.
+_MEANS = (
+    *("acc", "acc_norm", "exact_match", "pass@1", "prompt_level_strict_acc"),
+    *("extractive_match", "em", "qem", "pem", "accuracy"),
+)
+_FALLING = ("perplexity", "ppl", "bits_per_byte", "brier", "loss", "error", "wer", "ter", "mse")
+_ROUNDING = 1e-3
 
 
 def read_json(path: Path) -> Any:
@@ -59,6 +67,44 @@ def choose_metric(names: Iterable[str], wanted: str | None, where: str) -> str |
             raise InputError(where, f"has no metric {wanted!r}; it has: {listed}", "name another")
         return min(fitting, key=_filter_rank)
     return min(known, key=lambda name: (_metric_rank(name), _filter_rank(name)), default=None)
+
+
+def is_falling(metric: str) -> bool:
+    """Whether less is better by a metric's name: then it is no accuracy."""
+    return any(word in metric.lower().split("_") or word == metric.lower() for word in _FALLING)
+
+
+def limited(asked: dict[str, Any]) -> int | None:
+    """Questions of the whole set where a limit asked only some of them."""
+    original, effective = whole(asked.get("original")), whole(asked.get("effective"))
+    return original if original and effective and effective < original else None
+
+
+def check_samples(
+    samples: list[dict[str, Any]],
+    asked: dict[str, Any],
+    metric: str | None,
+    reported: float | None,
+    where: str,
+) -> str | None:
+    """What is missing of the samples of a result, null if nothing is.
+
+    Raises ``InputError`` if they are not those of the score: another run's, or cut.
+    """
+    wanted = whole(asked.get("effective"))
+    if samples and wanted is not None and len(samples) < wanted:
+        return f"{len(samples)} of {wanted} questions answered"
+    if not samples or reported is None or metric not in _MEANS:
+        return None
+    mean = sum(sample["score"] for sample in samples) / len(samples)
+    if abs(mean - reported) > _ROUNDING:
+        raise InputError(
+            where,
+            f"its {len(samples)} questions have a mean {metric} of {mean:.4f}, its result says"
+            f" {reported:.4f}",
+            "give all files of one run, or the result without its questions",
+        )
+    return None
 
 
 def _metric_rank(name: str) -> int:
