@@ -181,13 +181,13 @@ def test_a_gsm8k_file_of_any_kind(tmp_path: Path, kind: str) -> None:
 
 
 def test_multiple_choice_by_letter_index_and_text(tmp_path: Path) -> None:
-    rows = [{"q": "2+2?", "options": ["3", "4", "5"], "gold": gold} for gold in ("B", "1", "4")]
-    rows[1]["options"] = ["x", "4", "y"]
-    path = write(tmp_path, "jsonl", rows)
-    spec = FileTask(file=path, question="q", answer="gold", choices="options")
-    task = task_of(spec, 0)
-    assert [s.target for s in task.dataset] == ["B", "B", "B"]
-    assert str(task.dataset[0].input[-1].text).endswith("2+2?\nA. 3\nB. 4\nC. 5")
+    for gold in ("B", "b", "(B)", 1, "1", "four", "Four"):
+        rows = [{"q": "2+2?", "options": ["three", "four", "five"], "gold": gold}]
+        path = write(tmp_path, "jsonl", rows)
+        task = task_of(FileTask(file=path, question="q", answer="gold", choices="options"), 0)
+        assert [s.target for s in task.dataset] == ["B"]
+        asked = str(task.dataset[0].input[-1].text)
+        assert asked.endswith("2+2?\nA. three\nB. four\nC. five")
 
 
 @pytest.mark.parametrize(

@@ -114,6 +114,7 @@ CELL_COLUMNS = (
     Column("template", "String", "setting", "format of the questions, null: the task's own"),
     Column("variant_of", "String", "setting", "task whose questions these are, null: its own"),
     Column("contamination", "String", "setting", "public, private or generated; null: not said"),
+    Column("skipped_rows", "String", "identity", "bad rows of its file left out; null: none"),
     Column("temperature", "Float64", "setting", "sampling temperature; 0 is greedy"),
     Column("top_p", "Float64", "setting", "nucleus of the sampling, null if none"),
     Column("top_k", "Int64", "setting", "most likely tokens sampled from, null if all"),

@@ -102,7 +102,8 @@ def _task_plan(suite: Suite, task: TaskSpec, made: QuestionSet | InputError) -> 
     if not isinstance(made, InputError):
         count: int | None = len(made.questions)
         counted, characters = "counted", _characters(task, made)
-        note = _refusal(task, made)
+        skipped = [f"task {task.name!r}: {part.sentence}" for part in made.skipped]
+        note = _refusal(task, made) or "; ".join(skipped) or None
     elif isinstance(task, InspectTask):
         count, counted = _stated(task)
         characters, note = None, str(made)

@@ -192,6 +192,7 @@ def _gaps(
             f"Models are compared on the {common:,} questions that all of them answered, of"
             f" {asked:,} in the run."
         )
+    yield from subsets.left_out(cells)
     greedy = reasoning.greedy_repeats(cells)
     if greedy:
         yield greedy

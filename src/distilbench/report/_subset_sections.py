@@ -1,4 +1,4 @@
-"""Section of a run's report on benchmarks of which a random part was asked."""
+"""Parts of a run's report on tasks of which a part was asked: a random one, or without bad rows."""
 
 from __future__ import annotations
 
@@ -16,6 +16,12 @@ _NOTE = (
     " interval has the finite-population correction. It covers the draw of the questions only."
 )
 _COLUMNS = ("model", "task", "estimated full score", "95% interval", "estimated from")
+
+
+def left_out(cells: pl.DataFrame) -> list[str]:
+    """What each task leaves out of its data files, in a sentence."""
+    known = cells.select("task", "skipped_rows").drop_nulls().unique(maintain_order=True)
+    return [f"Task {task}: {sentence}." for task, sentence in known.iter_rows()]
 
 
 def full_scores(samples: pl.DataFrame) -> Section:

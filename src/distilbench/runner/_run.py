@@ -78,7 +78,7 @@ def run_suite(
         _write_run_facts(run_dir, suite.name, cells, suite.seeds)
         copy_cards(run_dir, (cell.card_file for cell in cells if cell.card_file))
         on_event({"event": "plan", "cells": len(cells), "samples": samples})
-        for sentence in refusals(run_dir, missing):
+        for sentence in (*_skipped(run_dir), *refusals(run_dir, missing)):
             on_event({"event": "note", "text": sentence})
         failed = tuple(_run_groups(run_dir, missing, on_event))
         collected, _ = collect(run_dir, cells)
@@ -149,6 +149,16 @@ def prepare_questions(run_dir: Path, cells: list[Cell]) -> dict[str, int]:
         * min(counts[questions_file(run_dir, cell)], cell.limits.questions or sys.maxsize)
         for cell in cells
     }
+
+
+def _skipped(run_dir: Path) -> list[str]:
+    """What the run leaves out of its data files, once for all models and seeds."""
+    found = (
+        f"task {task!r}: {part.sentence}"
+        for (task, _), asked in question_sets(run_dir).items()
+        for part in asked.skipped
+    )
+    return list(dict.fromkeys(found))
 
 
 def _check_providers(suite: Suite, cells: list[Cell], suite_file: str) -> None:

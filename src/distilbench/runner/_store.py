@@ -128,6 +128,7 @@ def collect(run_dir: Path, cells: list[Cell]) -> tuple[pl.DataFrame, pl.DataFram
 
 
 def _identity(run_dir: Path, cell: Cell) -> dict[str, Any]:
+    asked = QuestionSet.model_validate_json(questions_file(run_dir, cell).read_text())
     return {
         "run": run_dir.name,
         "cell": cell.name,
@@ -150,6 +151,7 @@ def _identity(run_dir: Path, cell: Cell) -> dict[str, Any]:
         "template": cell.task.template.name if cell.task.template else None,
         "variant_of": cell.task.variant_of,
         "contamination": contamination_of(cell.task),
+        "skipped_rows": "; ".join(part.sentence for part in asked.skipped) or None,
         **cell.generation.model_dump(exclude={"recommended"}),
         **_said(cell),
     }

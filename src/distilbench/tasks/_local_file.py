@@ -1,146 +1,229 @@
-"""Questions from a user's JSON Lines, CSV or Parquet file."""
+"""Questions from a user's data file: read, checked row by row, examples drawn."""
 
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from distilbench.errors import InputError
-from distilbench.tasks._extract import extract, marked_answer
-from distilbench.tasks._questions import Question, QuestionSet
+from distilbench.tasks._cells import ABSENT, names_of, text_of, value_at
+from distilbench.tasks._choices import Choices, choice_columns, choices_of, right_letters
+from distilbench.tasks._questions import Question, QuestionSet, SkippedRows
+from distilbench.tasks._reference import reference_of
+from distilbench.tasks._rows import Row, Rows, read_rows
 from distilbench.tasks._spec import FileTask
 from distilbench.tasks._subset import draw
 
-if TYPE_CHECKING:
-    import polars as pl
+Same = tuple[str, frozenset[str]]
+"""What makes two questions the same: their words, and those of their choices in any order."""
 
-_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+@dataclass(frozen=True)
+class _Entry:
+    """A row whose values can be asked; its answer is not yet understood."""
+
+    where: str
+    key: str
+    text: str
+    answer: Any
+    choices: Choices | None
+    cluster: str | None
+    stratum: str | None
+
+    @property
+    def same(self) -> Same:
+        choices = self.choices.offered.values() if self.choices else ()
+        return _words(self.text), frozenset(map(_words, choices))
+
+
+_Asked = tuple[Question, Same]
 
 
 def read(spec: FileTask, seed: int) -> QuestionSet:
-    """Few-shot examples and questions. Examples are drawn by the seed; drawn from the same file,
-    they are not asked."""
-    questions = _questions(spec, spec.file)
-    pool = _questions(spec, spec.fewshot_file) if spec.fewshot_file else questions
-    if spec.fewshot > len(pool) - (pool is questions):
-        raise InputError(
-            str(spec.fewshot_file or spec.file),
-            f"holds {len(pool)} rows, too few for {spec.fewshot} examples",
-            "lower 'fewshot' of the task",
-        )
-    examples = random.Random(seed).sample(pool, spec.fewshot)
-    if pool is questions:
-        shown = {example.id for example in examples}
-        questions = [question for question in questions if question.id not in shown]
-    strata = None
+    """Few-shot examples and questions. Examples are drawn by the seed, each question once; no
+    question that is asked is among them, from whatever file they come."""
+    asked, skipped = _questions(spec, spec.file)
+    if spec.fewshot_file and not _same_file(spec.fewshot_file, spec.file):
+        nameless = spec.model_copy(update={"id": None, "cluster": None})
+        pool, more = _questions(nameless, spec.fewshot_file)
+        skipped += more
+        known = {same for _, same in asked}
+        examples = _draw(spec, [one for one in pool if one[1] not in known], kept=0, seed=seed)
+    else:
+        examples = _draw(spec, asked, kept=1, seed=seed)
+        shown = {same for _, same in examples}
+        asked = [one for one in asked if one[1] not in shown]
+    questions, strata = [question for question, _ in asked], None
     if spec.subset:
         questions, strata = draw(questions, spec.subset, seed, f"task {spec.name!r}")
     return QuestionSet(
-        examples=tuple(examples), questions=tuple(questions[: spec.questions]), strata=strata
+        examples=tuple(question for question, _ in examples),
+        questions=tuple(questions[: spec.questions]),
+        strata=strata,
+        skipped=skipped,
     )
 
 
-def _questions(spec: FileTask, path: Path) -> list[Question]:
-    table = _table(path)
-    if table.is_empty():
-        raise InputError(str(path), "holds no rows", "give a file with questions")
-    wanted = [spec.question, spec.answer, *_choice_columns(spec)]
-    stratify = spec.subset.stratify if spec.subset and path == spec.file else None
-    for column in (*wanted, *filter(None, (spec.id, spec.cluster, stratify))):
-        if column not in table.columns:
-            raise InputError(
-                str(path),
-                f"has no column {column!r}",
-                f"name one of its columns in the task: {', '.join(table.columns)}",
-            )
-    return [
-        _question(spec, path, number, row, stratify)
-        for number, row in enumerate(table.iter_rows(named=True), start=1)
-    ]
-
-
-def _table(path: Path) -> pl.DataFrame:
-    import polars as pl
-
-    readers: dict[str, Any] = {
-        ".jsonl": lambda: pl.read_ndjson(path, infer_schema_length=None),
-        ".ndjson": lambda: pl.read_ndjson(path, infer_schema_length=None),
-        ".csv": lambda: pl.read_csv(path, infer_schema=False),
-        ".parquet": lambda: pl.read_parquet(path),
-    }
-    if path.suffix.lower() not in readers:
-        raise InputError(str(path), "is no .jsonl, .csv or .parquet file", "convert it to one")
-    if not path.is_file():
-        raise InputError(str(path), "there is no such file", "correct 'file' of the task")
-    try:
-        table: pl.DataFrame = readers[path.suffix.lower()]()
-    except pl.exceptions.NoDataError:
-        return pl.DataFrame()
-    except (pl.exceptions.PolarsError, OSError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise InputError(str(path), f"cannot be read ({reason})", "mend the file") from error
-    return table
-
-
-def _question(
-    spec: FileTask, path: Path, number: int, row: dict[str, Any], stratify: str | None
-) -> Question:
-    where = f"{path}: row {number}"
-    for column in (spec.question, spec.answer):
-        if row[column] is None or not str(row[column]).strip():
-            raise InputError(where, f"column {column!r} is empty", "fill it or remove the row")
-    text, worked = str(row[spec.question]).strip(), str(row[spec.answer]).strip()
-    choices = _choices(spec, row)
-    if choices:
-        worked = _letter(where, worked, choices)
-        text += "".join(f"\n{letter}. {choice}" for letter, choice in choices.items())
-    key = str(row[spec.id]) if spec.id else str(number)
-    return Question(
-        id=f"{spec.variant_of or spec.name}-{key}",
-        text=text,
-        worked=worked,
-        target=worked if choices else _target(spec, where, worked),
-        cluster=str(row[spec.cluster]) if spec.cluster else f"{spec.variant_of or spec.name}-{key}",
-        stratum=str(row[stratify]) if stratify else None,
-    )
-
-
-def _target(spec: FileTask, where: str, worked: str) -> str:
-    """The reference answer by the same rule; the whole column where the rule is for outputs."""
-    if spec.extract == "####":
-        target = marked_answer(worked)
-    elif spec.extract in ("boxed", "regex"):
-        target = extract(worked, spec.extract, spec.pattern) or worked
-    else:
-        target = extract(worked, spec.extract)
-    if target is None:
+def _draw(spec: FileTask, pool: list[_Asked], kept: int, seed: int) -> list[_Asked]:
+    """Examples, no two of one question; so many questions of the pool as ``kept`` are left."""
+    distinct = list({same: (question, same) for question, same in reversed(pool)}.values())[::-1]
+    if spec.fewshot > max(0, len(distinct) - kept):
+        held = "different questions" if kept else "different questions that are not asked"
         raise InputError(
-            where,
-            f"column {spec.answer!r} holds no answer by the rule {spec.extract!r}",
-            "correct the row, or 'extract' of the task",
+            str(spec.fewshot_file or spec.file),
+            f"holds {len(distinct)} {held}, too few for {spec.fewshot} examples",
+            "lower 'fewshot' of the task, or give other examples with 'fewshot_file'",
         )
-    return target
+    return random.Random(seed).sample(distinct, spec.fewshot)
 
 
-def _choice_columns(spec: FileTask) -> tuple[str, ...]:
-    return (spec.choices,) if isinstance(spec.choices, str) else spec.choices or ()
+def _same_file(one: Path, other: Path) -> bool:
+    return one.exists() and other.exists() and one.samefile(other)
 
 
-def _choices(spec: FileTask, row: dict[str, Any]) -> dict[str, str]:
-    values = [row[column] for column in _choice_columns(spec)]
-    if isinstance(spec.choices, str) and isinstance(values[0], list):
-        values = values[0]
-    return dict(zip(_LETTERS, (str(v).strip() for v in values if v is not None), strict=False))
+def _words(text: str) -> str:
+    return " ".join(text.casefold().split())
 
 
-def _letter(where: str, answer: str, choices: dict[str, str]) -> str:
-    """The letter of the right choice, given as letter, as index from 0, or as its text."""
-    if answer.upper() in choices:
-        return answer.upper()
-    for letter, choice in choices.items():
-        if choice == answer:
-            return letter
-    if answer.isdecimal() and int(answer) < len(choices):
-        return _LETTERS[int(answer)]
-    raise InputError(where, f"the answer {answer!r} is none of the choices", "correct the row")
+def _questions(spec: FileTask, path: Path) -> tuple[list[_Asked], tuple[SkippedRows, ...]]:
+    """The questions of a file, and the count of rows left out."""
+    placed = read_rows(spec, path)
+    stratify = spec.subset.stratify if spec.subset and path == spec.file else None
+    _check_columns(spec, path, [row for _, row in placed if isinstance(row, dict)], stratify)
+    entries = _entries(spec, placed, stratify)
+    targets = iter(_targets(spec, str(path), [e for e in entries if isinstance(e, _Entry)]))
+    read = [(e, next(targets) if isinstance(e, _Entry) else e) for e in entries]
+    skipped = _skipped(spec, path, [t for _, t in read if isinstance(t, InputError)], len(placed))
+    kept = [(e, t) for e, t in read if isinstance(e, _Entry) and isinstance(t, str)]
+    _refuse_same_ids(spec, [entry for entry, _ in kept])
+    return [(_question(spec, entry, target), entry.same) for entry, target in kept], skipped
+
+
+def _check_columns(spec: FileTask, path: Path, rows: list[Row], stratify: str | None) -> None:
+    wanted = [spec.question, spec.answer, *choice_columns(spec)]
+    wanted += filter(None, (spec.labels, spec.id, spec.cluster, stratify))
+    for column in wanted:
+        if rows and all(value_at(row, column) is ABSENT for row in rows):
+            names = dict.fromkeys(name for row in rows[:100] for name in names_of(row))
+            remedy = f"name one of its columns in the task: {', '.join(names)[:400]}"
+            if {".csv", ".tsv"} & set(path.suffixes):
+                remedy += "; or all with 'columns', if the file has no row of headings"
+            raise InputError(str(path), f"has no column {column!r}", remedy)
+
+
+def _entries(spec: FileTask, placed: Rows, stratify: str | None) -> list[_Entry | InputError]:
+    entries: list[_Entry | InputError] = []
+    for number, (where, row) in enumerate(placed, start=1):
+        try:
+            entries.append(
+                row if isinstance(row, InputError) else _entry(spec, where, number, row, stratify)
+            )
+        except InputError as error:
+            entries.append(error)
+    return entries
+
+
+def _entry(spec: FileTask, where: str, number: int, row: Row, stratify: str | None) -> _Entry:
+    def text(column: str) -> str:
+        value = value_at(row, column)
+        try:
+            found = text_of(value)
+        except ValueError as error:
+            remedy = _inner(column, value) or "correct the row"
+            raise InputError(where, f"column {column!r} {error}", remedy) from error
+        if not found:
+            raise InputError(where, f"column {column!r} is empty", "fill it or remove the row")
+        return found
+
+    question, _ = text(spec.question), text(spec.answer)
+    try:
+        choices = choices_of(spec, row) if spec.choices else None
+    except ValueError as error:
+        raise InputError(
+            where, str(error), "correct the row, or 'choices' and 'labels' of the task"
+        ) from error
+    return _Entry(
+        where=where,
+        key=text(spec.id) if spec.id else str(number),
+        text=question,
+        answer=value_at(row, spec.answer),
+        choices=choices,
+        cluster=text(spec.cluster) if spec.cluster else None,
+        stratum=text(stratify) if stratify else None,
+    )
+
+
+def _inner(column: str, value: Any) -> str | None:
+    """How to name one value of a list or an object."""
+    names = names_of({column: value}) if isinstance(value, dict) else []
+    if isinstance(value, list):
+        names = [f"{column}.0"]
+    return f"name one value of it in the task, as {names[0]!r}, or correct it" if names else None
+
+
+def _targets(spec: FileTask, file: str, entries: Sequence[_Entry]) -> list[str | InputError]:
+    """The reference answer of each row: a letter where there are choices."""
+    if spec.choices:
+        asked = [(e.where, e.answer, e.choices) for e in entries if e.choices]
+        return right_letters(spec, file, asked)
+    boxed = any("\\boxed" in text_of(entry.answer) for entry in entries)
+    targets: list[str | InputError] = []
+    for entry in entries:
+        try:
+            targets.append(reference_of(spec, entry.answer, boxed))
+        except ValueError as error:
+            problem = f"column {spec.answer!r} {error}"
+            remedy = "correct the row, or 'extract' of the task"
+            if "more than one number" in problem:
+                remedy = (
+                    "say 'extract: whole' to compare all of it, or 'answer_is: worked' if these"
+                    " are worked solutions that end in the answer"
+                )
+            targets.append(InputError(entry.where, problem, remedy))
+    return targets
+
+
+def _skipped(
+    spec: FileTask, path: Path, bad: list[InputError], rows: int
+) -> tuple[SkippedRows, ...]:
+    """The rows left out. Raises the first one's error where they may not be, or all are bad."""
+    if not bad:
+        return ()
+    first = bad[0]
+    if spec.bad_rows == "refuse" or len(bad) == rows:
+        more = f" ({len(bad) - 1:,} more of {rows:,} rows are bad too)" if len(bad) > 1 else ""
+        skip = "" if len(bad) == rows else ", or leave bad rows out with 'bad_rows: skip'"
+        raise InputError(first.where, first.problem + more, first.remedy + skip)
+    place = first.where.removeprefix(f"{path}: ")
+    said = f"{place}: {first.problem}"
+    return (SkippedRows(file=path.name, skipped=len(bad), rows=rows, first=said),)
+
+
+def _refuse_same_ids(spec: FileTask, entries: Sequence[_Entry]) -> None:
+    seen: dict[str, str] = {}
+    for entry in entries:
+        if entry.key in seen:
+            raise InputError(
+                entry.where,
+                f"has the id {entry.key!r} in column {spec.id!r}, as {seen[entry.key]} has",
+                "make ids unique, or drop 'id' of the task",
+            )
+        seen[entry.key] = entry.where.rpartition(": ")[2]
+
+
+def _question(spec: FileTask, entry: _Entry, target: str) -> Question:
+    name = f"{spec.variant_of or spec.name}-{entry.key}"
+    text = entry.text
+    if entry.choices:
+        text += "".join(f"\n{letter}. {said}" for letter, said in entry.choices.offered.items())
+    return Question(
+        id=name,
+        text=text,
+        worked=target if entry.choices else text_of(entry.answer),
+        target=target,
+        cluster=entry.cluster or name,
+        stratum=entry.stratum,
+    )

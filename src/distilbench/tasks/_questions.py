@@ -19,6 +19,25 @@ class Question(BaseModel):
     """Of a random subset: the stratum that it was drawn from."""
 
 
+class SkippedRows(BaseModel):
+    """Rows of a data file that a suite leaves out because they cannot be asked."""
+
+    model_config = ConfigDict(frozen=True)
+
+    file: str
+    skipped: int
+    rows: int
+    """All rows of the file."""
+    first: str
+    """Which the first is, and what is wrong of it."""
+
+    @property
+    def sentence(self) -> str:
+        return (
+            f"{self.skipped:,} of {self.rows:,} rows of {self.file} left out (first: {self.first})"
+        )
+
+
 class QuestionSet(BaseModel):
     """What a task asks with one seed: worked examples shown before every question, questions."""
 
@@ -30,5 +49,7 @@ class QuestionSet(BaseModel):
     """Of a random subset: how many questions each stratum has in full."""
     sandbox: str | None = None
     """Kind of sandbox in which the task runs code, if it does."""
+    skipped: tuple[SkippedRows, ...] = ()
+    """Of each file with bad rows, where the suite says ``bad_rows: skip``."""
     overhead_chars: int = 0
     """Characters that a prompt has beside the question: instructions, examples."""

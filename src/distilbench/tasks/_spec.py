@@ -19,6 +19,7 @@ from distilbench.tasks._template import Extraction, Name, NamedTemplate, Templat
 
 Grader = Literal["exact", "math"]
 Contamination = Literal["public", "private", "generated"]
+Reading = Literal["letter", "index", "index_from_1", "text", "worked"]
 
 
 class _Task(BaseModel):
@@ -82,7 +83,10 @@ class ReasoningGymTask(_Task):
 
 
 class FileTask(_Task):
-    """Questions from a JSON Lines, CSV or Parquet file with named columns."""
+    """Questions from a JSON Lines, JSON, CSV, TSV or Parquet file with named columns.
+
+    A column inside of another is named with a dot: ``choices.text``.
+    """
 
     file: Path
     name: Name = Field("", validate_default=False, description="default: the file's name")
@@ -90,6 +94,23 @@ class FileTask(_Task):
     answer: str = Field("answer", description="column of the reference answer")
     choices: str | tuple[str, ...] | None = Field(
         None, description="column with the list of choices, or one column for each choice"
+    )
+    labels: str | None = Field(
+        None, description="column with the labels of the choices that the answers name"
+    )
+    answer_is: Reading | None = Field(
+        None,
+        description="what the answers are where they can be read in two ways: a choice's letter, "
+        "index (from 0) or text, or a worked solution that ends in the answer",
+    )
+    rows: str | None = Field(
+        None, description="of a .json file: where its list of rows is; default: its only one"
+    )
+    columns: tuple[str, ...] | None = Field(
+        None, description="names of the columns of a CSV file that has no row of headings"
+    )
+    bad_rows: Literal["refuse", "skip"] = Field(
+        "refuse", description="skip: leave out rows that cannot be asked; the report counts them"
     )
     id: str | None = Field(None, description="column that names a question; default: its row")
     cluster: str | None = Field(None, description="column shared by questions of one source")
@@ -112,6 +133,23 @@ class FileTask(_Task):
     @model_validator(mode="after")
     def _first_or_random(self) -> Self:
         _one_choice(self.questions, self.subset)
+        return self
+
+    @model_validator(mode="after")
+    def _answers_as_said(self) -> Self:
+        if self.choices is not None and not self.choices:
+            raise ValueError("'choices' names no column; name one, or drop it")
+        if self.labels and not self.choices:
+            raise ValueError("'labels' are those of 'choices'; name that column too")
+        if self.columns and len(set(self.columns)) < len(self.columns):
+            raise ValueError("'columns' has two of one name; name each by another")
+        if self.labels and self.answer_is not in (None, "text"):
+            raise ValueError("with 'labels', answers are labels; drop 'answer_is'")
+        if self.answer_is and (self.answer_is == "worked") == bool(self.choices):
+            raise ValueError(
+                "'answer_is' is worked for a task without 'choices', and one of letter, index, "
+                "index_from_1, text with them"
+            )
         return self
 
     def within(self, folder: Path) -> FileTask:
