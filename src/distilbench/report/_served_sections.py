@@ -10,7 +10,6 @@ from distilbench.report._page import Section, Table, Text
 if TYPE_CHECKING:
     import polars as pl
 
-_TIMES = ("ttft_s", "total_s")
 _COLUMNS = (
     "model", "median TTFT s", "p95 TTFT s", "median s", "p95 s", "inter-token ms (mean)",
     "inter-token ms (p99, median answer)", "failed attempts", "s lost to them", "clock",
@@ -21,31 +20,33 @@ def latency(samples: pl.DataFrame, cells: pl.DataFrame) -> Section:
     """Latency percentiles and retries of the entries that Inspect's providers served."""
     import polars as pl
 
+    from distilbench.stats import costs, percentile
+
     served = cells.filter(pl.col("engine").str.starts_with("inspect:"))
     if served.is_empty():
         return Section("Models behind a server", ())
     clocks = served.group_by("entry", maintain_order=True).agg(pl.col("clock").unique())
-    p95 = [pl.col(name).quantile(0.95, "linear").alias(f"{name}_p95") for name in _TIMES]
     figures = samples.group_by("entry").agg(
-        pl.col(*_TIMES, "inter_token_p99_s").median(),
-        *p95,
+        percentile("inter_token_p99_s", 0.5),
         pl.col("inter_token_s").mean(),
         pl.col("retries", "retry_s").sum(),
     )
     rows = [
         (
             row["entry"],
-            number(row["ttft_s"], "{:.2f}"),
-            number(row["ttft_s_p95"], "{:.2f}"),
-            number(row["total_s"], "{:.2f}"),
-            number(row["total_s_p95"], "{:.2f}"),
+            number(row["ttft_median_s"], "{:.2f}"),
+            number(row["ttft_p95_s"], "{:.2f}"),
+            number(row["median_s"], "{:.2f}"),
+            number(row["p95_s"], "{:.2f}"),
             number(_milliseconds(row["inter_token_s"]), "{:.1f}"),
             number(_milliseconds(row["inter_token_p99_s"]), "{:.1f}"),
             number(row["retries"], "{:,.0f}"),
             number(row["retry_s"], "{:.1f}"),
             "; ".join(clock for clock in row["clock"] if clock),
         )
-        for row in clocks.join(figures, on="entry", how="left").iter_rows(named=True)
+        for row in clocks.join(figures, on="entry", how="left")
+        .join(costs(samples), on="entry", how="left")
+        .iter_rows(named=True)
     ]
     note = (
         "Measured on the client's clock, network included. Latency is that of the attempt that gave"
