@@ -224,8 +224,10 @@ def test_report_and_recommendation_have_the_same_figures(run: Path) -> None:
     found = recommend(data.samples, data.cells, Requirements(), draws=100)
     for candidate in found.candidates:
         row = by_entry[candidate.entry]
-        for name in ("accuracy", "low", "high", "p95_s", "flops", "energy_j"):
-            assert getattr(candidate, name) == pytest.approx(row[name], rel=1e-12), name
+        assert candidate.energy_j is row["energy_j"] is None
+        for name in ("accuracy", "low", "high", "p95_s", "flops"):
+            mine, theirs = getattr(candidate, name), row[name]
+            assert mine == theirs or mine == pytest.approx(theirs, rel=1e-12), name
     assert [c.entry for c in found.candidates] == list(by_entry)
 
 
@@ -290,6 +292,7 @@ def test_a_run_in_which_nothing_was_answered_is_read_but_not_exported(tmp_path: 
     assert "not comparable" not in text
     code, _, said = ask(run)
     assert code == 1
+    assert "No model answered anything." in said
     assert "answered nothing: error" in said
     for form in ("model-index", "lm-eval", "every-eval-ever"):
         with pytest.raises(InputError, match="no model answered anything"):
@@ -351,3 +354,15 @@ def test_seconds_are_those_of_answers_and_of_questions_that_ran_out_of_time() ->
     assert (row["total_s"], row["median_s"]) == (4.0, 3.0)
     assert row["p95_s"] == pytest.approx(7.5)  # 0.9 of the way from 3 to 8
     assert row["flops"] is None
+
+
+def test_unfinished_logs_alone_are_compared_with_nothing(tmp_path: Path) -> None:
+    missing = {"origin": "inspect 0.3.2", "missing": "cancelled: 3 of 4 questions answered"}
+    run = made(tmp_path, ("a", [], missing), ("b", [], missing))
+    write_report(run)
+    text = "\n".join(lines(run))
+    assert "The accuracy of a on sums is not available (cancelled: 3 of 4" in text
+    for misleading in ("in common", "not comparable", "not finished", "0.0%"):
+        assert misleading not in text
+    said = CliRunner().invoke(app, ["recommend", str(run)])
+    assert "holds no answers" in str(said.exception)

@@ -115,7 +115,8 @@ def _times(one: Candidate, other: Candidate) -> str:
 
 def _nothing(found: Recommendation) -> Iterator[str]:
     """What is nearest to each limit; without any figure, why each fell out."""
-    yield "No model meets every limit."
+    answered = any(out.candidate for out in found.fallen_out)
+    yield "No model meets every limit." if answered else "No model answered anything."
     for near in found.closest:
         yield (
             f"{near.entry} comes closest on {near.what}: {near.value}, {near.missing} than the"

@@ -42,9 +42,11 @@ def recommend(
     on the questions that they have ``in_common``. One that answered nothing falls out, and one that
     shares no question with the others. Accuracy is the mean over tasks. The bootstrap draws
     clusters of questions within each task, the same for all entries (paired; Efron and Tibshirani
-    1993). Raises ``InputError`` if the entries have no question in common.
+    1993). Raises ``InputError`` if there are no samples, or the entries have no question in common.
     """
     check_samples(samples, ["entry", "task", "sample_id", "cluster", "score", "outcome"])
+    if samples.is_empty():
+        raise InputError("the run", "holds no answers to choose by", "finish it, or import more")
     silent = unanswered(samples, cells)
     heard = samples.filter(~pl.col("entry").is_in(silent["entry"].to_list()))
     common = in_common(heard)
