@@ -67,17 +67,19 @@ def _print(found: Recommendation, warnings: tuple[str, ...]) -> None:
     if found.candidates:
         print_table(columns, [_row(c) for c in found.candidates], "Meet every limit, best first:")
     if found.fallen_out:
-        rows = [(out.candidate.entry, "; ".join(out.reasons)) for out in found.fallen_out]
+        rows = [(out.entry, "; ".join(out.reasons)) for out in found.fallen_out]
         print_table(("model", "why"), rows, "Fell out:")
 
 
 def _row(c: Candidate) -> tuple[Any, ...]:
+    from distilbench.report import chance
+
     return (
         c.entry,
         f"{c.accuracy:.1%}",
         f"{c.low:.1%} to {c.high:.1%}",
-        f"{c.probability_best:.0%}",
-        None if c.probability_enough is None else f"{c.probability_enough:.0%}",
+        chance(c.probability_best),
+        chance(c.probability_enough),
         c.peak_memory_bytes and f"{c.peak_memory_bytes / 2**20:,.0f}",
         c.p95_s and f"{c.p95_s:.2f}",
         c.flops and f"{c.flops:.3g}",

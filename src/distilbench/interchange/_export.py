@@ -25,10 +25,14 @@ def export_run(run_dir: Path, form: str, out: Path) -> list[Path]:
     """Write the results of a run into the folder ``out``; returns the files.
 
     ``form`` is one of ``FORMATS``. Raises ``InputError`` for another, and if the run holds no
-    sample.
+    sample, or (but for CSV) no answer.
     """
     if form not in _WRITERS:
         raise InputError(f"--format {form}", "is no known format", f"give {', '.join(FORMATS)}")
     data = read_exported(run_dir)
+    stated = data.ungraded if form == "lm-eval" else data.ungraded.clear()
+    if form != "csv" and data.results.is_empty() and stated.is_empty():
+        remedy = "see its report; --format csv writes the records"
+        raise InputError(str(run_dir), "no model answered anything", remedy)
     out.mkdir(parents=True, exist_ok=True)
     return _WRITERS[form](data, out)

@@ -13,9 +13,11 @@ _FORMULA = r"^[=+\-@\t\r]"  # how a text begins that a spreadsheet would run
 
 def write_csv(data: Exported, out: Path) -> list[Path]:
     """``samples.csv`` and ``results.csv``. Texts that a spreadsheet would take for a formula get an
-    apostrophe before them, unless they are numbers."""
+    apostrophe before them, unless they are numbers. Where a model answered nothing accuracy and
+    scores are empty, and ``no_answer`` in ``results.csv`` says why."""
     files = [out / "samples.csv", out / "results.csv"]
-    for frame, file in zip((data.samples, data.everything), files, strict=True):
+    cells = pl.concat([data.everything, data.silent], how="diagonal")
+    for frame, file in zip((data.samples, cells), files, strict=True):
         texts = [name for name, kind in frame.schema.items() if kind == pl.String]
         frame.with_columns(_harmless(pl.col(name)) for name in texts).write_csv(file)
     return files

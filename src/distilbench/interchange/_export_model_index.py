@@ -9,16 +9,17 @@ import polars as pl
 import yaml
 
 from distilbench.interchange._exported import Exported
+from distilbench.stats import accuracy
 
 
 def write_model_index(data: Exported, out: Path) -> list[Path]:
     """``<entry>.yaml``, to stand in the front matter of the model's README.md. Accuracies are in
-    percent, as on model cards, means over seeds of a task."""
+    percent, as on model cards, those of the report: over all seeds of a task."""
     files = []
     for entry, rows in data.entries():
-        tasks = rows.group_by("task", maintain_order=True).agg(
-            pl.col("accuracy").mean(), pl.col("origin").first(), pl.col("n_questions").first()
-        )
+        mine = data.samples.filter(pl.col("cell").is_in(rows["cell"].to_list()))
+        origins = rows.group_by("task").agg(pl.col("origin").first())
+        tasks = accuracy(mine, ("task",)).join(origins, on="task")
         index = [
             {
                 "name": rows["model"][0],

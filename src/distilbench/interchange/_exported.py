@@ -21,12 +21,15 @@ KEY = ("model", "profile", "task", "seed")
 class Exported:
     """``results`` has one row for each model, profile, task and seed: accuracy with its error, and
     the columns of its cell record. ``ungraded`` are the cells without an accuracy: rates, scores
-    that another program states, results of which answers are missing."""
+    that another program states, results of which answers are missing. ``silent`` are those in which
+    the model answered nothing, ``no_answer`` says why: only the records themselves have them.
+    ``samples`` of these have no score; what never ran has no seconds."""
 
     facts: dict[str, Any]
     samples: pl.DataFrame
     results: pl.DataFrame
     ungraded: pl.DataFrame
+    silent: pl.DataFrame
 
     @property
     def everything(self) -> pl.DataFrame:
@@ -44,27 +47,43 @@ class Exported:
         """Rows (default: of ``results``) by entry: a model under a profile, named as the report
         names it."""
         rows = self.results if rows is None else rows
-        several = rows["profile"].n_unique() > 1
+        profiles = self.profiles
         groups = rows.group_by("model", "profile", maintain_order=True)
         return [
-            (f"{model}--{profile}" if several else str(model), rows)
+            (f"{model}--{profile}" if profiles[str(model)] > 1 else str(model), rows)
             for (model, profile), rows in groups
         ]
+
+    @property
+    def profiles(self) -> dict[str, int]:
+        """Of each model, under how many profiles the run has it."""
+        import polars as pl
+
+        both = pl.concat([self.everything, self.silent], how="diagonal")
+        return dict(both.group_by("model").agg(pl.col("profile").n_unique()).iter_rows())
 
 
 def read_exported(run_dir: Path) -> Exported:
     """Read a run. Raises ``InputError`` if it holds no samples."""
     import polars as pl
 
-    from distilbench.stats import accuracy
+    from distilbench.stats import accuracy, spent, unanswered
 
     samples, cells = collect(run_dir, load_cells(run_dir))
     if samples.is_empty():
         raise InputError(str(run_dir), "holds no samples", "run its suite, or import some")
     facts = json.loads((run_dir / "run.json").read_text("utf-8"))
-    results = accuracy(samples, by=KEY).join(cells, on=KEY, how="left").sort(*KEY)
-    ungraded = cells.filter(~pl.col("cell").is_in(results["cell"].to_list())).sort(*KEY)
-    return Exported(facts, samples, results, ungraded)
+    nothing = unanswered(samples, cells, ("cell",)).drop("questions")
+    silent = cells.join(nothing, on="cell").sort(*KEY)
+    heard = ~pl.col("cell").is_in(silent["cell"].to_list())
+    results = accuracy(samples.filter(heard), by=KEY).join(cells, on=KEY, how="left").sort(*KEY)
+    ungraded = cells.filter(heard & ~pl.col("cell").is_in(results["cell"].to_list())).sort(*KEY)
+    seconds = [name for name in samples.columns if name.endswith("_s") and name != "retry_s"]
+    samples = samples.with_columns(
+        pl.when(heard).then("score").alias("score"),
+        *(pl.when(spent()).then(name).alias(name) for name in seconds),
+    )
+    return Exported(facts, samples, results, ungraded, silent)
 
 
 def shots(row: dict[str, Any], facts: dict[str, Any]) -> int | None:

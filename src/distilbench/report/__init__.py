@@ -20,7 +20,7 @@ from distilbench.report._page import (
     Text,
     render_page,
 )
-from distilbench.report._resource_sections import recommendation_sentences
+from distilbench.report._recommendation import chance, recommendation_sentences
 from distilbench.report._run_report import read_run, write_report
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "Section",
     "Table",
     "Text",
+    "chance",
     "check_claims",
     "read_run",
     "recommendation_sentences",

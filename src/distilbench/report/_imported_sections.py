@@ -33,9 +33,11 @@ def results_of_others(cells: pl.DataFrame, samples: pl.DataFrame) -> Section:
     """Every imported cell with its origin, and the rates of llama-bench."""
     import polars as pl
 
+    from distilbench.stats import accuracy
+
     others = foreign(cells)
     scored = others.filter(~pl.col("origin").str.starts_with("llama-bench"))
-    means = samples.group_by("cell").agg(pl.col("score").mean().alias("mean"))
+    means = accuracy(samples, ("cell",)).select("cell", mean="accuracy")
     rows = [
         (
             row["origin"],

@@ -111,7 +111,9 @@ def _row(
     entry: str, cost: dict[str, Any] | None, rates: dict[str, Rate], hourly: dict[str, float]
 ) -> tuple[Any, ...]:
     if cost is None:
-        return (entry, *[NOT_AVAILABLE] * 3, NOT_AVAILABLE, "no price in the suite or on a card")
+        priced = entry in rates or entry in hourly
+        why = "no answers" if priced else "no price in the suite or on a card"
+        return (entry, *[NOT_AVAILABLE] * 4, why)
     each = cost["usd_per_question"]
     usd = (each, None if each is None else 1000 * each, cost["usd_per_correct"])
     cells = [

@@ -12,63 +12,9 @@ from distilbench.report._page import Cell, Chart, Details, Section, Table, Text
 if TYPE_CHECKING:
     import polars as pl
 
-    from distilbench.stats import Recommendation
-
 _BUDGETS = (8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768)
 _LONG_ANSWER = 64  # mean output tokens from which a budget is worth looking at
 _JOULES_PER_KWH = 3.6e6
-_BEST_COLUMNS = ("model", "accuracy", "probability of being best")
-
-
-def recommendation(samples: pl.DataFrame, cells: pl.DataFrame, comparable: bool) -> Section:
-    """The best entry without any limit, how sure that is, and what is as good for less."""
-    from distilbench.stats import Requirements, recommend
-
-    if not comparable or samples["entry"].n_unique() < 2:
-        return Section("Recommendation")
-    found = recommend(samples, cells, Requirements())
-    rows = [(c.entry, f"{c.accuracy:.1%}", f"{c.probability_best:.1%}") for c in found.candidates]
-    fallen = [(out.candidate.entry, "; ".join(out.reasons)) for out in found.fallen_out]
-    blocks: list[Text | Table] = [Text(" ".join(recommendation_sentences(found)))]
-    blocks.append(Table("Bootstrap probability of being best", _BEST_COLUMNS, rows))
-    if fallen:
-        blocks.append(Table("Fell out", ("model", "why"), fallen))
-    blocks.append(
-        Text("Under limits of your own: distilbench recommend RUN --memory 2GiB --max-latency-s 5")
-    )
-    return Section("Recommendation", blocks)
-
-
-def recommendation_sentences(found: Recommendation) -> list[str]:
-    """A recommendation in words, from its numbers."""
-    best = found.best
-    if best is None:
-        closest = min(found.fallen_out, key=lambda out: len(out.reasons))
-        why = "; ".join(closest.reasons)
-        return [f"No model meets every limit. {closest.candidate.entry} comes closest: {why}."]
-    said = [
-        f"Take {best.entry}: accuracy {best.accuracy:.1%}"
-        f" (95% interval {percent_range(best.low, best.high)}), the most accurate in"
-        f" {best.probability_best:.0%} of {found.draws:,} bootstrap draws of the questions."
-    ]
-    if best.probability_enough is not None:
-        said.append(f"It reaches the accuracy asked for in {best.probability_enough:.0%} of them.")
-    cheap = found.cheapest_tie
-    if cheap is not None:
-        costs = [
-            f"{mine / theirs:.2g} times the {name}"
-            for mine, theirs, name in (
-                (cheap.flops, best.flops, "FLOPs"),
-                (cheap.peak_memory_bytes, best.peak_memory_bytes, "memory"),
-                (cheap.p95_s, best.p95_s, "p95 latency"),
-            )
-            if mine and theirs
-        ]
-        said.append(
-            f"{cheap.entry} costs less ({', '.join(costs)}), and its accuracy of"
-            f" {cheap.accuracy:.1%} is not lower beyond chance."
-        )
-    return said
 
 
 def limits(cells: pl.DataFrame) -> Section:
@@ -230,11 +176,13 @@ def energy(cells: pl.DataFrame, samples: pl.DataFrame) -> Section:
     """Joules of every entry, the idle machine's share taken off, and grams by region."""
     import polars as pl
 
+    from distilbench.stats import costs
+
     known = cells.filter(pl.col("energy_total_j").is_not_null())
     if known.is_empty():
         reason = next(iter(cells["energy_method"].drop_nulls()), "no sensor")
         return Section("Energy", (Text(f"Energy: {NOT_AVAILABLE} ({reason})."),))
-    per_question = samples.group_by("entry").agg(pl.col("energy_j").mean())
+    per_question = costs(samples).select("entry", "energy_j")
     table = (
         known.group_by("entry", maintain_order=True)
         .agg(

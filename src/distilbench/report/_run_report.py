@@ -21,6 +21,7 @@ from distilbench.report import _run_sections as sections
 from distilbench.report import _served_sections as served
 from distilbench.report import _subset_sections as subsets
 from distilbench.report._page import Section, render_page
+from distilbench.report._recommendation import recommendation
 
 if TYPE_CHECKING:
     import polars as pl
@@ -33,16 +34,21 @@ class RunData:
     """What a run directory holds, and the tables that several sections use. An *entry* is a model
     under a profile; where there is one profile only, entries bear the model's name.
 
-    ``compared`` are the samples of the questions that every entry answered. ``overall`` and
-    ``differences`` rest on them; if there are none, on all, and then entries are not comparable."""
+    ``silent`` are the entries that answered nothing: they have no score and no cost. ``heard`` are
+    the samples of the others, ``compared`` those of the questions that these have in common.
+    ``overall`` and ``differences`` rest on ``compared``; if there are none, on ``heard``, and then
+    entries are not comparable. ``apart`` is the like of ``overall`` for what shares no question."""
 
     facts: dict[str, Any]
     suite_text: str
     samples: pl.DataFrame
+    silent: pl.DataFrame
+    heard: pl.DataFrame
     compared: pl.DataFrame
     cells: pl.DataFrame
     tasks: pl.DataFrame
     overall: pl.DataFrame
+    apart: pl.DataFrame
     differences: pl.DataFrame
     catalog: Catalog
     """The catalog, with the cards that the models brought."""
@@ -72,7 +78,7 @@ def read_run(run_dir: Path) -> RunData:
     """Read a run directory and compute its tables."""
     import polars as pl
 
-    from distilbench.stats import accuracy
+    from distilbench.stats import in_common, unanswered
 
     try:
         samples = pl.read_parquet(run_dir / "samples.parquet")
@@ -87,24 +93,29 @@ def read_run(run_dir: Path) -> RunData:
         ) from error
     if samples.is_empty() and imported.foreign(cells).is_empty():
         raise InputError(str(run_dir), "holds no finished sample", "run the suite again")
-    several = samples["profile"].n_unique() > 1
-    samples, cells = _with_entry(samples, several), _with_entry(cells, several)
+    samples, cells = _with_entries(samples, cells)
     samples = _with_variant(samples, cells)
-    compared = _in_common(samples)
-    used = samples if compared.is_empty() else compared
+    silent = unanswered(samples, cells).join(_facts(cells), on="entry", how="left")
+    heard = samples.filter(~pl.col("entry").is_in(silent["entry"].to_list()))
+    compared = in_common(heard, ("variant", "seed", "sample_id"))
+    used = heard if compared.is_empty() else compared
     catalog, bad_cards = _catalog(run_dir / "cards")
     return RunData(
         facts=facts,
         suite_text=suite_text,
         samples=samples,
+        silent=silent,
+        heard=heard,
         compared=compared,
         cells=cells,
-        tasks=accuracy(samples.with_columns(task="variant"), by=("entry", "task")),
+        tasks=_by_task(samples.with_columns(task="variant"), cells),
         overall=_overall(used, cells),
+        apart=_overall(_others(heard, used), cells),
         differences=_differences(compared),
         catalog=catalog,
         warnings=(
-            *_gaps(facts, samples, compared, cells),
+            *_gaps(facts, heard, compared, cells),
+            *_silences(silent, heard, cells),
             *machine.warnings(samples, cells),
             *bad_cards,
         ),
@@ -112,7 +123,7 @@ def read_run(run_dir: Path) -> RunData:
 
 
 def _summary(data: RunData) -> tuple[str, ...]:
-    if data.samples.is_empty():
+    if data.overall.is_empty():
         return ()
     return (sections.summary(data.overall, data.differences),)
 
@@ -133,28 +144,29 @@ def _sections(data: RunData) -> list[Section]:
     others = imported.results_of_others(data.cells, data.samples)
     if data.samples.is_empty():
         return [others, sections.conditions(data.facts, data.cells)]
-    entries = data.overall["entry"].to_list()
+    entries = [*data.overall["entry"], *data.apart["entry"]]
     comparable = not data.compared.is_empty()
+    used = data.compared if comparable else data.heard
     made = [
-        sections.results(data.overall, data.samples, comparable, data.catalog),
-        resources.recommendation(data.samples, data.cells, comparable),
+        sections.results(data.overall, data.apart, data.silent, comparable, data.catalog),
+        recommendation(data.samples, data.cells, comparable),
         sections.by_task(data.tasks, entries),
-        subsets.full_scores(data.samples),
+        subsets.full_scores(data.heard),
         sections.pareto_figures(data.overall, data.cells, comparable),
         sections.paired(data.differences),
         others,
-        reasoning.repeated(data.samples),
-        reasoning.templates(data.samples),
-        reasoning.contamination(data.samples, data.compared),
-        resources.correct_answers(data.compared if comparable else data.samples, data.cells),
-        prices.money(data.compared if comparable else data.samples, data.cells, data.catalog),
-        served.latency(data.samples, data.cells),
-        resources.thinking(data.samples, data.cells, data.overall),
+        reasoning.repeated(data.heard),
+        reasoning.templates(data.heard),
+        reasoning.contamination(data.heard, data.compared),
+        resources.correct_answers(used, data.cells),
+        prices.money(used, data.cells, data.catalog),
+        served.latency(data.heard, data.cells),
+        resources.thinking(data.heard, data.cells, data.overall),
         resources.quantization(data.overall, data.cells),
         resources.limits(data.cells),
         machine.surroundings(data.cells),
         machine.greedy_batches(data.cells),
-        resources.energy(data.cells, data.samples),
+        resources.energy(data.cells, data.heard),
         sections.outcomes(data.samples),
         sections.creation(data.cells, data.catalog),
         sections.provenance(_columns_known(data)),
@@ -171,45 +183,91 @@ def _suite_text(run_dir: Path) -> str:
     return path.read_text("utf-8") if path.exists() else ""
 
 
-def _in_common(samples: pl.DataFrame) -> pl.DataFrame:
-    """The samples of the questions that every entry answered."""
+def _others(samples: pl.DataFrame, used: pl.DataFrame) -> pl.DataFrame:
+    """The samples of the entries that are not among the used ones."""
     import polars as pl
 
-    answered_by = pl.col("entry").n_unique().over("variant", "seed", "sample_id")
-    return samples.filter(answered_by == samples["entry"].n_unique())
+    return samples.filter(~pl.col("entry").is_in(used["entry"].unique().to_list()))
+
+
+def _by_task(samples: pl.DataFrame, cells: pl.DataFrame) -> pl.DataFrame:
+    """Accuracy of each entry on each task; ``no_answer`` says why there is none."""
+    from distilbench.stats import accuracy, unanswered
+
+    by = ("entry", "task")
+    silent = unanswered(samples, cells, by).drop("questions")
+    return accuracy(samples, by).join(silent, on=by, how="left").sort(by)
 
 
 def _gaps(
     facts: dict[str, Any], samples: pl.DataFrame, compared: pl.DataFrame, cells: pl.DataFrame
 ) -> Iterator[str]:
-    """What the reader must know of an unfinished run."""
+    """What the reader must know of an unfinished run. ``samples``: of what answered anything."""
     import polars as pl
 
-    question = pl.struct("variant", "seed", "sample_id").n_unique()
     planned = pl.col("cell").is_in(facts["cells"])
     finished = cells.filter(planned & pl.col("wall_s").is_not_null())["cell"].n_unique()
     if finished < len(facts["cells"]):
         yield f"The run is not finished: {finished} of {len(facts['cells'])} cells are."
     yield from imported.warning(cells)
-    asked, common = (frame.select(question).item() for frame in (samples, compared))
-    if compared.is_empty():
-        yield "The models have no question in common yet: their figures are not comparable."
-    elif common < asked:
-        yield (
-            f"Models are compared on the {common:,} questions that all of them answered, of"
-            f" {asked:,} in the run."
-        )
+    yield from _not_compared(samples, compared)
     yield from subsets.left_out(cells)
     greedy = reasoning.greedy_repeats(cells)
     if greedy:
         yield greedy
 
 
-def _with_entry(frame: pl.DataFrame, several: bool) -> pl.DataFrame:
+def _not_compared(samples: pl.DataFrame, compared: pl.DataFrame) -> Iterator[str]:
+    """Which entries, and how many questions, the comparison leaves out."""
     import polars as pl
 
-    entry = pl.format("{} · {}", "model", "profile") if several else pl.col("model")
-    return frame.with_columns(entry.alias("entry"))
+    if samples["entry"].n_unique() < 2:
+        return
+    if compared.is_empty():
+        yield "The models have no question in common yet: their figures are not comparable."
+        return
+    question = pl.struct("variant", "seed", "sample_id").n_unique()
+    outside = _others(samples, compared)
+    others = outside["entry"].unique().sort()
+    for entry in others:
+        yield f"{entry} is not compared: it shares no question with the others."
+    inside = _others(samples, outside)
+    asked, common = (frame.select(question).item() for frame in (inside, compared))
+    if common < asked:
+        who = "those compared" if len(others) else "all of them"
+        yield (
+            f"Models are compared on the {common:,} questions that {who} answered, of"
+            f" {asked:,} in the run."
+        )
+
+
+def _silences(silent: pl.DataFrame, heard: pl.DataFrame, cells: pl.DataFrame) -> Iterator[str]:
+    """Which entries answered nothing at all, or nothing of a task."""
+    from distilbench.stats import unanswered
+
+    for entry, why in silent.select("entry", "no_answer").iter_rows():
+        yield f"{entry} answered nothing ({why}): it has no score and no cost."
+    parts = unanswered(heard.with_columns(task="variant"), cells, ("entry", "task"))
+    for entry, task, why in parts.select("entry", "task", "no_answer").iter_rows():
+        yield (
+            f"{entry} answered nothing of {task} ({why}): that is 0 in its mean over tasks, and its"
+            " costs are those of the other tasks."
+        )
+
+
+def _with_entries(samples: pl.DataFrame, cells: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Both with ``entry``: the model, and its profile if the run has the model under several."""
+    import polars as pl
+
+    both = pl.concat([samples.select("model", "profile"), cells.select("model", "profile")])
+    several = both.group_by("model").agg(pl.col("profile").n_unique() > 1)
+    names = several.filter("profile")["model"].to_list()
+    entry = (
+        pl.when(pl.col("model").is_in(names))
+        .then(pl.format("{} · {}", "model", "profile"))
+        .otherwise("model")
+    )
+    return samples.with_columns(entry=entry), cells.with_columns(entry=entry)
 
 
 def _with_variant(samples: pl.DataFrame, cells: pl.DataFrame) -> pl.DataFrame:
@@ -224,37 +282,31 @@ def _with_variant(samples: pl.DataFrame, cells: pl.DataFrame) -> pl.DataFrame:
 
 
 def _overall(samples: pl.DataFrame, cells: pl.DataFrame) -> pl.DataFrame:
-    """One row an entry: accuracy over tasks, and running cost. Costs are means over tasks of a
-    task's mean, so that a long task weighs as much as in the accuracy."""
+    """One row an entry, best first, the cheaper of equals first: accuracy over tasks, and running
+    cost."""
     import polars as pl
 
-    from distilbench.stats import macro_accuracy
+    from distilbench.stats import costs, macro_accuracy
 
-    timed = (pl.col("output_tokens") > 1) & pl.col("decode_s").is_not_null()
-    seconds = pl.col("decode_s").filter(timed).sum()
-    rate = pl.when(seconds > 0).then((pl.col("output_tokens") - 1).filter(timed).sum() / seconds)
-    costs = samples.group_by("entry").agg(
-        rate.alias("decode_tokens_per_s"),
-        pl.col("total_s").median().alias("median_s"),
-        pl.col("total_s").quantile(0.95).alias("p95_s"),
-        pl.col("ttft_s").median().alias("ttft_median_s"),
-    )
-    means = (
-        samples.group_by("entry", "task")
-        .agg(pl.col("flops", "total_s", "output_tokens").mean())
-        .group_by("entry")
-        .agg(pl.col("flops", "total_s", "output_tokens").mean())
-    )
-    peaks = cells.group_by("entry").agg(
+    overall = macro_accuracy(samples, by=("entry",))
+    for table in (costs(samples), _facts(cells), machine.marks(cells)):
+        overall = overall.join(table, on="entry", how="left")
+    return overall.sort(
+        -pl.col("accuracy").round(12), "flops", "peak_memory_mib", "p95_s", "entry",
+        nulls_last=True,
+    )  # fmt: skip
+
+
+def _facts(cells: pl.DataFrame) -> pl.DataFrame:
+    """What is known of each entry without its answers."""
+    import polars as pl
+
+    return cells.group_by("entry").agg(
         (pl.col("peak_memory_bytes").max() / 2**20).alias("peak_memory_mib"),
         (pl.col("model_file_bytes").max() / 2**20).alias("model_file_mib"),
         pl.col("parameters").max(),
-        pl.col("role", "quantization", "card").first(),
+        pl.col("model", "profile", "role", "quantization", "card").first(),
     )
-    overall = macro_accuracy(samples, by=("entry",))
-    for table in (costs, means, peaks, machine.marks(cells)):
-        overall = overall.join(table, on="entry", how="left")
-    return overall.sort("accuracy", "entry", descending=[True, False])
 
 
 def _differences(samples: pl.DataFrame) -> pl.DataFrame:

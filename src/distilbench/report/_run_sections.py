@@ -29,24 +29,33 @@ _COSTS = (
 )
 
 
+_SHORT = {"flops": "FLOPs", "latency": "seconds", "memory": "memory"}
+
+
 def summary(overall: pl.DataFrame, differences: pl.DataFrame) -> str:
-    """The result in plain words, from the numbers."""
+    """The result in plain words, from the numbers: models, each in its best configuration."""
     import polars as pl
 
-    best = overall.row(0, named=True)
-    said = (
+    models = overall.unique("model", keep="first", maintain_order=True)
+    best = models.row(0, named=True)
+    several = models.height < overall.height
+    said = "Each model in the best of its configurations: " if several and models.height > 1 else ""
+    said += (
         f"{best['entry']} answers {best['accuracy']:.1%} of the questions right "
-        f"(95% interval {best['low']:.1%} to {best['high']:.1%}, mean over {best['n_tasks']} tasks)"
+        f"(95% interval {best['low']:.1%} to {best['high']:.1%}, mean over"
+        f" {best['n_tasks']} task{'s' if best['n_tasks'] > 1 else ''})"
     )
-    if overall.height == 1 or differences.is_empty():
+    if several and models.height == 1:
+        said += f", the best of {overall.height} configurations of one model"
+    if models.height == 1 or differences.is_empty():
         return said + "."
-    second = overall.row(1, named=True)
+    second = models.row(1, named=True)
+    said += f"; {second['entry']} {second['accuracy']:.1%}."
     pair = differences.filter(
         pl.col("task").is_null()
         & pl.col("model_a").is_in([best["entry"], second["entry"]])
         & pl.col("model_b").is_in([best["entry"], second["entry"]])
     )
-    said += f"; {second['entry']} {second['accuracy']:.1%}."
     if pair.is_empty():
         return said
     row = pair.row(0, named=True)
@@ -67,10 +76,17 @@ def summary(overall: pl.DataFrame, differences: pl.DataFrame) -> str:
 
 
 def results(
-    overall: pl.DataFrame, samples: pl.DataFrame, comparable: bool, catalog: Catalog
+    overall: pl.DataFrame,
+    apart: pl.DataFrame,
+    silent: pl.DataFrame,
+    comparable: bool,
+    catalog: Catalog,
 ) -> Section:
-    """The headline tables."""
-    frontier = _frontier(overall) if comparable else {}
+    """The headline tables: what can be compared, what answered other questions, and nothing."""
+    import polars as pl
+
+    frontier = _frontiers(overall) if comparable else {}
+    everything = pl.concat([overall, apart], how="diagonal")
     quality = [
         (
             row["entry"],
@@ -78,11 +94,24 @@ def results(
             Cell(f"{row['accuracy']:.1%}", kind="measured"),
             percent_range(row["low"], row["high"]),
             row["n_questions"],
-            frontier.get(row["entry"], NOT_AVAILABLE),
+            frontier.get(row["entry"], "not compared"),
             si(row["parameters"]),
             row["quantization"],
         )
-        for row in overall.iter_rows(named=True)
+        for row in everything.iter_rows(named=True)
+    ]
+    quality += [
+        (
+            row["entry"],
+            _role(row, catalog),
+            row["no_answer"],
+            NOT_AVAILABLE,
+            row["questions"],
+            "no answer",
+            si(row["parameters"]),
+            row["quantization"],
+        )
+        for row in silent.iter_rows(named=True)
     ]
     cost = [
         (
@@ -93,11 +122,15 @@ def results(
             number(row["peak_memory_mib"], "{:,.0f}"),
             number(row["model_file_mib"], "{:,.0f}"),
         )
-        for row in overall.iter_rows(named=True)
+        for row in everything.iter_rows(named=True)
+    ]
+    cost += [
+        (row["entry"], *[NOT_AVAILABLE] * 8, number(row["model_file_mib"], "{:,.0f}"))
+        for row in silent.iter_rows(named=True)
     ]
     quality_columns = (
-        "model", "role", "accuracy", "95% interval", "questions", "on the Pareto frontier",
-        "parameters", "quantization",
+        "model", "role", "accuracy", "95% interval", "questions",
+        "on the Pareto frontier of accuracy against", "parameters", "quantization",
     )  # fmt: skip
     cost_columns = (
         "model", "FLOPs / question", "mean s", "median s", "p95 s", "median TTFT s",
@@ -106,11 +139,12 @@ def results(
     note = (
         "Accuracy is the mean over tasks; FLOPs, mean seconds and output tokens are means over"
         " tasks of a task's mean; median, p95 and rate are over all questions. Seconds are those"
-        f" of a whole question, timeouts included.{machine.explained(''.join(overall['mark']))}"
-        f"{_without_flops(samples)} Figures"
+        f" of a whole question, timeouts included.{machine.explained(''.join(everything['mark']))}"
+        f"{_without_flops(overall)} Figures"
         " in italics are derived by a formula, roles with a dotted line are published on the"
-        " model's card, the rest is measured. The frontier is that of accuracy against FLOPs per"
-        f" question. Energy: {_energy(samples)}."
+        " model's card, the rest is measured. On a Pareto frontier nothing else is as accurate for"
+        " less of that cost, or more accurate for as much. What answered nothing has no accuracy"
+        f" and no cost. Energy: {_energy(overall)}."
     )
     return Section(
         "Results",
@@ -123,25 +157,28 @@ def results(
 
 
 def by_task(tasks: pl.DataFrame, entries: list[str]) -> Section:
-    chart = Chart(
-        "accuracy-by-task",
-        "Accuracy by task. Bars are 95% intervals over questions.",
-        f"Accuracy of {', '.join(entries)} on {tasks['task'].n_unique()} tasks; the numbers stand"
-        " in the table below.",
-        _charts.accuracy_by_task(tasks, entries),
-    )
+    known = tasks.filter(tasks["no_answer"].is_null())
     rows = [
         (
             row["task"],
             row["entry"],
             row["n_questions"],
-            f"{row['accuracy']:.1%}",
-            percent_range(row["low"], row["high"]),
+            row["no_answer"] or f"{row['accuracy']:.1%}",
+            NOT_AVAILABLE if row["no_answer"] else percent_range(row["low"], row["high"]),
         )
         for row in tasks.sort("task", "entry").iter_rows(named=True)
     ]
     table = Table(
         "Accuracy by task", ("task", "model", "questions", "accuracy", "95% interval"), rows
+    )
+    if known.is_empty():
+        return Section("Accuracy by task", (table,))
+    chart = Chart(
+        "accuracy-by-task",
+        "Accuracy by task. Bars are 95% intervals over questions.",
+        f"Accuracy of {', '.join(entries)} on {known['task'].n_unique()} tasks; the numbers stand"
+        " in the table below.",
+        _charts.accuracy_by_task(known, entries),
     )
     return Section("Accuracy by task", (chart, Details("The same as a table", (table,))))
 
@@ -163,7 +200,7 @@ def pareto_figures(overall: pl.DataFrame, cells: pl.DataFrame, comparable: bool)
             blocks.append(Text(f"Accuracy against {title}: {NOT_AVAILABLE}."))
             continue
         caption = f"Accuracy against {title}; the dashed line is the Pareto frontier."
-        if column == "total_s":
+        if column == "total_s" and slots:
             parallel = " or ".join(map(str, slots))
             caption += f" Latency was measured with {parallel} questions in flight at a time."
             caption += machine.explained("".join(known["mark"]))
@@ -364,22 +401,30 @@ def suite(text: str) -> Section:
     return Section("The exact suite", (Text(how), Pre(text)))
 
 
-def _frontier(overall: pl.DataFrame) -> dict[str, str]:
-    """Whether an entry is on the frontier of accuracy against FLOPs; absent: FLOPs not known."""
+def _frontiers(overall: pl.DataFrame) -> dict[str, str]:
+    """Of each entry, the costs on whose frontier it is."""
     from distilbench.stats import pareto
 
-    marked = pareto(overall.filter(overall["flops"].is_not_null()), "flops", "accuracy")
-    flags = zip(marked["entry"], marked["on_frontier"], strict=True)
-    return {entry: "yes" if on else "no" for entry, on in flags}
+    found: dict[str, str] = {}
+    names = {column: name for column, _, name, _ in _COSTS}
+    for entry in overall["entry"]:
+        on, known = [], False
+        for column, name in names.items():
+            marked = pareto(overall, column, "accuracy").filter(overall["entry"] == entry)
+            known = known or marked[column][0] is not None
+            on += [_SHORT[name]] if marked["on_frontier"][0] else []
+        found[entry] = ", ".join(on) or ("none" if known else NOT_AVAILABLE)
+    return found
 
 
-def _without_flops(samples: pl.DataFrame) -> str:
+def _without_flops(overall: pl.DataFrame) -> str:
     """That a mean of FLOPs leaves out samples, and why."""
-    missing = samples["flops"].null_count()
-    if missing in (0, samples.height):
+    known = overall.filter(overall["flops"].is_not_null())
+    missing, counted = known["flops_unknown"].sum(), known["n_samples"].sum()
+    if not missing:
         return ""
     return (
-        f" FLOPs leave out {missing:,} of {samples.height:,} samples, whose tokens are unknown or"
+        f" FLOPs leave out {missing:,} of {counted:,} samples, whose tokens are unknown or"
         " whose model's architecture is (see Conditions)."
     )
 
@@ -389,12 +434,11 @@ def _points(share: float) -> str:
     return f"{round(100 * share, 1) + 0.0:+.1f}"  # + 0.0: no negative zero
 
 
-def _energy(samples: pl.DataFrame) -> str:
-    """Mean joules of a question, or that no sensor told them."""
-    known = samples["energy_j"].drop_nulls().to_list()
-    mean = sum(known) / len(known) if known else None
-    methods = ", ".join(samples["energy_method"].drop_nulls().unique())
-    return f"{NOT_AVAILABLE}, no sensor" if mean is None else f"{mean:.3g} J a question ({methods})"
+def _energy(overall: pl.DataFrame) -> str:
+    """Mean joules of a question of each entry, or that no sensor told them."""
+    known = overall.filter(overall["energy_j"].is_not_null())
+    each = [f"{e} {j:.3g} J a question" for e, j in known.select("entry", "energy_j").iter_rows()]
+    return ", ".join(each) or f"{NOT_AVAILABLE}, no sensor"
 
 
 def _role(row: dict[str, Any], catalog: Catalog) -> Cell | str | None:

@@ -11,8 +11,7 @@ from distilbench.report._page import Section, Table, Text
 if TYPE_CHECKING:
     import polars as pl
 
-_TIMES = ("ttft_s", "total_s")
-_LATENCIES = ("ttft_s", "ttft_s_p95", "total_s", "total_s_p95")
+_LATENCIES = ("ttft_median_s", "ttft_p95_s", "median_s", "p95_s")
 _COLUMNS = (
     "model", "median TTFT s", "p95 TTFT s", "median s", "p95 s", "inter-token ms (mean)",
     "inter-token ms (p99, median answer)", "failed attempts", "s lost to them", "clock",
@@ -23,14 +22,14 @@ def latency(samples: pl.DataFrame, cells: pl.DataFrame) -> Section:
     """Latency percentiles and retries of the entries that Inspect's providers served."""
     import polars as pl
 
+    from distilbench.stats import costs, percentile
+
     served = cells.filter(pl.col("engine").str.starts_with("inspect:"))
     if served.is_empty():
         return Section("Models behind a server", ())
     clocks = served.group_by("entry", maintain_order=True).agg(pl.col("clock").unique())
-    p95 = [pl.col(name).quantile(0.95, "linear").alias(f"{name}_p95") for name in _TIMES]
     figures = samples.group_by("entry").agg(
-        pl.col(*_TIMES, "inter_token_p99_s").median(),
-        *p95,
+        percentile("inter_token_p99_s", 0.5),
         pl.col("inter_token_s").mean(),
         pl.col("retries", "retry_s").sum(),
     )
@@ -45,7 +44,9 @@ def latency(samples: pl.DataFrame, cells: pl.DataFrame) -> Section:
             number(row["retry_s"], "{:.1f}"),
             "; ".join(clock for clock in row["clock"] if clock),
         )
-        for row in clocks.join(figures, on="entry", how="left").iter_rows(named=True)
+        for row in clocks.join(figures, on="entry", how="left")
+        .join(costs(samples), on="entry", how="left")
+        .iter_rows(named=True)
     ]
     note = (
         "Measured on the client's clock, network included. Latency is that of the attempt that gave"

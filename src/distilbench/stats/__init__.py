@@ -8,7 +8,16 @@ and losses among published scores. Pure functions on data frames and numbers: no
 here reads a file or knows a model card. Imports ``errors`` only; takes the columns of ``records``.
 """
 
+from distilbench.stats._answered import answered, spent, unanswered
 from distilbench.stats._budget import per_correct, truncation_curve
+from distilbench.stats._choice import (
+    Candidate,
+    Closest,
+    FallenOut,
+    Recommendation,
+    Requirements,
+    cheaper,
+)
 from distilbench.stats._claims import (
     BANDS,
     SCORE_SCHEMA,
@@ -18,6 +27,8 @@ from distilbench.stats._claims import (
     excluded_pairs,
     verdict,
 )
+from distilbench.stats._common import in_common
+from distilbench.stats._costs import costs, mean_over_tasks, percentile
 from distilbench.stats._curve import (
     Curve,
     Equivalent,
@@ -43,13 +54,7 @@ from distilbench.stats._intervals import accuracy, macro_accuracy
 from distilbench.stats._money import machine_usd, token_usd
 from distilbench.stats._paired import paired_difference
 from distilbench.stats._prompts import contamination_gap, template_spread
-from distilbench.stats._recommend import (
-    Candidate,
-    FallenOut,
-    Recommendation,
-    Requirements,
-    recommend,
-)
+from distilbench.stats._recommend import recommend
 from distilbench.stats._repeats import cons_at_k, pass_at_k, repeats
 from distilbench.stats._subset import full_score
 
@@ -58,6 +63,7 @@ __all__ = [
     "SCORE_SCHEMA",
     "TOLERANCE",
     "Candidate",
+    "Closest",
     "Curve",
     "EqualAccuracy",
     "Equivalent",
@@ -69,10 +75,13 @@ __all__ = [
     "Scatter",
     "SeedMean",
     "accuracy",
+    "answered",
+    "cheaper",
     "compare_scores",
     "compute_equivalent_gain",
     "cons_at_k",
     "contamination_gap",
+    "costs",
     "count_outcomes",
     "equal_accuracy",
     "equivalent",
@@ -80,20 +89,25 @@ __all__ = [
     "fit_curve",
     "flops_at",
     "full_score",
+    "in_common",
     "machine_usd",
     "macro_accuracy",
+    "mean_over_tasks",
     "paired_difference",
     "pareto",
     "pass_at_k",
     "per_correct",
+    "percentile",
     "pool_scatter",
     "predict",
     "recommend",
     "repeats",
     "seed_interval",
     "shared_levels",
+    "spent",
     "template_spread",
     "token_usd",
     "truncation_curve",
+    "unanswered",
     "verdict",
 ]

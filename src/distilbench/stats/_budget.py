@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from distilbench.stats._costs import mean_over_tasks
 from distilbench.stats._intervals import check_samples, macro_accuracy
 
 COSTS = ("output_tokens", "flops", "total_s", "energy_j")
@@ -31,7 +32,7 @@ def truncation_curve(
             pl.when(within).then(pl.col("score")).otherwise(0.0).alias("score"),
             pl.col("output_tokens").clip(upper_bound=budget),
         )
-        spent = _mean_over_tasks(cut, by, ("output_tokens",))
+        spent = mean_over_tasks(cut, by, ("output_tokens",))
         curves.append(
             macro_accuracy(cut, by)
             .join(spent, on=list(by))
@@ -55,7 +56,7 @@ def per_correct(samples: pl.DataFrame, by: Sequence[str] = ("model", "profile"))
     (energy_j); null where a cost is not known of every sample, or nothing is correct.
     """
     check_samples(samples, [*by, "task", "score", *COSTS])
-    means = _mean_over_tasks(samples, by, ("score", *COSTS))
+    means = mean_over_tasks(samples, by, ("score", *COSTS))
     known = samples.group_by(by).agg(pl.col(COSTS).null_count().name.suffix("_missing"))
     joined = means.join(known, on=list(by))
     costs = [
@@ -65,15 +66,3 @@ def per_correct(samples: pl.DataFrame, by: Sequence[str] = ("model", "profile"))
         for cost in COSTS
     ]
     return joined.select(*by, pl.col("score").alias("accuracy"), *costs).sort(by)
-
-
-def _mean_over_tasks(
-    samples: pl.DataFrame, by: Sequence[str], columns: Sequence[str]
-) -> pl.DataFrame:
-    """Mean over tasks of a task's mean."""
-    return (
-        samples.group_by(*by, "task")
-        .agg(pl.col(columns).mean())
-        .group_by(by)
-        .agg(pl.col(columns).mean())
-    )

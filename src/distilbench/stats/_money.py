@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from distilbench.stats._costs import mean_over_tasks
 from distilbench.stats._intervals import check_samples
 
 _SECONDS_PER_HOUR = 3600
@@ -50,12 +51,8 @@ def machine_usd(samples: pl.DataFrame, cells: pl.DataFrame) -> pl.DataFrame:
 
 
 def _summed(samples: pl.DataFrame) -> pl.DataFrame:
-    by_task = samples.group_by("entry", "task", maintain_order=True).agg(
-        pl.col("score", "usd").mean(), unknown=pl.col("usd").null_count()
-    )
-    summed = by_task.group_by("entry", maintain_order=True).agg(
-        pl.col("score", "usd").mean(), pl.col("unknown").sum()
-    )
+    unknown = samples.group_by("entry").agg(pl.col("usd").null_count().alias("unknown"))
+    summed = mean_over_tasks(samples, ("entry",), ("score", "usd")).join(unknown, on="entry")
     sure = (pl.col("unknown") == 0) & (pl.col("score") > 0)
     return summed.select(
         "entry",

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import polars as pl
 
 from distilbench.errors import InputError
+from distilbench.stats._answered import unanswered
+from distilbench.stats._choice import (
+    Candidate,
+    Closest,
+    FallenOut,
+    Recommendation,
+    Requirements,
+    as_accurate,
+    by_cost,
+)
+from distilbench.stats._common import in_common
+from distilbench.stats._costs import costs
 from distilbench.stats._intervals import check_samples, macro_accuracy
 
 if TYPE_CHECKING:
@@ -18,67 +29,6 @@ _CHUNK = 4_000_000  # weights of one batch of draws: bounds memory at some 30 MB
 _FAILURES = ("out_of_memory", "crash", "error", "timeout", "over_energy", "context_overflow")
 
 
-@dataclass(frozen=True)
-class Requirements:
-    """What an entry must keep to. Null: no requirement."""
-
-    memory_bytes: float | None = None
-    latency_s: float | None = None
-    """95th percentile of a question's seconds."""
-    min_accuracy: float | None = None
-    energy_j: float | None = None
-    """Mean joules of a question."""
-    flops: float | None = None
-    """Mean FLOPs of a question."""
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """An entry with its figures; ``null`` where one is not available."""
-
-    entry: str
-    accuracy: float
-    low: float
-    high: float
-    probability_best: float
-    """Share of bootstrap draws in which it is the most accurate of those that meet everything."""
-    probability_enough: float | None
-    """Share of draws in which it reaches the accuracy that is asked for; null if none is."""
-    peak_memory_bytes: float | None
-    p95_s: float | None
-    energy_j: float | None
-    flops: float | None
-
-
-@dataclass(frozen=True)
-class FallenOut:
-    """An entry that does not meet the requirements, and each reason with its figure."""
-
-    candidate: Candidate
-    reasons: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Recommendation:
-    """``candidates`` meet every requirement, best first. ``ties`` are those of them that the best
-    one does not beat beyond chance, cheapest in FLOPs (else memory, else seconds) first."""
-
-    candidates: tuple[Candidate, ...]
-    ties: tuple[Candidate, ...]
-    fallen_out: tuple[FallenOut, ...]
-    draws: int
-
-    @property
-    def best(self) -> Candidate | None:
-        return self.candidates[0] if self.candidates else None
-
-    @property
-    def cheapest_tie(self) -> Candidate | None:
-        """What costs less than the best and is not worse beyond chance."""
-        best = self.best
-        return next((tie for tie in self.ties if best and _cheaper(tie, best)), None)
-
-
 def recommend(
     samples: pl.DataFrame,
     cells: pl.DataFrame,
@@ -86,67 +36,72 @@ def recommend(
     draws: int = 10_000,
     seed: int = 0,
 ) -> Recommendation:
-    """The most accurate entry among those that meet ``required``.
+    """The most accurate entry among those that meet ``required``; of equals the cheaper.
 
     ``samples`` and ``cells``: sample and cell records with a column ``entry``; entries are compared
-    on the questions that all of them answered. Accuracy is the mean over tasks. The bootstrap draws
+    on the questions that they have ``in_common``. One that answered nothing falls out, and one that
+    shares no question with the others. Accuracy is the mean over tasks. The bootstrap draws
     clusters of questions within each task, the same for all entries (paired; Efron and Tibshirani
-    1993). Raises ``InputError`` if the entries have no question in common.
+    1993). Raises ``InputError`` if there are no samples, or the entries have no question in common.
     """
     check_samples(samples, ["entry", "task", "sample_id", "cluster", "score", "outcome"])
-    answered_by = pl.col("entry").n_unique().over("task", "seed", "sample_id")
-    common = samples.filter(answered_by == samples["entry"].n_unique())
-    if common.is_empty():
+    if samples.is_empty():
+        raise InputError("the run", "holds no answers to choose by", "finish it, or import more")
+    silent = unanswered(samples, cells)
+    heard = samples.filter(~pl.col("entry").is_in(silent["entry"].to_list()))
+    common = in_common(heard)
+    if common.is_empty() and not heard.is_empty():
         raise InputError("the run", "its models have no question in common", "finish the run")
-    figures = _figures(common, cells)
-    entries = figures["entry"].to_list()
+    rows = _rows(_figures(common, cells)) if not common.is_empty() else []
+    entries = [row["entry"] for row in rows]
     accuracies = _bootstrap(common, entries, draws, seed)
-    reasons = {row["entry"]: tuple(_shortfalls(row, required)) for row in _rows(figures)}
-    admitted = [not reasons[entry] for entry in entries]
-    best = _probability_best(accuracies, admitted, required.min_accuracy)
+    broken = {row["entry"]: tuple(_shortfalls(row, required)) for row in rows}
+    admitted = [entry for entry in entries if not broken[entry]]
+    same = _identical(common, admitted)
+    best = _probability_best(accuracies, entries, same, required.min_accuracy)
     enough = None if required.min_accuracy is None else accuracies >= required.min_accuracy
     made = {
         row["entry"]: Candidate(
             **{k: v for k, v in row.items() if k in Candidate.__dataclass_fields__},
-            probability_best=float(best[i]),
+            probability_best=best.get(row["entry"]) if admitted else None,
             probability_enough=None if enough is None else float(enough[:, i].mean()),
+            same_as=tuple(other for other in same.get(row["entry"], ()) if other != row["entry"]),
         )
-        for i, row in enumerate(_rows(figures))
+        for i, row in enumerate(rows)
     }
-    candidates = sorted(
-        (made[e] for e in entries if not reasons[e]),
-        key=lambda c: (-c.accuracy, _cost(c), c.entry),
-    )
+    candidates = _ranked([made[entry] for entry in admitted])
+    fallen = [
+        FallenOut(e, made[e], tuple(reason.said for reason in broken[e]))
+        for e in entries
+        if broken[e]
+    ]
+    fallen += _left_out(heard, entries) + [
+        FallenOut(entry, None, (f"answered nothing: {why}",))
+        for entry, why in silent.select("entry", "no_answer").iter_rows()
+    ]
     return Recommendation(
         candidates=tuple(candidates),
         ties=tuple(_ties(candidates, entries, accuracies)),
-        fallen_out=tuple(FallenOut(made[e], reasons[e]) for e in entries if reasons[e]),
+        fallen_out=tuple(fallen),
+        closest=() if candidates else _closest(broken),
         draws=draws,
     )
 
 
+def _left_out(heard: pl.DataFrame, entries: list[str]) -> list[FallenOut]:
+    others = heard.filter(~pl.col("entry").is_in(entries))["entry"].unique().sort()
+    return [FallenOut(e, None, ("shares no question with the others",)) for e in others]
+
+
 def _figures(samples: pl.DataFrame, cells: pl.DataFrame) -> pl.DataFrame:
     """One row an entry: accuracy with its interval, costs, and how many questions failed how."""
-    costs = samples.group_by("entry").agg(
+    counts = samples.group_by("entry").agg(
         pl.len().alias("questions"),
-        pl.col("total_s").quantile(0.95, "linear").alias("p95_s"),
         *((pl.col("outcome") == name).sum().alias(name) for name in _FAILURES),
-    )
-    means = (
-        samples.group_by("entry", "task")
-        .agg(
-            pl.when(pl.col(name).null_count() == 0).then(pl.col(name).mean()).alias(name)
-            for name in ("flops", "energy_j")
-        )
-        .group_by("entry")
-        .agg(
-            pl.when(pl.col(name).null_count() == 0).then(pl.col(name).mean()).alias(name)
-            for name in ("flops", "energy_j")
-        )
     )
     peaks = cells.group_by("entry").agg(pl.col("peak_memory_bytes").max())
     figures = macro_accuracy(samples, ("entry",))
-    for table in (costs, means, peaks):
+    for table in (counts, costs(samples), peaks):
         figures = figures.join(table, on="entry", how="left")
     return figures.sort("entry")
 
@@ -155,27 +110,78 @@ def _rows(figures: pl.DataFrame) -> list[dict[str, Any]]:
     return list(figures.iter_rows(named=True))
 
 
-def _shortfalls(row: dict[str, Any], required: Requirements) -> Iterator[str]:
+class _Shortfall(NamedTuple):
+    """A requirement that is not met; ``gap`` null: without a figure to be near the limit."""
+
+    what: str
+    said: str
+    gap: float | None = None
+    value: str = ""
+    limit: str = ""
+    missing: str = ""
+
+
+def _shortfalls(row: dict[str, Any], required: Requirements) -> Iterator[_Shortfall]:
     """Each requirement that an entry does not meet, with its figure."""
     for name in _FAILURES:
         if 2 * row[name] > row["questions"]:
-            yield f"{row[name]} of {row['questions']} questions ended {name}"
+            yield _Shortfall(name, f"{row[name]} of {row['questions']} questions ended {name}")
     mib = 2.0**20
     checks = (
-        ("peak memory", row["peak_memory_bytes"], required.memory_bytes, mib, ",.0f", " MiB"),
-        ("p95 of a question", row["p95_s"], required.latency_s, 1, ".3g", " s"),
-        ("energy of a question", row["energy_j"], required.energy_j, 1, ".3g", " J"),
-        ("FLOPs of a question", row["flops"], required.flops, 1, ".3g", ""),
+        ("peak memory", "peak_memory_bytes", required.memory_bytes, mib, ",.0f", " MiB"),
+        ("p95 of a question", "p95_s", required.latency_s, 1, ".3g", " s"),
+        ("energy of a question", "energy_j", required.energy_j, 1, ".3g", " J"),
+        ("FLOPs of a question", "flops", required.flops, 1, ".3g", ""),
     )
-    for what, value, most, unit, form, suffix in checks:
+    for what, name, most, unit, form, suffix in checks:
         if most is None:
             continue
-        if value is None:
-            yield f"{what} is not available"
-        elif value > most:
-            yield f"{what} {value / unit:{form}}{suffix} > {most / unit:{form}}{suffix}"
-    if required.min_accuracy is not None and row["accuracy"] < required.min_accuracy:
-        yield f"accuracy {row['accuracy']:.1%} < {required.min_accuracy:.1%}"
+        unknown = row.get(f"{name}_unknown", 0)
+        if row[name] is None:
+            yield _Shortfall(what, f"{what} is not available")
+        elif row[name] > most:
+            value, limit, gap = (
+                f"{figure / unit:{form}}{suffix}" for figure in (row[name], most, row[name] - most)
+            )
+            yield _Shortfall(
+                what, f"{what} {value} > {limit}", row[name] - most, value, limit, f"{gap} more"
+            )
+        elif unknown:  # a mean without them may be too low: those that ran out of time took most
+            said = f"{what} is not known of {unknown} of {row['questions']} questions"
+            yield _Shortfall(what, said)
+    least = required.min_accuracy
+    if least is not None and row["accuracy"] < least:
+        value, limit = f"{row['accuracy']:.1%}", f"{least:.1%}"
+        gap = least - row["accuracy"]
+        missing = f"{100 * gap:.1f} percentage points less"
+        yield _Shortfall("accuracy", f"accuracy {value} < {limit}", gap, value, limit, missing)
+
+
+def _closest(broken: dict[str, tuple[_Shortfall, ...]]) -> tuple[Closest, ...]:
+    """Of the entries that break the fewest limits, each by a known figure, the nearest to each."""
+    known = {e: gaps for e, gaps in broken.items() if all(gap.gap is not None for gap in gaps)}
+    fewest = min(map(len, known.values()), default=0)
+    nearest: dict[str, tuple[float, str, _Shortfall]] = {}
+    for entry, gaps in sorted(known.items()):
+        for gap in gaps if len(gaps) == fewest else ():
+            found = (gap.gap or 0.0, entry, gap)
+            nearest[gap.what] = min(nearest.get(gap.what, found), found, key=lambda one: one[:2])
+    return tuple(
+        Closest(entry, gap.what, gap.value, gap.limit, gap.missing)
+        for _, entry, gap in nearest.values()
+    )
+
+
+def _identical(samples: pl.DataFrame, entries: list[str]) -> dict[str, tuple[str, ...]]:
+    """Each entry with those, itself among them, that have its score on every question."""
+    by = ["entry", "task", "seed", "sample_id"]
+    means = samples.group_by(by).agg(pl.col("score").mean().round(12)).sort(by)
+    scores = {
+        entry: tuple(part["score"])
+        for (entry,), part in means.group_by("entry", maintain_order=True)
+        if entry in entries
+    }
+    return {e: tuple(o for o in entries if scores[o] == scores[e]) for e in entries}
 
 
 def _bootstrap(
@@ -214,19 +220,24 @@ def _bootstrap(
 
 def _probability_best(
     accuracies: np.ndarray[Any, np.dtype[np.float64]],
-    admitted: list[bool],
+    entries: list[str],
+    same: dict[str, tuple[str, ...]],
     min_accuracy: float | None,
-) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """Share of draws in which each entry leads; a draw that several lead is split among them."""
+) -> dict[str, float]:
+    """Share of draws in which each entry of ``same`` leads, those that answer identically being
+    one; a draw that several lead is split among them. Empty if all are one."""
     import numpy as np
 
-    standing = np.where(np.array(admitted), accuracies, -np.inf)
+    groups = sorted(set(same.values()))
+    if len(groups) < 2:
+        return {}
+    standing = accuracies[:, [entries.index(group[0]) for group in groups]]
     if min_accuracy is not None:
         standing = np.where(standing >= min_accuracy, standing, -np.inf)
     top = standing.max(axis=1, keepdims=True)
     leads = np.isclose(standing, top, rtol=0, atol=1e-12) & np.isfinite(top)
-    shares = leads / np.maximum(leads.sum(axis=1, keepdims=True), 1)
-    return np.asarray(shares.mean(axis=0))
+    shares = (leads / np.maximum(leads.sum(axis=1, keepdims=True), 1)).mean(axis=0)
+    return {e: float(share) for group, share in zip(groups, shares, strict=True) for e in group}
 
 
 def _ties(
@@ -246,19 +257,15 @@ def _ties(
         for other in candidates[1:]
         if np.percentile(best - accuracies[:, index[other.entry]], 2.5) <= 0
     ]
-    return sorted(tied, key=lambda c: (_cost(c), c.entry))
+    return sorted(tied, key=by_cost(tied))
 
 
-def _cheaper(one: Candidate, other: Candidate) -> bool:
-    """By the first cost that is known of both; of imported results none may be."""
-    pairs = (
-        (one.flops, other.flops),
-        (one.peak_memory_bytes, other.peak_memory_bytes),
-        (one.p95_s, other.p95_s),
-    )
-    return next((a < b for a, b in pairs if a is not None and b is not None), False)
-
-
-def _cost(candidate: Candidate) -> float:
-    known = (candidate.flops, candidate.peak_memory_bytes, candidate.p95_s)
-    return next((cost for cost in known if cost is not None), float("inf"))
+def _ranked(candidates: list[Candidate]) -> list[Candidate]:
+    """Most accurate first, the cheaper of equals first."""
+    ranked: list[Candidate] = []
+    for one in sorted(candidates, key=lambda c: -c.accuracy):
+        if one in ranked:
+            continue
+        equals = [c for c in candidates if as_accurate(c, one) and c not in ranked]
+        ranked += sorted(equals, key=by_cost(equals))
+    return ranked

@@ -1,0 +1,115 @@
+"""What a recommendation consists of, and which of two candidates costs less."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Requirements:
+    """What an entry must keep to. Null: no requirement."""
+
+    memory_bytes: float | None = None
+    latency_s: float | None = None
+    """95th percentile of a question's seconds."""
+    min_accuracy: float | None = None
+    energy_j: float | None = None
+    """Mean joules of a question."""
+    flops: float | None = None
+    """Mean FLOPs of a question."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """An entry with its figures; ``null`` where one is not available."""
+
+    entry: str
+    accuracy: float
+    low: float
+    high: float
+    probability_best: float | None
+    """Share of bootstrap draws in which it is the most accurate of those that meet everything, as
+    are those that answer identically; null if there is nothing else to be better than."""
+    probability_enough: float | None
+    """Share of draws in which it reaches the accuracy that is asked for; null if none is."""
+    same_as: tuple[str, ...]
+    """Those that meet everything and have the same score on every question."""
+    peak_memory_bytes: float | None
+    p95_s: float | None
+    energy_j: float | None
+    flops: float | None
+
+
+@dataclass(frozen=True)
+class FallenOut:
+    """An entry that does not meet the requirements, and each reason with its figure. ``candidate``
+    is null where it answered nothing, and so has no figures."""
+
+    entry: str
+    candidate: Candidate | None
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Closest:
+    """What is nearest to a limit that it breaks, of the entries that break the fewest."""
+
+    entry: str
+    what: str
+    value: str
+    limit: str
+    missing: str
+    """How far it is from the limit, in its unit."""
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """``candidates`` meet every requirement, best first, the cheaper of equals first. ``ties`` are
+    those of them that the best one does not beat beyond chance, cheapest first. ``closest``: one
+    for each limit, where no entry meets them all."""
+
+    candidates: tuple[Candidate, ...]
+    ties: tuple[Candidate, ...]
+    fallen_out: tuple[FallenOut, ...]
+    closest: tuple[Closest, ...]
+    draws: int
+
+    @property
+    def best(self) -> Candidate | None:
+        return self.candidates[0] if self.candidates else None
+
+    @property
+    def equals(self) -> tuple[Candidate, ...]:
+        """What is exactly as accurate as the best."""
+        return tuple(c for c in self.candidates[1:] if as_accurate(c, self.candidates[0]))
+
+    @property
+    def cheapest_tie(self) -> Candidate | None:
+        """What costs less than the best and is not worse beyond chance."""
+        best = self.best
+        return next((tie for tie in self.ties if best and cheaper(tie, best)), None)
+
+
+def as_accurate(one: Candidate, other: Candidate) -> bool:
+    return abs(one.accuracy - other.accuracy) < 1e-12
+
+
+def _bills(candidate: Candidate) -> tuple[float | None, ...]:
+    """Costs in the order in which they decide, to nine digits: sums differ in the last ones."""
+    known = (candidate.flops, candidate.peak_memory_bytes, candidate.p95_s)
+    return tuple(None if cost is None else float(f"{cost:.9g}") for cost in known)
+
+
+def by_cost(among: list[Candidate]) -> Callable[[Candidate], tuple[Any, ...]]:
+    """A key that orders by the costs that are known of all of them, then by name."""
+    usable = [i for i in range(3) if all(_bills(c)[i] is not None for c in among)]
+    return lambda c: (*(_bills(c)[i] for i in usable), c.entry)
+
+
+def cheaper(one: Candidate, other: Candidate) -> bool:
+    """By the first cost that is known of both and differs: FLOPs, peak memory, p95 of a question.
+    Of imported results none may be known."""
+    pairs = zip(_bills(one), _bills(other), strict=True)
+    return next((a < b for a, b in pairs if a is not None and b is not None and a != b), False)
