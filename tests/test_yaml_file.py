@@ -51,6 +51,7 @@ def test_keys_are_text_and_defaults_are_merged() -> None:
         ("a: &a {<<: *a}", "line 1: holds an alias of itself"),
         ("a: &n 1\nb: &n 2", "line 2: gives the anchor 'n' that line 1 gave"),
         ("a: 1\n---\nb: 2", "line 2: begins a second document"),
+        ("x: &x {a: 1}\ny: &y {b: 2}\nz:\n  <<: *x\n  <<: *y", "line 5: '<<' stands twice"),
         ("a: 010", "line 1: 010 is octal"),
         ("a: .nan", "no finite number"),
         ("a: 1e999", "no finite number"),
@@ -115,4 +116,30 @@ def test_a_negative_total_on_a_card_is_refused(tmp_path: Path) -> None:
         "parameters:\n  total: {value: -5, source: x, where: y}\n"
     )
     with pytest.raises(InputError, match=r"line 8: field 'parameters\.total'.*below 0"):
+        read_card(path)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("    max_tokens: true\n", r"line 4: field 'tasks\[0\].max_tokens' is true"),
+        ("seeds: [true]\n", r"line 4: field 'seeds\[0\]' is true"),
+        ("profiles:\n- name: a\n  cpus: true\n", r"line 6: field 'profiles\[0\].cpus' is true"),
+    ],
+)
+def test_true_is_no_number(tmp_path: Path, line: str, said: str) -> None:
+    """Pydantic would read 1."""
+    path = tmp_path / "s.yaml"
+    path.write_text(SUITE + line)
+    with pytest.raises(InputError, match=said):
+        load_suite(path)
+
+
+def test_true_is_no_number_on_a_card_either(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text(
+        "id: a\nname: A\ndeveloper: B\nfamily: a\nrole: vanilla\nstage: base\n"
+        "parameters:\n  total: {value: true, source: x, where: y}\n"
+    )
+    with pytest.raises(InputError, match=r"parameters\.total\.value' is true|parameters\.total'"):
         read_card(path)

@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from distilbench.errors import InputError
 
 if TYPE_CHECKING:
     import polars as pl
+
+_DAMAGED = "put back a copy of it, or begin again in another folder"
 
 
 def write_json(path: Path, data: object) -> None:
@@ -25,8 +27,27 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_parquet(path: Path, data: pl.DataFrame) -> None:
+    from polars.exceptions import ComputeError
+
     with _whole(path) as partial:
-        data.write_parquet(partial)
+        try:
+            data.write_parquet(partial)
+        except ComputeError as error:  # what the disk refuses, without its number
+            raise InputError(
+                str(path), f"cannot be written ({error})", "look for free space and limits of files"
+            ) from error
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A record that distilbench wrote. Raises ``InputError`` if it is cut or no record; ``OSError``
+    if it cannot be read."""
+    try:
+        data = json.loads(path.read_text("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise InputError(str(path), "is damaged", _DAMAGED) from error
+    if not isinstance(data, dict):
+        raise InputError(str(path), "holds no record", _DAMAGED)
+    return data
 
 
 @contextmanager
@@ -53,5 +74,13 @@ def _whole(path: Path) -> Iterator[Path]:
     """Another name to write under, renamed to ``path`` once all is written."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}")
-    yield partial
-    partial.replace(path)
+    try:
+        yield partial
+        partial.replace(path)
+    except OSError as error:
+        if error.filename is None:  # a full disk shows in a write, which knows no name
+            error.filename = str(path)
+        raise
+    finally:
+        with suppress(OSError):
+            partial.unlink()

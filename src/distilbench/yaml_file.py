@@ -58,9 +58,11 @@ class YamlFile:
         for part in at:
             data = data[part]
         try:
-            return kind.model_validate(data)
+            record = kind.model_validate(data)
         except ValidationError as error:
             raise one_sentence(self.where, error, self.lines, at) from error
+        refuse_truths(self.where, data, record, self.lines, at)
+        return record
 
 
 def read_yaml(path: Path, start: str, where: str = "") -> YamlFile:
@@ -171,12 +173,17 @@ class _Building:
     def _mapping(self, node: yaml.MappingNode, path: FieldPath) -> dict[str, Any]:
         own: dict[str, Any] = {}
         merged: dict[str, Any] = {}
+        merging = 0
         for key_node, value_node in node.value:
             line = key_node.start_mark.line + 1
             if not isinstance(key_node, yaml.ScalarNode):
                 raise _refused(self._where, line, "has a key that is no text", "write 'key: value'")
             key = self._text(key_node)
             if key == "<<" and not key_node.style:
+                if merging:
+                    problem = f"'<<' stands twice, on lines {merging} and {line}"
+                    raise _refused(self._where, line, problem, "write one: <<: [*first, *second]")
+                merging = line
                 merged = {**self._merge(value_node, path), **merged}
                 continue
             at = (*path, key)
@@ -231,6 +238,24 @@ class _Building:
             problem = f"holds the control character {found[0]!r}"
             raise _refused(self._where, node.start_mark.line + 1, problem, "remove it")
         return text
+
+
+def refuse_truths(
+    where: str, data: Any, record: Any, lines: Mapping[FieldPath, int], at: FieldPath = ()
+) -> None:
+    """Raise ``InputError`` where a file says true or false and the record, as pydantic takes it,
+    holds 1 or 0."""
+    if isinstance(data, bool) and isinstance(record, int | float) and not isinstance(record, bool):
+        place = f"{where}, line {lines[at]}" if at in lines else where
+        said = "true" if data else "false"
+        raise InputError(place, f"field {dotted(at)!r} is {said}", "give a number")
+    if isinstance(data, dict):
+        for key, value in data.items():
+            made = record.get(key) if isinstance(record, dict) else getattr(record, key, None)
+            refuse_truths(where, value, made, lines, (*at, key))
+    elif isinstance(data, list) and isinstance(record, list | tuple):
+        for index, (value, made) in enumerate(zip(data, record, strict=False)):
+            refuse_truths(where, value, made, lines, (*at, index))
 
 
 def dotted(path: FieldPath) -> str:

@@ -59,6 +59,10 @@ def run_command(app: Any, arguments: Sequence[str]) -> int:
         code = _STOPPED
     except BrokenPipeError:  # the reader has seen enough, as of: distilbench catalog | head
         code = 0
+    except SystemExit as left:  # so click ends on a broken pipe
+        if not isinstance(left.__context__, BrokenPipeError):
+            raise
+        code = 0
     except Exception as error:
         if hasattr(error, "show") and hasattr(error, "exit_code"):  # a usage error of click
             error.show()

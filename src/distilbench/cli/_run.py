@@ -12,6 +12,7 @@ import typer
 
 from distilbench.cli._print import Json, print_json, print_table
 from distilbench.errors import InputError, printable
+from distilbench.files import write_text
 
 if TYPE_CHECKING:
     import polars as pl
@@ -147,13 +148,7 @@ def _write_new(files: dict[Path, str]) -> None:
         if path.exists():
             raise InputError(str(path), "the file exists", "name another file or remove it")
     for path, text in files.items():
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, "utf-8")
-        except OSError as error:
-            raise InputError(
-                str(path), f"cannot be written ({error.strerror})", "name another file"
-            ) from error
+        write_text(path, text)
 
 
 def _report(run_dir: Path) -> Path:

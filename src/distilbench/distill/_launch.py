@@ -14,9 +14,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from distilbench.errors import InputError
+from distilbench.yaml_file import read_yaml
 
 if TYPE_CHECKING:
     from distilbench.distill._recipe import Recipe
@@ -50,7 +49,7 @@ def check_accelerate(recipe: Recipe, folder: Path, where: str) -> None:
     where = f"{where}: field 'accelerate'"
     if not file.is_file():
         raise InputError(where, f"there is no file {file}", "make one: accelerate config")
-    settings = yaml.safe_load(file.read_text("utf-8")) or {}
+    settings = read_yaml(file, "'distributed_type:'").data
     if settings.get("distributed_type") != "FSDP":
         return
     if recipe.training.lora:

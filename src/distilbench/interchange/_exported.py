@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distilbench.errors import InputError
+from distilbench.files import read_json
 from distilbench.runner import collect, load_cells
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def read_exported(run_dir: Path) -> Exported:
     samples, cells = collect(run_dir, load_cells(run_dir))
     if samples.is_empty():
         raise InputError(str(run_dir), "holds no samples", "run its suite, or import some")
-    facts = json.loads((run_dir / "run.json").read_text("utf-8"))
+    facts = read_json(run_dir / "run.json")
     nothing = unanswered(samples, cells, ("cell",)).drop("questions")
     silent = cells.join(nothing, on="cell").sort(*KEY)
     heard = ~pl.col("cell").is_in(silent["cell"].to_list())

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from distilbench.errors import InputError
-from distilbench.files import write_json, write_parquet
+from distilbench.files import read_json, write_json, write_parquet
 from distilbench.interchange._imported import Imported, Naming
 from distilbench.interchange._names import clean_name, model_names
 from distilbench.records import CELL_COLUMNS, OUTCOMES, SAMPLE_COLUMNS, frame, schema
@@ -73,7 +73,7 @@ def write_imported(
 def _earlier(run_dir: Path) -> dict[Path, dict[str, Any]]:
     """The records of what was imported before, by file."""
     files = sorted(imported_folder(run_dir).glob("*/cell.json"))
-    return {path: json.loads(path.read_text("utf-8")) for path in files}
+    return {path: read_json(path) for path in files}
 
 
 def _named(

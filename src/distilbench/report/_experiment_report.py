@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from distilbench.durations import duration
 from distilbench.errors import InputError
+from distilbench.files import read_json
 from distilbench.report._experiment_charts import accuracy_against_creation
 from distilbench.report._format import percent_range, si
 from distilbench.report._page import Chart, Details, Pre, Section, Table, Text, render_page
@@ -101,10 +102,10 @@ def read_experiment(folder: Path) -> Experiment:
     import polars as pl
 
     try:
-        facts = json.loads((folder / "experiment.json").read_text("utf-8"))
+        facts = read_json(folder / "experiment.json")
         trainings = pl.read_parquet(folder / "trainings.parquet")
         answers = pl.read_parquet(folder / "answers.parquet")
-    except OSError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise InputError(
             str(folder), "holds no experiment", "run: distilbench experiment distil-vs-vanilla"
         ) from error

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distilbench.errors import InputError
+from distilbench.files import read_json
 from distilbench.report import _charts
 from distilbench.report._format import number
 from distilbench.report._page import Chart, Section, Table, Text, render_page
@@ -29,8 +29,8 @@ def write_load_report(folder: Path) -> Path:
 
     try:
         levels = pl.read_parquet(folder / "load.parquet")
-        facts = json.loads((folder / "load.json").read_text("utf-8"))
-    except OSError as error:
+        facts = read_json(folder / "load.json")
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise InputError(str(folder), "holds no sweep", "run: distilbench load MODEL") from error
     return render_page(
         title=f"distilbench: serving load of {facts['target']}",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distilbench.errors import InputError
+from distilbench.files import read_json
 from distilbench.records import CELL_COLUMNS, SAMPLE_COLUMNS, Column
 from distilbench.report import _imported_sections as imported
 from distilbench.report import _machine_sections as machine
@@ -83,9 +83,11 @@ def read_run(run_dir: Path) -> RunData:
     try:
         samples = pl.read_parquet(run_dir / "samples.parquet")
         cells = pl.read_parquet(run_dir / "cells.parquet")
-        facts = json.loads((run_dir / "run.json").read_text("utf-8"))
+        facts = read_json(run_dir / "run.json")
         suite_text = _suite_text(run_dir)
-    except OSError as error:
+    except InputError:
+        raise
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise InputError(str(run_dir), "is no run directory", "give the folder of a run") from error
     except (ValueError, pl.exceptions.PolarsError) as error:
         raise InputError(

@@ -14,9 +14,11 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from distilbench.engines import check_provider
-from distilbench.errors import InputError
-from distilbench.files import alone, write_json, write_text
+from distilbench.errors import InputError, one_sentence
+from distilbench.files import alone, read_json, write_json, write_text
 from distilbench.meter import busy_sentence, describe_hardware, given_tdp_w, look_now
 from distilbench.runner._cards import copy_cards
 from distilbench.runner._plan import Cell, models_without_flops, plan
@@ -96,7 +98,13 @@ def load_cells(run_dir: Path) -> list[Cell]:
     facts = run_dir / "run.json"
     if not facts.is_file():
         raise InputError(str(run_dir), "is no run directory", "give the folder of a run")
-    return [Cell.model_validate(cell) for cell in json.loads(facts.read_text())["plan"]]
+    plan = read_json(facts).get("plan")
+    if not isinstance(plan, list):
+        raise InputError(f"{facts}: field 'plan'", "is no list of cells", "put back a copy of it")
+    try:
+        return [Cell.model_validate(cell) for cell in plan]
+    except ValidationError as error:
+        raise one_sentence(f"{facts}: a cell of 'plan'", error) from error
 
 
 def question_sets(run_dir: Path) -> dict[tuple[str, int], QuestionSet]:

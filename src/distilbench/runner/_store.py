@@ -18,13 +18,12 @@ made again. Every file is written whole under another name first, then renamed.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from distilbench.files import write_json, write_parquet
+from distilbench.files import read_json, write_json, write_parquet
 from distilbench.meter import Energy, read_stretches, summarise
 from distilbench.records import CELL_COLUMNS, ORIGIN, SAMPLE_COLUMNS, frame, schema
 from distilbench.runner._plan import Cell
@@ -128,7 +127,7 @@ def collect(run_dir: Path, cells: list[Cell]) -> tuple[pl.DataFrame, pl.DataFram
             rows.append({**_identity(run_dir, cell), "samples": len(partial)})
     for path in sorted(imported_folder(run_dir).glob("*/cell.json")):
         samples.append(pl.read_parquet(path.with_name("samples.parquet")))
-        rows.append(json.loads(path.read_text("utf-8")))
+        rows.append(read_json(path))
     known = schema(CELL_COLUMNS)
     rows = [{k: v for k, v in row.items() if k in known} for row in rows]
     joined, cell_records = pl.concat(samples, how="diagonal"), frame(rows, CELL_COLUMNS)
@@ -172,7 +171,7 @@ def _with_fresh_flops(run_dir: Path, cell: Cell) -> dict[str, Any]:
     model now states another architecture; an embedded model's comes with its weights, which the
     cell's name holds."""
     folder = cell_folder(run_dir, cell)
-    record: dict[str, Any] = json.loads((folder / "cell.json").read_text())
+    record: dict[str, Any] = read_json(folder / "cell.json")
     if cell.embedded or record.get("shape") == _shape(cell):
         return record
     samples = project(run_dir, cell, None, record["energy_method"])

@@ -14,7 +14,7 @@ from distilbench.suite._changes import UNCHANGED, Changes
 from distilbench.suite._keys import refuse_keys
 from distilbench.suite._suite import Suite
 from distilbench.tasks import FileTask
-from distilbench.yaml_file import YamlFile, read_yaml
+from distilbench.yaml_file import YamlFile, read_yaml, refuse_truths
 
 _SUITES = files("distilbench.suite") / "suites"
 
@@ -33,6 +33,7 @@ def load_suite(path: Path, changes: Changes = UNCHANGED) -> Suite:
         suite = Suite.model_validate(data)
     except ValidationError as error:
         raise one_sentence(str(path), error, _lines(file, data)) from error
+    refuse_truths(str(path), data, suite, _lines(file, data))
     tasks = tuple(t.within(path.parent) if isinstance(t, FileTask) else t for t in suite.tasks)
     return suite.model_copy(update={"tasks": tasks})
 

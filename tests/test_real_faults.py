@@ -1,0 +1,211 @@
+"""Every command, in its own body, with files and disks that fail: a sentence and no traceback."""
+
+from __future__ import annotations
+
+import io
+import os
+import resource
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from distilbench.cli import app
+from distilbench.cli._boundary import run_command
+from tests.test_boundary import ALL
+from tests.test_interchange import lm_eval_folder
+from tests.tiny_gguf import tiny_gguf
+
+SUITE = "models: [model.gguf]\ntasks:\n  - {file: q.jsonl}\n"
+# Words of each command that do its work on the files of `place`; a command without any fails.
+WORDS = {
+    "init": "new/suite.yaml",
+    "run": "suite.yaml --out out --dry-run",
+    "report": "runs",
+    "schema": "",
+    "recommend": "runs --min-accuracy 0.1",
+    "profiles": "",
+    "fit": "model.gguf",
+    "quantize": "model.gguf --to Q4_0 --out out",
+    "load": "model.gguf --out out --requests 1 --concurrency 1",
+    "serve": "model.gguf --port 0",
+    "compute": "card-a --cards card.yaml --draws 100",
+    "compare": "card-a card-a --cards card.yaml --draws 100",
+    "plan-distillation": "--student model.gguf --teacher card-a --tokens 1e6 --cards card.yaml"
+    " --draws 100",
+    "distil-or-train": "--budget 1e20 --student 5e8 --teacher 1e9 --teacher-tokens 1e10",
+    "reproduce": "--out out --draws 100",
+    "catalog": "card --cards card.yaml",
+    "accelerators": "",
+    "distill": "recipe.yaml --out out --dry-run",
+    "import": "lm --into into",
+    "export": "runs --format lm-eval --out out",
+    "doctor": "",
+    "tasks": "arith",
+    "card new": "model.gguf --out out/card.yaml",
+    "experiment distil-vs-vanilla": "--config experiment.yaml --out out",
+    "models inspect": "model.gguf",
+}
+INPUTS = ("suite.yaml", "q.jsonl", "model.gguf", "card.yaml", "recipe.yaml", "experiment.yaml",
+          "lm", "runs/run.json", "runs/samples.parquet", "runs/cells.parquet")  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("whole")
+    before = Path.cwd()
+    os.chdir(place)
+    try:
+        (place / "suite.yaml").write_text(SUITE)
+        (place / "q.jsonl").write_text('{"question": "1+1?", "answer": "2"}\n')
+        (place / "experiment.yaml").write_text("name: e\n")
+        (place / "card.yaml").write_text(
+            "id: card-a\nname: A\ndeveloper: B\nfamily: a\nrole: vanilla\nstage: base\n"
+            "parameters:\n  total: {value: 1000000000, source: s, where: y}\n"
+            "sources:\n- {id: s, title: t, url: 'https://example.org', retrieved: 2026-01-01}\n"
+        )
+        tiny_gguf(place / "model.gguf")
+        lm_eval_folder(place / "lm", "one", [1, 0, 1, 1])
+        assert run_command(app, ["import", "lm", "--into", "runs"]) == 0
+        assert run_command(app, ["init", "recipe.yaml", "--recipe", "template"]) == 0
+    finally:
+        os.chdir(before)
+    return place
+
+
+@pytest.fixture
+def place(whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    shutil.copytree(whole, tmp_path / "p")
+    monkeypatch.chdir(tmp_path / "p")
+    return tmp_path / "p"
+
+
+def test_every_command_is_tried() -> None:
+    assert {" ".join(path) for path in ALL} == set(WORDS)
+
+
+Fault = Callable[[Path], None]
+
+
+def gone(path: Path) -> None:
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def folder(path: Path) -> None:
+    gone(path)
+    path.mkdir()
+
+
+def holding(content: bytes) -> Fault:
+    def put(path: Path) -> None:
+        gone(path)
+        path.write_bytes(content)
+
+    return put
+
+
+BROKEN: dict[str, Fault] = {
+    "gone": gone, "a folder": folder, "empty": holding(b""), "bytes": holding(bytes(range(256))),
+    "a list": holding(b'[1, {"a": null}]'), "deep": holding(b"[" * 100_000),
+}  # fmt: skip
+SHORT = [command for command in WORDS if command not in ("load", "serve", "reproduce")]
+
+
+def ends_in_a_sentence(command: str, capsys: pytest.CaptureFixture[str], done: bool) -> None:
+    code = run_command(app, [*command.split(), *WORDS[command].split()])
+    err = capsys.readouterr().err
+    assert "Traceback" not in err
+    assert code in ((0, 2) if done else (2,)), err
+    if code:
+        assert err.splitlines()[-1].startswith("error: ")
+
+
+@pytest.mark.parametrize("broken", BROKEN)
+@pytest.mark.parametrize(
+    ("command", "file"),
+    [
+        (command, file)
+        for command in SHORT
+        for file in INPUTS
+        if file.partition("/")[0] in WORDS[command].split() or (command, file) == ("run", "q.jsonl")
+    ],
+)
+def test_a_broken_file(
+    command: str, file: str, broken: str, place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    BROKEN[broken](place / file)
+    # A run's tables are collected again; a folder without cards is a list without cards.
+    done = file.startswith("runs/") or (command, broken) == ("catalog", "a folder")
+    ends_in_a_sentence(command, capsys, done)
+
+
+@contextmanager
+def no_file_may_grow() -> Iterator[None]:
+    """As on a full disk, for the writes of every library."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+WRITES = ("init", "report", "quantize", "import", "export", "card new")
+
+
+@pytest.mark.parametrize("command", WRITES)
+def test_a_full_disk(command: str, place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    kept = {path: path.read_bytes() for path in place.rglob("*") if path.is_file()}
+    with no_file_may_grow(), capsys.disabled():
+        held, sys.stderr = sys.stderr, io.StringIO()
+        try:
+            code = run_command(app, [*command.split(), *WORDS[command].split()])
+            err = sys.stderr.getvalue()
+        finally:
+            sys.stderr = held
+    assert code == 2, err
+    assert "Traceback" not in err
+    assert all(path.read_bytes() == content for path, content in kept.items())
+
+
+@pytest.mark.parametrize("command", [c for c in WRITES if c != "report"])
+def test_a_file_where_a_folder_is_wanted(
+    command: str, place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("out", "into", "new"):
+        (place / name).write_text("kept")
+    ends_in_a_sentence(command, capsys, done=False)
+    assert (place / "out").read_text() == "kept"
+
+
+@pytest.mark.parametrize("command", SHORT)
+def test_nobody_reads_or_the_disk_behind_is_full(
+    command: str, place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    words = [*command.split(), *WORDS[command].split()]
+    for out, code in (
+        (os.fdopen(writing, "w"), 0),
+        (os.fdopen(os.open("/dev/full", os.O_WRONLY), "w"), 2),
+    ):
+        monkeypatch.setattr(sys, "stdout", out)
+        assert run_command(app, words) in (code, 2)
+        monkeypatch.undo()
+        monkeypatch.chdir(place)
+        assert "Traceback" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", ["distill recipe.yaml", "experiment distil-vs-vanilla --small"])
+def test_an_extra_that_is_not_installed_leaves_no_folder(
+    words: str, place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = set(place.rglob("*"))
+    for module in ("torch", "transformers", "trl"):
+        monkeypatch.setitem(sys.modules, module, None)
+    assert run_command(app, [*words.split(), "--out", "students/a"]) == 2
+    assert "pip install 'distilbench[distill]'" in capsys.readouterr().err
+    assert set(place.rglob("*")) == before
