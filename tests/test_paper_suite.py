@@ -200,7 +200,7 @@ def test_the_arithmetic_of_an_estimate() -> None:
 )
 def test_figures_are_short(value: float, text: str) -> None:
     assert _short(value) == text
-    assert _ranged({"low": value, "value": value, "high": value}) == f"~{text}"
+    assert _ranged({"low": value, "value": value, "high": value}, _short) == f"~{text}"
     assert _ranged(None) == "not available"
 
 
