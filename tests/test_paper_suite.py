@@ -201,7 +201,7 @@ def test_the_arithmetic_of_an_estimate() -> None:
 def test_figures_are_short(value: float, text: str) -> None:
     assert _short(value) == text
     assert _ranged({"low": value, "value": value, "high": value}, _short) == f"~{text}"
-    assert _ranged(None) == "not available"
+    assert _ranged(None, _short) == "not available"
 
 
 def _docker() -> bool:
