@@ -121,7 +121,7 @@ def test_init_writes_a_suite_that_run_accepts_and_never_overwrites(tmp_path: Pat
     assert (tmp_path / "new" / "folder" / "mine.yaml").read_text() == written
     under_a_file = distilbench("init", "mine.yaml/suite.yaml", cwd=tmp_path)
     assert under_a_file.returncode == 2
-    assert under_a_file.stderr.startswith("error: mine.yaml/suite.yaml: cannot be written")
+    assert under_a_file.stderr.startswith("error: mine.yaml: file exists; name another")
 
 
 def test_init_of_a_recipe_with_a_second_file_overwrites_neither(tmp_path: Path) -> None:
