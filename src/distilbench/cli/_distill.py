@@ -12,6 +12,7 @@ from distilbench.cli._counts import Count, Seldom, say
 from distilbench.cli._creation import Cards, Draws, Seed, plan_table
 from distilbench.cli._print import Json, print_json, print_table
 from distilbench.durations import duration
+from distilbench.yaml_file import read_yaml
 
 if TYPE_CHECKING:
     from distilbench.distill import DistillResult, StageRecord
@@ -170,6 +171,4 @@ def _facts(result: DistillResult) -> dict[str, Any]:
 
 
 def _card_id(result: DistillResult) -> str:
-    import yaml
-
-    return str(yaml.safe_load(result.card_file.read_text("utf-8"))["id"])
+    return str(read_yaml(result.card_file, "id:").data["id"])

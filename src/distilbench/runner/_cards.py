@@ -10,7 +10,8 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-import yaml
+from distilbench.errors import InputError
+from distilbench.yaml_file import read_yaml
 
 _CARD = "card.yaml"
 _LINEAGE = "lineage"
@@ -28,10 +29,9 @@ def card_beside(source: str, folder: Path) -> Path | None:
 def card_id(path: Path) -> str | None:
     """Its ``id``; None if the file is no card."""
     try:
-        data = yaml.safe_load(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        found = read_yaml(path, "id:").data.get("id")
+    except (OSError, InputError):
         return None
-    found = data.get("id") if isinstance(data, dict) else None
     return found if isinstance(found, str) else None
 
 
