@@ -47,8 +47,48 @@ LETTERS = {
     "C\nBecause A is wrong": "C",
     "(c)": "C",
     "answer: (a)": "A",
+    "### Final Answer\n\n**D. Gravity**": "D",
+    "I would choose option C because it fits.": "C",
+    "The answer is not A. It is B.": "B",
+    "The answer can't be A, so it must be B.": "B",
+    "I think it's C.": "C",
+    "C is the answer.": "C",
+    "The correct statement is B.": "B",
+    "The answer, therefore, is B.": "B",
+    "Answer - B": "B",
+    "**Answer** B": "B",
+    "✅ B": "B",
+    "> **B. Iron**": "B",
+    "The answer is <B>.": "B",
+    "A: B": "B",
+    "B - Iron": "B",
+    "B because A is wrong": "B",
+    "La respuesta correcta es la B.": "B",
+    "Die richtige Antwort ist B.": "B",
+    "因此答案是B项": "B",
+    "故选D。": "D",
+    "(A) is wrong, (B) is right.": "B",
+    "Answer: A is incorrect, so B.": "B",
+    "The answer is B, C is wrong.": "B",
+    "The answer is B not A": "B",
+    "The answer is D: A and B are both true.": "D",
+    "The answer is B.\n\nQuestion: Which?\nA. x\nB. y\nAnswer: A": "B",
+    "Question: Which?\nA. x\nB. y\nAnswer: B": "B",
 }
 NO_LETTER = [
+    "A\nB\nC",
+    "Answer: A B",
+    "Answer: A; B",
+    "Answer: A+B",
+    "Answer: A. and B.",
+    "The answer is A or possibly B.",
+    "答案应该是 A、B",
+    "Answer: Vitamin C",
+    "The answer is hepatitis B.",
+    "Answer: John B. Goode",
+    "(A) is wrong.",
+    "A) is incorrect",
+    "The answer is not A; it is B cells.",
     "B or C",
     "The answer is A/B",
     "The answer is either A or B",
@@ -145,6 +185,8 @@ NUMBERS = {
     "\\frac{3}{4}": "3/4", "-\\dfrac{3}{4}": "-3/4", "1\\frac{1}{2}": "3/2", "1 1/2": "3/2",
     "2^{10}": "2^{10}", "50\\%": "50", "H2O, 7": "7", "- 7 apples": "7", "(3, 5)": "5",
     "on 2024-01-05.": "2024-01-05", "2024-01-05 to 2024-02-06": "2024-02-06", "1-2-3": "3",
+    "70 000": "70000", "on page 5 100 words": "100", "½": "1/2", "3½ cups": "7/2",
+    "2**10": "2^{10}", "**2** and **10**": "10",
 }  # fmt: skip
 
 
@@ -188,6 +230,10 @@ def test_a_number_in_any_form_comes_back_equal(value: object) -> None:
         (r"$\boxed{\left\{x \mid x>0\right.}$", r"\left\{x \mid x>0\right."),
         (r"\boxed{a} then \fbox{b}", "b"),
         (r"\boxed{\sqrt{2}} \boxed{3", None),
+        (r"so $\boxed 5$.", "5"),
+        (r"so $\boxed5.$", "5"),
+        (r"\boxed{5} is \boxed 6", "5"),
+        (r"\boxed", None),
     ],
 )
 def test_boxes(text: str, inside: str | None) -> None:
@@ -201,6 +247,10 @@ EQUAL = [
     ("5!", "120"), ("3.141593", r"\pi"), ("0.333333", "1/3"), ("1e-7", "0.0000001"),
     (r"4\frac{2}{3}", r"\frac{14}{3}"), (r"2\sqrt{3}", r"\sqrt{12}"), ("x=5", "5"),
     (r"4\,\text{cm}", "4"), ("−5", "-5"),
+    (r"5\,\text{cm}^2", "5"), ("5", r"5 \text{ m}^{3}"), (r"0.1\overline{6}", r"\frac{1}{6}"),
+    (r"-0.\overline{3}", "-1/3"), (r"\mathbf{\frac{1}{2}}", "0.5"), ("2516_8", "2516_{8}"),
+    (r"\begin{pmatrix}1\\2\end{pmatrix}", r"\begin{pmatrix} 1 \\ 2 \end{pmatrix}"),
+    ("0.30000000000000004", "0.3"), ("0.666666", "2/3"),
 ]  # fmt: skip
 DIFFERENT = [
     ("(0,1]", "[0,1)"), ("[1,2]", "(1,2)"), ("5!", "5"), ("f'", "f"), ("f'(x)", "f(x)"),
@@ -209,6 +259,8 @@ DIFFERENT = [
     ("0.33", "1/3"), ("0.0000003", "1/3000001"), (r"(-\infty,0]", r"(-\infty,0)"), ("1 2", "12"),
     ("12,34", "1234"), (".5", "5"), ("a*", "a"), (";", ":"), ("0.5", "50%"),
     ("2024-01-05", "2024-05-01"), ("2018", "2024-01-05"),
+    ("1.0000001", "1"), ("2516_8", "2516_7"), (r"1011_{2}", "1011_3"), (r"0.\overline{3}", "0.3"),
+    (r"\begin{pmatrix}1\\2\end{pmatrix}", r"\begin{pmatrix} 2 \\ 1 \end{pmatrix}"),
 ]  # fmt: skip
 
 
@@ -260,7 +312,33 @@ def test_labelled_solutions_in_the_form_of_gsm8k_agree(a: int, b: int, grouped: 
 
 @pytest.mark.parametrize(
     "unit",
-    ["A ", "answer is A or ", "(A) ", "*", " - ", "1,1", "111,", "$-", "\\text{", "{,}", "  "],
+    [
+        "A ",
+        "answer is A or ",
+        "(A) ",
+        "*",
+        " - ",
+        "1,1",
+        "111,",
+        "$-",
+        "\\text{",
+        "{,}",
+        "  ",
+        "# ",
+        "- ",
+        "A\n",
+        "answer, ",
+        "answer,",
+        "\\boxed ",
+        "½",
+        "1 0",
+        "2**",
+        "it is ",
+        "\nQ: A",
+        "answer\n",
+        "B, ",
+        "é",
+    ],
 )
 @pytest.mark.parametrize("how", ["choice", "last_number", "boxed_choice"])
 def test_hostile_text_takes_no_time(how: str, unit: str) -> None:

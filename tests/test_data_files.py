@@ -277,6 +277,31 @@ def test_indices_that_count_from_1_are_not_taken_for_those_from_0(tmp_path: Path
     assert "may count from 1" in refusal(tmp_path, lines(*whole), **task)
 
 
+def test_digits_without_a_zero_are_refused(tmp_path: Path) -> None:
+    """As ARC's answers are where its labels are not named."""
+    rows = [{"q": f"{n}?", "choices": ["x", "y", "z"], "answer": n} for n in ("1", "2", "1")]
+    assert "without a 0" in refusal(tmp_path, lines(*rows), **LETTERS)
+    assert targets(tmp_path, lines(*rows), **LETTERS, answer_is="index") == ["B", "C", "B"]
+    assert targets(tmp_path, lines(*rows), **LETTERS, answer_is="index_from_1") == ["A", "B", "A"]
+
+
+def test_the_right_answer_is_not_always_the_same_letter(tmp_path: Path) -> None:
+    """GPQA and SciQ have the right answer in a column of its own."""
+    row = {"q": "?", "right": "x", "wrong 1": "y", "wrong 2": "z"}
+    task = {"question": "q", "answer": "right", "choices": ("right", "wrong 1", "wrong 2")}
+    assert "one letter would be right in all rows" in refusal(tmp_path, lines(row, row), **task)
+
+
+def test_a_box_without_braces_is_a_reference(tmp_path: Path) -> None:
+    """Some solutions of MATH are so."""
+    rows = [
+        {"problem": "a", "solution": r"So $\boxed 5$."},
+        {"problem": "b", "solution": r"\boxed{6}"},
+    ]
+    names = {"question": "problem", "answer": "solution", "extract": "boxed"}
+    assert targets(tmp_path, lines(*rows), **names) == ["5", "6"]
+
+
 def test_indices_of_a_column_with_gaps(tmp_path: Path) -> None:
     """pandas writes integers beside a missing one as 1.0."""
     path = tmp_path / "d.parquet"

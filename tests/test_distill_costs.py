@@ -268,6 +268,8 @@ def test_a_served_teachers_flops_come_from_its_card() -> None:
             {},
             "in parts",
         ),
+        ("{distributed_type: FSDP, fsdp_config: [1]}", {}, "no mapping in 'fsdp_config'"),
+        ("distributed_type: NO\ndistributed_type: FSDP", {}, "stands twice, on lines 1 and 2"),
     ],
 )
 def test_an_accelerate_configuration_that_cannot_be_is_told_before_any_work(

@@ -124,6 +124,14 @@ def test_epochs_are_counted(tmp_path: Path) -> None:
     assert missing == "cancelled: 3 of 4 times answered"
 
 
+def test_a_solver_need_not_call_a_model(log: Path) -> None:
+    samples = [
+        {**sample, "output": {"choices": []}} for sample in json.loads(log.read_text())["samples"]
+    ]
+    scores, missing, _ = imported(changed(log, samples=samples))
+    assert (scores, missing) == ([1.0, 1.0, 0.0, 0.0], None)
+
+
 def test_a_limit_is_no_interruption(tmp_path: Path) -> None:
     from inspect_ai.scorer import includes
 

@@ -258,6 +258,8 @@ def test_inspect_logs(tmp_path: Path) -> None:
         ("x.eval", "PK not a zip", "is no Inspect log"),
         ("results_1.json", '{"results": 3, "configs": {}}', "is no JSON object"),
         ("x.json", '[{"avg_ts": "fast", "n_gen": 1}]', "'avg_ts' is no number"),
+        ("x.json", '[{"avg_ts": -5, "n_gen": 1}]', "'avg_ts' is no number above 0"),
+        ("x.json", '[{"avg_ts": 0, "n_gen": 1}]', "'avg_ts' is no number above 0"),
     ],
 )
 def test_bad_files_give_one_sentence_and_leave_nothing(
@@ -267,6 +269,15 @@ def test_bad_files_give_one_sentence_and_leave_nothing(
     with pytest.raises(InputError, match=said):
         import_results([tmp_path / name], tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("coding", ["utf-8-sig", "utf-16", "utf-32"])
+def test_results_as_a_shell_writes_them(tmp_path: Path, coding: str) -> None:
+    row = {"avg_ts": 20.5, "n_gen": 128, "n_prompt": 0, "model_filename": "m/tiny-q4_0.gguf"}
+    (tmp_path / "x.json").write_text(json.dumps([row]), coding)
+    import_results([tmp_path / "x.json"], tmp_path / "run")
+    _, cells = records(tmp_path / "run")
+    assert cells["output_tokens_per_s"].to_list() == [20.5]
 
 
 def test_bad_lines_and_other_folders_are_refused(tmp_path: Path) -> None:

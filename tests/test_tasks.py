@@ -181,7 +181,7 @@ def test_a_gsm8k_file_of_any_kind(tmp_path: Path, kind: str) -> None:
 
 
 def test_multiple_choice_by_letter_index_and_text(tmp_path: Path) -> None:
-    for gold in ("B", "b", "(B)", 1, "1", "four", "Four"):
+    for gold in ("B", "b", "(B)", 1, "four", "Four"):
         rows = [{"q": "2+2?", "options": ["three", "four", "five"], "gold": gold}]
         path = write(tmp_path, "jsonl", rows)
         task = task_of(FileTask(file=path, question="q", answer="gold", choices="options"), 0)

@@ -170,6 +170,6 @@ def _facts(result: DistillResult) -> dict[str, Any]:
 
 
 def _card_id(result: DistillResult) -> str:
-    import yaml
+    from distilbench.yaml_file import read_yaml
 
-    return str(yaml.safe_load(result.card_file.read_text("utf-8"))["id"])
+    return str(read_yaml(result.card_file, "id:").data["id"])

@@ -15,7 +15,7 @@ from typing import Any, get_args
 import yaml
 
 from distilbench.architecture import ModelDescription, describe
-from distilbench.catalog import Card
+from distilbench.catalog import Card, read_card
 from distilbench.distill._cache import SharedCost
 from distilbench.distill._recipe import NEEDS_TEACHER, Recipe
 from distilbench.distill._stages import StageKind, StageRecord
@@ -177,7 +177,7 @@ def _base_card(recipe: Recipe, teacher: str | None, folder: Path, models: Path) 
 
 def _copy(card_file: Path, folder: Path) -> str:
     """Copy a card and those of its own lineage."""
-    card = Card.model_validate(yaml.safe_load(card_file.read_text("utf-8")))
+    card = read_card(card_file)
     for known in (card_file.parent / LINEAGE).glob("*.yaml"):
         _copy_file(known, folder / LINEAGE / known.name)
     _copy_file(card_file, folder / LINEAGE / f"{card.id}.yaml")

@@ -49,7 +49,7 @@ def check_accelerate(recipe: Recipe, folder: Path, where: str) -> None:
     where = f"{where}: field 'accelerate'"
     if not file.is_file():
         raise InputError(where, f"there is no file {file}", "make one: accelerate config")
-    settings = read_yaml(file, "'distributed_type:'").data
+    settings = read_yaml(file, "compute_environment:").data
     if settings.get("distributed_type") != "FSDP":
         return
     if recipe.training.lora:
@@ -57,7 +57,10 @@ def check_accelerate(recipe: Recipe, folder: Path, where: str) -> None:
             where, f"{file} shards the weights (FSDP), and adapters are merged whole",
             "train without 'lora', or use distributed_type: MULTI_GPU",
         )  # fmt: skip
-    kind = (settings.get("fsdp_config") or {}).get("fsdp_state_dict_type", "FULL_STATE_DICT")
+    sharding = settings.get("fsdp_config") or {}
+    if not isinstance(sharding, dict):
+        raise InputError(where, f"{file} has no mapping in 'fsdp_config'", "make it anew")
+    kind = sharding.get("fsdp_state_dict_type", "FULL_STATE_DICT")
     if kind != "FULL_STATE_DICT":
         raise InputError(
             where, f"{file} saves the weights in parts ({kind})",

@@ -76,7 +76,7 @@ def read_llama_bench(path: Path, rows: list[dict[str, Any]]) -> list[Imported]:
     """One cell for each test: its rate of prompt tokens, of output tokens, or of both together.
 
     Settings that are not the default are part of the cell, and so is the build. Raises
-    ``InputError`` if a rate is no number.
+    ``InputError`` if a rate is no number above 0.
     """
     return [_test(path, row, f"{path}: test {index}") for index, row in enumerate(rows, start=1)]
 
@@ -84,8 +84,8 @@ def read_llama_bench(path: Path, rows: list[dict[str, Any]]) -> list[Imported]:
 def _test(path: Path, row: dict[str, Any], where: str) -> Imported:
     read, written = whole(row.get("n_prompt")) or 0, whole(row.get("n_gen")) or 0
     rate, depth = number(row.get("avg_ts")), whole(row.get("n_depth")) or 0
-    if rate is None:
-        raise InputError(where, "field 'avg_ts' is no number", "run llama-bench again")
+    if rate is None or rate <= 0:
+        raise InputError(where, "field 'avg_ts' is no number above 0", "run llama-bench again")
     parts = [f"pp{read}"] if read else []
     parts += [f"tg{written}"] if written else []
     weights, parameters = number(row.get("model_size")), whole(row.get("model_n_params"))

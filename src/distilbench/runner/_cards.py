@@ -29,7 +29,7 @@ def card_beside(source: str, folder: Path) -> Path | None:
 def card_id(path: Path) -> str | None:
     """Its ``id``; None if the file is no card."""
     try:
-        found = read_yaml(path, "'id:'").data.get("id")
+        found = read_yaml(path, "id:").data.get("id")
     except (OSError, InputError):
         return None
     return found if isinstance(found, str) else None

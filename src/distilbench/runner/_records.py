@@ -86,7 +86,9 @@ def _outcome(sample: EvalSample) -> Outcome:
     if sample.limit:
         return "timeout" if sample.limit.type in ("time", "working") else "length"
     failed: Outcome | None = _failure(sample).get("outcome")
-    return failed or _STOP_REASONS.get(sample.output.stop_reason, "stop")
+    if failed or not sample.output.choices:  # a solver need not call a model
+        return failed or "stop"
+    return _STOP_REASONS.get(sample.output.stop_reason, "stop")
 
 
 def _seconds(moment: str | None) -> float:

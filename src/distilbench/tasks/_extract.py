@@ -17,6 +17,7 @@ _MARKED = re.compile(r"####[ \t]*(-?\$?[\d.,/]*\d)")
 _STRICT = re.compile(r"#### (-?[0-9.,]+)")
 _FLEXIBLE = re.compile(r"-?[$0-9.,]{2,}|-?[0-9]+")
 _BOX = re.compile(r"\\(?:boxed|fbox)\s{0,4}\{")
+_BARE_BOX = re.compile(r"\\(?:boxed|fbox)(?:\s{1,4}|(?=\d))(-?[^\s${}\\]+)")
 _MOST_TEXT = 100_000  # characters from the end: answers come last
 _MOST_SECONDS = 1.0  # for a user's own pattern
 
@@ -68,10 +69,12 @@ def _clean_number(number: str) -> str:
 
 
 def _last_boxed(text: str) -> str | None:
-    """What the last box holds; None if it does not end. Escaped braces are the answer's."""
+    """What the last box holds; None if it does not end. Escaped braces are the answer's. A box
+    without braces counts where there is no other."""
     boxes = deque(_BOX.finditer(text), maxlen=1)
     if not boxes:
-        return None
+        bare = deque(_BARE_BOX.finditer(text), maxlen=1)
+        return (bare[0][1].rstrip(".,;") or None) if bare else None
     inside = boxes[0].end()
     depth, position = 1, inside
     while position < len(text):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from fractions import Fraction
 
 from distilbench.tasks._latex import plain
 from distilbench.tasks._numbers import DATE, rational
@@ -12,7 +13,12 @@ _MOST_ANSWER = 200  # characters; a longer answer is compared as text only
 _MOST_SECONDS = 2
 _EXACT_DIGITS = 60
 _PLACES = 6  # math-verify's: a decimal of so many stands for the value that it rounds
-_TOLERANCE = 1e-5  # of the value, so that tiny ones are not all alike
+_TOLERANCE = Fraction(1, 10**5)  # of the value, so that tiny ones are not all alike
+_FLOAT_DIGITS = 15
+_BASE = re.compile(r"(?<=\d)_\{?(\d+)\}?")
+_UNIT = re.compile(  # with a power: cm^2. Those without one math-verify knows.
+    r"(?<=[\d})\s,~])\\(?:text|mathrm|mbox|textrm)\s*\{[A-Za-z. ]+\}\s*\^\s*(?:[23]|\{[23]\})"
+)
 
 
 def grade(answer: str | None, target: str, grader: str) -> float:
@@ -56,15 +62,26 @@ def vote_of(answer: str | None, target: str, score: float, grader: str) -> str |
 def _same_value(answer: str, target: str) -> bool:
     if len(answer) > _MOST_ANSWER or DATE.search(answer) or DATE.search(target):
         return False
-    one, other = plain(answer), plain(target)
+    one, other = plain(_UNIT.sub("", answer)), plain(_UNIT.sub("", target))
     value, wanted = rational(one), rational(other)
     if value is None or wanted is None:
-        # math-verify reads f' as f
-        return one.count("'") == other.count("'") and _verified(one, other)
+        # math-verify reads f' as f, and 12_7 as 12_8
+        bases = {tuple(found) for text in (one, other) if (found := _BASE.findall(text))}
+        same_marks = one.count("'") == other.count("'") and len(bases) < 2
+        return same_marks and _verified(one, other)
     if value == wanted or ("%" in answer and value == 100 * wanted):
         return True
+    if not _rounded(one, other):
+        return False
     apart = abs(value - wanted)
-    return _rounded(one, other) and apart <= min(_TOLERANCE * abs(wanted), 10**-_PLACES)
+    return apart <= _TOLERANCE * abs(wanted) and apart < _last_place(one, other, wanted)
+
+
+def _last_place(one: str, other: str, wanted: Fraction) -> Fraction:
+    """One in the last place of the longer decimal, or the noise of a float."""
+    places = max(len(part) for text in (one, other) for part in re.findall(r"\.(\d+)", text))
+    last: Fraction = max(Fraction(1, 10**places), abs(wanted) / 10**_FLOAT_DIGITS)
+    return last
 
 
 def _rounded(one: str, other: str) -> bool:

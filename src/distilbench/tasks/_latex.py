@@ -7,10 +7,10 @@ import unicodedata
 
 _WRAPPERS = re.compile(
     r"\\(?:text(?:bf|it|rm|tt|sf)?|math(?:bf|rm|it|sf|tt|normal)|mbox|bold(?:symbol)?|bf|rm)"
-    r"\s*\{([^{}]*)\}"
+    r"\s*\{((?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*)\}"
 )
 _SIZES = re.compile(r"\\(?:left|right|[bB]igg?[lrm]?)(?![a-zA-Z])\s*\.?")
-_SPACES = re.compile(r"\\[ ,;:!]|\\q?quad(?![a-zA-Z])|(?<!\\)~")
+_SPACES = re.compile(r"(?<!\\)\\[ ,;:!]|\\q?quad(?![a-zA-Z])|(?<!\\)~")
 _GROUPS = re.compile(r"(?<=\d)(?:\{,\}|\\[,; ])(?=\d{3}(?!\d))")
 _DELIMITERS = (("$$", "$$"), ("$", "$"), ("\\(", "\\)"), ("\\[", "\\]"))
 _PAIRS = (("**", "**"), ("__", "__"), ("*", "*"), ("`", "`"), ('"', '"'), ("“", "”"), ("'", "'"))

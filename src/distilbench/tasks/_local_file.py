@@ -91,6 +91,13 @@ def _words(text: str) -> str:
 
 def _questions(spec: FileTask, path: Path) -> tuple[list[_Asked], tuple[SkippedRows, ...]]:
     """The questions of a file, and the count of rows left out."""
+    if spec.answer in choice_columns(spec):
+        raise InputError(
+            str(path),
+            f"has the right answer as the choice {spec.answer!r}: one letter would be right in all"
+            " rows",
+            "give a column with the choices of each row in an order of its own",
+        )
     placed = read_rows(spec, path)
     stratify = spec.subset.stratify if spec.subset and path == spec.file else None
     _check_columns(spec, path, [row for _, row in placed if isinstance(row, dict)], stratify)

@@ -10,6 +10,7 @@ behind a letter is no number (``m^2``, ``H2O``). A date of ISO 8601 is its text.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import deque
 from fractions import Fraction
 
@@ -21,11 +22,14 @@ _DATE_LENGTH = 12
 _THIN = "\u2009\u202f\u00a0"
 _FRACTION = re.compile(r"\\[dt]?frac\s*(?:\{\s*(-?\d+)\s*\}\s*\{\s*(\d+)\s*\}|(\d)\s*(\d)(?!\d))")
 _GROUPED = re.compile(rf"(?<=\d)(?:\{{,\}}|\\[,; ]|[{_THIN}'’_])(?=\d{{3}}(?!\d))")
-_SPACED = re.compile(r"(?<![\d.,])\d{1,3}(?: \d{3}){2,12}(?! ?\d)")
+_SPACED = re.compile(r"(?<![\d.,])\d{1,3}(?:(?: \d{3}){2,12}| 0\d{2})(?! ?\d)")
 _POWER_OF_TEN = re.compile(
     r"[ \t]{0,3}(?:\\times|\\cdot|[×x*·])[ \t]{0,3}10[ \t]?(?:\^[ \t]?\{?[ \t]?|\*\*[ \t]?)"
     r"([-+]?\d+)[ \t]?\}?(?![\d^])"
 )
+_STARRED = re.compile(r"(?<![\d.*])(\d+(?:\.\d+)?)\*\*(-?\d+)(?![\d*])")
+_VULGAR = re.compile(r"(\d?)[ ]?([¼-¾⅐-⅞])")
+_REPEATING = re.compile(r"(-?)(\d*)\.(\d*)\\overline\s*\{(\d+)\}")
 _RAISED_POWER = re.compile(r"(?<=\d)(⁻?[⁰¹²³⁴⁵⁶⁷⁸⁹]+)")
 _WHOLE = r"\d{1,3}(?:,\d{3}){1,12}(?!,?\d)|\d{1,2}(?:,\d{2}){1,12},\d{3}(?!,?\d)|\d+"
 _NUMBER = re.compile(
@@ -73,6 +77,8 @@ def rational(text: str) -> Fraction | None:
     if len(text) > _MOST_DIGITS:
         return None
     bare = _UNITS.sub("", _written_plainly(text)).strip().rstrip(".")
+    if repeating := _REPEATING.fullmatch(bare):
+        return _repeating(repeating)
     if _APART.search(bare):
         return _mixed(bare)
     stripped = bare.replace(" ", "")
@@ -88,14 +94,30 @@ def _written_plainly(text: str) -> str:
     text = _FRACTION.sub(_in_line, text)
     text = _GROUPED.sub("", text)
     text = _SPACED.sub(lambda m: m[0].replace(" ", ""), text)
+    text = _VULGAR.sub(_in_ascii, text)
+    text = _STARRED.sub(r"\1^{\2}", text)
     text = _RAISED_POWER.sub(lambda m: f"^{{{m[1].translate(_RAISED)}}}", text)
     return _POWER_OF_TEN.sub(r"e\1", text)
+
+
+def _in_ascii(found: re.Match[str]) -> str:
+    """``½`` as 1/2, ``3½`` as 3 1/2."""
+    fraction = unicodedata.normalize("NFKC", found[2]).replace("\u2044", "/")
+    return f"{found[1]} {fraction}" if found[1] else fraction
 
 
 def _in_line(found: re.Match[str]) -> str:
     top, bottom = found[1] or found[3], found[2] or found[4]
     before = found.string[found.start() - 1 : found.start()]
     return f" {top}/{bottom}" if before.isdecimal() else f"{top}/{bottom}"
+
+
+def _repeating(found: re.Match[str]) -> Fraction:
+    """``0.1\\overline{6}`` is 1/6."""
+    shift = 10 ** len(found[3])
+    period = Fraction(int(found[4]), 10 ** len(found[4]) - 1)
+    value: Fraction = (int(f"{found[2]}{found[3]}" or 0) + period) / shift
+    return -value if found[1] else value
 
 
 def _mixed(bare: str) -> Fraction | None:

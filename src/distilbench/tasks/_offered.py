@@ -185,6 +185,12 @@ def _reading(where: str, labelled: bool, asked: list[tuple[str, Asked]]) -> str:
     best = max(kinds, key=lambda kind: fits[kind])
     if best == "index":
         _refuse_counting_from_1(where, asked)
+        if all(answer.removesuffix(".0") != "0" for answer, _ in asked):
+            raise InputError(
+                where,
+                "has digits without a 0: places from 0, or from 1",
+                "say 'answer_is: index' or 'answer_is: index_from_1' in the task, or name 'labels'",
+            )
     if 0 < 2 * fits[best] <= len(asked):
         parts = ", ".join(f"{fits[kind]} by {kind}" for kind in kinds if fits[kind])
         raise InputError(
