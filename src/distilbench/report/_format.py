@@ -23,3 +23,8 @@ def si(value: float | None) -> str:
 def percent_range(low: float, high: float) -> str:
     """The ends of an interval of shares."""
     return f"{low:.1%} to {high:.1%}"
+
+
+def points(share: float) -> str:
+    """A difference of shares in percentage points: +19.2."""
+    return f"{round(100 * share, 1) + 0.0:+.1f}"  # + 0.0: no negative zero

@@ -17,6 +17,7 @@ from distilbench.report import _machine_sections as machine
 from distilbench.report import _money_sections as prices
 from distilbench.report import _reasoning_sections as reasoning
 from distilbench.report import _resource_sections as resources
+from distilbench.report import _result_sections as head
 from distilbench.report import _run_sections as sections
 from distilbench.report import _served_sections as served
 from distilbench.report import _subset_sections as subsets
@@ -127,7 +128,7 @@ def read_run(run_dir: Path) -> RunData:
 def _summary(data: RunData) -> tuple[str, ...]:
     if data.overall.is_empty():
         return ()
-    return (sections.summary(data.overall, data.differences),)
+    return (head.summary(data.overall, data.differences),)
 
 
 def _catalog(cards: Path) -> tuple[Catalog, tuple[str, ...]]:
@@ -150,11 +151,11 @@ def _sections(data: RunData) -> list[Section]:
     comparable = not data.compared.is_empty()
     used = data.compared if comparable else data.heard
     made = [
-        sections.results(data.overall, data.apart, data.silent, comparable, data.catalog),
+        head.results(data.overall, data.apart, data.silent, comparable, data.catalog),
         recommendation(data.samples, data.cells, comparable),
         sections.by_task(data.tasks, entries),
         subsets.full_scores(data.heard),
-        sections.pareto_figures(data.overall, data.cells, comparable),
+        head.pareto_figures(data.overall, data.cells, comparable),
         sections.paired(data.differences),
         others,
         reasoning.repeated(data.heard),
