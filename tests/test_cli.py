@@ -70,6 +70,8 @@ def test_the_shell_completes_commands() -> None:
     ("words", "named", "remedy"),
     [
         (("run", "none.yaml"), "none.yaml", "distilbench init"),
+        (("run",), "suite.yaml", "distilbench init"),
+        (("run", "--dry-run"), "suite.yaml", "distilbench init"),
         (("report", "nowhere"), "nowhere", "folder of a run"),
         (("models", "inspect", "pypi:unknown"), "pypi:unknown", "gemma-3-270m"),
         (("models", "inspect", "none.gguf"), "none.gguf", "path"),

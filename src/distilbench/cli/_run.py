@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from distilbench.runner import RunResult
 
-SuiteFile = Annotated[Path, typer.Argument(help="Suite file (YAML).", show_default=False)]
+SuiteFile = Annotated[Path, typer.Argument(help="Suite file (YAML).")]
 Out = Annotated[Path, typer.Option(help="Folder of run directories.")]
 Open = Annotated[bool, typer.Option("--open", help="Open the report in a browser.")]
 
@@ -80,7 +80,7 @@ def init(
 
 
 def run(
-    suite: SuiteFile,
+    suite: SuiteFile = Path("suite.yaml"),
     out: Out = Path("runs"),
     limit: Annotated[int | None, typer.Option(min=1, help="Questions of each task.")] = None,
     max_tokens: Annotated[int | None, typer.Option(min=1, help="Tokens of each answer.")] = None,
