@@ -411,3 +411,17 @@ def test_a_changed_or_cut_export_is_refused(tmp_path: Path) -> None:
     )
     with pytest.raises(InputError, match="its score is not that of its record"):
         import_results([tmp_path / "out"], tmp_path / "again")
+
+
+@pytest.mark.parametrize("change", [{}, {"source_model": None}, {"content_hash": 7}])
+def test_what_another_version_imported_is_told_in_one_sentence(
+    tmp_path: Path, change: dict[str, Any]
+) -> None:
+    file = bench(tmp_path / "b.json", {"n_prompt": 8})
+    import_results([file], tmp_path / "run")
+    [record] = (tmp_path / "run").glob("imported/*/cell.json")
+    whole = json.loads(record.read_text())
+    kept = {name: whole[name] for name in ("model", "profile", "config_hash")}
+    record.write_text(json.dumps({**whole, **change} if change else kept))
+    with pytest.raises(InputError, match="another version of distilbench imported it"):
+        import_results([file], tmp_path / "run")

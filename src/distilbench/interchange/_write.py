@@ -18,6 +18,7 @@ from distilbench.records import CELL_COLUMNS, OUTCOMES, SAMPLE_COLUMNS, frame, s
 from distilbench.runner import imported_folder, load_cells, question_sets
 
 _APART = "import it under another name with --profile or --model"
+_KNOWN_BY = ("model", "profile", "source_model", "config_hash", "content_hash")
 _NEWER = "import it under another name with --profile, or with --replace in the place of that"
 
 
@@ -71,9 +72,21 @@ def write_imported(
 
 
 def _earlier(run_dir: Path) -> dict[Path, dict[str, Any]]:
-    """The records of what was imported before, by file."""
+    """The records of what was imported before, by file.
+
+    Raises ``InputError`` if one lacks what it is known again by.
+    """
     files = sorted(imported_folder(run_dir).glob("*/cell.json"))
-    return {path: read_json(path) for path in files}
+    records = {path: read_json(path) for path in files}
+    for path, record in records.items():
+        lacking = [name for name in _KNOWN_BY if not isinstance(record.get(name), str)]
+        if lacking:
+            raise InputError(
+                f"{path}: field {lacking[0]!r}",
+                "is missing: another version of distilbench imported it",
+                "import all of it again into a new folder (--into)",
+            )
+    return records
 
 
 def _named(
