@@ -366,3 +366,14 @@ def test_unfinished_logs_alone_are_compared_with_nothing(tmp_path: Path) -> None
         assert misleading not in text
     said = CliRunner().invoke(app, ["recommend", str(run)])
     assert "holds no answers" in str(said.exception)
+
+
+def test_a_record_of_the_run_without_a_field_is_one_sentence(run: Path, tmp_path: Path) -> None:
+    for file in ("samples.parquet", "cells.parquet"):
+        (tmp_path / file).write_bytes((run / file).read_bytes())
+    whole = json.loads((run / "run.json").read_text())
+    for field in ("name", "created", "hardware", "versions", "seeds", "cells"):
+        for damaged in ({k: v for k, v in whole.items() if k != field}, {**whole, field: 7}):
+            (tmp_path / "run.json").write_text(json.dumps(damaged))
+            with pytest.raises(InputError, match=f"field '{field}'"):
+                read_run(tmp_path)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 _DAMAGED = "put back a copy of it, or begin again in another folder"
+_NO_FIELDS: Mapping[str, type] = {}
 
 
 def write_json(path: Path, data: object) -> None:
@@ -38,15 +39,20 @@ def write_parquet(path: Path, data: pl.DataFrame) -> None:
             ) from error
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """A record that distilbench wrote. Raises ``InputError`` if it is cut or no record; ``OSError``
-    if it cannot be read."""
+def read_json(
+    path: Path, fields: Mapping[str, type | tuple[type, ...]] = _NO_FIELDS
+) -> dict[str, Any]:
+    """A record that distilbench wrote. Raises ``InputError`` if it is cut or no record, or lacks
+    one of ``fields`` or has another type there; ``OSError`` if it cannot be read."""
     try:
         data = json.loads(path.read_text("utf-8"))
     except (ValueError, RecursionError) as error:
         raise InputError(str(path), "is damaged", _DAMAGED) from error
     if not isinstance(data, dict):
         raise InputError(str(path), "holds no record", _DAMAGED)
+    for field, kind in fields.items():
+        if not isinstance(data.get(field), kind):
+            raise InputError(f"{path}: field {field!r}", "is missing or damaged", _DAMAGED)
     return data
 
 

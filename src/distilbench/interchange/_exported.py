@@ -72,7 +72,7 @@ def read_exported(run_dir: Path) -> Exported:
     samples, cells = collect(run_dir, load_cells(run_dir))
     if samples.is_empty():
         raise InputError(str(run_dir), "holds no samples", "run its suite, or import some")
-    facts = read_json(run_dir / "run.json")
+    facts = read_json(run_dir / "run.json", {"name": str, "created": str})
     nothing = unanswered(samples, cells, ("cell",)).drop("questions")
     silent = cells.join(nothing, on="cell").sort(*KEY)
     heard = ~pl.col("cell").is_in(silent["cell"].to_list())

@@ -30,6 +30,13 @@ if TYPE_CHECKING:
     from distilbench.catalog import Catalog
 
 
+_FACTS = {
+    "name": str, "created": str, "hardware": dict, "python": str, "versions": dict, "seeds": list,
+    "cells": list,
+}  # fmt: skip
+"""Fields of ``run.json`` that a report is made of."""
+
+
 @dataclass(frozen=True)
 class RunData:
     """What a run directory holds, and the tables that several sections use. An *entry* is a model
@@ -84,7 +91,7 @@ def read_run(run_dir: Path) -> RunData:
     try:
         samples = pl.read_parquet(run_dir / "samples.parquet")
         cells = pl.read_parquet(run_dir / "cells.parquet")
-        facts = read_json(run_dir / "run.json")
+        facts = read_json(run_dir / "run.json", _FACTS)
         suite_text = _suite_text(run_dir)
     except InputError:
         raise
