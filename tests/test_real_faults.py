@@ -7,6 +7,7 @@ import os
 import resource
 import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,13 +33,13 @@ WORDS = {
     "quantize": "model.gguf --to Q4_0 --out out",
     "load": "model.gguf --out out --requests 1 --concurrency 1",
     "serve": "model.gguf --port 0",
-    "compute": "card-a --cards card.yaml --draws 100",
-    "compare": "card-a card-a --cards card.yaml --draws 100",
-    "plan-distillation": "--student model.gguf --teacher card-a --tokens 1e6 --cards card.yaml"
+    "compute": "card-a --cards own.yaml --draws 100",
+    "compare": "card-a card-a --cards own.yaml --draws 100",
+    "plan-distillation": "--student model.gguf --teacher card-a --tokens 1e6 --cards own.yaml"
     " --draws 100",
     "distil-or-train": "--budget 1e20 --student 5e8 --teacher 1e9 --teacher-tokens 1e10",
     "reproduce": "--out out --draws 100",
-    "catalog": "card --cards card.yaml",
+    "catalog": "card --cards own.yaml",
     "accelerators": "",
     "distill": "recipe.yaml --out out --dry-run",
     "import": "lm --into into",
@@ -49,7 +50,8 @@ WORDS = {
     "experiment distil-vs-vanilla": "--config experiment.yaml --out out",
     "models inspect": "model.gguf",
 }
-INPUTS = ("suite.yaml", "q.jsonl", "model.gguf", "card.yaml", "recipe.yaml", "experiment.yaml",
+LONG = ("load", "serve", "experiment distil-vs-vanilla")  # they run models
+INPUTS = ("suite.yaml", "q.jsonl", "model.gguf", "own.yaml", "recipe.yaml", "experiment.yaml",
           "lm", "runs/run.json", "runs/samples.parquet", "runs/cells.parquet")  # fmt: skip
 
 
@@ -62,10 +64,11 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (place / "suite.yaml").write_text(SUITE)
         (place / "q.jsonl").write_text('{"question": "1+1?", "answer": "2"}\n')
         (place / "experiment.yaml").write_text("name: e\n")
-        (place / "card.yaml").write_text(
+        (place / "own.yaml").write_text(
             "id: card-a\nname: A\ndeveloper: B\nfamily: a\nrole: vanilla\nstage: base\n"
             "parameters:\n  total: {value: 1000000000, source: s, where: y}\n"
-            "sources:\n- {id: s, title: t, url: 'https://example.org', retrieved: 2026-01-01}\n"
+            "training:\n  tokens: {value: 1000000000000, source: s, where: y}\n"
+            "sources:\n  s: {title: t, url: 'https://example.org'}\n"
         )
         tiny_gguf(place / "model.gguf")
         lm_eval_folder(place / "lm", "one", [1, 0, 1, 1])
@@ -85,6 +88,15 @@ def place(whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_every_command_is_tried() -> None:
     assert {" ".join(path) for path in ALL} == set(WORDS)
+
+
+@pytest.mark.parametrize("command", [c for c in WORDS if c not in LONG])
+def test_every_command_works_on_whole_files(
+    command: str, place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Else a fault would be another's than the one that is tried."""
+    code = run_command(app, [*command.split(), *WORDS[command].split()])
+    assert code == 0, capsys.readouterr().err
 
 
 Fault = Callable[[Path], None]
@@ -140,6 +152,77 @@ def test_a_broken_file(
     # A run's tables are collected again; a folder without cards is a list without cards.
     done = file.startswith("runs/") or (command, broken) == ("catalog", "a folder")
     ends_in_a_sentence(command, capsys, done)
+
+
+@pytest.fixture
+def open_place(whole: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A copy that every user may read and write, outside of pytest's folders, which are closed."""
+    with tempfile.TemporaryDirectory() as outer:
+        place = Path(outer) / "p"
+        shutil.copytree(whole, place)
+        for path in (Path(outer), place, *place.rglob("*")):
+            path.chmod(0o777 if path.is_dir() else 0o666)
+        monkeypatch.chdir(place)
+        yield place
+        monkeypatch.undo()
+
+
+@contextmanager
+def without_right(path: Path) -> Iterator[None]:
+    """A file or folder that its reader may not open; root may open all, so another user reads."""
+    path.chmod(0)
+    root = os.geteuid() == 0
+    if root:
+        os.seteuid(65_534)
+    try:
+        yield
+    finally:
+        if root:
+            os.seteuid(0)
+        path.chmod(0o777)
+
+
+CLOSED = [
+    (command, file)
+    for command in SHORT
+    for file in (*INPUTS, "lm/more")
+    if file.partition("/")[0] in WORDS[command].split() or (command, file) == ("run", "q.jsonl")
+    # Made again from the cells, and read by no export.
+    if not (command in ("report", "export") and file.endswith(".parquet"))
+]
+
+
+@pytest.mark.parametrize(("command", "file"), CLOSED)
+def test_a_file_that_may_not_be_read(
+    command: str, file: str, open_place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is named, and the remedy is the right to read it, not another file or another copy."""
+    (open_place / "lm" / "more").mkdir()  # results that would be missing
+    before = set(open_place.rglob("*"))
+    with without_right(open_place / file):
+        code = run_command(app, [*command.split(), *WORDS[command].split()])
+    err = capsys.readouterr().err
+    assert code == 2, err
+    said = err.splitlines()[-1]
+    assert said.startswith("error: ")
+    assert file in said
+    assert said.endswith("permission denied; give yourself the right to it, or name another")
+    assert "Traceback" not in err
+    assert set(open_place.rglob("*")) == before
+
+
+@pytest.mark.parametrize("command", ["run", "fit"])
+def test_a_folder_that_may_not_be_read(
+    command: str, open_place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is in it may well be there."""
+    (open_place / "in").mkdir()
+    (open_place / "model.gguf").rename(open_place / "in" / "model.gguf")
+    (open_place / "suite.yaml").write_text(SUITE.replace("model.gguf", "in/model.gguf"))
+    words = {"run": "run suite.yaml --dry-run", "fit": "fit in/model.gguf"}[command]
+    with without_right(open_place / "in"):
+        assert run_command(app, words.split()) == 2
+    assert "in/model.gguf: permission denied; give yourself the right" in capsys.readouterr().err
 
 
 @contextmanager

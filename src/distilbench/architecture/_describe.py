@@ -188,12 +188,8 @@ def _describe_safetensors(files: Sequence[Path], folder: Path, where: str) -> Mo
 
 def _opened(files: Iterable[Path]) -> Iterable[OpenFile]:
     for file in files:
-        try:
-            with file.open("rb") as stream:
-                yield OpenFile(stream, str(file), file.stat().st_size)
-        except OSError as error:
-            reason = error.strerror or type(error).__name__
-            raise InputError(str(file), f"cannot be read ({reason})", "check the file") from error
+        with file.open("rb") as stream:
+            yield OpenFile(stream, str(file), file.stat().st_size)
 
 
 def _label(header: GGUFHeader, key: str) -> str | None:

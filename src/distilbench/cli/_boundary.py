@@ -36,7 +36,8 @@ _REMEDIES = {
     errno.EADDRINUSE: "name another port, or stop what listens there",
 }
 _REPORT = "this is a mistake of distilbench, not yours; report it with the lines above"
-_RUST = re.compile(r"\(os error (\d+)\)")  # Polars, safetensors and tokenizers
+# Polars, safetensors and tokenizers; Polars names the file after it.
+_RUST = re.compile(r"\(os error (\d+)\)(?:: (.+))?")
 _MODULES = {"inspect_evals": "benchmarks"}  # where the package's name says nothing
 TRAINING = ("torch", "transformers", "trl", "accelerate", "peft", "datasets")
 _RESUMES = ("run", "distill", "experiment")
@@ -89,7 +90,7 @@ def sentence_of(error: BaseException) -> str | None:
     number = int(rust[1]) if rust else getattr(error, "errno", None)
     if not (rust or isinstance(error, OSError)) or number is None:
         return None
-    place = getattr(error, "filename", None) or "a file or the disk"
+    place = getattr(error, "filename", None) or (rust and rust[2]) or "a file or the disk"
     reason = os.strerror(number)
     return f"{place}: {reason[0].lower() + reason[1:]}; {_REMEDIES.get(number, 'check it')}"
 

@@ -53,7 +53,8 @@ class ExperimentSpec(_Part):
 def load_experiment(path: Path | None, packaged: str = "small") -> ExperimentSpec:
     """Read an experiment's file, or the one that comes with the package.
 
-    Raises ``InputError`` naming the file, the field and the remedy.
+    Raises ``InputError`` naming the file, the field and the remedy; ``OSError`` if it cannot be
+    read.
     """
     where = str(path or f"experiment {packaged!r}")
     start = "'task:' and 'teacher:'"
@@ -61,10 +62,7 @@ def load_experiment(path: Path | None, packaged: str = "small") -> ExperimentSpe
         text = (_EXPERIMENTS / f"{packaged}.yaml").read_text("utf-8")
         file = parse_yaml(text, start, where)
     else:
-        try:
-            file = read_yaml(path, start)
-        except OSError as error:
-            raise InputError(where, "cannot be read", "correct the path, or use --small") from error
+        file = read_yaml(path, start)
     spec = file.validated(ExperimentSpec)
     if list(spec.budgets) != sorted(set(spec.budgets)):
         raise InputError(f"{where}: field 'budgets'", "does not rise", "list them from low to high")

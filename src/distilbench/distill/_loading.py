@@ -42,6 +42,8 @@ def load_pretrained(
             )
             tokenizer = AutoTokenizer.from_pretrained(place)
         except (OSError, ValueError, KeyError) as error:
+            if isinstance(error, OSError) and error.errno is not None:  # of a file, or the disk
+                raise
             reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
             raise InputError(
                 where, f"{source} could not be loaded ({reason})", "check the model and the network"
@@ -112,6 +114,8 @@ def _convert(file: Path, out: Path, where: str) -> None:
                 file.parent, gguf_file=file.name, dtype=torch.float32
             )
         except (OSError, ValueError, KeyError, ImportError) as error:
+            if isinstance(error, OSError) and error.errno is not None:  # of a file, or the disk
+                raise
             reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
             raise InputError(
                 where,

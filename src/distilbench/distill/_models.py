@@ -45,6 +45,8 @@ def load_tokenizer(source: str, folder: Path, where: str) -> PreTrainedTokenizer
     try:
         tokenizer = AutoTokenizer.from_pretrained(str(path if path.exists() else source))
     except (OSError, ValueError) as error:
+        if isinstance(error, OSError) and error.errno is not None:  # of a file, not of its content
+            raise
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(where, f"no tokenizer in {source!r} ({reason})", "correct it") from error
     return padded(tokenizer, where)

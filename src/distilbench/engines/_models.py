@@ -107,7 +107,9 @@ def local_path(source: str, folder: Path, where: str) -> Path:
 def _is_file(path: Path) -> bool:
     try:
         return path.is_file()
-    except OSError:  # a name too long, or a folder that may not be read
+    except PermissionError:  # the folder may not be read: the path may well be right
+        raise
+    except OSError:  # a name too long
         return False
 
 

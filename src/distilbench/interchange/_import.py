@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -66,10 +67,18 @@ def _read(path: Path, naming: Naming) -> list[Imported]:
 def _candidates(folder: Path) -> Iterable[Path]:
     """Files that may be results, the oldest name first: names bear the date."""
     return (
-        file
-        for file in folder.rglob("*")
-        if file.suffix in _SUFFIXES and file.is_file() and not file.name.startswith(".")
+        Path(root, name)
+        for root, _, names in os.walk(folder, onerror=_refuse)
+        for name in names
+        if Path(name).suffix in _SUFFIXES
+        and not name.startswith(".")
+        and Path(root, name).is_file()
     )
+
+
+def _refuse(error: OSError) -> None:
+    """A folder that may not be read is not passed over: its results would be missing."""
+    raise error
 
 
 def _read_file(file: Path, naming: Naming) -> list[Imported] | None:

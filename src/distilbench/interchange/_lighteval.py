@@ -94,7 +94,7 @@ def _samples(path: Path, task: str, metric: str) -> Samples:
 
     try:
         table = pl.read_parquet(path)
-    except (OSError, pl.exceptions.PolarsError) as error:
+    except pl.exceptions.PolarsError as error:
         raise InputError(str(path), "is no Parquet file", "mend it or remove it") from error
     samples: list[dict[str, Any]] = []
     texts: dict[str, tuple[str, ...]] = {}

@@ -22,11 +22,10 @@ _ROUNDING = 1e-3
 
 
 def read_json(path: Path) -> Any:
-    """The content of a JSON file. Raises ``InputError`` if it is none."""
+    """The content of a JSON file. Raises ``InputError`` if it is none; ``OSError`` if it cannot be
+    read."""
     try:
         return json.loads(path.read_bytes())  # of UTF-8, 16 or 32, as shells write them
-    except OSError as error:
-        raise InputError(str(path), "cannot be read", "give a file that exists") from error
     except (ValueError, RecursionError) as error:
         raise InputError(str(path), f"is not JSON ({str(error)[:100]})", "mend it") from error
 

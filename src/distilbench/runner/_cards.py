@@ -27,10 +27,10 @@ def card_beside(source: str, folder: Path) -> Path | None:
 
 
 def card_id(path: Path) -> str | None:
-    """Its ``id``; None if the file is no card."""
+    """Its ``id``; None if the file is no card. Raises ``OSError`` if it cannot be read."""
     try:
         found = read_yaml(path, "id:").data.get("id")
-    except (OSError, InputError):
+    except InputError:
         return None
     return found if isinstance(found, str) else None
 

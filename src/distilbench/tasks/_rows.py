@@ -63,8 +63,8 @@ def _bytes(path: Path) -> bytes:
     try:
         with gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb") as file:
             content = file.read(_MOST_BYTES + 1)
-    except (OSError, EOFError, zlib.error) as error:
-        raise InputError(str(path), f"cannot be read ({error})", "fetch it again") from error
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise InputError(str(path), f"is damaged ({error})", "fetch it again") from error
     if len(content) > _MOST_BYTES:
         raise InputError(str(path), "holds more than 1 GiB", "split it")
     return content
