@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import ast
 import errno
 import inspect
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import typer.main
 
+from distilbench import cli
 from distilbench.cli import app
 from distilbench.cli._boundary import need, run_command
 from distilbench.errors import InputError
+from tests.tiny_gguf import tiny_gguf
 
 FAULTS: dict[str, tuple[BaseException, int, str]] = {
     "missing": (FileNotFoundError(errno.ENOENT, "", "q[1].jsonl"), 2, "q[1].jsonl: no such file"),
@@ -108,3 +112,31 @@ def test_an_extra_is_missed_before_anything_is_made() -> None:
 
 def test_every_command_has_a_body() -> None:
     assert all(inspect.isfunction(c.callback) for _, c in commands(typer.main.get_command(app)))
+
+
+WAYS_OUT = {"_print.py", "_counts.py", "_boundary.py"}
+"""Modules whose lines hold no text of strangers that steers a terminal."""
+
+
+@pytest.mark.parametrize(
+    "file", sorted(Path(cli.__file__).parent.glob("*.py")), ids=lambda p: p.name
+)
+def test_no_command_prints_for_itself(file: Path) -> None:
+    names = {
+        node.id for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Name)
+    }
+    assert ("print" in names) == (file.name in WAYS_OUT)
+
+
+def test_a_name_does_not_steer_the_terminal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    name = "a\x1b[2J\u202eb"
+    assert run_command(app, ["init", f"{name}/suite.yaml"]) == 0
+    tiny_gguf(tmp_path / f"{name}.gguf")
+    assert run_command(app, ["card", "new", f"{name}.gguf", "--out", f"{name}.yaml"]) == 0
+    assert run_command(app, ["tasks", name]) == 0
+    out = capsys.readouterr().out
+    assert out.count("\\x1b[2J\\u202eb") >= 4
+    assert not {"\x1b", "\u202e"} & set(out)

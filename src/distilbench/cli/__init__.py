@@ -26,6 +26,7 @@ from distilbench.cli import (
     _run,
     _serve,
 )
+from distilbench.cli._print import print_line
 
 app = typer.Typer(
     name="distilbench",
@@ -55,7 +56,7 @@ def _print_version(wanted: bool) -> None:
     if wanted:
         from importlib.metadata import version
 
-        print(f"distilbench {version('distilbench')}")
+        print_line(f"distilbench {version('distilbench')}")
         raise typer.Exit
 
 

@@ -9,7 +9,7 @@ import typer
 
 from distilbench.cli._creation import Cards
 from distilbench.cli._named import ModelName, described_model
-from distilbench.cli._print import Json, print_json, print_table, si
+from distilbench.cli._print import Json, print_json, print_line, print_table, si
 from distilbench.errors import InputError
 
 if TYPE_CHECKING:
@@ -116,4 +116,6 @@ def new(
     if path.exists():
         raise InputError(str(path), "the file exists", "name another with --out, or remove it")
     write_text(path, blank_card(described, name, role))
-    print(f"wrote {path}; fill it in, then: distilbench compute {card_slug(name)} --cards {path}")
+    print_line(
+        f"wrote {path}; fill it in, then: distilbench compute {card_slug(name)} --cards {path}"
+    )

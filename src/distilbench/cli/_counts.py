@@ -7,14 +7,15 @@ import time
 from dataclasses import dataclass, field
 
 from distilbench.durations import duration, time_left
+from distilbench.errors import printable
 
 LINE_S = 15.0
 """Between two lines of progress where there is no terminal."""
 
 
 def say(text: str) -> None:
-    """A line on standard error."""
-    print(text, file=sys.stderr, flush=True)
+    """A line on standard error, in which nothing steers the terminal."""
+    print(printable(text), file=sys.stderr, flush=True)
 
 
 @dataclass

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from distilbench.cli._named import MODEL_HELP, ModelName, named_cards
-from distilbench.cli._print import Json, print_json, print_table, si
+from distilbench.cli._print import Json, print_json, print_line, print_table, si
 
 if TYPE_CHECKING:
     from distilbench.catalog import Card, Catalog
@@ -72,7 +72,7 @@ def compute(
     rows = [(c.scope, *_cells(c.flops, draws, seed, c.at_least)) for c in costs]
     print_table(("scope", "FLOPs", "90% range", "kind"), rows)
     for omitted in dict.fromkeys(text for c in costs for text in c.omits):
-        print(f"not counted: {omitted}")
+        print_line(f"not counted: {omitted}")
 
 
 def compare(
@@ -112,7 +112,7 @@ def compare(
     for r in ratios:
         bars = _bars(r.ratio)
         if bars:
-            print(f"{r.scope}: moved most by {bars[0]['unknown']}")
+            print_line(f"{r.scope}: moved most by {bars[0]['unknown']}")
     columns = ("benchmark", "metric", "shots", "mode", a.id, b.id)
     print_table(columns, [tuple(s.values()) for s in scores], "scores in the same setting")
 
@@ -175,11 +175,15 @@ def plan_table(
     print_table(
         headings, rows, f"{made.student} from {made.teacher} on {made.accelerator}, {made.region}"
     )
-    print("central value (5% to 95%); utilisation, PUE and carbon intensity are assumptions:")
+    print_line("central value (5% to 95%); utilisation, PUE and carbon intensity are assumptions:")
     for given in made.total.co2e_kg.unknowns:
-        print(f"  {given.name}: {given.central:g} ({given.low:g} to {given.high:g}), {given.note}")
+        print_line(
+            f"  {given.name}: {given.central:g} ({given.low:g} to {given.high:g}), {given.note}"
+        )
     for name, value in (facts or {}).items():
-        print(f"{name}: {value:,.4g}" if isinstance(value, int | float) else f"{name}: {value}")
+        print_line(
+            f"{name}: {value:,.4g}" if isinstance(value, int | float) else f"{name}: {value}"
+        )
 
 
 def distil_or_train(
@@ -218,7 +222,7 @@ def distil_or_train(
     ]
     print_table(("teacher paid for", "loss, trained", "loss, distilled", "better"), rows)
     for text in (*found[0].outside, f"source: {found[0].source}", found[0].provenance):
-        print(text)
+        print_line(text)
 
 
 def reproduce(
@@ -241,7 +245,7 @@ def reproduce(
         return
     rows = [(name, text) for name, text in claims.summary()["verdicts"].items()]
     print_table(("claim", "verdict"), rows)
-    print(f"report: {page}")
+    print_line(f"report: {page}")
 
 
 def _catalog(folders: list[Path] | None) -> Catalog:

@@ -10,7 +10,7 @@ import typer
 from distilbench.cli._boundary import TRAINING, need
 from distilbench.cli._counts import Count, Seldom, say
 from distilbench.cli._creation import Cards, Draws, Seed, plan_table
-from distilbench.cli._print import Json, print_json, print_table
+from distilbench.cli._print import Json, print_json, print_line, print_table
 from distilbench.durations import duration
 
 if TYPE_CHECKING:
@@ -52,12 +52,12 @@ def distill(
     )  # fmt: skip
     print_table(columns, [_row(record) for record in result.stages], loaded.name)
     before = f", {result.loss_before:.4f} before training" if result.loss_before else ""
-    print(f"held-out loss: {result.loss:.4f} nats a token{before}")
+    print_line(f"held-out loss: {result.loss:.4f} nats a token{before}")
     if result.accuracy is not None:
-        print(f"held-out accuracy: {result.accuracy:.1%} of {result.questions} questions")
-    print(f"student: {result.student_dir}")
-    print(f"card: {result.card_file}; its cost: distilbench compute {_card_id(result)}", end="")
-    print(f" --cards {result.student_dir}")
+        print_line(f"held-out accuracy: {result.accuracy:.1%} of {result.questions} questions")
+    print_line(f"student: {result.student_dir}")
+    costs = f"distilbench compute {_card_id(result)} --cards {result.student_dir}"
+    print_line(f"card: {result.card_file}; its cost: {costs}")
 
 
 class Lines:

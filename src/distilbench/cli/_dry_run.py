@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from distilbench.cli._print import print_json, print_table
+from distilbench.cli._print import print_json, print_line, print_table
 from distilbench.durations import duration
 from distilbench.errors import InputError
 
@@ -79,11 +79,13 @@ def dry_run(suite_file: Path, out: Path, changes: Changes, gpu: str, as_json: bo
     )  # fmt: skip
     whole = [(row["model"], *_printed(row), row["memory"]) for row in totals]
     print_table(("model", *figures, "memory"), whole, "In all")
-    print("All of these figures are estimated, with their ranges; none was measured. Assumptions:")
+    print_line(
+        "All of these figures are estimated, with their ranges; none was measured. Assumptions:"
+    )
     assumed = [f["assumption"] for row in rows for f in row.values() if isinstance(f, dict)]
     parts = dict.fromkeys(part for text in assumed for part in text.split("; "))
     for sentence in (*parts, *notes):
-        print(f"- {sentence}")
+        print_line(f"- {sentence}")
 
 
 def _task_plans(suite: Suite) -> list[TaskPlan]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import typer
 
+from distilbench.cli._counts import say
 from distilbench.errors import InputError
 
 if TYPE_CHECKING:
@@ -38,5 +38,5 @@ def engine_failures() -> Iterator[None]:
     try:
         yield
     except EngineError as error:
-        print(f"error: {error}", file=sys.stderr)
+        say(f"error: {error}")
         raise typer.Exit(1) from error

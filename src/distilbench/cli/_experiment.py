@@ -11,7 +11,7 @@ import typer
 from distilbench.cli._boundary import TRAINING, need
 from distilbench.cli._counts import say
 from distilbench.cli._distill import Lines
-from distilbench.cli._print import Json, print_json
+from distilbench.cli._print import Json, print_json, print_line
 from distilbench.cli._run import Open, open_page
 from distilbench.durations import duration
 from distilbench.errors import InputError
@@ -52,7 +52,7 @@ def distil_vs_vanilla(
     if as_json:
         print_json({"report": str(page), "folder": str(out)})
     else:
-        print(f"report: {page}")
+        print_line(f"report: {page}")
     if open_report:
         open_page(page)
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from distilbench.cli._counts import say
 from distilbench.cli._engine import engine_settings
 from distilbench.cli._named import MODEL_HELP, described_model
-from distilbench.cli._print import Json, print_json, print_table
+from distilbench.cli._print import Json, print_json, print_line, print_table
 from distilbench.errors import InputError
 
 if TYPE_CHECKING:
@@ -41,7 +41,9 @@ def profiles(as_json: Json = False) -> None:
     rows = [(d.name, d.title, d.ram, d.reserve, _limits(d.limits)) for d in found]
     columns = ("profile", "device", "RAM", "kept by the system (estimated)", "limits")
     print_table(columns, rows)
-    print("Each is a limit; it does not imitate the speed of the device's chip. Sources: --json")
+    print_line(
+        "Each is a limit; it does not imitate the speed of the device's chip. Sources: --json"
+    )
 
 
 # Each option may be given again for more values.
@@ -72,7 +74,7 @@ def fit(
     ]
     columns = ("model", "quantization", "context", "memory MiB", "weights", "KV cache")
     print_table((*columns, "fits", "does not fit"), rows)
-    print(f"Estimated for {slots} slots on the CPU, from the header and measured constants.")
+    print_line(f"Estimated for {slots} slots on the CPU, from the header and measured constants.")
 
 
 def quantize(
@@ -90,10 +92,7 @@ def quantize(
     kinds = [_known(kind) for kind in to]
     own = describe(file).quantization
     if own not in ("F16", "BF16", "F32"):
-        print(
-            f"note: the source is quantized already ({own}); what is lost twice adds up",
-            file=sys.stderr,
-        )
+        say(f"note: the source is quantized already ({own}); what is lost twice adds up")
     made = [(kind, describe(quantized(file, kind, where, out))) for kind in kinds]
     if as_json:
         print_json(

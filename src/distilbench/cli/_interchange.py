@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 
-from distilbench.cli._print import Json, print_json
-from distilbench.errors import printable
+from distilbench.cli._print import Json, print_json, print_line
 
 
 def register(app: typer.Typer) -> None:
@@ -48,8 +47,8 @@ def import_(
         print_json({"run_dir": str(into), "report": str(page), "cells": cells})
         return
     for name in cells:
-        print(printable(f"imported {name}"))
-    print(f"report: {page}")
+        print_line(f"imported {name}")
+    print_line(f"report: {page}")
 
 
 def export(
@@ -68,4 +67,4 @@ def export(
         print_json([str(file) for file in files])
         return
     for file in files:
-        print(file)
+        print_line(file)

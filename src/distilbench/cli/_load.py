@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from distilbench.cli._counts import say
 from distilbench.cli._engine import engine_failures
-from distilbench.cli._print import Json, print_json, print_table
+from distilbench.cli._print import Json, print_json, print_line, print_table
 from distilbench.cli._run import Open, open_page
 from distilbench.errors import InputError
 
@@ -73,7 +73,7 @@ def load(
     with engine_failures(), _serve(target, model, api_key_env, threads, slots, workload) as server:
         busy = busy_sentence(look_now())
         if busy:  # said once nothing else is wrong
-            print(f"note: {busy}", file=sys.stderr, flush=True)
+            say(f"note: {busy}")
         table = sweep(server, workload, objective, out, levels, most, _say)
     page = write_load_report(out)
     if as_json:
@@ -81,7 +81,7 @@ def load(
     else:
         rows = [[_shown(row[c], form) for c, form in _COLUMNS.items()] for row in table.to_dicts()]
         print_table(list(_COLUMNS), rows)
-        print(f"report: {page}")
+        print_line(f"report: {page}")
     if open_report:
         open_page(page)
 
@@ -117,7 +117,7 @@ def _levels(text: str) -> list[int] | None:
 def _say(level: dict[str, Any]) -> None:
     rate, failed = level["output_tokens_per_s"], level["failed"]
     said = f"concurrency {level['concurrency']}: {rate:.1f} output tokens/s, {failed} failed"
-    print(said, file=sys.stderr, flush=True)
+    say(said)
 
 
 def _shown(value: float | None, form: str) -> str | None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from distilbench.cli._print import Json, print_json, print_table
+from distilbench.cli._counts import say
+from distilbench.cli._print import Json, print_json, print_line, print_table
 
 if TYPE_CHECKING:
     from distilbench.architecture import ModelShape
@@ -93,7 +93,7 @@ def doctor(as_json: Json = False) -> None:
     print_table(("", ""), rows)
     busy = busy_sentence(seen)
     if busy:
-        print(f"warning: {busy}", file=sys.stderr)
+        say(f"warning: {busy}")
 
 
 def _load(seen: Stretch) -> list[tuple[str, str]]:
@@ -185,9 +185,11 @@ def tasks(
     if benchmarks:
         print_table(columns, [tuple(t) for t in benchmarks], "Benchmarks: inspect")
     if not generated and not benchmarks:
-        print(f"no task has {search!r} in its name or category; all of them: distilbench tasks")
+        print_line(
+            f"no task has {search!r} in its name or category; all of them: distilbench tasks"
+        )
     if not list_benchmarks():
-        print("no benchmarks are installed: pip install 'distilbench[benchmarks]'")
+        print_line("no benchmarks are installed: pip install 'distilbench[benchmarks]'")
 
 
 def _not_available(why: str | None) -> str:

@@ -25,6 +25,12 @@ def print_json(data: object) -> None:
     print(_LEFT_BY_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", text))
 
 
+def print_line(text: object) -> None:
+    """A line on standard output, at once. Names and paths in it are others': none steers the
+    terminal."""
+    print(printable(str(text)), flush=True)
+
+
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], title: str = "") -> None:
     """A table in the terminal. Nothing in a cell is taken as markup, or steers the terminal."""
     from rich.console import Console

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from distilbench.cli._print import Json, print_json, print_table
+from distilbench.cli._print import Json, print_json, print_line, print_table
 from distilbench.cli._sizes import memory_bytes
-from distilbench.errors import printable
 
 if TYPE_CHECKING:
     from distilbench.stats import Candidate, Recommendation
@@ -59,7 +58,7 @@ def _print(found: Recommendation, warnings: tuple[str, ...]) -> None:
     from distilbench.report import recommendation_sentences
 
     for sentence in (*warnings, *recommendation_sentences(found)):
-        print(printable(sentence))
+        print_line(sentence)
     columns = (
         "model", "accuracy", "95% interval", "P(best)", "P(accuracy enough)", "memory MiB", "p95 s",
         "FLOPs", "J",

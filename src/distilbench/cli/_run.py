@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from distilbench.cli._print import Json, print_json, print_table
-from distilbench.errors import InputError, printable
+from distilbench.cli._counts import say
+from distilbench.cli._print import Json, print_json, print_line, print_table
+from distilbench.errors import InputError
 from distilbench.files import write_text
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def init(
 
     if recipe is None:
         _write_new({path: packaged_suite(suite.value)})
-        print(f"wrote {path}; run it with: distilbench run {path}")
+        print_line(f"wrote {path}; run it with: distilbench run {path}")
         return
     from distilbench.distill import accelerate_configuration, packaged_recipe
 
@@ -76,7 +77,7 @@ def init(
             raise InputError(str(path), "is the file that goes with the recipe", "name another")
         written[beside] = accelerate_configuration()
     _write_new(written)
-    print(f"wrote {path}; run it with: distilbench distill {path}")
+    print_line(f"wrote {path}; run it with: distilbench distill {path}")
 
 
 def run(
@@ -112,7 +113,7 @@ def run(
     with Progress(quiet=as_json) as progress:
         result = run_suite(suite, out, progress.on_event, changes)
     for sentence in result.failed:  # before the report, which may lack what it needs
-        print(printable(f"failed: {sentence}"), file=sys.stderr)
+        say(f"failed: {sentence}")
     page = _report(result.run_dir)
     _print_result(result, page, as_json)
     if open_report:
@@ -130,7 +131,7 @@ def report(
 
     collect(run_dir, load_cells(run_dir))
     page = _report(run_dir)
-    print(page)
+    print_line(page)
     if open_report:
         open_page(page)
 
@@ -181,8 +182,8 @@ def _print_result(result: RunResult, page: Path, as_json: bool) -> None:
     print_table(columns, _rows(table))
     if not result.complete:
         left = result.planned - result.finished
-        print(f"{left} of {result.planned} cells are unfinished: run again to resume")
-    print(f"report: {page}")
+        print_line(f"{left} of {result.planned} cells are unfinished: run again to resume")
+    print_line(f"report: {page}")
 
 
 def _rows(table: pl.DataFrame) -> list[tuple[Any, ...]]:
@@ -207,4 +208,4 @@ def open_page(page: Path) -> None:
         os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY")
     )
     if not screen or not webbrowser.open(page.resolve().as_uri()):
-        print(f"no screen here: open {page} in a browser")
+        print_line(f"no screen here: open {page} in a browser")

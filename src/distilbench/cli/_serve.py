@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from distilbench.cli._engine import engine_failures, engine_settings
+from distilbench.cli._print import print_line
 from distilbench.cli._sizes import memory_bytes
 from distilbench.errors import InputError
 
@@ -54,10 +55,11 @@ def serve(
     signal.signal(signal.SIGTERM, _stop)
     try:
         with engine_failures(), engine:
-            print(_usage(_url(host, port), file.stem, key, engine.chat), flush=True)
+            for line in _usage(_url(host, port), file.stem, key, engine.chat):
+                print_line(line)
             engine.wait()
     except KeyboardInterrupt:
-        print("stopped")
+        print_line("stopped")
 
 
 def _stop(*_: object) -> None:
@@ -84,7 +86,7 @@ def _free(host: str, port: int) -> int:
         return int(probe.getsockname()[1])
 
 
-def _usage(url: str, name: str, key: str, chat: bool) -> str:
+def _usage(url: str, name: str, key: str, chat: bool) -> list[str]:
     said = [
         f"serving {name} at {url} (Ctrl-C stops it)",
         "in a suite:",
@@ -97,4 +99,4 @@ def _usage(url: str, name: str, key: str, chat: bool) -> str:
             "a base model: conversations are written out as few-shot text, as in a suite; give a"
             ' task whose own stop has no "\\n" the stop "\\nQuestion:" beside it'
         )
-    return "\n".join(said)
+    return said
