@@ -14,6 +14,7 @@ from distilbench.errors import InputError
 from distilbench.interchange import Naming, export_run, import_results
 from distilbench.interchange._names import clean_name, model_names
 from distilbench.report import write_report
+from distilbench.runner import collect, load_cells
 from tests.test_cli import distilbench
 from tests.test_interchange import lm_eval_folder, records
 
@@ -425,3 +426,39 @@ def test_what_another_version_imported_is_told_in_one_sentence(
     record.write_text(json.dumps({**whole, **change} if change else kept))
     with pytest.raises(InputError, match="another version of distilbench imported it"):
         import_results([file], tmp_path / "run")
+
+
+@pytest.mark.parametrize("value", [None, {"a": 7}], ids=["without it", "of another type"])
+@pytest.mark.parametrize(
+    "field", ["cell", "origin", "model", "task", "profile", "seed", "config_hash", "engine"]
+)
+def test_a_record_of_a_cell_that_is_damaged_is_one_sentence(
+    tmp_path: Path, field: str, value: Any
+) -> None:
+    import_results([bench(tmp_path / "b.json", {"n_prompt": 8})], tmp_path / "run")
+    [record] = (tmp_path / "run").glob("imported/*/cell.json")
+    whole = json.loads(record.read_text())
+    record.write_text(json.dumps({**whole, field: value}))
+    cells = load_cells(tmp_path / "run")
+    if (field, value) == ("engine", None):  # not every program says it
+        assert collect(tmp_path / "run", cells)[1]["engine"].to_list() == [None]
+        return
+    with pytest.raises(InputError, match=rf"cell\.json: field '{field}'"):
+        collect(tmp_path / "run", cells)
+
+
+@pytest.mark.parametrize("column", ["cell", "sample_id", "score"])
+def test_samples_of_a_cell_that_are_damaged_are_one_sentence(tmp_path: Path, column: str) -> None:
+    lm_eval_folder(tmp_path / "lm", "one", [1, 0, 1, 1])
+    import_results([tmp_path / "lm"], tmp_path / "run")
+    file = next((tmp_path / "run").glob("imported/*/samples.parquet"))
+    whole = pl.read_parquet(file)
+    damaged = [whole.with_columns(pl.lit([1]).alias(column))]
+    damaged += [] if column == "score" else [whole.drop(column)]  # a score may be unknown
+    for table in damaged:
+        table.write_parquet(file)
+        with pytest.raises(InputError, match=rf"samples\.parquet: column '{column}'"):
+            collect(tmp_path / "run", load_cells(tmp_path / "run"))
+    file.write_bytes(b"PAR1 cut")
+    with pytest.raises(InputError, match=r"samples\.parquet: is damaged"):
+        collect(tmp_path / "run", load_cells(tmp_path / "run"))

@@ -23,9 +23,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from distilbench.errors import InputError
 from distilbench.files import read_json, write_json, write_parquet
 from distilbench.meter import Energy, read_stretches, summarise
-from distilbench.records import CELL_COLUMNS, ORIGIN, SAMPLE_COLUMNS, frame, schema
+from distilbench.records import CELL_COLUMNS, KEY, ORIGIN, SAMPLE_COLUMNS, frame, schema
 from distilbench.runner._plan import Cell
 from distilbench.runner._records import energy_shares, sample_record, strata
 from distilbench.tasks import QuestionSet, contamination_of
@@ -33,6 +34,13 @@ from distilbench.tasks import QuestionSet, contamination_of
 if TYPE_CHECKING:
     import polars as pl
     from inspect_ai.log import EvalSample
+
+_KNOWN_BY = {
+    **dict.fromkeys(("cell", "origin", "model", "task", "profile", "config_hash"), str),
+    "seed": int,
+}
+"""Fields without which a cell's record is nobody's."""
+_AGAIN = "put back a copy of it, or remove its folder and run or import it again"
 
 
 def cell_folder(run_dir: Path, cell: Cell) -> Path:
@@ -119,21 +127,51 @@ def collect(run_dir: Path, cells: list[Cell]) -> tuple[pl.DataFrame, pl.DataFram
     for cell in cells:
         if is_finished(run_dir, cell):
             record = _with_fresh_flops(run_dir, cell)
-            samples.append(pl.read_parquet(cell_folder(run_dir, cell) / "samples.parquet"))
+            samples.append(_samples(cell_folder(run_dir, cell) / "samples.parquet"))
             rows.append({**record, **_said(cell)})
         elif log_folder(run_dir, cell).is_dir():
             partial = project(run_dir, cell)
             samples.append(partial)
             rows.append({**_identity(run_dir, cell), "samples": len(partial)})
     for path in sorted(imported_folder(run_dir).glob("*/cell.json")):
-        samples.append(pl.read_parquet(path.with_name("samples.parquet")))
-        rows.append(read_json(path))
+        samples.append(_samples(path.with_name("samples.parquet")))
+        rows.append(_record(path))
     known = schema(CELL_COLUMNS)
     rows = [{k: v for k, v in row.items() if k in known} for row in rows]
     joined, cell_records = pl.concat(samples, how="diagonal"), frame(rows, CELL_COLUMNS)
     write_parquet(run_dir / "samples.parquet", joined)
     write_parquet(run_dir / "cells.parquet", cell_records)
     return joined, cell_records
+
+
+def _record(path: Path) -> dict[str, Any]:
+    """The record of a finished or imported cell. Raises ``InputError`` naming the field that is
+    missing or of another type: damaged, or written by another version."""
+    import polars as pl
+
+    record = read_json(path, _KNOWN_BY)
+    for column in CELL_COLUMNS:
+        if record.get(column.name) is not None:
+            try:
+                frame([{column.name: record[column.name]}], (column,))
+            except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError) as error:
+                raise InputError(f"{path}: field {column.name!r}", "is damaged", _AGAIN) from error
+    return record
+
+
+def _samples(path: Path) -> pl.DataFrame:
+    """The sample records of a finished or imported cell. Raises ``InputError`` as for its
+    record."""
+    import polars as pl
+
+    try:
+        found = pl.read_parquet(path)
+    except pl.exceptions.PolarsError as error:
+        raise InputError(str(path), "is damaged", _AGAIN) from error
+    for name, kind in schema(SAMPLE_COLUMNS).items():
+        if found.schema.get(name, None if name in ("cell", *KEY) else kind) != kind:
+            raise InputError(f"{path}: column {name!r}", "is missing or damaged", _AGAIN)
+    return found
 
 
 def _identity(run_dir: Path, cell: Cell) -> dict[str, Any]:
@@ -171,10 +209,10 @@ def _with_fresh_flops(run_dir: Path, cell: Cell) -> dict[str, Any]:
     model now states another architecture; an embedded model's comes with its weights, which the
     cell's name holds."""
     folder = cell_folder(run_dir, cell)
-    record: dict[str, Any] = read_json(folder / "cell.json")
+    record = _record(folder / "cell.json")
     if cell.embedded or record.get("shape") == _shape(cell):
         return record
-    samples = project(run_dir, cell, None, record["energy_method"])
+    samples = project(run_dir, cell, None, record.get("energy_method"))
     write_parquet(folder / "samples.parquet", samples)
     write_json(folder / "cell.json", {**record, "shape": _shape(cell)})
     return record
