@@ -5,8 +5,11 @@ from __future__ import annotations
 import io
 import json
 import struct
+from pathlib import Path
 
+import numpy as np
 import pytest
+from gguf import GGUFWriter
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
@@ -26,15 +29,17 @@ from distilbench.architecture._attention import (
 from distilbench.architecture._gguf import read_gguf_header
 from distilbench.architecture._gguf_shape import gguf_shape
 from distilbench.errors import InputError
+from tests.tiny_gguf import LLAMA_WEIGHTS, attention, mlp
 
 LLAMA_8B = ModelShape.plain(
     layers=32, hidden=4096, heads=32, kv_heads=8, head_dim=128, ffn=14336, vocab=128256
 )
-DEEPSEEK_V3 = ModelShape.plain(
+DEEPSEEK_V3_FIELDS = dict(
     layers=61, hidden=7168, heads=128, kv_heads=128, head_dim=128, value_dim=128, ffn=18432,
     vocab=129280, experts=256, experts_per_token=8, shared_experts=1, expert_ffn=2048,
     dense_layers=3, query_lora=1536, kv_lora=512, rope_dim=64,
 )  # fmt: skip
+DEEPSEEK_V3 = ModelShape.plain(**DEEPSEEK_V3_FIELDS)
 GPT2 = ModelShape.plain(
     layers=12, hidden=768, heads=12, kv_heads=12, head_dim=64, ffn=3072, vocab=50257, gated=False,
     tied=True, bias=True, learned_positions=1024,
@@ -236,3 +241,54 @@ def test_absorbed_keys_are_looked_at_compressed() -> None:
     assert expanded.attention == 61 * 1000 * 2 * 128 * (128 + 64 + 128)
     assert absorbed.attention == 61 * 1000 * 2 * 128 * (512 + 64 + 512)
     assert absorbed.linear == expanded.linear
+
+
+def glm_with_blocks_ahead(path: Path, count: int, held: int, ahead: int) -> Path:
+    """A small GLM-4 of ``held`` blocks, the last ``ahead`` of them for guessing (``nextn``)."""
+    writer = GGUFWriter(path, "glm4")
+    writer.add_block_count(count)
+    writer.add_embedding_length(64)
+    writer.add_feed_forward_length(96)
+    writer.add_head_count(4)
+    writer.add_head_count_kv(2)
+    writer.add_uint32("glm4.nextn_predict_layers", 1)
+    tensors = {"token_embd.weight": (260, 64), "output_norm.weight": (64,)}
+    for block in range(held):
+        tensors |= attention(block) | mlp(block)
+        if block >= held - ahead:
+            tensors |= {f"blk.{block}.nextn.eh_proj.weight": (64, 128)}
+            tensors |= {f"blk.{block}.nextn.enorm.weight": (64,)}
+    for name, shape in tensors.items():
+        writer.add_tensor(name, np.zeros(shape, np.float32))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return path
+
+
+@pytest.mark.parametrize(
+    ("count", "held", "ahead"),
+    [(3, 3, 1), (3, 2, 0), (2, 2, 0)],
+    ids=["held", "counted and left out", "neither counted nor held"],
+)
+def test_blocks_that_guess_ahead_are_no_layers(
+    tmp_path: Path, count: int, held: int, ahead: int
+) -> None:
+    """Two blocks answer, as in a plain Llama of that size, whatever the file says of the third."""
+    described = describe(glm_with_blocks_ahead(tmp_path / "a.gguf", count, held, ahead))
+    assert described.architecture_missing is None
+    shape = described.architecture
+    assert shape is not None
+    assert (shape.layer_count, shape.total_params) == (2, LLAMA_WEIGHTS)
+    block_ahead = 3 * 64 * 64 + 3 * 96 * 64 + 2 * 64 + 64 * 128 + 64
+    assert described.parameters == LLAMA_WEIGHTS + ahead * block_ahead
+    pairs = 11 * 2 * 4 * (16 + 16)  # of 4 heads
+    by_hand = 2 * (2 * (3 * 64 * 64 + 3 * 96 * 64) + pairs) + 2 * 260 * 64
+    assert shape.decode_flops(1, context=10).total == by_hand
+
+
+def test_no_token_uses_more_experts_than_there_are() -> None:
+    moe = DEEPSEEK_V3_FIELDS | {"experts_per_token": 257}
+    with pytest.raises(ValidationError, match="a token uses 257 of 256 experts"):
+        ModelShape.model_validate(moe)

@@ -315,6 +315,22 @@ PUBLISHED: list[tuple[dict[str, Any], float, float]] = [
     ({"model_type": "deepseek_v3"}, 671.0, 37.6),
     ({"model_type": "qwen3_next"}, 79.7, 3.9),
     ({"model_type": "mamba", "hidden_size": 2560, "num_hidden_layers": 64}, 2.768, 2.768),
+    (
+        {"model_type": "bloom", "n_embed": 1024, "n_layer": 24, "num_attention_heads": 16,
+         "vocab_size": 250880, "offset_alibi": 100},
+        0.559214592, 0.559214592,
+    ),
+    (
+        {"model_type": "exaone4", "hidden_size": 5120, "intermediate_size": 27392, "head_dim": 128,
+         "num_hidden_layers": 64, "num_attention_heads": 40, "num_key_value_heads": 8,
+         "vocab_size": 102400, "sliding_window_pattern": "LLLG", "tie_word_embeddings": False,
+         "layer_types": ["sliding_attention", "sliding_attention", "sliding_attention",
+                         "full_attention"] * 16},
+        32.0, 32.0,
+    ),
+    ({"model_type": "qwen3_moe", "hidden_size": 2048, "num_hidden_layers": 48, "head_dim": 128,
+      "moe_intermediate_size": 768, "num_attention_heads": 32, "num_key_value_heads": 4},
+     30.532122624, 3.35),
 ]  # fmt: skip
 
 
@@ -337,10 +353,35 @@ def test_published_sizes(config: dict[str, Any], total: float, active: float) ->
         ({"model_type": "mpt", "expansion_ratio": 8}, "model_type 'mpt' has a setting"),
         ({"model_type": "llama", "num_attention_heads": 0}, "model_type 'llama' has a setting"),
         ({"model_type": "llama", "num_hidden_layers": "many"}, "model_type 'llama' has a setting"),
-        ({"model_type": "llama", "vocab_size": -5}, "model_type 'llama': field 'vocab' is -5"),
+        ({"model_type": "llama", "vocab_size": -5}, "vocab_size is -5"),
         ({"model_type": "qwen3", "per_layer_config": {"0": {"head_dim": 8}}}, "per_layer_config"),
         ({"model_type": "gpt2", "n_layer": 3, "num_hidden_layers": 4}, "n_layer is 3 but num_hid"),
         ({"model_type": "qwen2", "layer_types": ["full_attention"] * 3}, "names 3 layers of 32"),
+        ({"model_type": ["llama"]}, "model_type ['llama'] is not one"),
+        ({"model_type": "llama", "hidden_size": "4096"}, "hidden_size is '4096'"),
+        ({"model_type": "llama", "hidden_size": 4096.7}, "hidden_size is 4096.7"),
+        ({"model_type": "llama", "hidden_size": float("inf")}, "hidden_size is inf"),
+        ({"model_type": "llama", "hidden_size": 4095}, "share hidden_size 4095 evenly"),
+        ({"model_type": "llama", "num_hidden_layers": True}, "num_hidden_layers is True"),
+        ({"model_type": "llama", "num_hidden_layers": 0}, "num_hidden_layers is 0"),
+        ({"model_type": "llama", "num_hidden_layers": -1}, "num_hidden_layers is -1"),
+        ({"model_type": "llama", "num_hidden_layers": 10**9}, "num_hidden_layers is 1000000000"),
+        ({"model_type": "llama", "num_key_value_heads": 0}, "field 'kv_heads' is 0"),
+        ({"model_type": "llama", "num_key_value_heads": 3}, "32 heads do not share 3 key/value"),
+        ({"model_type": "llama", "tie_word_embeddings": "false"}, "tie_word_embeddings is 'false'"),
+        ({"model_type": "phi3", "sliding_window": "2047"}, "sliding_window is '2047'"),
+        ({"model_type": "mixtral", "num_experts_per_tok": 9}, "a token uses 9 of 8 experts"),
+        ({"model_type": "deepseek_v3", "moe_layer_freq": 2}, "moe_layer_freq is 2"),
+        ({"model_type": "falcon", "n_head": 128}, "states n_head, and no num_attention_heads"),
+        ({"model_type": "llama", "n_embd": 2048}, "states n_embd, and no hidden_size"),
+        (
+            {"model_type": "gpt_neo", "attention_types": [[["global"], 10**9]]},
+            "names 1000000000 layers",
+        ),
+        (
+            {"model_type": "llama", "architectures": ["LlamaForSequenceClassification"]},
+            "LlamaForSequenceClassification, which gives no next token",
+        ),
     ],
 )
 def test_what_cannot_be_counted_is_one_sentence(config: dict[str, Any], said: str) -> None:
@@ -348,3 +389,17 @@ def test_what_cannot_be_counted_is_one_sentence(config: dict[str, Any], said: st
         describe_config(json.dumps(config), "c")
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_endless_brackets_are_no_configuration() -> None:
+    with pytest.raises(InputError, match="c: is not a model configuration"):
+        describe_config("[" * 100_000, "c")
+
+
+@pytest.mark.parametrize("kind", ["bloom", "falcon"])
+def test_an_older_name_is_taken_as_transformers_takes_it(kind: str) -> None:
+    small = {"n_embed": 96, "num_hidden_layers": 3, "num_attention_heads": 4, "vocab_size": 96}
+    model = build(kind, CONFIG_MAPPING[kind](**small))
+    shape = describe_config(json.dumps({"model_type": kind, **small}), "c").architecture
+    assert shape is not None
+    assert shape.total_params == total_of(model)

@@ -100,8 +100,18 @@ class GGUFHeader:
         """Blocks that answer; those behind them only guess further tokens ahead."""
         arch = self.metadata.get("general.architecture")
         count = self.metadata.get(f"{arch}.block_count")
-        ahead = self.metadata.get(f"{arch}.nextn_predict_layers", 0)
-        return count - ahead if isinstance(count, int) and isinstance(ahead, int) else None
+        return count - self.blocks_ahead if isinstance(count, int) else None
+
+    @property
+    def blocks_ahead(self) -> int:
+        """Blocks at the end that only guess further tokens ahead. Some files state them and neither
+        count nor hold them: their last block answers like the others."""
+        arch = self.metadata.get("general.architecture")
+        stated = self.metadata.get(f"{arch}.nextn_predict_layers", 0)
+        last = f"blk.{self.metadata.get(f'{arch}.block_count', 0) - 1}."
+        answers = any(name.startswith(last) for name in self.shapes)
+        guesses = any(".nextn." in name for name in self.shapes)
+        return 0 if answers and not guesses else int(stated)
 
     @property
     def recurrent(self) -> bool:

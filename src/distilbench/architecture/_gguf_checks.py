@@ -23,7 +23,7 @@ _SIZES = ("block_count", "embedding_length", "context_length", "vocab_size")
 _COUNTS = ("feed_forward_length", "attention.head_count", "attention.head_count_kv",
            "attention.key_length", "attention.value_length", "attention.sliding_window",
            "expert_count", "expert_used_count", "expert_feed_forward_length",
-           "expert_shared_count", "leading_dense_block_count")  # fmt: skip
+           "expert_shared_count", "leading_dense_block_count", "nextn_predict_layers")  # fmt: skip
 _NO_MODELS = {
     "adapter": "a LoRA adapter",
     "mmproj": "a projector of images or sound",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from math import prod
 from typing import Any
 
@@ -20,6 +21,7 @@ _PLAIN = {
     "orion", "phi2", "phi3", "qwen2", "qwen2moe", "qwen3", "qwen3moe", "seed_oss", "smollm3",
     "stablelm", "starcoder", "starcoder2", "xverse",
 }  # fmt: skip
+_BLOCK = re.compile(r"blk\.(\d+)\.")
 _WIDTHS = ("attention.head_count", "attention.head_count_kv", "feed_forward_length")
 
 # One layer in so many attends to the whole context, the others to the sliding window. Source: the
@@ -50,7 +52,8 @@ def gguf_shape(header: GGUFHeader, where: str) -> ModelShape | None:
 
 
 def _plain(arch: str, fields: dict[str, Any], header: GGUFHeader) -> ModelShape:
-    layers, heads = int(fields["block_count"]), int(fields["attention.head_count"])
+    layers = int(fields["block_count"]) - header.blocks_ahead
+    heads = int(fields["attention.head_count"])
     if heads < 1:
         raise ValueError("attention.head_count")
     hidden = int(fields["embedding_length"])
@@ -71,7 +74,7 @@ def _plain(arch: str, fields: dict[str, Any], header: GGUFHeader) -> ModelShape:
         learned_positions=header.shapes.get("position_embd.weight", (0, 0))[1],
         window=window or None,
         window_layers=layers - layers // every if every and window else 0,
-        vectors=_vectors(header),
+        vectors=_vectors(header, layers),
         **_head(fields, hidden // heads),
         **_experts(fields, header, ffn),
     )  # fmt: skip
@@ -111,12 +114,13 @@ def _experts(fields: dict[str, Any], header: GGUFHeader, ffn: int) -> dict[str, 
     }
 
 
-def _vectors(header: GGUFHeader) -> int:
-    """Norms and biases. Rope tables are not weights."""
+def _vectors(header: GGUFHeader, layers: int) -> int:
+    """Norms and biases, but for those of blocks behind the layers. Rope tables are not weights."""
     return sum(
         prod(shape)
         for name, shape in header.shapes.items()
         if (len(shape) == 1 or name.endswith(".bias")) and not name.startswith("rope_")
+        if not ((block := _BLOCK.match(name)) and int(block[1]) >= layers)
     )
 
 

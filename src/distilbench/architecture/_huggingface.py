@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from pydantic import ValidationError
@@ -10,6 +11,8 @@ from pydantic import ValidationError
 from distilbench.architecture._shape import ModelShape
 from distilbench.architecture.families import READERS, WRAPPERS, Config
 from distilbench.errors import InputError, one_sentence
+
+_ANOTHER_HEAD = re.compile(r"For\w*(Classification|QuestionAnswering|Reward\w*|MultipleChoice)$")
 
 
 def read_config(text: str, where: str) -> ModelShape:
@@ -22,16 +25,17 @@ def read_config(text: str, where: str) -> ModelShape:
         config = json.loads(text)
         if not isinstance(config, dict):
             raise ValueError("it is no JSON object")
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(where, f"is not a model configuration ({error})", "mend it") from error
     kind, settings, note = _text_model(config)
-    if kind not in READERS:
+    if not isinstance(kind, str) or kind not in READERS:
         raise InputError(
             where,
             f"model_type {kind!r} is not one whose shape distilbench knows",
             "give a GGUF file of the model, or see docs/architectures.md for the types it knows",
         )
     try:
+        _refuse_another_head(config)
         if kind != "gemma4_text" and settings.get("per_layer_config"):
             raise ValueError("per_layer_config: layers that differ")
         shape = READERS[kind](Config(kind, settings))
@@ -39,7 +43,7 @@ def read_config(text: str, where: str) -> ModelShape:
         raise one_sentence(f"{where}: model_type {kind!r}", error) from error
     except KeyError as error:
         raise InputError(where, f"model_type {kind!r} lacks the field {error}", "add it") from error
-    except (ValueError, TypeError, AttributeError, ZeroDivisionError) as error:
+    except (ValueError, TypeError, AttributeError, ArithmeticError, IndexError) as error:
         raise InputError(
             where,
             f"model_type {kind!r} has a setting that distilbench cannot count ({error})",
@@ -48,10 +52,17 @@ def read_config(text: str, where: str) -> ModelShape:
     return shape.model_copy(update={"note": note}) if note else shape
 
 
+def _refuse_another_head(config: dict[str, Any]) -> None:
+    """Classifiers and reward models bear the type of the language model that they were made of."""
+    for name in config.get("architectures") or ():
+        if _ANOTHER_HEAD.search(name):
+            raise ValueError(f"architectures is {name}, which gives no next token")
+
+
 def _text_model(config: dict[str, Any]) -> tuple[str | None, dict[str, Any], str | None]:
     """The text model's type and settings, and what is left out, of a configuration."""
     kind, inner = config.get("model_type"), config.get("text_config")
-    if kind in READERS or not isinstance(inner, dict) or kind not in WRAPPERS:
+    if not isinstance(kind, str) or not isinstance(inner, dict) or kind not in WRAPPERS:
         return kind, config, None
     if "tie_word_embeddings" in config:
         inner = {**inner, "tie_word_embeddings": config["tie_word_embeddings"]}

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from distilbench.architecture._part import Part
 
@@ -37,6 +37,12 @@ class Experts(Part):
     )
     gated: bool = True
     expert_vectors: int = Field(0, ge=0, description="vectors of one expert: its biases")
+
+    @model_validator(mode="after")
+    def _uses_what_it_has(self) -> Self:
+        if self.used > self.experts:
+            raise ValueError(f"a token uses {self.used} of {self.experts} experts; correct it")
+        return self
 
     def weights(self, hidden: int) -> int:
         return self._always(hidden) + self.experts * self._expert(hidden)

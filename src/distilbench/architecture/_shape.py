@@ -94,7 +94,9 @@ class ModelShape(BaseModel):
             return _written_out(PlainDecoder.model_validate(given))
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
-            raise ValueError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+            path = ".".join(map(str, first["loc"]))
+            said = first["msg"].removeprefix("Value error, ")
+            raise ValueError(f"{path}: {said}" if path else said) from error
 
     @classmethod
     def plain(cls, **fields: Any) -> Self:

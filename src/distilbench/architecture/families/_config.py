@@ -19,6 +19,23 @@ _RENAMED = {
     "deepseek_sparse_attention": "indexed_attention",
 }
 _SLIDING = "sliding_attention"
+# Names that classes of transformers take for another setting without declaring it.
+_UNDECLARED = {
+    "bloom": {"n_embed": "hidden_size"},
+    "deepseek_v32": {"num_experts": "n_routed_experts"},
+    "falcon": {"n_embed": "hidden_size"},
+    "glm_moe_dsa": {"num_experts": "n_routed_experts"},
+}
+# What families call their sizes. Of one under a foreign name the class would take its default.
+_SIZES = {
+    "hidden_size": ("n_embd", "n_embed", "d_model", "dim", "hidden_dim", "model_dim"),
+    "num_hidden_layers": ("n_layer", "n_layers", "num_layers"),
+    "num_attention_heads": ("n_head", "n_heads", "num_heads"),
+    "intermediate_size": ("n_inner", "d_ff", "ffn_dim", "ffn_hidden_size", "ff_dim"),
+    "vocab_size": ("n_vocab", "padded_vocab_size"),
+}
+_MOST = 1 << 31
+_MOST_LAYERS = 10_000
 
 
 class Config:
@@ -27,7 +44,17 @@ class Config:
     def __init__(self, model_type: str, given: dict[str, Any]) -> None:
         family = _families()[model_type]
         self.model_type, self._given, self._defaults = model_type, given, family["defaults"]
-        self._aliases: dict[str, str] = family.get("aliases", {})
+        self._aliases = family.get("aliases", {}) | _UNDECLARED.get(model_type, {})
+        self._refuse_foreign_names()
+
+    def _refuse_foreign_names(self) -> None:
+        known = {*self._defaults, *self._aliases, *self._aliases.values()}
+        for size, others in _SIZES.items():
+            field = self._aliases.get(size, size)
+            names = {size, field, *(a for a, meant in self._aliases.items() if meant == field)}
+            foreign = [name for name in others if name in self._given and name not in known]
+            if field in known and foreign and not names & set(self._given):
+                raise ValueError(f"it states {foreign[0]}, and no {size}")
 
     def __getitem__(self, key: str) -> Any:
         """A setting, under its own name or another that transformers takes for it."""
@@ -36,7 +63,12 @@ class Config:
         stated = {name: self._given[name] for name in names if name in self._given}
         if len({repr(value) for value in stated.values()}) > 1:
             raise ValueError(" but ".join(f"{name} is {value!r}" for name, value in stated.items()))
-        return next(iter(stated.values())) if stated else self._defaults[field]
+        usual = next((self._defaults[name] for name in names if name in self._defaults), None)
+        if stated:
+            return _sound(*next(iter(stated.items())), usual)
+        if not any(name in self._defaults for name in names):
+            raise KeyError(key)
+        return usual
 
     def declared(self, key: str) -> Any:
         """A setting that not every class of the families read alike declares; else null."""
@@ -44,7 +76,7 @@ class Config:
 
     def extra(self, key: str, otherwise: Any = None) -> Any:
         """A setting that no class of the family declares, as older files have it."""
-        return self._given.get(key, otherwise)
+        return _sound(key, self._given[key], otherwise) if key in self._given else otherwise
 
     @property
     def hidden(self) -> int:
@@ -56,16 +88,22 @@ class Config:
 
     @property
     def kv_heads(self) -> int:
-        return int(self["num_key_value_heads"] or self.heads)
+        stated = self["num_key_value_heads"]
+        return self.heads if stated is None else int(stated)
 
     @property
     def layers(self) -> int:
-        return int(self["num_hidden_layers"])
+        stated = int(self["num_hidden_layers"])
+        if not 0 < stated <= _MOST_LAYERS:
+            raise ValueError(f"num_hidden_layers is {stated}")
+        return stated
 
     @property
     def head_dim(self) -> int:
         """As stated, even by families that do not declare it; else hidden / heads."""
         stated = self.declared("head_dim") or self.extra("head_dim")
+        if not stated and self.hidden % self.heads:
+            raise ValueError(f"{self.heads} heads do not share hidden_size {self.hidden} evenly")
         return int(stated or self.hidden // self.heads)
 
     def kinds(self, usual: Callable[[int], str]) -> list[str]:
@@ -84,6 +122,23 @@ class Config:
             raise ValueError(f"layer_types names {min(strange)!r}")
         window = self["sliding_window"]
         return [int(window) if kind == _SLIDING and window else None for kind in kinds]
+
+
+def _sound(name: str, value: Any, usual: Any) -> Any:
+    """A stated value, if it is of the kind that its default says: no count is a text, a fraction,
+    below zero or true, and no switch is a text, which would be on whatever it says."""
+    known = type(usual) in (bool, int)
+    if isinstance(value, bool):
+        wrong = type(usual) is int
+    elif isinstance(value, int | float):
+        most = 2 if isinstance(usual, bool) else _MOST
+        wrong = not (0 <= value < most or value == usual)
+        wrong |= not isinstance(usual, float) and value % 1 != 0
+    else:
+        wrong = isinstance(value, str) and (known or value.strip("+-").isdigit())
+    if wrong:
+        raise ValueError(f"{name} is {repr(value)[:40]}")
+    return value
 
 
 def renamed(kinds: Sequence[str]) -> list[str]:
@@ -113,6 +168,8 @@ def attention(
     kv = fields.pop("kv_heads") if "kv_heads" in fields else c.kv_heads
     width = fields.pop("head_dim") if "head_dim" in fields else c.head_dim
     heads = c.heads
+    if kv > 0 and heads % kv:
+        raise ValueError(f"{heads} heads do not share {kv} key/value heads evenly")
     value = fields.get("value_dim") or width
     biases = heads * width + kv * (width + value) if qkv_bias else 0
     biases += c.hidden if out_bias else 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from distilbench.architecture._attention import Attention
 from distilbench.architecture._shape import ModelShape
 from distilbench.architecture.families._config import (
@@ -115,9 +117,13 @@ def _ernie(c: Config) -> ModelShape:
     return decoder(c, attention(c, qkv_bias=bias, out_bias=bias), mlp(c, bias=bias))
 
 
+def exaone_sliding(c: Config) -> Callable[[int], bool]:
+    """The family's rule for a layer; files that list their layers may write it as "LLLG"."""
+    return lambda i: bool(c["sliding_window"]) and (i + 1) % c["sliding_window_pattern"] != 0
+
+
 def _exaone4(c: Config) -> ModelShape:
-    every = c["sliding_window_pattern"]
-    windows = c.windows(lambda i: bool(c["sliding_window"]) and (i + 1) % every != 0)
+    windows = c.windows(exaone_sliding(c))
     return decoder(c, attention(c, head_norms=True), mlp(c), windows=windows)
 
 

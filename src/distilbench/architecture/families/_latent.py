@@ -30,6 +30,8 @@ def latent(c: Config, indexer: Indexer | None = None) -> LatentAttention:
 
 def deepseek_mlp(c: Config, leading: int, number: str = "n_routed_experts") -> list[AnyPart]:
     """``leading`` dense layers, then experts, and some that serve all tokens."""
+    if c.extra("moe_layer_freq", 1) != 1:
+        raise ValueError(f"moe_layer_freq is {c.extra('moe_layer_freq')!r}")
     shared = int(c["moe_intermediate_size"]) * (c["n_shared_experts"] or 0)
     feed = experts(c, number, "num_experts_per_tok", shared_width=shared)
     return sparse_or_dense(c, feed, mlp(c), lambda index: index >= leading)

@@ -38,9 +38,10 @@ def _gpt_bigcode(c: Config) -> ModelShape:
 def _gpt_neo(c: Config) -> ModelShape:
     """Global and local attention in turn, as ``attention_types`` lists them."""
     listed = c["attention_types"] or [[["global", "local"], 12]]
+    named = sum(len(group) * times for group, times in listed)
+    if named != c.layers:
+        raise ValueError(f"attention_types names {named} layers of {c.layers}")
     kinds = [kind for group, times in listed for _ in range(times) for kind in group]
-    if len(kinds) != c.layers:
-        raise ValueError(f"attention_types names {len(kinds)} layers of {c.layers}")
     windows = [c["window_size"] if kind == "local" else None for kind in kinds]
     mixer = attention(c, out_bias=True, kv_heads=c.heads, head_dim=_head(c))
     feed = mlp(c, c["intermediate_size"] or 4 * c.hidden, gated=False, bias=True)

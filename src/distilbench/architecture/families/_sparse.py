@@ -16,6 +16,7 @@ from distilbench.architecture.families._config import (
     model,
     refuse,
 )
+from distilbench.architecture.families._dense import exaone_sliding
 
 
 def experts(
@@ -194,8 +195,8 @@ def _ernie_moe(c: Config) -> ModelShape:
 
 
 def _exaone_moe(c: Config) -> ModelShape:
-    every, width = c["sliding_window_pattern"], int(c["moe_intermediate_size"])
-    windows = c.windows(lambda i: bool(c["sliding_window"]) and (i + 1) % every != 0)
+    width = int(c["moe_intermediate_size"])
+    windows = c.windows(exaone_sliding(c))
     feed = experts(
         c,
         "num_experts",
