@@ -17,10 +17,12 @@ import yaml
 from typer.testing import CliRunner
 
 from distilbench.cli import app
+from distilbench.cli._run import _accuracies, _rows
 from distilbench.errors import InputError
 from distilbench.interchange import export_run
 from distilbench.records import SAMPLE_COLUMNS, frame
 from distilbench.report import read_run, write_report
+from distilbench.report._run_sections import answers
 from distilbench.runner import collect, imported_folder, load_cells, opened_run
 from distilbench.stats import Requirements, costs, recommend
 
@@ -377,3 +379,26 @@ def test_a_record_of_the_run_without_a_field_is_one_sentence(run: Path, tmp_path
             (tmp_path / "run.json").write_text(json.dumps(damaged))
             with pytest.raises(InputError, match=f"field '{field}'"):
                 read_run(tmp_path)
+
+
+def test_the_terminal_gives_no_score_to_what_answered_nothing(run: Path) -> None:
+    samples, cells = (pl.read_parquet(run / f"{name}.parquet") for name in ("samples", "cells"))
+    rows = {row[:2]: row[3:] for row in _rows(_accuracies(samples, cells))}
+    assert rows["huge", "phone"] == (10, "out of memory at 300 MiB", None)
+    assert rows["small", "phone"][:2] == (10, "60.0%")
+    silent = _accuracies(samples, cells).filter(pl.col("model") == "huge")
+    figures = silent.select("accuracy", "stderr", "low", "high")
+    assert figures.null_count().row(0) == (2, 2, 2, 2)
+
+
+def test_the_first_answers_are_those_of_the_first_questions() -> None:
+    ids = ["sums-0", "sums-1", "sums-2", "sums-10", "b7", "b10", "plain"]
+    rows = [
+        {"sample_id": i, "epoch": 1, "entry": "m", "task": "t", "answer": "4", "target": "4",
+         "score": 1.0, "outcome": "stop"}
+        for i in reversed(ids)
+    ]  # fmt: skip
+    (folded,) = answers(pl.DataFrame(rows[3:])).blocks  # without the last three
+    assert [row[1] for row in folded.blocks[0].rows] == ids[:3]
+    (folded,) = answers(pl.DataFrame(rows[:4])).blocks
+    assert [row[1] for row in folded.blocks[0].rows] == ["b7", "b10", "plain"]

@@ -106,7 +106,7 @@ def test_every_limit_says_how_it_is_enforced() -> None:
     finally:
         fence.remove()
     assert memory in ("memory 300 MiB by cgroup v2", "memory 300 MiB by RLIMIT_DATA")
-    assert cores == "1 cores by CPU affinity"
+    assert cores == "1 core by CPU affinity"
     assert Fence(cpus=10_000).describe() == [
         f"10000 cores wanted, this machine has {usable_cores()}"
     ]

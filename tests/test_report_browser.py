@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Page, Route, sync_playwright
 
 from distilbench.report import write_report
+from distilbench.report._page import render_page
 from tests.test_report import HOSTILE, make_run, sample
 
 pytestmark = pytest.mark.browser
@@ -135,4 +136,31 @@ def test_the_contents_lead_to_their_sections(browser: Browser, report: Path) -> 
         target = link.get_attribute("href")
         assert target is not None
         assert page.locator(target).count() == 1
+    page.close()
+
+
+def test_paper_cuts_no_table(browser: Browser, report: Path) -> None:
+    page, _ = opened(browser, report, 1032, "dark")  # A4 on its side, less the margins
+    page.emulate_media(media="print")
+    wide = page.evaluate(
+        "[...document.querySelectorAll('.wide')].map(box => {"
+        " if (box.closest('details')) box.closest('details').open = true;"
+        " return [box.getAttribute('aria-label'), box.scrollWidth - box.clientWidth]; })"
+    )
+    assert len(wide) > 5
+    assert [name for name, beyond in wide if beyond > 1] == []
+    paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert paper == "rgb(255, 255, 255)"
+    page.close()
+
+
+def test_what_a_reader_must_know_is_a_list_below_the_result(
+    browser: Browser, tmp_path: Path
+) -> None:
+    notes = ("The run is not finished.", HOSTILE)
+    made = render_page("a title", "a result", [], tmp_path, notes=notes)
+    page, troubles = opened(browser, made, 1280, "light")
+    shown = page.locator("ul.notes > li").all_inner_texts()
+    assert [" ".join(note.split()) for note in shown] == [" ".join(n.split()) for n in notes]
+    assert troubles == []
     page.close()

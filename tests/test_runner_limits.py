@@ -47,7 +47,7 @@ profiles: [{{name: tiny, memory: 300MiB, cpus: 1, slots: 2, context: 512}}]
     assert held["peak_memory_bytes"] < 300 << 20
     assert held["predicted_memory_bytes"] == pytest.approx(held["peak_memory_bytes"], rel=0.1)
     assert "memory 300 MiB by " in held["enforcement"]
-    assert "1 cores by CPU affinity" in held["enforcement"]
+    assert "1 core by CPU affinity" in held["enforcement"]
     assert held["threads"] == 1
 
 

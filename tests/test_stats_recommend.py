@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from distilbench.errors import InputError
+from distilbench.report import recommendation_sentences
 from distilbench.stats import Recommendation, Requirements, recommend
 
 MIB = 2**20
@@ -170,3 +171,12 @@ def test_an_entry_of_unknown_cost_is_not_dearer_than_one_of_known_cost() -> None
     assert [c.entry for c in found.candidates] == ["a", "b"]
     assert [c.entry for c in found.ties] == ["b"]
     assert found.cheapest_tie is None
+
+
+def test_what_takes_less_of_one_cost_and_more_of_another_says_both() -> None:
+    nearly = [*HALF[:-2], 0.0, 0.0]
+    costs = {"flops": {"big": 2e9, "small": 1e9}, "memory": {"big": 100, "small": 300}}
+    said = " ".join(recommendation_sentences(choose({"big": HALF, "small": nearly}, **costs)))
+    assert "small takes 0.5 times the FLOPs, about the same p95 latency but 3 times" in said
+    assert "but 3 times the memory, and its accuracy of" in said
+    assert "costs less" not in said

@@ -165,10 +165,8 @@ def _listed(text: str) -> tuple[str, ...]:
 def _print_result(result: RunResult, page: Path, as_json: bool) -> None:
     import polars as pl
 
-    from distilbench.stats import accuracy
-
     samples = pl.read_parquet(result.run_dir / "samples.parquet")
-    table = accuracy(samples, by=("model", "profile", "task"))
+    table = _accuracies(samples, pl.read_parquet(result.run_dir / "cells.parquet"))
     facts: dict[str, Any] = {
         "run_dir": str(result.run_dir),
         "report": str(page),
@@ -186,6 +184,23 @@ def _print_result(result: RunResult, page: Path, as_json: bool) -> None:
     print_line(f"report: {page}")
 
 
+def _accuracies(samples: pl.DataFrame, cells: pl.DataFrame) -> pl.DataFrame:
+    """Of each model, profile and task; where nothing was answered all is null, and ``no_answer``
+    says why."""
+    import polars as pl
+
+    from distilbench.stats import accuracy, unanswered
+
+    by = ("model", "profile", "task")
+    silent = unanswered(samples, cells, by).drop("questions")
+    figures = ("accuracy", "stderr", "low", "high")
+    return (
+        accuracy(samples, by)
+        .join(silent, on=by, how="left", maintain_order="left")
+        .with_columns(pl.when(pl.col("no_answer").is_null()).then(f).alias(f) for f in figures)
+    )
+
+
 def _rows(table: pl.DataFrame) -> list[tuple[Any, ...]]:
     return [
         (
@@ -193,8 +208,8 @@ def _rows(table: pl.DataFrame) -> list[tuple[Any, ...]]:
             row["profile"],
             row["task"],
             row["n_questions"],
-            f"{row['accuracy']:.1%}",
-            f"{row['low']:.1%} to {row['high']:.1%}",
+            row["no_answer"] or f"{row['accuracy']:.1%}",
+            None if row["no_answer"] else f"{row['low']:.1%} to {row['high']:.1%}",
         )
         for row in table.iter_rows(named=True)
     ]

@@ -97,7 +97,7 @@ class Fence:
         usable = usable_cores()
         if self.cpus is not None and self.cpus > usable:
             return f"{self.cpus} cores wanted, this machine has {usable}"
-        return f"{self.cpus} cores by CPU affinity"
+        return f"{self.cpus} core{'' if self.cpus == 1 else 's'} by CPU affinity"
 
 
 def make_cgroup(memory_bytes: int, root: Path = CGROUPS, own: Path = _OWN_CGROUP) -> Path | None:

@@ -102,7 +102,7 @@ def read_experiment(folder: Path) -> Experiment:
     import polars as pl
 
     try:
-        facts = read_json(folder / "experiment.json", {"experiment": dict, "hardware": dict})
+        facts = read_json(folder / "experiment.json", {"experiment": dict, "hardware": str})
         trainings = pl.read_parquet(folder / "trainings.parquet")
         answers = pl.read_parquet(folder / "answers.parquet")
     except (FileNotFoundError, NotADirectoryError) as error:

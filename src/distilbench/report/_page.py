@@ -98,9 +98,15 @@ class Section:
 
 
 def render_page(
-    title: str, lede: str, sections: Sequence[Section], out_dir: Path, page: str = "report"
+    title: str,
+    lede: str,
+    sections: Sequence[Section],
+    out_dir: Path,
+    page: str = "report",
+    notes: Sequence[str] = (),
 ) -> Path:
     """Write ``index.html``, ``<page>.md`` and the figures into ``out_dir``; returns the HTML file.
+    ``notes`` stand below the lede: what the reader must know before taking a number.
 
     The HTML is one file without any request: Vega is inlined. The Markdown links the images.
     """
@@ -121,6 +127,7 @@ def render_page(
     html = environment.get_template("page.html").render(
         title=title,
         lede=lede,
+        notes=notes,
         sections=sections,
         scripts=scripts,
         policy=_policy(scripts),
@@ -131,6 +138,7 @@ def render_page(
     markdown = environment.get_template("page.md").render(
         title=title,
         lede=lede,
+        notes=notes,
         sections=sections,
         plain=_markdown_text,
         kind_of=lambda block: type(block).__name__,

@@ -57,7 +57,7 @@ def recommendation_sentences(found: Recommendation) -> list[str]:
     cheap = found.cheapest_tie
     if cheap is not None:
         said.append(
-            f"{cheap.entry} costs less ({_times(cheap, best)}), and its accuracy of"
+            f"{cheap.entry} takes {_times(cheap, best)}, and its accuracy of"
             f" {cheap.accuracy:.1%} is not lower beyond chance."
         )
     return said
@@ -103,14 +103,25 @@ def _decided(best: Candidate, equals: tuple[Candidate, ...]) -> Iterator[str]:
 
 
 def _times(one: Candidate, other: Candidate) -> str:
+    """Each known cost of one over that of the other; what is dearer stands behind a "but"."""
     pairs = (
         (one.flops, other.flops, "FLOPs"),
         (one.peak_memory_bytes, other.peak_memory_bytes, "memory"),
         (one.p95_s, other.p95_s, "p95 latency"),
     )
-    return ", ".join(
-        f"{mine / theirs:.2g} times the {name}" for mine, theirs, name in pairs if mine and theirs
-    )
+    less: list[str] = []
+    same: list[str] = []
+    more: list[str] = []
+    for mine, theirs, name in pairs:
+        if not mine or not theirs:
+            continue
+        ratio = f"{mine / theirs:.2g}"
+        if ratio == "1":
+            same.append(f"about the same {name}")
+        else:
+            (less if mine < theirs else more).append(f"{ratio} times the {name}")
+    said = ", ".join((*less, *same))
+    return " but ".join(part for part in (said, ", ".join(more)) if part)
 
 
 def _nothing(found: Recommendation) -> Iterator[str]:

@@ -181,6 +181,7 @@ def energy(cells: pl.DataFrame, samples: pl.DataFrame) -> Section:
     known = cells.filter(pl.col("energy_total_j").is_not_null())
     if known.is_empty():
         reason = next(iter(cells["energy_method"].drop_nulls()), "no sensor")
+        reason = reason.removeprefix(f"{NOT_AVAILABLE}: ")
         return Section("Energy", (Text(f"Energy: {NOT_AVAILABLE} ({reason})."),))
     per_question = costs(samples).select("entry", "energy_j")
     table = (

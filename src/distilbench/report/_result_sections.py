@@ -175,7 +175,8 @@ def pareto_figures(overall: pl.DataFrame, cells: pl.DataFrame, comparable: bool)
         return Section("Accuracy against cost")
     entries = overall["entry"].to_list()
     blocks: list[Any] = []
-    slots = sorted(set(cells["slots"].drop_nulls()))
+    heard = cells.filter(pl.col("entry").is_in(entries))
+    slots = sorted(set(heard["slots"].drop_nulls()))
     for column, title, name, form in _COSTS:
         known = overall.filter(overall[column].is_not_null() & (overall[column] > 0))
         if known.is_empty():

@@ -74,9 +74,10 @@ def write_report(run_dir: Path, out_dir: Path | None = None) -> Path:
     out = out_dir or run_dir / "report"
     page = render_page(
         title=f"distilbench: {data.facts['name']}",
-        lede=" ".join((*_summary(data), *data.warnings)),
+        lede=" ".join(_summary(data)),
         sections=_sections(data),
         out_dir=out,
+        notes=data.warnings,
     )
     shutil.copyfile(run_dir / "samples.parquet", out / "samples.parquet")
     return page

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from distilbench.durations import duration
 from distilbench.records import Column
 from distilbench.report import _charts
-from distilbench.report._format import NOT_AVAILABLE, percent_range, points, si
+from distilbench.report._format import NOT_AVAILABLE, percent_range, points
 from distilbench.report._page import Cell, Chart, Details, Pre, Section, Table, Text
 
 if TYPE_CHECKING:
@@ -201,11 +201,16 @@ def _architectures(cells: pl.DataFrame) -> list[str]:
 
 def answers(samples: pl.DataFrame) -> Section:
     """A few answers of every model on every task, right or wrong as they come."""
+    import polars as pl
+
+    # By the number that ends an id: sums-2 comes before sums-10.
+    number = pl.col("sample_id").str.extract(r"(\d{1,18})$").cast(pl.Int64)
+    name = pl.col("sample_id").str.replace(r"\d{1,18}$", "")
     shown = (
-        samples.sort("sample_id", "epoch")
+        samples.sort(name, number, "sample_id", "epoch")
         .group_by("entry", "task", maintain_order=True)
         .head(_ANSWERS_SHOWN)
-        .sort("task", "sample_id", "entry")
+        .sort("task", name, number, "sample_id", "entry")
     )
     rows = [
         (
@@ -237,7 +242,7 @@ def _creation_cell(cost: Any) -> Cell:
     if isinstance(cost.flops, Unavailable):
         if cost.at_least is None:
             return Cell(NOT_AVAILABLE, title=cost.flops.reason)
-        return Cell(f"≥ {si(cost.at_least.central)}", title=cost.flops.reason, kind="derived")
+        return Cell(f"≥ {cost.at_least.central:.3g}", title=cost.flops.reason, kind="derived")
     found = interval(cost.flops)
     mark = "≥ " if cost.omits else ""
     title = f"5% to 95%: {found.p5:.3g} to {found.p95:.3g}"
