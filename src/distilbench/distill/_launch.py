@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distilbench.errors import InputError
+from distilbench.files import write_json
 from distilbench.yaml_file import read_yaml
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def launch(
         "texts": texts,
         "logits": None if logits is None else [str(file.resolve()) for file in logits],
     }
-    job.write_text(json.dumps(facts))
+    write_json(job, facts)
     refusal.unlink(missing_ok=True)
     config = str((folder / str(recipe.accelerate)).resolve())
     command = [sys.executable, "-m", "accelerate.commands.launch", "--config_file", config]

@@ -14,6 +14,7 @@ from distilbench.distill._data import Example
 from distilbench.distill._models import Loaded, device
 from distilbench.distill._recipe import Distillation
 from distilbench.distill._stages import Attempt
+from distilbench.files import whole_file
 
 if TYPE_CHECKING:
     import torch
@@ -125,14 +126,10 @@ def _score(
 
 
 def _save(tensors: dict[str, torch.Tensor], file: Path) -> None:
-    import os
-
     from safetensors.torch import save_file
 
-    file.parent.mkdir(parents=True, exist_ok=True)
-    partial = file.with_name(f".{file.name}.{os.getpid()}")
-    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, str(partial))
-    partial.replace(file)
+    with whole_file(file) as partial:
+        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, str(partial))
 
 
 def _key(teacher: Loaded, example: Example, distillation: Distillation) -> str:

@@ -21,6 +21,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from distilbench.cache import cache_folder
 from distilbench.distill._cache import TeacherCache
 from distilbench.distill._card import CardFacts, check_lineage, write_card
 from distilbench.distill._data import Corpus, Example, load_corpus
@@ -49,9 +50,9 @@ from distilbench.distill._teacher import (
 )
 from distilbench.distill._teaching import Teaching, find_teacher
 from distilbench.distill._train import Job, train
-from distilbench.engines import cache_folder
 from distilbench.errors import InputError
-from distilbench.files import alone, write_json
+from distilbench.files import alone, whole_alone, write_json, write_text
+from distilbench.yaml_file import yaml_text
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -145,8 +146,8 @@ class _Run:
             found.append(self._trial(number, training, distillation, corpus, texts, teaching))
         best = min(range(len(found)), key=lambda n: found[n][1].loss)
         model, judged = found[best]
-        shutil.rmtree(self.student_dir, ignore_errors=True)
-        shutil.copytree(model, self.student_dir)
+        with whole_alone(self.student_dir) as partial:
+            shutil.copytree(model, partial)
         if self.recipe.held_out.accuracy and corpus.held_out:
             judged = self._accuracy(corpus, judged)
         return best, judged
@@ -390,12 +391,10 @@ class _Run:
 
 def _keep_recipe(recipe: Recipe, place: Path) -> None:
     """A folder holds one recipe: its stages could not be told apart otherwise."""
-    import yaml
-
     file = place / "recipe.yaml"
-    text = yaml.safe_dump(recipe.model_dump(mode="json", exclude_defaults=True), sort_keys=False)
+    text = yaml_text(recipe.model_dump(mode="json", exclude_defaults=True))
     if file.is_file() and file.read_text("utf-8") != text:
         raise InputError(
             str(place), "holds a student of another recipe", "give the recipe another 'name'"
         )
-    file.write_text(text, "utf-8")
+    write_text(file, text)

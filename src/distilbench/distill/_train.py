@@ -21,6 +21,7 @@ from distilbench.distill._recipe import Distillation, Method, Training, by_disti
 from distilbench.distill._stages import Attempt, StageRecord
 from distilbench.distill._trainers import metered_trainer, trainer_settings
 from distilbench.errors import InputError
+from distilbench.files import whole_alone
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -100,13 +101,11 @@ def _collator(job: Job, tokenizer: PreTrainedTokenizerBase, teacher: Loaded | No
 
 def save(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, folder: Path) -> Path:
     """Save as safetensors, whole or not at all."""
-    partial = folder.with_name(f".{folder.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    with quiet_loading():
-        model.to("cpu").save_pretrained(partial)
-    tokenizer.save_pretrained(partial)
-    shutil.rmtree(folder, ignore_errors=True)
-    return partial.rename(folder)
+    with whole_alone(folder) as partial:
+        with quiet_loading():
+            model.to("cpu").save_pretrained(partial)
+        tokenizer.save_pretrained(partial)
+    return folder
 
 
 def last_checkpoint(folder: Path) -> Path | None:
