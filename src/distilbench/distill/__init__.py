@@ -18,11 +18,10 @@ from distilbench.distill._load import (
 from distilbench.distill._planning import PlannedStudent, plan_recipe
 from distilbench.distill._recipe import Recipe
 from distilbench.distill._run import DistillResult, run_recipe
-from distilbench.distill._stages import STAGE_COLUMNS, StageRecord, read_stages
+from distilbench.distill._stages import StageRecord, read_stages
 from distilbench.distill._student_spec import StudentSpec
 
 __all__ = [
-    "STAGE_COLUMNS",
     "DistillResult",
     "ExperimentSpec",
     "PlannedStudent",

@@ -173,7 +173,7 @@ def check_samples(samples: pl.DataFrame, columns: Sequence[str]) -> None:
         raise InputError(
             "sample records",
             f"no column {', '.join(missing)}",
-            "give the columns of distilbench.records.SAMPLE_COLUMNS",
+            "give the columns of distilbench.records.SampleRecord",
         )
     if not samples.select(pl.col("score").is_between(0, 1).fill_null(False).all()).item():
         raise InputError(
