@@ -57,7 +57,9 @@ def test_an_engine_of_another_package_has_a_scheme(monkeypatch: pytest.MonkeyPat
     finally:
         module._added.cache_clear()
     assert (found.scheme, found.rest, str(found)) == ("echo", "anything", "echo:anything")
-    assert not (found.is_file or found.is_inspect or found.is_repository)
+    assert not (found.is_file)
+    assert not (found.is_inspect)
+    assert not (found.is_repository)
 
 
 class Named(BaseModel):
