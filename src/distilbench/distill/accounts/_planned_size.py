@@ -11,6 +11,7 @@ from distilbench.distill.recipe._student_spec import NewShape, StudentSpec
 from distilbench.distill.teacher._teaching import find_teacher
 from distilbench.engines import describe_model
 from distilbench.errors import InputError
+from distilbench.events import ignore
 
 
 def teacher_card(recipe: Recipe, folder: Path, catalog: Catalog, where: str) -> Card:
@@ -20,7 +21,7 @@ def teacher_card(recipe: Recipe, folder: Path, catalog: Catalog, where: str) -> 
         return catalog.card(recipe.teacher.card)
     if recipe.teacher.recipe is not None:
         raise InputError(f"{where}: field 'teacher'", "is not made yet", "name its size by a card")
-    teaching = find_teacher(recipe, folder, folder, where, lambda event: None, _never)
+    teaching = find_teacher(recipe, folder, folder, where, ignore, _never)
     if teaching.card is not None:
         return catalog.card(teaching.card)
     return described_card(_teacher(recipe, folder, where), "teacher")

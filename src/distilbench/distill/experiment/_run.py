@@ -16,7 +16,6 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,13 +50,19 @@ from distilbench.distill.training._launch import check_accelerate, is_launched, 
 from distilbench.distill.training._train import Job, train
 from distilbench.distill.weights._models import Loaded, check_tokens, load, prepare, start_student
 from distilbench.errors import InputError
+from distilbench.events import (
+    AccuracyMeasured,
+    AnswersJudged,
+    OnEvent,
+    TrialJudged,
+    WeightsLoading,
+    ignore,
+)
 from distilbench.files import alone, whole_alone, write_json, write_text
 from distilbench.yaml_file import yaml_text
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
-
-OnEvent = Callable[[dict[str, Any]], None]
 
 
 @dataclass(frozen=True)
@@ -82,7 +87,7 @@ def run_recipe(
     recipe: Recipe,
     folder: Path = Path(),
     out: Path = Path("students"),
-    on_event: OnEvent = lambda event: None,
+    on_event: OnEvent = ignore,
 ) -> DistillResult:
     """Make the student of a recipe, or what is missing of it, in ``out/<name>``.
 
@@ -100,7 +105,7 @@ def train_launched(job: dict[str, Any]) -> None:
     """Train one student in each of several processes; ``job`` is what :func:`launch` wrote."""
     recipe, place, number = Recipe.model_validate(job["recipe"]), Path(job["place"]), job["number"]
     logits = None if job["logits"] is None else [Path(file) for file in job["logits"]]
-    run = _Run(recipe, Path(job["folder"]), place, lambda event: None, logits)
+    run = _Run(recipe, Path(job["folder"]), place, ignore, logits)
     corpus = load_corpus(recipe, run.where)
     teaching = find_teacher(recipe, run.folder, place, run.where, run.on_event, run_recipe)
     training, distillation = recipe.trials()[number]
@@ -161,7 +166,7 @@ class _Run:
         recipe, task = self.recipe, self.recipe.task
         assert task is not None
         sampling = Sampling.of(recipe.generation, task, recipe.seed)
-        self.on_event({"event": "load", "what": f"the teacher, {teaching.source}"})
+        self.on_event(WeightsLoading(f"the teacher, {teaching.source}"))
         with self.meter.stage("teacher_generation") as attempt:
             generator = teaching.generator(sampling, recipe.generation.batch)
             try:
@@ -186,7 +191,7 @@ class _Run:
             total = sum(map(len, texts))
             attempt.record.samples, attempt.record.rejected = total, total - right
             attempt.record.work(0.0)
-        self.on_event({"event": "rejected", "kept": right, "total": total})
+        self.on_event(AnswersJudged(right, total))
         if not right:
             raise InputError(
                 self.where,
@@ -217,7 +222,7 @@ class _Run:
             judged = held_out_loss(student, held, training.batch_size, attempt)
         write_json(noted, asdict(judged))
         shutil.rmtree(place / "checkpoints", ignore_errors=True)
-        self.on_event({"event": "trial", "trial": number, "loss": judged.loss})
+        self.on_event(TrialJudged(number, judged.loss))
         return place / "model", judged
 
     def _train(
@@ -233,9 +238,9 @@ class _Run:
         recipe = self.recipe
         needed = self._needs_teacher_weights()
         if needed:
-            self.on_event({"event": "load", "what": f"the weights of {teaching.source}"})
+            self.on_event(WeightsLoading(f"the weights of {teaching.source}"))
         teacher = teaching.loaded() if needed else None
-        self.on_event({"event": "load", "what": "the student as it starts"})
+        self.on_event(WeightsLoading("the student as it starts"))
         student, tokenizer = start_student(
             recipe, self.folder, teacher, some_texts(corpus, texts), self.where
         )
@@ -344,7 +349,7 @@ class _Run:
             accuracy = held_out_accuracy(
                 student, corpus.held_out, task, self.recipe.generation.batch, attempt
             )
-        self.on_event({"event": "accuracy", "accuracy": accuracy})
+        self.on_event(AccuracyMeasured(accuracy))
         return replace(judged, accuracy=accuracy, questions=len(corpus.held_out))
 
     def _finish(self, corpus: Corpus, teaching: Teaching) -> DistillResult:

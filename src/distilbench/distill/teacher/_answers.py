@@ -17,12 +17,11 @@ from distilbench.distill.recipe._recipe import Generation
 from distilbench.distill.teacher._cache import Output, TeacherCache, key_of
 from distilbench.distill.weights._models import Loaded, device
 from distilbench.engines import describe_model, locate_model, separate, sha256_of
+from distilbench.events import OnEvent, TextsBegun, TextsDone
 from distilbench.tasks import judge
 
 if TYPE_CHECKING:
     from inspect_ai.model import Model
-
-OnEvent = Callable[[dict[str, Any]], None]
 
 
 @dataclass(frozen=True)
@@ -101,12 +100,12 @@ def teacher_answers(
         for number, key in enumerate(group)
         if key not in found
     ]
-    on_event({"event": "generate", "total": len(missing), "reused": len(flat) - len(missing)})
+    on_event(TextsBegun("generates", len(missing), len(flat) - len(missing)))
     for batch in _batches(missing, generation.batch):
         outputs = _generate(batch, generator, attempt)
         cache.put(outputs)
         found |= {output.key: output for output in outputs}
-        on_event({"event": "generated", "count": len(batch)})
+        on_event(TextsDone(len(batch)))
     cache.use(flat, student)
     return [[str(found[key].payload["text"]) for key in group] for group in keys]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,12 +26,11 @@ from distilbench.distill.training.objectives._gold import GoldCollator
 from distilbench.distill.weights._loading import quiet_loading
 from distilbench.distill.weights._models import Loaded
 from distilbench.errors import InputError
+from distilbench.events import OnEvent, TrainingBegun
 from distilbench.files import whole_alone
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
-
-OnEvent = Callable[[dict[str, Any]], None]
 
 
 @dataclass(frozen=True)
@@ -64,7 +63,7 @@ def train(
     steps = steps_of(job, student)
     resumed = last_checkpoint(job.folder / "checkpoints")
     attempt.record.first_step = int(resumed.name.partition("-")[2]) if resumed else 0
-    on_event({"event": "train", "steps": steps, "from": attempt.record.first_step})
+    on_event(TrainingBegun(steps, attempt.record.first_step))
     trainer = metered_trainer(
         job.method,
         trainer_settings(job, steps),

@@ -19,11 +19,10 @@ from distilbench.distill.training.objectives._gold import gold_trainer
 from distilbench.distill.training.objectives._losses import top_k_divergence
 from distilbench.distill.training.objectives._on_policy import on_policy_config, on_policy_trainer
 from distilbench.distill.weights._models import Loaded
+from distilbench.events import LossSeen, OnEvent, StepDone
 
 if TYPE_CHECKING:
     from distilbench.distill.training._train import Job
-
-OnEvent = Callable[[dict[str, Any]], None]
 
 
 def trainer_settings(job: Job, steps: int) -> dict[str, Any]:
@@ -239,7 +238,7 @@ def _heartbeat(attempt: Attempt, meter: StepMeter, on_event: OnEvent) -> Any:
             attempt.record.last_step = state.global_step
             meter.finished_step()
             attempt.beat()
-            on_event({"event": "step", "step": state.global_step, "of": state.max_steps})
+            on_event(StepDone(state.global_step, state.max_steps))
 
         def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
             attempt.record.checkpoint_step = state.global_step
@@ -249,6 +248,6 @@ def _heartbeat(attempt: Attempt, meter: StepMeter, on_event: OnEvent) -> Any:
 
         def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
             if logs and "loss" in logs:
-                on_event({"event": "loss", "step": state.global_step, "loss": logs["loss"]})
+                on_event(LossSeen(state.global_step, logs["loss"]))
 
     return Heartbeat()
