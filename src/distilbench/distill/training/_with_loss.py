@@ -37,3 +37,8 @@ def teacher_logits(trainer: Any, inputs: dict[str, Any], its: str = "") -> Any:
     trainer.teacher_model.eval()
     with torch.no_grad():
         return trainer.teacher_model(**batch, use_cache=False).logits
+
+
+def of_this_rank(trainer: Any, items: Any) -> Any:
+    """The labels of all ranks by their number: ranks' gradients are averaged, not added."""
+    return None if items is None else items / trainer.accelerator.num_processes
