@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -12,14 +11,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, get_args
 
-import yaml
-
 from distilbench.architecture import ModelDescription, describe
 from distilbench.catalog import Card, read_card
 from distilbench.distill.accounts._origin import Origin
 from distilbench.distill.accounts._stages import SharedCost, StageKind, StageRecord
 from distilbench.distill.recipe import Recipe
 from distilbench.engines import PACKAGED, describe_model
+from distilbench.files import copy_file, write_text
+from distilbench.yaml_file import yaml_text
 
 CARD = "card.yaml"
 LINEAGE = "lineage"
@@ -178,14 +177,9 @@ def _copy(card_file: Path, folder: Path) -> str:
     """Copy a card and those of its own lineage."""
     card = read_card(card_file)
     for known in (card_file.parent / LINEAGE).glob("*.yaml"):
-        _copy_file(known, folder / LINEAGE / known.name)
-    _copy_file(card_file, folder / LINEAGE / f"{card.id}.yaml")
+        copy_file(known, folder / LINEAGE / known.name)
+    copy_file(card_file, folder / LINEAGE / f"{card.id}.yaml")
     return card.id
-
-
-def _copy_file(file: Path, to: Path) -> None:
-    to.parent.mkdir(exist_ok=True)
-    shutil.copyfile(file, to)
 
 
 def _make(source: str, models: Path, folder: Path) -> str:
@@ -214,11 +208,10 @@ def _make(source: str, models: Path, folder: Path) -> str:
 
 
 def _write(card: Card, file: Path) -> Path:
-    file.parent.mkdir(exist_ok=True)
-    data = card.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
-    partial = file.with_name(f".{file.name}.partial")
-    partial.write_text(yaml.safe_dump(data, sort_keys=False, allow_unicode=True), "utf-8")
-    return partial.replace(file)
+    write_text(
+        file, yaml_text(card.model_dump(mode="json", exclude_none=True, exclude_defaults=True))
+    )
+    return file
 
 
 def _figure(value: float | None, where: str, formula: str | None = None) -> dict[str, Any] | None:

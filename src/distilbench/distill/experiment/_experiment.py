@@ -29,7 +29,7 @@ from distilbench.distill.recipe import Generation, Recipe
 from distilbench.distill.teacher import Sampling, TransformersGenerator, accepted
 from distilbench.distill.weights import load
 from distilbench.errors import InputError
-from distilbench.files import write_json, write_parquet
+from distilbench.files import whole_alone, write_json, write_parquet
 from distilbench.meter import describe_hardware
 from distilbench.tasks import make_questions
 
@@ -111,11 +111,9 @@ def _tokenizer(spec: ExperimentSpec, out: Path) -> Path:
     )
     texts = [f"Question: {q.text}\nAnswer: {q.worked}" for q in asked.questions]
     made.train_from_iterator(texts, trainer)
-    partial = out / ".tokenizer"
-    PreTrainedTokenizerFast(
-        tokenizer_object=made, eos_token="<|end|>", pad_token="<|end|>"
-    ).save_pretrained(partial)
-    partial.rename(place)
+    kept = PreTrainedTokenizerFast(tokenizer_object=made, eos_token="<|end|>", pad_token="<|end|>")
+    with whole_alone(place) as partial:
+        kept.save_pretrained(partial)
     return place.resolve()
 
 

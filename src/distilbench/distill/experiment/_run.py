@@ -40,7 +40,8 @@ from distilbench.distill.teacher import (
 from distilbench.distill.training import Bench, Judged, Trial, check_accelerate, held_out_accuracy
 from distilbench.distill.weights import export_gguf, load
 from distilbench.errors import InputError
-from distilbench.files import alone, write_json
+from distilbench.files import alone, whole_alone, write_json, write_text
+from distilbench.yaml_file import yaml_text
 
 OnEvent = Callable[[dict[str, Any]], None]
 
@@ -110,8 +111,8 @@ class _Run:
         ]
         best = min(range(len(found)), key=lambda n: found[n][1].loss)
         model, judged = found[best]
-        shutil.rmtree(self.student_dir, ignore_errors=True)
-        shutil.copytree(model, self.student_dir)
+        with whole_alone(self.student_dir) as partial:
+            shutil.copytree(model, partial)
         if self.recipe.held_out.accuracy and corpus.held_out:
             judged = self._accuracy(corpus, judged)
         return best, judged
@@ -215,12 +216,10 @@ class _Run:
 
 def _keep_recipe(recipe: Recipe, place: Path) -> None:
     """A folder holds one recipe: its stages could not be told apart otherwise."""
-    import yaml
-
     file = place / "recipe.yaml"
-    text = yaml.safe_dump(recipe.model_dump(mode="json", exclude_defaults=True), sort_keys=False)
+    text = yaml_text(recipe.model_dump(mode="json", exclude_defaults=True))
     if file.is_file() and file.read_text("utf-8") != text:
         raise InputError(
             str(place), "holds a student of another recipe", "give the recipe another 'name'"
         )
-    file.write_text(text, "utf-8")
+    write_text(file, text)

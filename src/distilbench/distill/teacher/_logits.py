@@ -13,6 +13,7 @@ from distilbench.distill.data import Example, to_batch
 from distilbench.distill.recipe import Distillation
 from distilbench.distill.teacher._cache import Output, TeacherCache, key_of
 from distilbench.distill.weights import Loaded, device
+from distilbench.files import whole_file
 
 if TYPE_CHECKING:
     import torch
@@ -125,14 +126,10 @@ def _logits(teacher: Loaded, batch: dict[str, torch.Tensor], sample: FlopSample)
 
 
 def _save(tensors: dict[str, torch.Tensor], file: Path) -> None:
-    import os
-
     from safetensors.torch import save_file
 
-    file.parent.mkdir(parents=True, exist_ok=True)
-    partial = file.with_name(f".{file.name}.{os.getpid()}")
-    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, str(partial))
-    partial.replace(file)
+    with whole_file(file) as partial:
+        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, str(partial))
 
 
 def _key(teacher: Loaded, example: Example, distillation: Distillation) -> str:

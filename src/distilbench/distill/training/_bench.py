@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from distilbench.cache import cache_folder
 from distilbench.distill.accounts import StageMeter
 from distilbench.distill.recipe import Recipe
 from distilbench.distill.teacher import TeacherCache
 from distilbench.distill.training._launch import is_main
-from distilbench.engines import cache_folder
 
 OnEvent = Callable[[dict[str, Any]], None]
 

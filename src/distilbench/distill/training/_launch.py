@@ -17,6 +17,7 @@ from typing import Any
 from distilbench.distill.data import Texts
 from distilbench.distill.recipe import Recipe
 from distilbench.errors import InputError
+from distilbench.files import write_json
 from distilbench.yaml_file import read_yaml
 
 _MARK = "DISTILBENCH_LAUNCHED"
@@ -90,7 +91,7 @@ def launch(
         "texts": [list(group) for group in texts],
         "logits": None if logits is None else [str(file.resolve()) for file in logits],
     }
-    job.write_text(json.dumps(facts))
+    write_json(job, facts)
     refusal.unlink(missing_ok=True)
     config = str((folder / str(recipe.accelerate)).resolve())
     command = [sys.executable, "-m", "accelerate.commands.launch", "--config_file", config]

@@ -9,6 +9,7 @@ from pathlib import Path
 from distilbench.distill.training._launch import REFUSAL, is_main
 from distilbench.distill.training._trial import train_launched
 from distilbench.errors import InputError
+from distilbench.files import write_json
 
 if __name__ == "__main__":
     job = json.loads(Path(sys.argv[1]).read_text())
@@ -17,5 +18,5 @@ if __name__ == "__main__":
     except InputError as error:
         if is_main():
             words = [error.where, error.problem, error.remedy]
-            Path(job["place"], REFUSAL).write_text(json.dumps(words), "utf-8")
+            write_json(Path(job["place"], REFUSAL), words)
         sys.exit(2)

@@ -12,6 +12,7 @@ from distilbench.distill.training._job import Job, steps_of
 from distilbench.distill.training._launch import is_main
 from distilbench.distill.training._trainers import metered_trainer
 from distilbench.distill.weights import Loaded, quiet_loading
+from distilbench.files import whole_alone
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -52,13 +53,11 @@ def train(
 
 def save(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, folder: Path) -> Path:
     """Save as safetensors, whole or not at all."""
-    partial = folder.with_name(f".{folder.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    with quiet_loading():
-        model.to("cpu").save_pretrained(partial)
-    tokenizer.save_pretrained(partial)
-    shutil.rmtree(folder, ignore_errors=True)
-    return partial.rename(folder)
+    with whole_alone(folder) as partial:
+        with quiet_loading():
+            model.to("cpu").save_pretrained(partial)
+        tokenizer.save_pretrained(partial)
+    return folder
 
 
 def last_checkpoint(folder: Path) -> Path | None:

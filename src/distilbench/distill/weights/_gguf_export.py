@@ -8,15 +8,16 @@ students of distilbench are: Llama's architecture with a byte-level BPE tokenize
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 from distilbench.distill.weights._gguf_tokenizer import add_tokenizer
 from distilbench.distill.weights._loading import quiet_loading
 from distilbench.engines import quantized
 from distilbench.errors import InputError
+from distilbench.files import whole_file
 
 _ARCHITECTURES = {"llama": "LLAMA", "mistral": "LLAMA"}
 _OTHERWISE = "convert the folder with llama.cpp's convert_hf_to_gguf.py"
@@ -43,17 +44,15 @@ def export_gguf(model_folder: Path, out: Path, quantization: str | None = None) 
     """
     kind = (quantization or "F16").upper()
     source = _read(model_folder)
+    if kind in ("F32", "F16"):
+        with whole_file(out) as partial:
+            _write(source, partial, kind)
+        return out
     out.parent.mkdir(parents=True, exist_ok=True)
-    partial = out.with_name(f".{out.stem}-{os.getpid()}.gguf")
-    try:
-        _write(source, partial, "F32" if kind == "F32" else "F16")
-        if kind in ("F32", "F16"):
-            partial.replace(out)
-        else:
-            made = quantized(partial, kind, source.where, out.parent)  # type: ignore[arg-type]
-            made.replace(out)
-    finally:
-        partial.unlink(missing_ok=True)
+    with TemporaryDirectory(dir=out.parent, prefix=".quantizing-") as folder:
+        whole = Path(folder, f"{out.stem}.gguf")
+        _write(source, whole, "F16")
+        quantized(whole, kind, source.where, whole.parent).replace(out)  # type: ignore[arg-type]
     return out
 
 

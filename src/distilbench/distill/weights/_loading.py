@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
 from distilbench.architecture import model_files
-from distilbench.engines import cache_folder, locate_model, sha256_of
+from distilbench.cache import cache_folder, made_once
+from distilbench.engines import locate_model, sha256_of
 from distilbench.errors import InputError
 
 Attention = Literal["sdpa", "eager"]
@@ -85,17 +84,7 @@ def quiet_loading() -> Iterator[None]:
 def _converted(file: Path, where: str) -> Path:
     """The GGUF ``file`` as a folder of safetensors: made at its first use, then kept."""
     kept = cache_folder() / "from-gguf" / f"{file.stem}-{sha256_of(file)[:16]}-v{_CONVERSION}"
-    if kept.is_dir():
-        return kept
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    partial = kept.with_name(f".{kept.name}-{os.getpid()}")
-    try:
-        _convert(file, partial, where)
-        with contextlib.suppress(FileExistsError, OSError):  # another process was first
-            partial.rename(kept)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-    return kept
+    return made_once(kept, lambda out: _convert(file, out, where))
 
 
 def _convert(file: Path, out: Path, where: str) -> None:
