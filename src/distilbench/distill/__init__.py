@@ -30,7 +30,13 @@ from distilbench.distill.recipe import (
     packaged_recipe,
     recipe_names,
 )
-from distilbench.distill.training import Objective, of_this_rank, teacher_logits, with_loss
+from distilbench.distill.training import (
+    Objective,
+    of_this_rank,
+    teacher_logits,
+    with_loss,
+    with_teacher,
+)
 
 __all__ = [
     "STAGE_COLUMNS",
@@ -53,4 +59,5 @@ __all__ = [
     "run_recipe",
     "teacher_logits",
     "with_loss",
+    "with_teacher",
 ]

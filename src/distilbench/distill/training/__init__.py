@@ -9,7 +9,12 @@ from distilbench.distill.training._evaluate import Judged, held_out_accuracy
 from distilbench.distill.training._launch import check_accelerate
 from distilbench.distill.training._objective import Objective
 from distilbench.distill.training._trial import Trial
-from distilbench.distill.training._with_loss import of_this_rank, teacher_logits, with_loss
+from distilbench.distill.training._with_loss import (
+    of_this_rank,
+    teacher_logits,
+    with_loss,
+    with_teacher,
+)
 
 __all__ = [
     "Bench",
@@ -21,4 +26,5 @@ __all__ = [
     "of_this_rank",
     "teacher_logits",
     "with_loss",
+    "with_teacher",
 ]

@@ -33,7 +33,7 @@ class Objective(Aim, ABC):
     def trainer(self, settings: dict[str, Any], max_new_tokens: int) -> tuple[Any, Any]:
         """The class of a TRL trainer and its configuration, made of ``settings`` (arguments that
         all of TRL's configurations share). Where ``needs`` is ``live``, the class is given the
-        teacher as ``teacher_model``; see :func:`with_loss` for a loss of one's own."""
+        teacher as ``teacher_model``. See :func:`with_loss` and :func:`with_teacher`."""
 
     def collator(
         self, student: PreTrainedTokenizerBase, teacher: PreTrainedTokenizerBase | None

@@ -26,7 +26,7 @@ from distilbench.distill.data import (
 )
 from distilbench.distill.recipe import Data, Distillation, StudentSpec, Training
 from distilbench.distill.training._objective import Objective
-from distilbench.distill.training._with_loss import teacher_logits, with_loss
+from distilbench.distill.training._with_loss import teacher_logits, with_loss, with_teacher
 from distilbench.distill.weights import Loaded
 from distilbench.errors import InputError
 
@@ -173,10 +173,9 @@ def _trainer(distillation: Distillation) -> Any:
     from trl import SFTTrainer
     from trl.experimental.gold.gold_trainer import ULDLoss
 
-    class GoldTrainer(SFTTrainer):  # type: ignore[misc]
-        def __init__(self, *args: Any, teacher_model: Any, **kwargs: Any) -> None:
+    class GoldTrainer(with_teacher(SFTTrainer)):  # type: ignore[misc]
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
             super().__init__(*args, **kwargs)
-            self.teacher_model = self.accelerator.prepare_model(teacher_model, evaluation_mode=True)
             collator = self.data_collator
             self.gold_loss = ULDLoss(
                 _loss_settings(distillation),
