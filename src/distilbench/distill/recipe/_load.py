@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib.resources import files
 from pathlib import Path
 
+from distilbench.distill.recipe._aim import aims
 from distilbench.distill.recipe._recipe import Recipe
 from distilbench.errors import InputError
 from distilbench.yaml_file import read_yaml
@@ -23,6 +24,7 @@ def load_recipe(path: Path) -> Recipe:
         )
     file = read_yaml(path, "'method:' and 'student:'")
     file.data.setdefault("name", _file_name(path))
+    aims()  # another package's objective may be broken: not the recipe's fault
     recipe = file.validated(Recipe)
     return recipe.within(path.parent)
 
