@@ -6,13 +6,20 @@ imports. All of them import ``meter``, ``compute``, ``catalog``, ``tasks``, ``en
 ``architecture`` and the ground floor; nobody but ``cli`` imports them. torch, transformers and TRL
 are imported inside functions only: the core does not need them
 (``pip install 'distilbench[distill]'``).
+
+
+The room can be called: ``distilbench.distill(recipe)`` is :func:`make_student`.
 """
+
+import sys
+from types import ModuleType
+from typing import Any
 
 from distilbench.distill.accounts._planning import PlannedStudent, plan_recipe
 from distilbench.distill.accounts._stages import STAGE_COLUMNS, StageRecord, read_stages
 from distilbench.distill.experiment._experiment import run_experiment
 from distilbench.distill.experiment._experiment_spec import ExperimentSpec, load_experiment
-from distilbench.distill.experiment._run import DistillResult, run_recipe
+from distilbench.distill.experiment._run import DistillResult, make_student, run_recipe
 from distilbench.distill.recipe._load import (
     accelerate_configuration,
     load_recipe,
@@ -33,6 +40,7 @@ __all__ = [
     "accelerate_configuration",
     "load_experiment",
     "load_recipe",
+    "make_student",
     "packaged_recipe",
     "plan_recipe",
     "read_stages",
@@ -40,3 +48,13 @@ __all__ = [
     "run_experiment",
     "run_recipe",
 ]
+
+
+class _Lab(ModuleType):
+    """``distilbench.distill`` is this package, and the front door's word for what it does."""
+
+    def __call__(self, *args: Any, **options: Any) -> DistillResult:
+        return make_student(*args, **options)
+
+
+sys.modules[__name__].__class__ = _Lab

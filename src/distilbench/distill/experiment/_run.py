@@ -37,6 +37,7 @@ from distilbench.distill.data._examples import (
     training_examples,
     training_pairs,
 )
+from distilbench.distill.recipe._load import RecipeLike, read_recipe
 from distilbench.distill.recipe._recipe import COMPARES_LOGITS, Distillation, Recipe, Training
 from distilbench.distill.teacher._answers import (
     Sampling,
@@ -76,6 +77,19 @@ class DistillResult:
     questions: int | None
     trial: int
     """Which values of the sweep were kept."""
+
+
+def make_student(
+    recipe: RecipeLike, out: str | Path = "students", on_event: OnEvent = lambda event: None
+) -> DistillResult:
+    """Make a distilled model, or what is missing of it, with every stage metered.
+
+    ``recipe`` is a :class:`Recipe`, its data as a dict, or a file (YAML); the student and all that
+    was measured are in ``out/<name>``. Raises ``InputError`` on a bad recipe before any work, and
+    where the extra ``distilbench[distill]`` is not installed ``ImportError``.
+    """
+    made, folder = read_recipe(recipe)
+    return run_recipe(made, folder, Path(out), on_event)
 
 
 def run_recipe(
