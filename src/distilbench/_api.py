@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 class Run:
     """A run directory: what was measured, and what can be made of it.
 
-    Made by :func:`run`, or by :meth:`open` of a run that somebody made before, on this machine or
+    Made by ``run``, or by ``open`` of a run that somebody made before, on this machine or
     another. In a notebook it shows its figure of accuracy against cost and its table of accuracy.
     """
 
@@ -75,7 +75,7 @@ class Run:
         return joined(self.path, load_cells(self.path))
 
     def accuracy(self, by: Sequence[str] = ("model", "profile", "task")) -> pl.DataFrame:
-        """Accuracy of each group with its 95% interval, as :func:`distilbench.accuracy`; null for a
+        """Accuracy of each group with its 95% interval, as ``distilbench.accuracy``; null for a
         group that answered nothing, with the reason in ``no_answer``."""
         from distilbench.stats import accuracy_of_answers
 
@@ -104,12 +104,12 @@ def run(
 ) -> Run:
     """Run a suite, or what is missing of it, and return the run.
 
-    ``suite`` is a :class:`Suite`, its data as a dict, or a file (YAML). Paths in a file start at
+    ``suite`` is a ``Suite``, its data as a dict, or a file (YAML). Paths in a file start at
     its folder, others at the current one. The run directory is ``out/<suite name>``; finished
     cells in it are kept. ``limit`` takes the first so many questions of each task, ``max_tokens``
     bounds each answer, ``epochs`` says how often each question is asked, ``models`` (sources) stand
     in place of the suite's, ``tasks`` names those to keep. ``on_event`` hears typed events
-    (:mod:`distilbench.events`).
+    (``distilbench.events``).
 
     Raises ``InputError`` on a bad suite before any work. A model that does not load or fit is a
     result; a worker that died is in ``Run.failed``.
@@ -193,7 +193,7 @@ def creation_cost(model: str, cards: Sequence[str | Path] = ()) -> CreationCost:
 
 def compare(model_a: str, model_b: str, cards: Sequence[str | Path] = ()) -> Comparison:
     """Creation cost of A over that of B under each scope, and their published scores: models and
-    ``cards`` as in :func:`creation_cost`."""
+    ``cards`` as in ``creation_cost``."""
     from distilbench.catalog import common_scores
     from distilbench.compute import SCOPES, cost_ratio
     from distilbench.named import named_cards
