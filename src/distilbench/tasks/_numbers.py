@@ -21,7 +21,7 @@ DATE = re.compile(r"(?<![\d-])\d{4}-\d{2}-\d{2}(?![\d-])")
 _DATE_LENGTH = 12
 _THIN = "\u2009\u202f\u00a0"
 _FRACTION = re.compile(r"\\[dt]?frac\s*(?:\{\s*(-?\d+)\s*\}\s*\{\s*(\d+)\s*\}|(\d)\s*(\d)(?!\d))")
-_GROUPED = re.compile(rf"(?<=\d)(?:\{{,\}}|\\[,; ]|[{_THIN}'’_])(?=\d{{3}}(?!\d))")
+_GROUPED = re.compile(rf"(?<=\d)(?:\{{,\}}|,?\\[,;! ]|[{_THIN}'’_])(?=\d{{3}}(?!\d))")
 _SPACED = re.compile(r"(?<![\d.,])\d{1,3}(?:(?: \d{3}){2,12}| 0\d{2})(?! ?\d)")
 _POWER_OF_TEN = re.compile(
     r"[ \t]{0,3}(?:\\times|\\cdot|[×x*·])[ \t]{0,3}10[ \t]?(?:\^[ \t]?\{?[ \t]?|\*\*[ \t]?)"
