@@ -15,6 +15,7 @@ from typing import Literal, NamedTuple, Protocol
 
 import yaml
 
+from distilbench.durations import duration
 from distilbench.errors import InputError
 
 TDP_VARIABLE = "DISTILBENCH_TDP_W"
@@ -128,7 +129,7 @@ class EnergyMeter:
         chip = self.processor
         joules = chip.tdp_w / chip.cores * cpu_s
         method = (
-            f"estimated: TDP {chip.tdp_w:g} W / {chip.cores} cores x {cpu_s:.1f} CPU seconds"
+            f"estimated: TDP {chip.tdp_w:g} W / {chip.cores} cores x {duration(cpu_s)} of CPU time"
             f" ({chip.source})"
         )
         return Energy(joules, 0.0, begun, begun + seconds, method, "estimated")
