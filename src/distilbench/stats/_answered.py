@@ -7,13 +7,14 @@ from typing import Any
 
 import polars as pl
 
+from distilbench.durations import duration
 from distilbench.stats._intervals import accuracy
 
 ANSWERED = ("stop", "length", "over_energy")
 """Outcomes in which the model gave an answer, if a wrong, cut or too dear one."""
 _WORDS: dict[str, tuple[str, str | None, Callable[[Any], str] | None]] = {
     "out_of_memory": ("out of memory", "memory_limit_bytes", lambda b: f"{b / 2**20:,.0f} MiB"),
-    "timeout": ("no answer in time", "time_per_question_s", lambda seconds: f"{seconds:g} s"),
+    "timeout": ("no answer in time", "time_per_question_s", duration),
     "context_overflow": ("longer than the context", "context", lambda n: f"{n:,} tokens"),
     "crash": ("crashed", None, None),
     "error": ("error", None, None),
