@@ -116,8 +116,8 @@ def _apart(one: str, other: str) -> bool:
     12_8, 1 2 as 3, 5 cm as 5 m, and at least 5 as 5."""
     both = (one, other)
     bases = {tuple(found) for text in both if (found := _BASE.findall(text))}
-    units = {found[1] for text in both if (found := _SHORT.search(text))}
-    braces = {found[0] == "\\{" for text in both if (found := _OPENS.match(text))}
+    units = {unit[1] for text in both if (unit := _SHORT.search(text))}
+    braces = {start[0] == "\\{" for text in both if (start := _OPENS.match(text))}
     bounds = [text for text in both if _RELATION.search(text)]
     bounded = len(bounds) == 1 and any(rational(text) is not None for text in both)
     listed = any(_LISTED.search(text) for text in both)
