@@ -166,7 +166,7 @@ def test_checkpointing_is_counted_as_executed() -> None:
         num_key_value_heads=2,
     )
     model = LlamaForCausalLM(config).train()
-    model.gradient_checkpointing_enable()
+    model.activation_checkpointing_enable()
     ids = torch.randint(0, 64, (2, 20))
     with counted(model) as seen:
         model(ids, labels=ids, use_cache=False).loss.backward()

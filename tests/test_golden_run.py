@@ -20,7 +20,7 @@ from distilbench.cli import app
 from distilbench.cli._run import _accuracies, _rows
 from distilbench.errors import InputError
 from distilbench.interchange import export_run
-from distilbench.records import SAMPLE_COLUMNS, frame
+from distilbench.records import SampleRecord, frame
 from distilbench.report import read_run, write_report
 from distilbench.report._run_sections import answers
 from distilbench.runner import collect, imported_folder, load_cells, opened_run
@@ -52,7 +52,7 @@ def add_cell(
     ]  # fmt: skip
     folder = imported_folder(run) / name
     folder.mkdir(parents=True)
-    frame(rows, SAMPLE_COLUMNS).write_parquet(folder / "samples.parquet")
+    frame(rows, SampleRecord).write_parquet(folder / "samples.parquet")
     cell = {**identity, "config_hash": "0" * 64, "samples": len(rows), "wall_s": 60.0, **facts}
     (folder / "cell.json").write_text(json.dumps(cell))
 

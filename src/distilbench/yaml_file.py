@@ -86,7 +86,11 @@ def read_yaml(path: Path, start: str, where: str = "") -> YamlFile:
 
 
 def parse_yaml(text: str, start: str, where: str) -> YamlFile:
-    """The same for text that has been read."""
+    """The same for text that has been read.
+
+    >>> parse_yaml("runs: 1e3\\nbase: no", "runs:", "a.yaml").data
+    {'runs': 1000.0, 'base': 'no'}
+    """
     try:
         _check_events(text, where)
         node = yaml.compose(text, Loader=_Loader)

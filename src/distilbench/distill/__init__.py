@@ -9,7 +9,6 @@ are imported inside functions only: the core does not need them
 """
 
 from distilbench.distill.accounts import (
-    STAGE_COLUMNS,
     PlannedStudent,
     StageRecord,
     plan_recipe,
@@ -39,7 +38,6 @@ from distilbench.distill.training import (
 )
 
 __all__ = [
-    "STAGE_COLUMNS",
     "DistillResult",
     "ExperimentSpec",
     "Objective",

@@ -229,6 +229,8 @@ def _end(worker: subprocess.Popen[str]) -> None:
     finally:  # also if the user is impatient
         worker.kill()
         worker.wait()
+        if worker.stdout is not None:
+            worker.stdout.close()
 
 
 def _drop_superseded_logs(folder: Path) -> None:

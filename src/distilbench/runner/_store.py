@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 from distilbench.errors import InputError
 from distilbench.files import read_json, write_json, write_parquet
 from distilbench.meter import Energy, read_stretches, summarise
-from distilbench.records import CELL_COLUMNS, KEY, ORIGIN, SAMPLE_COLUMNS, frame, schema
+from distilbench.records import KEY, ORIGIN, CellRecord, SampleRecord, columns, frame, schema
 from distilbench.runner._plan import Cell
 from distilbench.runner._records import energy_shares, sample_record, strata
 from distilbench.tasks import QuestionSet, contamination_of
@@ -111,7 +111,7 @@ def project(
         }
         for sample, share in zip(samples.values(), joules, strict=True)
     ]
-    return frame(rows, SAMPLE_COLUMNS)
+    return frame(rows, SampleRecord)
 
 
 def collect(run_dir: Path, cells: list[Cell]) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -123,7 +123,7 @@ def collect(run_dir: Path, cells: list[Cell]) -> tuple[pl.DataFrame, pl.DataFram
     """
     import polars as pl
 
-    samples, rows = [frame([], SAMPLE_COLUMNS)], []
+    samples, rows = [frame([], SampleRecord)], []
     for cell in cells:
         if is_finished(run_dir, cell):
             record = _with_fresh_flops(run_dir, cell)
@@ -136,9 +136,9 @@ def collect(run_dir: Path, cells: list[Cell]) -> tuple[pl.DataFrame, pl.DataFram
     for path in sorted(imported_folder(run_dir).glob("*/cell.json")):
         samples.append(_samples(path.with_name("samples.parquet")))
         rows.append(_record(path))
-    known = schema(CELL_COLUMNS)
+    known = schema(CellRecord)
     rows = [{k: v for k, v in row.items() if k in known} for row in rows]
-    joined, cell_records = pl.concat(samples, how="diagonal"), frame(rows, CELL_COLUMNS)
+    joined, cell_records = pl.concat(samples, how="diagonal"), frame(rows, CellRecord)
     write_parquet(run_dir / "samples.parquet", joined)
     write_parquet(run_dir / "cells.parquet", cell_records)
     return joined, cell_records
@@ -150,10 +150,10 @@ def _record(path: Path) -> dict[str, Any]:
     import polars as pl
 
     record = read_json(path, _KNOWN_BY)
-    for column in CELL_COLUMNS:
+    for column in columns(CellRecord):
         if record.get(column.name) is not None:
             try:
-                frame([{column.name: record[column.name]}], (column,))
+                frame([{column.name: record[column.name]}], CellRecord, [column.name])
             except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError) as error:
                 raise InputError(f"{path}: field {column.name!r}", "is damaged", _AGAIN) from error
     return record
@@ -168,7 +168,7 @@ def _samples(path: Path) -> pl.DataFrame:
         found = pl.read_parquet(path)
     except pl.exceptions.PolarsError as error:
         raise InputError(str(path), "is damaged", _AGAIN) from error
-    for name, kind in schema(SAMPLE_COLUMNS).items():
+    for name, kind in schema(SampleRecord).items():
         if found.schema.get(name, None if name in ("cell", *KEY) else kind) != kind:
             raise InputError(f"{path}: column {name!r}", "is missing or damaged", _AGAIN)
     return found

@@ -35,6 +35,11 @@ def accuracy(
 
     Returns ``by`` and n_questions, n_clusters, n_samples, accuracy, stderr, low, high; scores in
     [0, 1]. Raises InputError if a column is missing or a score is not in [0, 1].
+
+    >>> asked = {"sample_id": ["1", "1", "2"], "cluster": ["1", "1", "2"], "score": [1.0, 0.0, 1.0]}
+    >>> samples = pl.DataFrame(asked).with_columns(task=pl.lit("sums"), seed=0)
+    >>> accuracy(samples, by=("task",)).select("n_questions", "n_samples", "accuracy").row(0)
+    (2, 3, 0.75)
     """
     groups = list(by)
     check_samples(samples, groups)
@@ -143,7 +148,11 @@ def wilson(p: pl.Expr, n: pl.Expr, z: float) -> tuple[pl.Expr, pl.Expr]:
 
 
 def normal_quantile(level: float) -> float:
-    """Half-width, in standard errors, of a two-sided normal interval."""
+    """Half-width, in standard errors, of a two-sided normal interval.
+
+    >>> round(normal_quantile(0.95), 2)
+    1.96
+    """
     return float(stats.norm.ppf(0.5 + level / 2))
 
 
@@ -164,7 +173,7 @@ def check_samples(samples: pl.DataFrame, columns: Sequence[str]) -> None:
         raise InputError(
             "sample records",
             f"no column {', '.join(missing)}",
-            "give the columns of distilbench.records.SAMPLE_COLUMNS",
+            "give the columns of distilbench.records.SampleRecord",
         )
     if not samples.select(pl.col("score").is_between(0, 1).fill_null(False).all()).item():
         raise InputError(

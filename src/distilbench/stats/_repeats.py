@@ -15,7 +15,11 @@ QUESTION = ("task", "seed", "sample_id")
 
 def pass_at_k(n: int, c: int, k: int) -> float:
     """Chance that one of ``k`` answers drawn from ``n``, of which ``c`` are right, is right:
-    1 - C(n-c, k) / C(n, k), the unbiased estimator of Chen et al. 2021 (arXiv 2107.03374)."""
+    1 - C(n-c, k) / C(n, k), the unbiased estimator of Chen et al. 2021 (arXiv 2107.03374).
+
+    >>> pass_at_k(n=4, c=1, k=2)  # 3 of the 6 pairs hold the right one
+    0.5
+    """
     if not 0 <= c <= n or not 1 <= k <= n:
         raise ValueError(f"0 <= c <= n and 1 <= k <= n do not hold: n={n}, c={c}, k={k}")
     return 1.0 - comb(n - c, k) / comb(n, k)
@@ -28,6 +32,9 @@ def cons_at_k(answers: Sequence[str | None], scores: Sequence[float], k: int) ->
     vote. ``scores`` are those of the answers; where equal answers differ in score, the mean counts.
     A tie is broken at random, and counted by its expected value. Exact, not sampled: the draws are
     counted by how often the commonest answer is drawn. Without any vote the score is 0.
+
+    >>> cons_at_k(["7", "7", "8", None], [1, 1, 0, 0], k=2)  # 7,7 7,- 7,-; half of 7,8 7,8
+    0.6666666666666666
     """
     if len(answers) != len(scores) or not 1 <= k <= len(answers):
         raise ValueError(f"1 <= k <= {len(answers)} answers with a score each do not hold: k={k}")

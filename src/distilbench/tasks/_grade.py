@@ -28,6 +28,9 @@ def grade(answer: str | None, target: str, grader: str) -> float:
     ``math``: that, or the same value: of two numbers exactly, else by math-verify, within a time
     limit (it must run in the main thread, where math-verify can interrupt itself; Inspect's scorers
     do). Brackets, ``!`` and ``'`` are part of an answer.
+
+    >>> grade("**Paris.**", "paris", "exact"), grade("0.50", "1/2", "math"), grade(None, "", "math")
+    (1.0, 1.0, 0.0)
     """
     if answer is None:
         return 0.0

@@ -15,7 +15,6 @@ from distilbench.distill.accounts._counting import (
 from distilbench.distill.accounts._origin import Origin, find_origin
 from distilbench.distill.accounts._planning import PlannedStudent, plan_recipe
 from distilbench.distill.accounts._stages import (
-    STAGE_COLUMNS,
     Attempt,
     SharedCost,
     StageMeter,
@@ -25,7 +24,6 @@ from distilbench.distill.accounts._stages import (
 )
 
 __all__ = [
-    "STAGE_COLUMNS",
     "Attempt",
     "CardFacts",
     "FlopSample",

@@ -15,10 +15,8 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from distilbench.distill.accounts import (
     CardFacts,
@@ -40,10 +38,15 @@ from distilbench.distill.teacher import (
 from distilbench.distill.training import Bench, Judged, Trial, check_accelerate, held_out_accuracy
 from distilbench.distill.weights import export_gguf, load
 from distilbench.errors import InputError
+from distilbench.events import (
+    AccuracyMeasured,
+    AnswersJudged,
+    OnEvent,
+    WeightsLoading,
+    ignore,
+)
 from distilbench.files import alone, whole_alone, write_json, write_text
 from distilbench.yaml_file import yaml_text
-
-OnEvent = Callable[[dict[str, Any]], None]
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,7 @@ def run_recipe(
     recipe: Recipe,
     folder: Path = Path(),
     out: Path = Path("students"),
-    on_event: OnEvent = lambda event: None,
+    on_event: OnEvent = ignore,
 ) -> DistillResult:
     """Make the student of a recipe, or what is missing of it, in ``out/<name>``.
 
@@ -126,7 +129,7 @@ class _Run:
         bench, recipe, task = self.bench, self.recipe, self.recipe.task
         assert task is not None
         sampling = Sampling.of(recipe.generation, task, recipe.seed)
-        bench.on_event({"event": "load", "what": f"the teacher, {teaching.source}"})
+        bench.on_event(WeightsLoading(f"the teacher, {teaching.source}"))
         with bench.meter.stage("teacher_generation") as attempt:
             generator = teaching.generator(sampling, recipe.generation.batch)
             try:
@@ -151,7 +154,7 @@ class _Run:
             total = sum(map(len, texts))
             attempt.record.samples, attempt.record.rejected = total, total - right
             attempt.record.work(0.0)
-        self.bench.on_event({"event": "rejected", "kept": right, "total": total})
+        self.bench.on_event(AnswersJudged(right, total))
         if not right:
             raise InputError(
                 self.bench.where,
@@ -168,7 +171,7 @@ class _Run:
             accuracy = held_out_accuracy(
                 student, corpus.held_out, task, self.recipe.generation.batch, attempt
             )
-        bench.on_event({"event": "accuracy", "accuracy": accuracy})
+        bench.on_event(AccuracyMeasured(accuracy))
         return replace(judged, accuracy=accuracy, questions=len(corpus.held_out))
 
     def _finish(self, corpus: Corpus, teaching: Teaching) -> DistillResult:

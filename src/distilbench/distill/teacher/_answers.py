@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -13,9 +13,8 @@ from distilbench.distill.data import Asked, Task
 from distilbench.distill.recipe import Generation
 from distilbench.distill.teacher._cache import Output, TeacherCache, key_of
 from distilbench.engines import separate
+from distilbench.events import OnEvent, TextsBegun, TextsDone
 from distilbench.tasks import judge
-
-OnEvent = Callable[[dict[str, Any]], None]
 
 
 @dataclass(frozen=True)
@@ -94,12 +93,12 @@ def teacher_answers(
         for number, key in enumerate(group)
         if key not in found
     ]
-    on_event({"event": "generate", "total": len(missing), "reused": len(flat) - len(missing)})
+    on_event(TextsBegun("generates", len(missing), len(flat) - len(missing)))
     for batch in _batches(missing, generation.batch):
         outputs = _generate(batch, generator, attempt)
         cache.put(outputs)
         found |= {output.key: output for output in outputs}
-        on_event({"event": "generated", "count": len(batch)})
+        on_event(TextsDone(len(batch)))
     cache.use(flat, student)
     return [[str(found[key].payload["text"]) for key in group] for group in keys]
 

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from distilbench.distill.accounts import Attempt, FlopSample, forward, forward_flops, shape_of
 from distilbench.distill.data import Example, to_batch
 from distilbench.distill.recipe import Distillation
 from distilbench.distill.teacher._cache import Output, TeacherCache, key_of
 from distilbench.distill.weights import Loaded, device
+from distilbench.events import OnEvent, TextsBegun, TextsDone
 from distilbench.files import whole_file
 
 if TYPE_CHECKING:
     import torch
-
-OnEvent = Callable[[dict[str, Any]], None]
 
 
 def cache_logits(
@@ -40,13 +39,13 @@ def cache_logits(
         output.flops or output.flops_formula or 0.0 for output in found.values()
     )
     missing = {k: e for k, e in zip(keys, examples, strict=True) if k not in found}
-    on_event({"event": "score", "total": len(missing), "reused": len(found)})
+    on_event(TextsBegun("scores", len(missing), len(found)))
     sample, items = FlopSample(every=10), list(missing.items())
     teacher.model.to(device()).eval()
     for at in range(0, len(items), batch_size):
         part = items[at : at + batch_size]
         cache.put(_score(part, teacher, distillation, cache, attempt, sample))
-        on_event({"event": "scored", "count": len(part)})
+        on_event(TextsDone(len(part)))
     teacher.model.to("cpu")
     cache.use(keys, student)
     return [cache.logit_file(key) for key in keys]

@@ -15,8 +15,7 @@ from distilbench.distill.teacher._answers import Generator, Sampling
 from distilbench.distill.teacher._generators import TransformersGenerator, inspect_generator
 from distilbench.distill.weights import Loaded, load
 from distilbench.errors import InputError
-
-OnEvent = Callable[[dict[str, Any]], None]
+from distilbench.events import OnEvent, TeacherFirst
 
 
 @dataclass
@@ -80,7 +79,7 @@ def find_teacher(
         return Teaching(None, folder, where)
     if teacher.recipe is not None:
         path = folder / teacher.recipe
-        on_event({"event": "teacher", "recipe": str(path)})
+        on_event(TeacherFirst(str(path)))
         made = run(load_recipe(path), path.parent, out, on_event)
         return Teaching(
             str(made.student_dir.resolve()), folder, f"{where}: field 'teacher.recipe'",

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from distilbench.cache import cache_folder
 from distilbench.distill.accounts import StageMeter
 from distilbench.distill.recipe import Recipe
 from distilbench.distill.teacher import TeacherCache
 from distilbench.distill.training._launch import is_main
-
-OnEvent = Callable[[dict[str, Any]], None]
+from distilbench.events import OnEvent
 
 
 @dataclass

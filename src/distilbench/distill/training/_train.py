@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from distilbench.distill.accounts import Attempt, StageRecord
 from distilbench.distill.training._job import Job, steps_of
 from distilbench.distill.training._launch import is_main
 from distilbench.distill.training._trainers import metered_trainer
 from distilbench.distill.weights import Loaded, quiet_loading
+from distilbench.events import OnEvent, TrainingBegun
 from distilbench.files import whole_alone
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
-
-OnEvent = Callable[[dict[str, Any]], None]
 
 
 def train(
@@ -33,7 +31,7 @@ def train(
     steps = steps_of(job, student.model)
     resumed = last_checkpoint(job.folder / "checkpoints")
     attempt.record.first_step = int(resumed.name.partition("-")[2]) if resumed else 0
-    on_event({"event": "train", "steps": steps, "from": attempt.record.first_step})
+    on_event(TrainingBegun(steps, attempt.record.first_step))
     trainer = metered_trainer(job, steps, student, teacher, attempt, scoring, on_event)
     with quiet_loading():
         trainer.train(resume_from_checkpoint=str(resumed) if resumed else None)

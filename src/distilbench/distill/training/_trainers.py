@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from distilbench.distill.accounts import Attempt, StageRecord
@@ -11,8 +10,7 @@ from distilbench.distill.recipe import Training
 from distilbench.distill.training._job import Job
 from distilbench.distill.training._step_meter import StepMeter
 from distilbench.distill.weights import Loaded
-
-OnEvent = Callable[[dict[str, Any]], None]
+from distilbench.events import LossSeen, OnEvent, StepDone
 
 
 def metered_trainer(
@@ -127,7 +125,7 @@ def _heartbeat(attempt: Attempt, meter: StepMeter, on_event: OnEvent) -> Any:
             attempt.record.last_step = state.global_step
             meter.finished_step()
             attempt.beat()
-            on_event({"event": "step", "step": state.global_step, "of": state.max_steps})
+            on_event(StepDone(state.global_step, state.max_steps))
 
         def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
             attempt.record.checkpoint_step = state.global_step
@@ -137,6 +135,6 @@ def _heartbeat(attempt: Attempt, meter: StepMeter, on_event: OnEvent) -> Any:
 
         def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
             if logs and "loss" in logs:
-                on_event({"event": "loss", "step": state.global_step, "loss": logs["loss"]})
+                on_event(LossSeen(state.global_step, logs["loss"]))
 
     return Heartbeat()

@@ -27,6 +27,7 @@ from distilbench.distill.training._launch import is_launched, launch
 from distilbench.distill.training._objective import Objective, objective_of
 from distilbench.distill.training._train import train
 from distilbench.distill.weights import Loaded, load, prepare, start_student
+from distilbench.events import TrialJudged, WeightsLoading, ignore
 from distilbench.files import write_json
 
 
@@ -61,14 +62,14 @@ class Trial:
         judged = self._judge(load(str(self.place / "model"), Path(), self.bench.where))
         write_json(noted, asdict(judged))
         shutil.rmtree(self.place / "checkpoints", ignore_errors=True)
-        self.bench.on_event({"event": "trial", "trial": self.number, "loss": judged.loss})
+        self.bench.on_event(TrialJudged(self.number, judged.loss))
         return self.place / "model", judged
 
     def train(self) -> None:
         """Train it, here or in the processes of the recipe's ``accelerate``."""
         bench, recipe = self.bench, self.bench.recipe
         teacher = self._teacher()
-        bench.on_event({"event": "load", "what": "the student as it starts"})
+        bench.on_event(WeightsLoading("the student as it starts"))
         start = some_texts(self.corpus, self.texts)
         student = Loaded(*start_student(recipe, bench.folder, teacher, start, bench.where), "")
         if teacher is not None:
@@ -119,8 +120,7 @@ class Trial:
         scores = self.objective.compares_logits and self.logits is None
         if not scores and own_start and own_words:
             return None
-        source = self.teaching.source
-        self.bench.on_event({"event": "load", "what": f"the weights of {source}"})
+        self.bench.on_event(WeightsLoading(f"the weights of {self.teaching.source}"))
         return self.teaching.loaded()
 
     def _cached_logits(
@@ -161,7 +161,7 @@ class Trial:
 def train_launched(job: dict[str, Any]) -> None:
     """Train one student in each of several processes; ``job`` is what :func:`launch` wrote."""
     recipe, place = Recipe.model_validate(job["recipe"]), Path(job["place"])
-    bench = Bench(recipe, Path(job["folder"]), place, lambda event: None)
+    bench = Bench(recipe, Path(job["folder"]), place, ignore)
     corpus = load_corpus(recipe, bench.where)
     teaching = find_teacher(recipe, bench.folder, place, bench.where, bench.on_event, _made_before)
     logits = None if job["logits"] is None else [Path(file) for file in job["logits"]]
