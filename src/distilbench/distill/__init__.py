@@ -6,7 +6,13 @@ imports. All of them import ``meter``, ``compute``, ``catalog``, ``tasks``, ``en
 ``architecture`` and the ground floor; nobody but ``cli`` imports them. torch, transformers and TRL
 are imported inside functions only: the core does not need them
 (``pip install 'distilbench[distill]'``).
+
+The room can be called: ``distilbench.distill(recipe)`` is :func:`make_student`.
 """
+
+import sys
+from types import ModuleType
+from typing import Any
 
 from distilbench.distill.accounts import (
     PlannedStudent,
@@ -18,6 +24,7 @@ from distilbench.distill.experiment import (
     DistillResult,
     ExperimentSpec,
     load_experiment,
+    make_student,
     run_experiment,
     run_recipe,
 )
@@ -48,6 +55,7 @@ __all__ = [
     "accelerate_configuration",
     "load_experiment",
     "load_recipe",
+    "make_student",
     "of_this_rank",
     "packaged_recipe",
     "plan_recipe",
@@ -59,3 +67,13 @@ __all__ = [
     "with_loss",
     "with_teacher",
 ]
+
+
+class _Lab(ModuleType):
+    """``distilbench.distill`` is this package, and the front door's word for what it does."""
+
+    def __call__(self, *args: Any, **options: Any) -> DistillResult:
+        return make_student(*args, **options)
+
+
+sys.modules[__name__].__class__ = _Lab

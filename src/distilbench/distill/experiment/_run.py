@@ -27,7 +27,7 @@ from distilbench.distill.accounts import (
     write_stages,
 )
 from distilbench.distill.data import Corpus, load_corpus
-from distilbench.distill.recipe import Recipe
+from distilbench.distill.recipe import Recipe, RecipeLike, read_recipe
 from distilbench.distill.teacher import (
     Sampling,
     Teaching,
@@ -38,13 +38,7 @@ from distilbench.distill.teacher import (
 from distilbench.distill.training import Bench, Judged, Trial, check_accelerate, held_out_accuracy
 from distilbench.distill.weights import export_gguf, load
 from distilbench.errors import InputError
-from distilbench.events import (
-    AccuracyMeasured,
-    AnswersJudged,
-    OnEvent,
-    WeightsLoading,
-    ignore,
-)
+from distilbench.events import AccuracyMeasured, AnswersJudged, OnEvent, WeightsLoading, ignore
 from distilbench.files import alone, whole_alone, write_json, write_text
 from distilbench.yaml_file import yaml_text
 
@@ -65,6 +59,19 @@ class DistillResult:
     questions: int | None
     trial: int
     """Which values of the sweep were kept."""
+
+
+def make_student(
+    recipe: RecipeLike, out: str | Path = "students", on_event: OnEvent = lambda event: None
+) -> DistillResult:
+    """Make a distilled model, or what is missing of it, with every stage metered.
+
+    ``recipe`` is a :class:`Recipe`, its data as a dict, or a file (YAML); the student and all that
+    was measured are in ``out/<name>``. Raises ``InputError`` on a bad recipe before any work, and
+    where the extra ``distilbench[distill]`` is not installed ``ImportError``.
+    """
+    made, folder = read_recipe(recipe)
+    return run_recipe(made, folder, Path(out), on_event)
 
 
 def run_recipe(

@@ -5,9 +5,11 @@ room of ``distill``, nor torch.
 
 from distilbench.distill.recipe._aim import ENTRY_POINT, Aim, Need, aim_of, aims, distilling_methods
 from distilbench.distill.recipe._load import (
+    RecipeLike,
     accelerate_configuration,
     load_recipe,
     packaged_recipe,
+    read_recipe,
     recipe_names,
 )
 from distilbench.distill.recipe._parts import (
@@ -33,6 +35,7 @@ __all__ = [
     "NewShape",
     "Part",
     "Recipe",
+    "RecipeLike",
     "StudentSpec",
     "Teacher",
     "Training",
@@ -43,5 +46,6 @@ __all__ = [
     "distilling_methods",
     "load_recipe",
     "packaged_recipe",
+    "read_recipe",
     "recipe_names",
 ]
