@@ -106,7 +106,6 @@ class Gain:
 def fit_curve(
     points: pl.DataFrame,
     scale: str = "compute_flops",
-    score: str = "score",
     stderr: str | None = None,
     lower: float = 0.0,
     scatter: Scatter | None = None,
@@ -122,7 +121,7 @@ def fit_curve(
     family in messages. Raises InputError below 3 distinct values of ``scale``, for a
     value out of range, and for a family whose score does not rise with ``scale``.
     """
-    x, y, errors = _columns(points, scale, score, stderr, lower, where)
+    x, y, errors = _columns(points, scale, stderr, lower, where)
     centre, width = float(x.mean()), float(x.std())
     z = (x - centre) / width
     fitted = _fit(z, y[None, :])[0]
@@ -264,18 +263,18 @@ def compute_equivalent_gain(
 
 
 def _columns(
-    points: pl.DataFrame, scale: str, score: str, stderr: str | None, lower: float, where: str
+    points: pl.DataFrame, scale: str, stderr: str | None, lower: float, where: str
 ) -> tuple[Floats, Floats, Floats]:
     """log10 of scale, and score and its error as shares of the way from ``lower`` to 100."""
-    wanted = [scale, score] + ([stderr] if stderr else [])
+    wanted = [scale, "score"] + ([stderr] if stderr else [])
     if missing := [name for name in wanted if name not in points.columns]:
         raise InputError(where, f"no column {', '.join(missing)}", "name the frame's columns")
     x = points[scale].cast(pl.Float64)
-    y = points[score].cast(pl.Float64)
+    y = points["score"].cast(pl.Float64)
     if x.null_count() or not (x.is_finite() & (x > 0)).all():
         raise InputError(where, f"{scale} is missing or not above 0", "leave such models out")
     if y.null_count() or not y.is_between(0, 100).all():
-        raise InputError(where, f"{score} is missing or not in percent", "leave such models out")
+        raise InputError(where, "score is missing or not in percent", "leave such models out")
     if x.n_unique() < 3:
         raise InputError(
             where,
