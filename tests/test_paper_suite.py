@@ -17,7 +17,7 @@ from distilbench.cli._dry_run import _ranged, _seen, _short
 from distilbench.compute import run_estimate
 from distilbench.errors import InputError
 from distilbench.records import CellRecord, SampleRecord, frame
-from distilbench.suite import Changes, load_suite, packaged_suite, suite_text
+from distilbench.suite import Changes, load_suite, packaged_suite, read_suite
 from tests.benchmark_data import lay_out
 
 Data = tuple[Path, dict[str, str]]
@@ -167,9 +167,9 @@ def test_changes_are_made_and_kept(tmp_path: Path) -> None:
     assert [task.epochs for task in suite.tasks] == [None, None]
     assert [model.source for model in suite.models] == ["pypi:gemma-3-270m"]
     copy = tmp_path / "copy.yaml"
-    copy.write_text(suite_text(path, changes))
+    copy.write_text(read_suite(path, changes).text)
     assert load_suite(copy) == suite
-    assert suite_text(path) == path.read_text()
+    assert read_suite(path).text == path.read_text()
     with pytest.raises(InputError, match="has no task 'aime'; name some of: gsm8k"):
         load_suite(path, Changes(tasks=("aime",)))
 

@@ -115,8 +115,15 @@ def project(
 
 
 def collect(run_dir: Path, cells: list[Cell]) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Join the records of all cells, and of those imported, into the run's two Parquet files, and
-    return them.
+    """Write the run's two Parquet files: :func:`joined`, which is returned."""
+    samples, records = joined(run_dir, cells)
+    write_parquet(run_dir / "samples.parquet", samples)
+    write_parquet(run_dir / "cells.parquet", records)
+    return samples, records
+
+
+def joined(run_dir: Path, cells: list[Cell]) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The sample records and the cell records of all cells, and of those imported.
 
     An unfinished cell gives the samples that its logs hold. A finished one is kept as it is, but
     for what the suite and the cards say of its model, which sets no result.
@@ -138,10 +145,7 @@ def collect(run_dir: Path, cells: list[Cell]) -> tuple[pl.DataFrame, pl.DataFram
         rows.append(_record(path))
     known = schema(CellRecord)
     rows = [{k: v for k, v in row.items() if k in known} for row in rows]
-    joined, cell_records = pl.concat(samples, how="diagonal"), frame(rows, CellRecord)
-    write_parquet(run_dir / "samples.parquet", joined)
-    write_parquet(run_dir / "cells.parquet", cell_records)
-    return joined, cell_records
+    return pl.concat(samples, how="diagonal"), frame(rows, CellRecord)
 
 
 def _record(path: Path) -> dict[str, Any]:

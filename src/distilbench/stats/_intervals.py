@@ -53,6 +53,12 @@ def accuracy(
         )
         .with_columns(pl.col("cluster").fill_null(pl.col("sample_id")))
     )
+    return of_questions(questions, groups, level)
+
+
+def of_questions(questions: pl.DataFrame, groups: list[str], level: float) -> pl.DataFrame:
+    """What :func:`accuracy` returns, of one row a question: ``groups``, task, cluster, score in [0,
+    1], samples (what it is the mean of) and binary (whether each of those is 0 or 1)."""
     counts = questions.group_by(groups).agg(
         pl.col("samples").sum().alias("n_samples"), pl.col("binary").all()
     )
@@ -88,7 +94,11 @@ def macro_accuracy(
     unknown), low, high.
     """
     groups = [name for name in by if name != "task"]
-    tasks = accuracy(samples, [*groups, "task"], level)
+    return of_tasks(accuracy(samples, [*groups, "task"], level), groups)
+
+
+def of_tasks(tasks: pl.DataFrame, groups: list[str]) -> pl.DataFrame:
+    """What :func:`macro_accuracy` returns, of the accuracies of ``groups`` and task."""
     centre = pl.col("accuracy")
 
     def limit(end: str) -> pl.Expr:

@@ -35,7 +35,7 @@ from distilbench.records import derived, frame, identity, measured, setting
 if TYPE_CHECKING:
     import polars as pl
 
-    from distilbench.distill.recipe._recipe import Machine
+    from distilbench.distill.recipe import Machine
 
 StageKind = Literal[
     "teacher_training",
@@ -100,6 +100,24 @@ class StageRecord:
         self.flops_formula = (self.flops_formula or 0.0) + formula
         if by_6nd is not None:
             self.flops_6nd = (self.flops_6nd or 0.0) + by_6nd
+
+
+@dataclass(frozen=True)
+class SharedCost:
+    """Cost of a student's teacher outputs of one stage, whoever of its users paid for it.
+
+    ``uses``: the number of students that share it, weighted by FLOPs, so that ``flops / uses`` is
+    this student's share.
+    """
+
+    stage: str
+    tokens: int
+    flops: float | None
+    flops_formula: float | None
+    wall_s: float | None
+    energy_j: float | None
+    energy_known: str | None
+    uses: float
 
 
 @dataclass

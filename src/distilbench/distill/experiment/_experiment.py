@@ -20,13 +20,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from distilbench.distill.accounts._stages import StageRecord
-from distilbench.distill.data._corpus import load_corpus
+from distilbench.distill.accounts import StageRecord
+from distilbench.distill.data import load_corpus
 from distilbench.distill.experiment._experiment_spec import Arm, ExperimentSpec
 from distilbench.distill.experiment._run import DistillResult, run_recipe
-from distilbench.distill.recipe._recipe import Generation, Recipe
-from distilbench.distill.teacher._answers import Sampling, TransformersGenerator, accepted
-from distilbench.distill.weights._models import load
+from distilbench.distill.recipe import Generation, Recipe
+from distilbench.distill.teacher import Sampling, TransformersGenerator, accepted
+from distilbench.distill.weights import load
 from distilbench.errors import InputError
 from distilbench.events import OnEvent, TrainingFinished, TrainingNamed, ignore
 from distilbench.files import whole_alone, write_json, write_parquet
