@@ -116,10 +116,10 @@ def fit_curve(
     """Fit one family's curve: one row a model, column ``scale`` in FLOPs or parameters, column
     ``score`` in percent, ``lower`` the score of chance in percent (a score below it counts as it).
 
-    ``stderr`` names a column of standard errors in percent; a null there sets no floor.
-    ``scatter`` replaces the points' own scatter (see :func:`pool_scatter`). ``where`` names the
-    family in messages. Raises InputError below 3 distinct values of ``scale``, for a
-    value out of range, and for a family whose score does not rise with ``scale``.
+    ``stderr`` names a column of standard errors in percent; a null there sets no floor. ``scatter``
+    replaces the points' own scatter (see :func:`pool_scatter`). ``where`` names the family in
+    messages. Raises InputError below 3 distinct values of ``scale``, for a value out of range, and
+    for a family whose score does not rise with ``scale``.
     """
     x, y, errors = _columns(points, scale, stderr, lower, where)
     centre, width = float(x.mean()), float(x.std())
@@ -131,11 +131,7 @@ def fit_curve(
         )
     f = expit(fitted[0] + fitted[1] * z)
     own = Scatter(float(((y - f) ** 2 / _variance(f)).sum() / (len(y) - 2)), len(y) - 2)
-    assumed = scatter or own
-    random = np.random.default_rng(seed)
-    drawn = assumed.dispersion * assumed.freedom / random.chisquare(assumed.freedom, draws)
-    spread = np.sqrt(np.maximum(drawn[:, None] * _variance(f), errors**2))
-    scores = np.clip(f + spread * random.standard_normal((draws, len(y))), 0, 1)
+    drawn, scores = _drawn_scores(f, errors, scatter or own, draws, seed)
     return Curve(
         scale=scale,
         lower=lower,
@@ -147,11 +143,21 @@ def fit_curve(
         intercept=float(fitted[0]),
         slope=float(fitted[1]),
         own_scatter=own,
-        scatter=assumed,
+        scatter=scatter or own,
         draws=_fit(z, scores),
         dispersion_draws=drawn,
         stderr=float(np.sqrt((errors**2).mean())),
     )
+
+
+def _drawn_scores(
+    f: Floats, errors: Floats, scatter: Scatter, draws: int, seed: int
+) -> tuple[Floats, Floats]:
+    """Dispersions (draws) and scores (draws, models) that the curve ``f`` could have given."""
+    random = np.random.default_rng(seed)
+    drawn = scatter.dispersion * scatter.freedom / random.chisquare(scatter.freedom, draws)
+    spread = np.sqrt(np.maximum(drawn[:, None] * _variance(f), errors**2))
+    return drawn, np.clip(f + spread * random.standard_normal((draws, len(f))), 0, 1)
 
 
 def pool_scatter(curves: Sequence[Curve]) -> Scatter:
