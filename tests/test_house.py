@@ -33,11 +33,6 @@ LONG_FUNCTIONS = {
     "report/_reasoning_sections.py::templates",
     "report/_resource_sections.py::quantization",
     "report/_run_report.py::read_run",
-    "stats/_curve.py::fit_curve",
-    "stats/_intervals.py::accuracy",
-    "stats/_paired.py::paired_difference",
-    "stats/_recommend.py::recommend",
-    "stats/_subset.py::full_score",
 }
 
 

@@ -55,16 +55,16 @@ class ExperimentSpec(Part):
     max_length: int = Field(128, ge=8)
 
 
-def load_experiment(path: Path | None, packaged: str = "small") -> ExperimentSpec:
+def load_experiment(path: Path | None) -> ExperimentSpec:
     """Read an experiment's file, or the one that comes with the package.
 
     Raises ``InputError`` naming the file, the field and the remedy; ``OSError`` if it cannot be
     read.
     """
-    where = str(path or f"experiment {packaged!r}")
+    where = str(path or "experiment 'small'")
     start = "'task:' and 'teacher:'"
     if path is None:
-        text = (_EXPERIMENTS / f"{packaged}.yaml").read_text("utf-8")
+        text = (_EXPERIMENTS / "small.yaml").read_text("utf-8")
         file = parse_yaml(text, start, where)
     else:
         file = read_yaml(path, start)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -21,10 +20,6 @@ class Judged:
     tokens: int
     accuracy: float | None = None
     questions: int | None = None
-
-    @property
-    def perplexity(self) -> float:
-        return math.exp(self.loss)
 
 
 def held_out_loss(
