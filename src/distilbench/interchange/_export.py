@@ -6,10 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from distilbench.errors import InputError
-from distilbench.interchange._export_csv import write_csv
-from distilbench.interchange._export_every_eval_ever import write_every_eval_ever
-from distilbench.interchange._export_lm_eval import write_lm_eval
-from distilbench.interchange._export_model_index import write_model_index
+from distilbench.interchange.exporters._csv import write_csv
+from distilbench.interchange.exporters._every_eval_ever import write_every_eval_ever
+from distilbench.interchange.exporters._lm_eval import write_lm_eval
+from distilbench.interchange.exporters._model_index import write_model_index
 from distilbench.interchange._exported import Exported, read_exported
 
 _WRITERS: dict[str, Callable[[Exported, Path], list[Path]]] = {

@@ -7,12 +7,19 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from distilbench.errors import InputError
-from distilbench.interchange._every_eval_ever import is_every_eval_ever, read_every_eval_ever
+from distilbench.interchange.importers._every_eval_ever import (
+    is_every_eval_ever,
+    read_every_eval_ever,
+)
 from distilbench.interchange._imported import ROLES, Imported, Naming
-from distilbench.interchange._inspect import is_inspect, read_inspect
-from distilbench.interchange._lighteval import is_lighteval, read_lighteval
-from distilbench.interchange._llama_bench import is_llama_bench, read_csv, read_llama_bench
-from distilbench.interchange._lm_eval import is_lm_eval, read_lm_eval
+from distilbench.interchange.importers._inspect import is_inspect, read_inspect
+from distilbench.interchange.importers._lighteval import is_lighteval, read_lighteval
+from distilbench.interchange.importers._llama_bench import (
+    is_llama_bench,
+    read_csv,
+    read_llama_bench,
+)
+from distilbench.interchange.importers._lm_eval import is_lm_eval, read_lm_eval
 from distilbench.interchange._read import read_json, read_json_lines
 from distilbench.interchange._write import write_imported
 from distilbench.runner import collect, load_cells, opened_run

@@ -14,7 +14,7 @@ from typing import Any
 import polars as pl
 
 from distilbench.files import write_bytes
-from distilbench.interchange._every_eval_ever import SOURCE
+from distilbench.interchange.importers._every_eval_ever import SOURCE
 from distilbench.interchange._exported import Exported
 from distilbench.records import ORIGIN
 
