@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import BaseModel
 
+from distilbench.durations import duration
 from distilbench.engines import predict_memory
 from distilbench.events import (
     CellBegun,
@@ -335,7 +336,7 @@ def _enforcement(cell: Cell, loaded: Loaded) -> str:
     if engine and profile.gpu:
         said.append(f"GPU {profile.gpu.index} by its number, its memory by the number of layers")
     if profile.time_per_question_s:
-        said.append(f"{profile.time_per_question_s} s a question by Inspect's time limit")
+        said.append(f"{duration(profile.time_per_question_s)} a question by Inspect's time limit")
     if profile.thinking_tokens:
         means = "budget forcing" if engine else "the provider"
         said.append(f"{profile.thinking_tokens} thinking tokens by {means}")

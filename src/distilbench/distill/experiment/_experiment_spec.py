@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from distilbench.distill.recipe._student_spec import NewShape
+from distilbench.distill.recipe import NewShape
 from distilbench.errors import InputError
 from distilbench.tasks import ReasoningGymTask
 from distilbench.yaml_file import parse_yaml, read_yaml

@@ -9,34 +9,20 @@ from typing import Any
 
 from distilbench.architecture import ModelShape
 from distilbench.catalog import load_catalog
-from distilbench.distill.accounts._stages import StageRecord, read_stages
-from distilbench.distill.recipe._load import load_recipe
-from distilbench.distill.recipe._recipe import Recipe
-from distilbench.distill.teacher._answers import (
-    Generator,
-    Sampling,
-    TransformersGenerator,
-    inspect_generator,
-)
-from distilbench.distill.weights._models import Loaded, load
-from distilbench.engines import PACKAGED
+from distilbench.distill.accounts import Origin, StageRecord, find_origin, read_stages
+from distilbench.distill.recipe import Recipe, load_recipe
+from distilbench.distill.teacher._answers import Generator, Sampling
+from distilbench.distill.teacher._generators import TransformersGenerator, inspect_generator
+from distilbench.distill.weights import Loaded, load
 from distilbench.errors import InputError
-
-OnEvent = Callable[[dict[str, Any]], None]
+from distilbench.events import OnEvent, TeacherFirst
 
 
 @dataclass
-class Teaching:
-    """Where the teacher is and what is known of it. ``source`` null: the method has none."""
+class Teaching(Origin):
+    """A teacher at work: what generates for it, and its weights while they are needed."""
 
-    source: str | None
-    folder: Path
-    where: str
     engine: str | None = None
-    card: str | None = None
-    """Id of its card in the catalog, as the recipe says or as the packaged model has it."""
-    beside: Path | None = None
-    """A ``card.yaml`` that lies beside its weights."""
     stages: list[StageRecord] = field(default_factory=list)
     _loaded: Loaded | None = None
 
@@ -93,25 +79,20 @@ def find_teacher(
         return Teaching(None, folder, where)
     if teacher.recipe is not None:
         path = folder / teacher.recipe
-        on_event({"event": "teacher", "recipe": str(path)})
+        on_event(TeacherFirst(str(path)))
         made = run(load_recipe(path), path.parent, out, on_event)
         return Teaching(
             str(made.student_dir.resolve()), folder, f"{where}: field 'teacher.recipe'",
-            "transformers", teacher.card, made.card_file, made.stages,
+            teacher.card, made.card_file, "transformers", made.stages,
         )  # fmt: skip
     source = teacher.source
     assert source is not None
+    origin = find_origin(teacher, source, folder, where)
     place = (folder / Path(source).expanduser()).resolve()
-    beside = (place if place.is_dir() else place.parent) / "card.yaml"
-    stages = beside.with_name("stages.parquet")
-    packaged = PACKAGED.get(source.removeprefix("pypi:"))
+    stages = (place if place.is_dir() else place.parent) / "stages.parquet"
     is_folder = place.is_dir() or (source.startswith("hf:") and source.count("/") == 1)
     return Teaching(
-        source=source,
-        folder=folder,
-        where=f"{where}: field 'teacher.source'",
+        **vars(origin),
         engine=teacher.engine or ("transformers" if is_folder else "llama.cpp"),
-        card=teacher.card or (packaged.card if packaged else None),
-        beside=beside if beside.is_file() else None,
         stages=read_stages(stages) if stages.is_file() else [],
     )

@@ -6,13 +6,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from distilbench.distill.accounts._counting import FlopSample, forward_flops, shape_of
-from distilbench.distill.accounts._stages import Attempt
-from distilbench.distill.data._batches import IGNORED, to_batch
-from distilbench.distill.data._corpus import Asked, Example, Task
-from distilbench.distill.recipe._recipe import Generation
-from distilbench.distill.teacher._answers import Sampling, TransformersGenerator, accepted
-from distilbench.distill.weights._models import Loaded, device
+from distilbench.distill.accounts import Attempt, FlopSample, forward_flops, shape_of
+from distilbench.distill.data import IGNORED, Asked, Example, Task, to_batch
+from distilbench.distill.recipe import Generation
+from distilbench.distill.teacher import Sampling, TransformersGenerator, accepted
+from distilbench.distill.weights import Loaded, device
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from distilbench.files import write_text
 from distilbench.interchange._exported import Exported, shots
 from distilbench.interchange._exporter import Exporter
 from distilbench.interchange._lm_eval_own import IDENTITY, RECORD
-from distilbench.records import CELL_COLUMNS, SAMPLE_COLUMNS
+from distilbench.records import CellRecord, SampleRecord, columns
 
 _METRIC = "exact_match"
 _FILTER = "none"
@@ -115,7 +115,7 @@ def _known(error: float | None) -> float | str:
 def _samples(samples: pl.DataFrame, row: dict[str, Any]) -> list[str]:
     """One line a question; of several epochs the mean score and the first answer. The records of
     them all stand beside, so that outcomes, tokens and seconds are not lost."""
-    kept = [c.name for c in SAMPLE_COLUMNS if c.name not in IDENTITY]
+    kept = [c.name for c in columns(SampleRecord) if c.name not in IDENTITY]
     mine = (
         samples.filter(pl.col("cell") == row["cell"])
         .sort("sample_id", "epoch")
@@ -149,7 +149,7 @@ def _samples(samples: pl.DataFrame, row: dict[str, Any]) -> list[str]:
 
 
 def _cell_record(row: dict[str, Any]) -> dict[str, Any]:
-    known = (column.name for column in CELL_COLUMNS)
+    known = (column.name for column in columns(CellRecord))
     return {name: row[name] for name in known if row.get(name) is not None}
 
 
