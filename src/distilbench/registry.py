@@ -16,9 +16,10 @@ from distilbench.errors import InputError
 T = TypeVar("T")
 
 
-def registered(kind: type[T], home: str, group: str) -> tuple[type[T], ...]:
+def registered(kind: type[T], home: str, group: str, base: str) -> tuple[type[T], ...]:
     """The classes of a kind: those of the modules in the package ``home``, in the order of their
     files' names, then those of other packages, by the names of their entry points in ``group``.
+    ``base`` is the public name of what another package derives its own from.
 
     Raises ``InputError`` naming the package whose class cannot be imported, is none of the kind, or
     lacks a value that the kind asks for (an attribute that it annotates and does not set).
@@ -27,7 +28,7 @@ def registered(kind: type[T], home: str, group: str) -> tuple[type[T], ...]:
     modules = (import_module(f"{home}.{found.name}") for found in iter_modules(places))
     own = (found for module in modules for found in _in(module, kind))
     others = sorted(entry_points(group=group), key=lambda point: (point.name, point.value))
-    return (*own, *(_loaded(point, kind) for point in others))
+    return (*own, *(_loaded(point, kind, base) for point in others))
 
 
 def _in(module: ModuleType, kind: type[T]) -> Iterator[type[T]]:
@@ -36,8 +37,8 @@ def _in(module: ModuleType, kind: type[T]) -> Iterator[type[T]]:
             yield found
 
 
-def _loaded(point: EntryPoint, kind: type[T]) -> type[T]:
-    what = kind.__name__.lower()
+def _loaded(point: EntryPoint, kind: type[T], base: str) -> type[T]:
+    what = point.group.rpartition(".")[2].removesuffix("s")
     where = f"package {point.dist.name}" if point.dist else f"entry point {point.value}"
     try:
         found = point.load()
@@ -47,8 +48,7 @@ def _loaded(point: EntryPoint, kind: type[T]) -> type[T]:
         raise InputError(where, problem, "mend or uninstall it") from error
     if not _is(found, kind):
         problem = f"{point.value} is no {what}"
-        room = kind.__module__.rpartition("._")[0]
-        raise InputError(where, problem, f"derive it from {room}.{kind.__name__}")
+        raise InputError(where, problem, f"derive it from {base}")
     lacking = [name for name in kind.__annotations__ if not hasattr(found, name)]
     lacking += sorted(found.__abstractmethods__) if isabstract(found) else []
     if lacking:

@@ -11,6 +11,8 @@ from distilbench.interchange._exported import Exported
 from distilbench.registry import registered
 
 ENTRY_POINT = "distilbench.exporters"
+_HOME = "distilbench.interchange.exporters"
+_BASE = "distilbench.interchange.Exporter"
 
 
 class Exporter(ABC):
@@ -37,9 +39,8 @@ class Exporter(ABC):
 def all_exporters() -> dict[str, Exporter]:
     """All exporters by their format. Raises ``InputError`` if what another package names is none,
     or has the format of another."""
-    home = "distilbench.interchange.exporters"
     found: dict[str, Exporter] = {}
-    for kind in registered(Exporter, home, ENTRY_POINT):  # type: ignore[type-abstract]
+    for kind in registered(Exporter, _HOME, ENTRY_POINT, _BASE):  # type: ignore[type-abstract]
         if kind.format in found:
             both = (type(found[kind.format]), kind)
             names = " and ".join(f"{each.__module__}.{each.__qualname__}" for each in both)

@@ -14,6 +14,8 @@ from distilbench.interchange._read import read_json, read_json_lines
 from distilbench.registry import registered
 
 ENTRY_POINT = "distilbench.importers"
+_HOME = "distilbench.interchange.importers"
+_BASE = "distilbench.interchange.Importer"
 _LONGEST_LINE = 100_000
 
 
@@ -75,5 +77,4 @@ class Importer(ABC):
 
 def all_importers() -> tuple[Importer, ...]:
     """All importers. Raises ``InputError`` if what another package names is none."""
-    home = "distilbench.interchange.importers"
-    return tuple(kind() for kind in registered(Importer, home, ENTRY_POINT))  # type: ignore[type-abstract]
+    return tuple(kind() for kind in registered(Importer, _HOME, ENTRY_POINT, _BASE))  # type: ignore[type-abstract]
