@@ -12,6 +12,7 @@ from distilbench.interchange._exporter import Exporter, all_exporters
 from distilbench.interchange._import import import_results
 from distilbench.interchange._imported import Imported, Naming, number, share, whole
 from distilbench.interchange._importer import Importer, ResultFile, all_importers
+from distilbench.interchange._read import check_samples
 
 __all__ = [
     "Exported",
@@ -22,6 +23,7 @@ __all__ = [
     "ResultFile",
     "all_exporters",
     "all_importers",
+    "check_samples",
     "export_run",
     "import_results",
     "number",
