@@ -22,7 +22,7 @@ Cards = Annotated[
     list[Path] | None, typer.Option("--cards", help="Folder with further model cards (YAML).")
 ]
 Draws = Annotated[int, typer.Option(min=100, help="Monte Carlo draws.")]
-Seed = Annotated[int, typer.Option(help="Seed of the Monte Carlo draws.")]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of the Monte Carlo draws.")]
 
 
 def register(app: typer.Typer) -> None:
