@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from distilbench.cli._print import print_json, print_line, print_table
 from distilbench.durations import duration
 from distilbench.errors import InputError
+from distilbench.source import HUB
 
 if TYPE_CHECKING:
     from distilbench.architecture import ModelDescription, ModelShape
@@ -154,16 +155,15 @@ def _refusal(task: TaskSpec, made: QuestionSet) -> str | None:
 
 
 def _describe(suite_file: Path, model: Model, profile: Profile, gpu: str) -> ModelPlan:
-    from distilbench.engines import PACKAGED
+    from distilbench.engines import packaged
 
-    packaged = PACKAGED.get(model.source.removeprefix("pypi:"))
-    card_id = model.card or (packaged.card if packaged else None)
+    known = packaged(model.source)
+    card_id = model.card or (known.card if known else None)
     card = _catalog().cards.get(card_id or "")
-    scheme, _, rest = model.source.partition(":")
     shape = card.architecture.shape if card and card.architecture else None
-    if scheme != "inspect":
+    if model.source.has_files:
         return _embedded(suite_file, model, profile, card)
-    if rest.partition("/")[0] not in _ON_GPU:
+    if model.source.provider not in _ON_GPU:
         return ModelPlan(model, "api", card, shape, None, "served elsewhere")
     total = card.parameters.total.value if card and card.parameters.total else None
     parameters = shape.total_params if shape else total
@@ -179,7 +179,7 @@ def _embedded(suite_file: Path, model: Model, profile: Profile, card: Card | Non
             model.source, suite_file.parent, f"{suite_file}: model {model.name!r}"
         )
     except InputError:
-        if not model.source.startswith("hf:"):
+        if model.source.scheme != HUB:
             raise  # a file that is not there is a mistake; a hub out of reach is none
         return ModelPlan(model, "embedded", card, None, None, _NOT_KNOWN)
     settings = EngineSettings(slots=profile.slots, context=profile.context)

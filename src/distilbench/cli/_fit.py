@@ -12,6 +12,7 @@ from distilbench.cli._engine import engine_settings
 from distilbench.cli._named import MODEL_HELP, described_model
 from distilbench.cli._print import Json, print_json, print_line, print_table
 from distilbench.errors import InputError
+from distilbench.source import Source
 
 if TYPE_CHECKING:
     from distilbench.architecture import ModelDescription
@@ -88,7 +89,7 @@ def quantize(
     from distilbench.engines import locate_model, quantized
 
     where = f"model {source!r}"
-    file = locate_model(source, Path.cwd(), where)
+    file = locate_model(Source.parse(source), Path.cwd(), where)
     kinds = [_known(kind) for kind in to]
     own = describe(file).quantization
     if own not in ("F16", "BF16", "F32"):

@@ -10,6 +10,7 @@ import typer
 
 from distilbench.cli._counts import say
 from distilbench.cli._print import Json, print_json, print_line, print_table
+from distilbench.source import Source
 
 if TYPE_CHECKING:
     from distilbench.architecture import ModelShape
@@ -134,7 +135,7 @@ def inspect(
     """
     from distilbench.engines import describe_model
 
-    described = describe_model(model, Path.cwd(), f"model {model!r}")
+    described = describe_model(Source.parse(model), Path.cwd(), f"model {model!r}")
     if as_json:
         print_json(described.model_dump(mode="json"))
         return

@@ -14,6 +14,7 @@ from distilbench.cli._engine import engine_failures, engine_settings
 from distilbench.cli._print import print_line
 from distilbench.cli._sizes import memory_bytes
 from distilbench.errors import InputError
+from distilbench.source import Source
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -50,7 +51,7 @@ def serve(
         slots=slots, context=context, threads=threads, memory_bytes=limit, cpus=cpus, gpu_index=gpu
     )
     port = _free(host, port)
-    file = locate_model(model, Path.cwd(), f"model {model!r}")
+    file = locate_model(Source.parse(model), Path.cwd(), f"model {model!r}")
     engine = LlamaCpp(file, settings, Listen(host, port, key))
     signal.signal(signal.SIGTERM, _stop)
     try:

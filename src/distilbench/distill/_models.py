@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from distilbench.distill._gold import check_byte_level
 from distilbench.distill._recipe import COMPARES_LOGITS, Distillation, Recipe, Training
 from distilbench.errors import InputError
+from distilbench.source import Source
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -26,7 +27,7 @@ class Loaded:
     digest: str
 
 
-def load(source: str, folder: Path, where: str) -> Loaded:
+def load(source: Source, folder: Path, where: str) -> Loaded:
     """Load a model in float32. Raises ``InputError`` if it cannot be found or read."""
     quiet()
     from distilbench.distill._loading import load_pretrained

@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from distilbench.distill._student_spec import StudentSpec
+from distilbench.source import Source
 from distilbench.tasks import FileTask, InspectTask, ReasoningGymTask, TaskSpec
 from distilbench.yaml_file import HomePath
 
@@ -26,7 +27,7 @@ class _Part(BaseModel):
 class Teacher(_Part):
     """The model that is imitated."""
 
-    source: str | None = Field(
+    source: Source | None = Field(
         None,
         min_length=1,
         description="folder, GGUF path, hf:, pypi:, or inspect:provider/model (text only)",

@@ -52,6 +52,7 @@ from distilbench.distill._train import Job, train
 from distilbench.engines import cache_folder
 from distilbench.errors import InputError
 from distilbench.files import alone, write_json
+from distilbench.source import Source
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -210,7 +211,7 @@ class _Run:
             return place / "model", Judged(**json.loads(noted.read_text()))
         if not (place / "model").is_dir():
             self._train(number, place, training, distillation, corpus, texts, teaching)
-        student = load(str(place / "model"), Path(), self.where)
+        student = load(Source.at(place / "model"), Path(), self.where)
         with self.meter.stage("evaluation", number) as attempt:
             held = held_out_examples(corpus, student.tokenizer, training.max_length, self.where)
             judged = held_out_loss(student, held, training.batch_size, attempt)
@@ -338,7 +339,7 @@ class _Run:
     def _accuracy(self, corpus: Corpus, judged: Judged) -> Judged:
         task = self.recipe.task
         assert task is not None
-        student = load(str(self.student_dir), Path(), self.where)
+        student = load(Source.at(self.student_dir), Path(), self.where)
         with self.meter.stage("evaluation") as attempt:
             accuracy = held_out_accuracy(
                 student, corpus.held_out, task, self.recipe.generation.batch, attempt

@@ -9,14 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from distilbench.architecture import ModelShape
+from distilbench.architecture import ModelShape, describe
 from distilbench.distill._cache import Output, TeacherCache, key_of
 from distilbench.distill._counting import FlopSample, generation_flops, shape_of
 from distilbench.distill._data import Asked, Task, prompt_ids
 from distilbench.distill._models import Loaded, device
 from distilbench.distill._recipe import Generation
 from distilbench.distill._stages import Attempt
-from distilbench.engines import describe_model, locate_model, separate, sha256_of
+from distilbench.engines import locate_model, separate, sha256_of
+from distilbench.source import Source
 from distilbench.tasks import judge
 
 if TYPE_CHECKING:
@@ -346,7 +347,7 @@ def generation_formula(shape: ModelShape | None, read: int, written: int) -> flo
 
 
 def inspect_generator(
-    source: str,
+    source: Source,
     folder: Path,
     shape: ModelShape | None,
     sampling: Sampling,
@@ -355,11 +356,10 @@ def inspect_generator(
 ) -> InspectGenerator:
     """``inspect:provider/model``, or a GGUF on the embedded engine. ``shape``: from the teacher's
     card, for a model that is served elsewhere."""
-    if source.startswith("inspect:"):
-        reference = source.removeprefix("inspect:")
-        return InspectGenerator(reference, f"inspect:{reference}", shape, sampling, batch)
+    if source.is_inspect:
+        return InspectGenerator(source.rest, str(source), shape, sampling, batch)
     file = locate_model(source, folder, where)
-    found = describe_model(source, folder, where).architecture
+    found = describe(file).architecture
     return InspectGenerator(f"distilbench/{file}", sha256_of(file), found, sampling, batch)
 
 

@@ -19,8 +19,9 @@ from distilbench.distill._teacher import (
     TransformersGenerator,
     inspect_generator,
 )
-from distilbench.engines import PACKAGED
+from distilbench.engines import card_beside, local_path, packaged
 from distilbench.errors import InputError
+from distilbench.source import Source
 
 OnEvent = Callable[[dict[str, Any]], None]
 
@@ -29,7 +30,7 @@ OnEvent = Callable[[dict[str, Any]], None]
 class Teaching:
     """Where the teacher is and what is known of it. ``source`` null: the method has none."""
 
-    source: str | None
+    source: Source | None
     folder: Path
     where: str
     engine: str | None = None
@@ -45,7 +46,7 @@ class Teaching:
         if self.source is None:
             return None
         if self._loaded is None:
-            if self.source.startswith("inspect:"):
+            if not self.source.has_files:
                 raise InputError(
                     self.where, "is served elsewhere, and its weights are needed", "give its files"
                 )
@@ -96,22 +97,24 @@ def find_teacher(
         on_event({"event": "teacher", "recipe": str(path)})
         made = run(load_recipe(path), path.parent, out, on_event)
         return Teaching(
-            str(made.student_dir.resolve()), folder, f"{where}: field 'teacher.recipe'",
+            Source.at(made.student_dir.resolve()), folder, f"{where}: field 'teacher.recipe'",
             "transformers", teacher.card, made.card_file, made.stages,
         )  # fmt: skip
     source = teacher.source
     assert source is not None
-    place = (folder / Path(source).expanduser()).resolve()
-    beside = (place if place.is_dir() else place.parent) / "card.yaml"
-    stages = beside.with_name("stages.parquet")
-    packaged = PACKAGED.get(source.removeprefix("pypi:"))
-    is_folder = place.is_dir() or (source.startswith("hf:") and source.count("/") == 1)
+    field = f"{where}: field 'teacher.source'"
+    beside = card_beside(source, folder, field)
+    stages = beside.with_name("stages.parquet") if beside else None
+    known = packaged(source)
+    is_folder = source.is_repository or (
+        source.is_file and local_path(source, folder, field).is_dir()
+    )
     return Teaching(
         source=source,
         folder=folder,
-        where=f"{where}: field 'teacher.source'",
+        where=field,
         engine=teacher.engine or ("transformers" if is_folder else "llama.cpp"),
-        card=teacher.card or (packaged.card if packaged else None),
-        beside=beside if beside.is_file() else None,
-        stages=read_stages(stages) if stages.is_file() else [],
+        card=teacher.card or (known.card if known else None),
+        beside=beside,
+        stages=read_stages(stages) if stages and stages.is_file() else [],
     )

@@ -8,16 +8,11 @@ other engine is reached through Inspect's own providers. Imports ``meter``, ``ar
 """
 
 from distilbench.engines._completion import few_shot_prompt
+from distilbench.engines._digest import cache_folder, sha256_of
 from distilbench.engines._gpu import GpuDevice, gpu_devices
 from distilbench.engines._memory import MemoryEstimate, predict_memory
-from distilbench.engines._models import (
-    PACKAGED,
-    PackagedModel,
-    cache_folder,
-    describe_model,
-    locate_model,
-    sha256_of,
-)
+from distilbench.engines._models import card_beside, describe_model, local_path, locate_model
+from distilbench.engines._packaged import PACKAGED, PackagedModel, packaged
 from distilbench.engines._provider_check import check_provider
 from distilbench.engines._quantize import quantized
 from distilbench.engines._settings import (
@@ -44,11 +39,14 @@ __all__ = [
     "MemoryEstimate",
     "PackagedModel",
     "cache_folder",
+    "card_beside",
     "check_provider",
     "describe_model",
     "few_shot_prompt",
     "gpu_devices",
+    "local_path",
     "locate_model",
+    "packaged",
     "predict_memory",
     "quantized",
     "separate",

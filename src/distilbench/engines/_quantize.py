@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from distilbench.architecture import Quantization, describe, model_files
-from distilbench.engines._models import cache_folder, sha256_of
+from distilbench.engines._digest import cache_folder, sha256_of
 from distilbench.errors import InputError
 
 # What the gguf package, llama.cpp's own, can write; the k- and i-quants need llama-quantize.

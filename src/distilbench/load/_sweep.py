@@ -16,6 +16,7 @@ from distilbench.keys import secret_in_url
 from distilbench.load._generator import AIPERF, run_level
 from distilbench.load._results import Objective, read_requests, summarise
 from distilbench.meter import describe_hardware, usable_cores
+from distilbench.source import Source
 
 if TYPE_CHECKING:
     import polars as pl
@@ -148,7 +149,7 @@ def serving(source: str, threads: int | None, most: int, workload: Workload) -> 
             f"{most} concurrent requests", f"the embedded engine decodes at most {MOST_SLOTS}",
             "give fewer by --most or --concurrency, or the URL of a server",
         )  # fmt: skip
-    path = locate_model(source, Path.cwd(), f"model {source!r}")
+    path = locate_model(Source.parse(source), Path.cwd(), f"model {source!r}")
     room = 2 * (workload.prompt_tokens + workload.output_tokens) + 64
     cores = max(1, usable_cores() - 1)
     settings = EngineSettings(threads=threads, cpus=cores, slots=most, context=room)

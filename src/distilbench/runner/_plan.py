@@ -14,15 +14,15 @@ from pydantic import BaseModel, ByteSize, ConfigDict
 
 from distilbench.architecture import ModelShape, describe
 from distilbench.engines import (
-    PACKAGED,
     EngineSettings,
     gpu_devices,
     locate_model,
+    packaged,
     quantized,
     sha256_of,
 )
 from distilbench.errors import InputError
-from distilbench.runner._cards import card_beside, card_id
+from distilbench.runner._cards import card_id, readable_card
 from distilbench.runner._facts import architecture, check_card, facts_on_models
 from distilbench.runner._sampling import generation_of
 from distilbench.suite import Generation, Limits, Model, Profile, Suite
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from distilbench.architecture import ModelDescription
     from distilbench.runner._facts import Facts
 
-_INSPECT = "inspect:"
 NOT_AVAILABLE = "not available"
 
 
@@ -141,7 +140,9 @@ def plan(suite: Suite, folder: Path, suite_file: str) -> list[Cell]:
         )
     ]
     return [
-        cell.model_copy(update={**_card_facts(cell, folder), **_shape(cell, catalog, described)})
+        cell.model_copy(
+            update={**_card_facts(cell, folder, suite_file), **_shape(cell, catalog, described)}
+        )
         for cell in cells
     ]
 
@@ -158,9 +159,11 @@ def _check_cards(suite: Suite, suite_file: str, catalog: Facts) -> None:
             check_card(catalog(), model.card, f"{suite_file}: field 'models[{index}].card'")
 
 
-def _card_facts(cell: Cell, folder: Path) -> dict[str, Any]:
+def _card_facts(cell: Cell, folder: Path, where: str) -> dict[str, Any]:
     """The card beside the model's file, unless another is known. It sets no result."""
-    return {"card_file": card_beside(cell.model.source, folder)} if not _card(cell.model) else {}
+    if _card(cell.model):
+        return {}
+    return {"card_file": readable_card(cell.model.source, folder, where)}
 
 
 def _shape(
@@ -178,7 +181,7 @@ def _shape(
 
 
 def _find(model: Model, folder: Path, where: str) -> Path | None:
-    if model.source.startswith(_INSPECT):
+    if not model.source.has_files:
         if model.quantization:
             raise InputError(where, "is served elsewhere and cannot be quantized here", "drop it")
         return None
@@ -256,8 +259,8 @@ def _cell(
 
 
 def _card(model: Model) -> str | None:
-    packaged = PACKAGED.get(model.source.removeprefix("pypi:"))
-    return model.card or (packaged.card if packaged else None)
+    known = packaged(model.source)
+    return model.card or (known.card if known else None)
 
 
 def _hash(settings: dict[str, Any]) -> str:
@@ -266,6 +269,6 @@ def _hash(settings: dict[str, Any]) -> str:
 
 def _reference(model: Model, file: Path | None) -> str:
     if file is None:
-        return model.source.removeprefix(_INSPECT)
-    packaged = model.source.startswith("pypi:") and not model.quantization
-    return f"distilbench/{model.source if packaged else file}"
+        return model.source.rest
+    named = packaged(model.source) and not model.quantization
+    return f"distilbench/{model.source if named else file}"

@@ -64,9 +64,9 @@ def request_options(
 def _sendable(found: Generation, model: Model, where: str) -> Generation:
     """The generation without what is off and cannot be sent. Refuses what cannot be sent and is on,
     so that no record tells of a setting that no server saw."""
-    if not model.source.startswith("inspect:"):
+    provider = model.source.provider
+    if provider is None:
         return found
-    provider = model.source.removeprefix("inspect:").partition("/")[0]
     refused = {
         name
         for name, known in (("top_k", _SERVERS | _TOP_K), ("min_p", _SERVERS))

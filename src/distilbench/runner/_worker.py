@@ -215,7 +215,7 @@ def _load(cell: Cell, tell: Tell, undo: ExitStack) -> Loaded:
     from distilbench.engines._provider import DistilbenchAPI
 
     settings = cell.engine_settings()
-    model = get_model(cell.reference, memoize=False, **settings.model_dump())
+    model = get_model(cell.reference, memoize=False, file=str(cell.file), **settings.model_dump())
     engine = cast(DistilbenchAPI, model.api).engine
     undo.callback(engine.close)
     meter = find_meter(hardware.processor, settings.gpu_index, lambda: engine.usage.cpu_seconds)
