@@ -153,6 +153,12 @@ CELL_COLUMNS = (
     Column("clock", "String", "identity", "whose clock gave the seconds, and what it cannot tell"),
     Column("engine", "String", "identity", "engine name"),
     Column("engine_version", "String", "identity", "engine version"),
+    Column(
+        "runs_on",
+        "String",
+        "identity",
+        "the run's machine, a server, or whose API, by provider and address; null: not known",
+    ),
     Column("hardware", "String", "identity", "processor, cores, memory, system"),
     Column("reported_score", "Float64", "published", "score that the other program states"),
     Column("reported_stderr", "Float64", "published", "standard error that it states"),

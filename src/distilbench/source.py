@@ -16,6 +16,8 @@ from functools import cache
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
+from distilbench.providers import HERE, runs_on
+
 if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler
     from pydantic_core import CoreSchema
@@ -83,6 +85,13 @@ class Source:
     def provider(self) -> str | None:
         """Inspect's name of the provider that runs it; null: Inspect's providers do not."""
         return self.rest.partition("/")[0] if self.is_inspect else None
+
+    def runs_on(self, base_url: str | None = None) -> str | None:
+        """Where the model runs, as :func:`distilbench.providers.runs_on` says it; null: not
+        known. ``base_url``: the address that the suite gives its provider."""
+        if self.is_inspect:
+            return runs_on(self.rest, base_url)
+        return HERE if self.has_files else None
 
     @property
     def name(self) -> str:

@@ -10,6 +10,7 @@ import typer
 
 from distilbench.cli._counts import say
 from distilbench.cli._print import Json, print_json, print_line, print_table
+from distilbench.providers import PROVIDERS
 from distilbench.source import Source
 
 if TYPE_CHECKING:
@@ -17,19 +18,6 @@ if TYPE_CHECKING:
     from distilbench.meter import Stretch
     from distilbench.tasks import TaskEntry
 
-# Key variables of Inspect's providers. Whether one is set is shown; what it holds never is.
-_API_KEYS = (
-    "ANTHROPIC_API_KEY",
-    "AZUREAI_API_KEY",
-    "DEEPSEEK_API_KEY",
-    "GOOGLE_API_KEY",
-    "GROQ_API_KEY",
-    "HF_TOKEN",
-    "MISTRAL_API_KEY",
-    "OPENAI_API_KEY",
-    "OPENROUTER_API_KEY",
-    "TOGETHER_API_KEY",
-)
 _PACKAGES = (
     "distilbench",
     "inspect-ai",
@@ -71,7 +59,7 @@ def doctor(as_json: Json = False) -> None:
         },
         "engine": _engine(),
         "packages": {name: _version(name) for name in _PACKAGES},
-        "api_keys": {name: bool(os.environ.get(name)) for name in _API_KEYS},
+        "api_keys": {name: bool(os.environ.get(name)) for name in _key_variables()},
         "packaged_models": {name: _installed(name) for name in _packaged()},
     }
     if as_json:
@@ -218,6 +206,11 @@ def _engine() -> dict[str, str]:
         "llama.cpp devices": ", ".join(str(d.get("name", d)) for d in devices) or "CPU",
         "llama.cpp features": " ".join(str(xllamacpp.get_system_info()).split()),
     }
+
+
+def _key_variables() -> list[str]:
+    """Of Inspect's providers. Whether one is set is shown; what it holds never is."""
+    return sorted({p.key for p in PROVIDERS.values() if p.key and "{}" not in p.key})
 
 
 def _version(package: str) -> str | None:

@@ -29,7 +29,6 @@ class Teacher(_Part):
 
     source: Source | None = Field(
         None,
-        min_length=1,
         description="folder, GGUF path, hf:, pypi:, or inspect:provider/model (text only)",
     )
     recipe: HomePath | None = Field(None, description="recipe that makes the teacher first")

@@ -6,13 +6,11 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from distilbench.errors import InputError
-from distilbench.keys import key_in_environment, key_variable, redact
+from distilbench.keys import key_in_environment, redact
+from distilbench.providers import key_variable, provider_of
 
 if TYPE_CHECKING:
     from inspect_ai.model import Model
-
-LOADING = ("hf", "nnterp", "sglang", "transformer_lens", "vllm")
-"""Providers that load a model when they are made, so that a check would cost as much as a run."""
 
 
 def served_model(reference: str, base_url: str | None, args: dict[str, Any]) -> Model:
@@ -30,7 +28,7 @@ def check_provider(reference: str, base_url: str | None, args: dict[str, Any], w
     """
     from inspect_ai._util.error import PrerequisiteError
 
-    if reference.partition("/")[0] in LOADING:
+    if provider_of(reference).loads_weights:  # so a check would cost as much as a run
         return
     try:
         with key_in_environment(reference):

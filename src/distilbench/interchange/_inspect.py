@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from distilbench.errors import InputError
 from distilbench.interchange._imported import Imported, Naming
 from distilbench.interchange._names import model_names
+from distilbench.providers import runs_on
 from distilbench.runner import Cell, sample_record
 from distilbench.suite import Model, Profile
 from distilbench.tasks import FileTask
@@ -57,6 +58,7 @@ def read_inspect(path: Path, naming: Naming) -> list[Imported]:
             facts={
                 "engine": f"inspect:{log.eval.model.partition('/')[0]}",
                 "engine_version": version,
+                "runs_on": runs_on(log.eval.model, log.eval.model_base_url, {}),
                 "reported_score": score,
                 "reported_metric": f"{chosen} {metric}" if chosen and metric else chosen,
             },

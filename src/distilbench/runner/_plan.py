@@ -22,6 +22,7 @@ from distilbench.engines import (
     sha256_of,
 )
 from distilbench.errors import InputError
+from distilbench.providers import provider_of
 from distilbench.runner._cards import card_id, readable_card
 from distilbench.runner._facts import architecture, check_card, facts_on_models
 from distilbench.runner._sampling import generation_of
@@ -81,11 +82,9 @@ class Cell(BaseModel):
     def model_args(self) -> dict[str, Any]:
         """Arguments of Inspect's provider: the suite's, and what greedy decoding and an honest
         load time need where a provider's own default would be otherwise."""
-        defaults: dict[str, dict[str, Any]] = {
-            "hf": {"do_sample": bool(self.generation.temperature)},
-            "vllm": {"lazy_init": False},
-        }
-        return {**defaults.get(self.reference.partition("/")[0], {}), **self.model.args}
+        provider = provider_of(self.reference)
+        greedy = {} if self.generation.temperature else provider.greedy_args
+        return {**provider.args, **greedy, **self.model.args}
 
     def engine_settings(self) -> EngineSettings:
         """What the embedded engine is given of the profile."""

@@ -28,6 +28,7 @@ from distilbench.meter import (
     peak_memory_bytes,
     power_cap,
 )
+from distilbench.providers import HERE, provider_of, runs_on
 from distilbench.runner._conduct import Conduct, install, sampling_seed, without_system
 from distilbench.runner._leave import leave, leave_on_signals
 from distilbench.runner._meanwhile import Tell, telling_what_is_read, watch
@@ -249,7 +250,7 @@ def _load_served(cell: Cell, facts: dict[str, Any]) -> Loaded:
         said = " ".join(redact(str(getattr(error, "message", error))).split())
         reason = f"could not be loaded: {said or type(error).__name__}"
         return Loaded(get_model("none/none"), None, elsewhere, facts, error=reason)
-    model = stopping(model, cell.reference.partition("/")[0])
+    model = stopping(model, provider_of(cell.reference))
     if time.perf_counter() - started > _LOADING_S:  # in this process or by a server it started
         facts["load_s"] = time.perf_counter() - started
     return Loaded(model, None, elsewhere, facts, ServedMeter(model))
@@ -289,6 +290,7 @@ def _engine_facts(cell: Cell, loaded: Loaded) -> dict[str, Any]:
         name = cell.reference.partition("/")[0]
         return {
             "engine": f"inspect:{name}",
+            "runs_on": runs_on(cell.reference, cell.model.base_url),
             "engine_version": version("inspect-ai"),
             "clock": loaded.served.method if loaded.served else None,
             "enforcement": _enforcement(cell, loaded),
@@ -301,6 +303,7 @@ def _engine_facts(cell: Cell, loaded: Loaded) -> dict[str, Any]:
         "bits_per_weight": _bits_per_weight(engine),
         "clock": "engine's clock",
         "engine": "llama.cpp (xllamacpp)",
+        "runs_on": HERE,
         "engine_version": version("xllamacpp"),
         "threads": engine.threads,
         "spin_count": engine.settings.spin_count if sys.platform == "linux" else None,
