@@ -12,16 +12,16 @@ import pytest
 from distilbench.catalog import Card, load_catalog
 from distilbench.compute import check_headline
 from distilbench.distill import Recipe, StageRecord, load_recipe, plan_recipe
-from distilbench.distill._cache import Output, TeacherCache
-from distilbench.distill._card import check_lineage
-from distilbench.distill._data import load_corpus
-from distilbench.distill._experiment import _costs
-from distilbench.distill._launch import check_accelerate
-from distilbench.distill._models import Loaded
-from distilbench.distill._stages import StageMeter
-from distilbench.distill._teacher import Sampling, TransformersGenerator
-from distilbench.distill._teaching import Teaching
-from distilbench.distill._trainers import _of_this_rank
+from distilbench.distill.accounts._card import check_lineage
+from distilbench.distill.accounts._stages import StageMeter
+from distilbench.distill.data._corpus import load_corpus
+from distilbench.distill.experiment._experiment import _costs
+from distilbench.distill.teacher._answers import Sampling, TransformersGenerator
+from distilbench.distill.teacher._cache import Output, TeacherCache
+from distilbench.distill.teacher._teaching import Teaching
+from distilbench.distill.training._launch import check_accelerate
+from distilbench.distill.training._trainers import _of_this_rank
+from distilbench.distill.weights._models import Loaded
 from distilbench.engines import describe_model
 from distilbench.errors import InputError
 from distilbench.source import Source

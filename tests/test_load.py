@@ -15,7 +15,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from distilbench.engines import cache_folder
+from distilbench.cache import cache_folder
 from distilbench.errors import InputError
 from distilbench.load import (
     Objective,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,6 +12,19 @@ from distilbench.cli import _counts
 from distilbench.cli._distill import Lines
 from distilbench.cli._progress import Progress
 from distilbench.durations import duration, time_left
+from distilbench.events import (
+    CellBegun,
+    CellDone,
+    Event,
+    ModelLoaded,
+    ModelLoading,
+    ModelRefused,
+    Noted,
+    Planned,
+    SampleDone,
+    as_line,
+    read_line,
+)
 
 
 @pytest.mark.parametrize(
@@ -31,19 +45,31 @@ def test_time_left_is_at_the_pace_until_now() -> None:
     assert time_left(20, 20, 10.0) == 0.0
 
 
-def run_events() -> list[dict[str, Any]]:
+def test_a_line_of_another_version_is_no_crash() -> None:
+    for event in run_events():
+        assert read_line(as_line(event)) == event
+    newer = '{"event": "model_loading", "model": "small", "from": "disk", "share": 0.5}'
+    assert read_line(newer) == ModelLoading("small", 0.5)
+    for unknown in ('{"event": "weather"}', '{"event": "cell_done"}', "[]", "", "Traceback (most",
+                    '{"event": ["cell_done"]}', '{"cell": "a"}'):  # fmt: skip
+        assert read_line(unknown) is None
+    with Progress() as progress:
+        progress.on_event(SimpleNamespace(event="weather"))  # type: ignore[arg-type]
+
+
+def run_events() -> list[Event]:
     cells = ["small--sums--p--0--1a", "small--words--p--0--2b"]
-    samples = [{"event": "sample"}] * 4
+    samples = [SampleDone("q", 1, 7)] * 4
     return [
-        {"event": "plan", "cells": 3, "samples": dict.fromkeys(cells, 4)},
-        {"event": "note", "text": "this machine is [b]busy"},
-        {"event": "load", "model": "small"},
-        {"event": "loading", "model": "small", "share": 0.5},
-        {"event": "loaded", "model": "small", "load_s": 75.0},
-        {"event": "cell", "cell": cells[0]},
+        Planned(3, dict.fromkeys(cells, 4)),
+        Noted("this machine is [b]busy"),
+        ModelLoading("small"),
+        ModelLoading("small", 0.5),
+        ModelLoaded("small", 75.0),
+        CellBegun(cells[0]),
         *samples,
-        {"event": "cell_done", "cell": cells[0]},
-        {"event": "cell", "cell": cells[1]},
+        CellDone(cells[0]),
+        CellBegun(cells[1]),
         *samples[:2],
     ]
 
@@ -76,9 +102,9 @@ def test_nothing_is_said_to_a_machine_but_what_went_wrong(
 ) -> None:
     monkeypatch.setattr("distilbench.cli._progress.LINE_S", 0.05)
     with Progress(quiet=True) as progress:
-        progress.on_event({"event": "plan", "cells": 1, "samples": {"a--b--c--0--d": 4}})
-        progress.on_event({"event": "load", "model": "small"})
-        progress.on_event({"event": "load_failed", "model": "small", "error": "no such file"})
+        progress.on_event(Planned(1, {"a--b--c--0--d": 4}))
+        progress.on_event(ModelLoading("small"))
+        progress.on_event(ModelRefused("small", "no such file"))
         time.sleep(0.2)
     said = capsys.readouterr()
     assert said.err == "small does not load: no such file\n"

@@ -1,25 +1,26 @@
 """Makes distilled students, and meters every stage of it.
 
-Holds the recipe file (``_recipe.py``), the methods on TRL, the stage meter, the caches of teacher
-outputs, checkpoints, and the card that a student leaves for the catalog. Imports ``meter``,
-``compute``, ``catalog``, ``tasks``, ``engines``, ``architecture``, ``records`` and ``errors``;
-nobody but ``cli`` imports it. torch, transformers and TRL are imported inside functions only: the
-core does not need them (``pip install 'distilbench[distill]'``).
+Its rooms, from the ground up: ``recipe``; ``data``, ``weights`` and ``accounts``; ``teacher``;
+``training`` with its ``objectives``; ``experiment``. Each says in its docstring what it holds and
+imports. All of them import ``meter``, ``compute``, ``catalog``, ``tasks``, ``engines``,
+``architecture`` and the ground floor; nobody but ``cli`` imports them. torch, transformers and TRL
+are imported inside functions only: the core does not need them
+(``pip install 'distilbench[distill]'``).
 """
 
-from distilbench.distill._experiment import run_experiment
-from distilbench.distill._experiment_spec import ExperimentSpec, load_experiment
-from distilbench.distill._load import (
+from distilbench.distill.accounts._planning import PlannedStudent, plan_recipe
+from distilbench.distill.accounts._stages import STAGE_COLUMNS, StageRecord, read_stages
+from distilbench.distill.experiment._experiment import run_experiment
+from distilbench.distill.experiment._experiment_spec import ExperimentSpec, load_experiment
+from distilbench.distill.experiment._run import DistillResult, run_recipe
+from distilbench.distill.recipe._load import (
     accelerate_configuration,
     load_recipe,
     packaged_recipe,
     recipe_names,
 )
-from distilbench.distill._planning import PlannedStudent, plan_recipe
-from distilbench.distill._recipe import Recipe
-from distilbench.distill._run import DistillResult, run_recipe
-from distilbench.distill._stages import STAGE_COLUMNS, StageRecord, read_stages
-from distilbench.distill._student_spec import StudentSpec
+from distilbench.distill.recipe._recipe import Recipe
+from distilbench.distill.recipe._student_spec import StudentSpec
 
 __all__ = [
     "STAGE_COLUMNS",

@@ -8,7 +8,7 @@ other engine is reached through Inspect's own providers. Imports ``meter``, ``ar
 """
 
 from distilbench.engines._completion import few_shot_prompt
-from distilbench.engines._digest import cache_folder, sha256_of
+from distilbench.engines._digest import sha256_of
 from distilbench.engines._gpu import GpuDevice, gpu_devices
 from distilbench.engines._memory import MemoryEstimate, predict_memory
 from distilbench.engines._models import card_beside, describe_model, local_path, locate_model
@@ -38,7 +38,6 @@ __all__ = [
     "Listen",
     "MemoryEstimate",
     "PackagedModel",
-    "cache_folder",
     "card_beside",
     "check_provider",
     "describe_model",

@@ -1,13 +1,12 @@
-"""Digests of model files, and the folder where what takes long is remembered."""
+"""Digests of model files."""
 
 from __future__ import annotations
 
 import hashlib
-import json
-import os
 from pathlib import Path
 
 from distilbench.architecture import model_files
+from distilbench.cache import remembered
 
 
 def sha256_of(path: Path) -> str:
@@ -22,24 +21,9 @@ def sha256_of(path: Path) -> str:
 
 
 def _file_sha256(path: Path) -> str:
-    stat = path.stat()
-    key = f"{path}|{stat.st_size}|{stat.st_mtime_ns}"
-    memory = cache_folder() / "sha256.json"
-    try:
-        known = json.loads(memory.read_text())
-    except (OSError, ValueError):
-        known = {}
-    if key not in known:
+    def find() -> str:
         with path.open("rb") as stream:
-            known[key] = hashlib.file_digest(stream, "sha256").hexdigest()
-        partial = memory.with_suffix(f".{os.getpid()}")
-        partial.write_text(json.dumps(known))
-        partial.replace(memory)
-    return str(known[key])
+            return hashlib.file_digest(stream, "sha256").hexdigest()
 
-
-def cache_folder() -> Path:
-    """``$DISTILBENCH_CACHE``, else ``~/.cache/distilbench``; made if missing."""
-    folder = Path(os.environ.get("DISTILBENCH_CACHE", "~/.cache/distilbench")).expanduser()
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+    stat = path.stat()
+    return remembered("sha256", f"{path}|{stat.st_size}|{stat.st_mtime_ns}", find)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from distilbench.engines._digest import cache_folder, sha256_of
+from distilbench.cache import cache_folder, made_once
+from distilbench.engines._digest import sha256_of
 from distilbench.errors import InputError, use_one_of
 from distilbench.source import PACKAGE, Source
 
@@ -73,10 +73,8 @@ def packaged_file(name: str, where: str) -> Path:
 
 def _assembled(model: PackagedModel) -> Path:
     """The Gemma package comes in four parts, which its own ``assemble`` joins and checks."""
-    path = cache_folder() / model.file
-    if not path.is_file():
-        module = importlib.import_module(model.package)
-        partial = path.with_suffix(f".{os.getpid()}")
-        module.assemble(partial, overwrite=True)
-        partial.replace(path)
-    return path
+
+    def assemble(path: Path) -> None:
+        importlib.import_module(model.package).assemble(path, overwrite=True)
+
+    return made_once(cache_folder() / model.file, assemble)

@@ -9,6 +9,7 @@ from typing import Any
 
 import polars as pl
 
+from distilbench.files import write_text
 from distilbench.interchange._exported import Exported, shots
 from distilbench.interchange._lm_eval_own import IDENTITY, RECORD
 from distilbench.records import CELL_COLUMNS, SAMPLE_COLUMNS
@@ -27,7 +28,6 @@ def write_lm_eval(data: Exported, out: Path) -> list[Path]:
     date = data.made.strftime("%Y-%m-%dT%H-%M-%S.%f")
     for entry, rows in data.entries(data.everything):
         folder = out / entry
-        folder.mkdir(parents=True, exist_ok=True)
         several = rows["seed"].n_unique() > 1
         tasks = {
             f"{row['task']}-seed{row['seed']}" if several else row["task"]: row
@@ -37,10 +37,10 @@ def write_lm_eval(data: Exported, out: Path) -> list[Path]:
             if row["accuracy"] is None:
                 continue
             file = folder / f"samples_{task}_{date}.jsonl"
-            file.write_text("".join(_samples(data.samples, row)), "utf-8")
+            write_text(file, "".join(_samples(data.samples, row)))
             files.append(file)
         results = folder / f"results_{date}.json"
-        results.write_text(json.dumps(_results(data, entry, tasks), indent=2), "utf-8")
+        write_text(results, json.dumps(_results(data, entry, tasks), indent=2))
         files.append(results)
     return files
 

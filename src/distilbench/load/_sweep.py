@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from distilbench.engines import MOST_SLOTS, EngineSettings, locate_model
 from distilbench.errors import InputError
+from distilbench.files import write_json, write_parquet
 from distilbench.keys import secret_in_url
 from distilbench.load._generator import AIPERF, run_level
 from distilbench.load._results import Objective, read_requests, summarise
@@ -104,8 +104,7 @@ def sweep(
         if saturated and concurrencies is None:
             break
     frame = pl.DataFrame(levels)
-    out.mkdir(parents=True, exist_ok=True)
-    frame.write_parquet(out / "load.parquet")
+    write_parquet(out / "load.parquet", frame)
     facts = {
         "target": target.name or target.url,
         "model": target.model,
@@ -117,7 +116,7 @@ def sweep(
         "generator": AIPERF,
         "hardware": describe_hardware().model_dump(mode="json"),
     }
-    (out / "load.json").write_text(json.dumps(facts, indent=1))
+    write_json(out / "load.json", facts)
     return frame
 
 

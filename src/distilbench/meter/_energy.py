@@ -13,9 +13,8 @@ from importlib.metadata import version
 from importlib.resources import files
 from typing import Literal, NamedTuple, Protocol
 
-import yaml
-
 from distilbench.errors import InputError
+from distilbench.yaml_file import parse_yaml
 
 TDP_VARIABLE = "DISTILBENCH_TDP_W"
 _NO_ZEUS = "Zeus is not installed: pip install 'distilbench[energy]'"
@@ -253,7 +252,8 @@ def _gpu(index: int) -> Counter:
 @cache
 def _processors() -> list[Processor]:
     text = (files("distilbench.meter") / "tdp.yaml").read_text("utf-8")
-    return [Processor(**entry) for entry in yaml.safe_load(text)]
+    listed = parse_yaml(text, "processors:", "tdp.yaml").data["processors"]
+    return [Processor(**entry) for entry in listed]
 
 
 def _first_sentence(error: Exception) -> str:

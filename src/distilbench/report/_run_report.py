@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distilbench.errors import InputError
-from distilbench.files import read_json
+from distilbench.files import copy_file, read_json
 from distilbench.records import CELL_COLUMNS, SAMPLE_COLUMNS, Column
 from distilbench.report import _imported_sections as imported
 from distilbench.report import _machine_sections as machine
@@ -79,7 +78,7 @@ def write_report(run_dir: Path, out_dir: Path | None = None) -> Path:
         out_dir=out,
         notes=data.warnings,
     )
-    shutil.copyfile(run_dir / "samples.parquet", out / "samples.parquet")
+    copy_file(run_dir / "samples.parquet", out / "samples.parquet")
     return page
 
 

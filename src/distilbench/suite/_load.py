@@ -6,7 +6,6 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
 from distilbench.errors import FieldPath, InputError, one_sentence
@@ -14,7 +13,7 @@ from distilbench.suite._changes import UNCHANGED, Changes
 from distilbench.suite._keys import refuse_keys
 from distilbench.suite._suite import Suite
 from distilbench.tasks import FileTask
-from distilbench.yaml_file import YamlFile, read_yaml, refuse_truths
+from distilbench.yaml_file import YamlFile, read_yaml, refuse_truths, yaml_text
 
 _SUITES = files("distilbench.suite") / "suites"
 
@@ -28,7 +27,7 @@ def load_suite(path: Path, changes: Changes = UNCHANGED) -> Suite:
     data = {"name": _file_name(path), **file.data}
     if changes:
         data = changes.apply(data, str(path))
-        refuse_keys("the command line", yaml.safe_dump(data), data)
+        refuse_keys("the command line", yaml_text(data), data)
     try:
         suite = Suite.model_validate(data)
     except ValidationError as error:
@@ -43,9 +42,7 @@ def suite_text(path: Path, changes: Changes = UNCHANGED) -> str:
     if not changes:
         return _read(path).text
     data = changes.apply(_read(path).data, str(path))
-    return f"# {path.name}, changed from the command line\n" + yaml.safe_dump(
-        data, sort_keys=False, allow_unicode=True
-    )
+    return f"# {path.name}, changed from the command line\n{yaml_text(data)}"
 
 
 def _read(path: Path) -> YamlFile:

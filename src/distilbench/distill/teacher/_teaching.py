@@ -1,0 +1,120 @@
+"""The teacher of a recipe: found, made first if it has a recipe of its own, loaded when needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from distilbench.architecture import ModelShape
+from distilbench.catalog import load_catalog
+from distilbench.distill.accounts._stages import StageRecord, read_stages
+from distilbench.distill.recipe._load import load_recipe
+from distilbench.distill.recipe._recipe import Recipe
+from distilbench.distill.teacher._answers import (
+    Generator,
+    Sampling,
+    TransformersGenerator,
+    inspect_generator,
+)
+from distilbench.distill.weights._models import Loaded, load
+from distilbench.engines import card_beside, local_path, packaged
+from distilbench.errors import InputError
+from distilbench.source import Source
+
+OnEvent = Callable[[dict[str, Any]], None]
+
+
+@dataclass
+class Teaching:
+    """Where the teacher is and what is known of it. ``source`` null: the method has none."""
+
+    source: Source | None
+    folder: Path
+    where: str
+    engine: str | None = None
+    card: str | None = None
+    """Id of its card in the catalog, as the recipe says or as the packaged model has it."""
+    beside: Path | None = None
+    """A ``card.yaml`` that lies beside its weights."""
+    stages: list[StageRecord] = field(default_factory=list)
+    _loaded: Loaded | None = None
+
+    def loaded(self) -> Loaded | None:
+        """The teacher in transformers."""
+        if self.source is None:
+            return None
+        if self._loaded is None:
+            if not self.source.has_files:
+                raise InputError(
+                    self.where, "is served elsewhere, and its weights are needed", "give its files"
+                )
+            self._loaded = load(self.source, self.folder, self.where)
+        return self._loaded
+
+    def release(self) -> None:
+        """Forget the loaded weights: other processes need the memory."""
+        self._loaded = None
+
+    def generator(self, sampling: Sampling, batch: int) -> Generator:
+        """What answers for it: llama.cpp or another engine through Inspect, or transformers."""
+        assert self.source is not None
+        if self.engine == "transformers":
+            loaded = self.loaded()
+            assert loaded is not None
+            return TransformersGenerator(loaded, sampling)
+        return inspect_generator(
+            self.source, self.folder, self._stated_shape(), sampling, batch, self.where
+        )
+
+    def _stated_shape(self) -> ModelShape | None:
+        """The architecture on the teacher's card, if the recipe names one."""
+        if self.card is None:
+            return None
+        stated = load_catalog().card(self.card).architecture
+        return stated.shape if stated else None
+
+    def records(self) -> list[StageRecord]:
+        """The teacher's own stages, if it was made here: as the stage ``teacher_training``."""
+        return [replace(record, stage="teacher_training") for record in self.stages]
+
+
+def find_teacher(
+    recipe: Recipe,
+    folder: Path,
+    out: Path,
+    where: str,
+    on_event: OnEvent,
+    run: Callable[..., Any],
+) -> Teaching:
+    """Find the teacher; ``run`` makes it first if the recipe names the recipe of its teacher."""
+    teacher = recipe.teacher
+    if teacher is None:
+        return Teaching(None, folder, where)
+    if teacher.recipe is not None:
+        path = folder / teacher.recipe
+        on_event({"event": "teacher", "recipe": str(path)})
+        made = run(load_recipe(path), path.parent, out, on_event)
+        return Teaching(
+            Source.at(made.student_dir.resolve()), folder, f"{where}: field 'teacher.recipe'",
+            "transformers", teacher.card, made.card_file, made.stages,
+        )  # fmt: skip
+    source = teacher.source
+    assert source is not None
+    field = f"{where}: field 'teacher.source'"
+    beside = card_beside(source, folder, field)
+    stages = beside.with_name("stages.parquet") if beside else None
+    known = packaged(source)
+    is_folder = source.is_repository or (
+        source.is_file and local_path(source, folder, field).is_dir()
+    )
+    return Teaching(
+        source=source,
+        folder=folder,
+        where=field,
+        engine=teacher.engine or ("transformers" if is_folder else "llama.cpp"),
+        card=teacher.card or (known.card if known else None),
+        beside=beside,
+        stages=read_stages(stages) if stages and stages.is_file() else [],
+    )

@@ -1,0 +1,1 @@
+"""Holds the objectives: what a student is trained towards, one file each."""
