@@ -3,26 +3,17 @@
 from __future__ import annotations
 
 import pytest
-from inspect_ai._util.registry import registry_find, registry_info
 
 from distilbench.catalog import load_catalog
+from distilbench.inspect_private import provider_names
 from distilbench.providers import HERE, PROVIDERS, SERVER, key_variable, provider_of, runs_on
 from distilbench.source import Source
 
 
-def registered() -> set[str]:
-    """The providers that Inspect itself brings, as its registry names them."""
-    import inspect_ai.model  # noqa: F401
-
-    found = (registry_info(one).name for one in registry_find(lambda i: i.type == "modelapi"))
-    names = {name.removeprefix("inspect_ai/") for name in found}
-    return {name for name in names if "/" not in name}
-
-
 def test_every_provider_of_inspect_is_in_it() -> None:
-    assert len(registered()) > 30
-    assert registered() <= set(PROVIDERS)
-    assert set(PROVIDERS) - registered() == {"distilbench"}
+    assert len(provider_names()) > 30
+    assert provider_names() <= set(PROVIDERS)
+    assert set(PROVIDERS) - provider_names() == {"distilbench"}
 
 
 def test_of_a_provider_that_is_not_listed_nothing_is_taken_for_granted() -> None:

@@ -38,8 +38,7 @@ def serve(
     ] = "DISTILBENCH_API_KEY",
 ) -> None:
     """Serve a model with the embedded engine as an OpenAI-compatible server, until Ctrl-C."""
-    from distilbench.engines import Listen, locate_model
-    from distilbench.engines._llama_cpp import LlamaCpp
+    from distilbench.engines import Listen, LlamaCpp, locate_model
 
     key = os.environ.get(api_key_env, "")
     if not key and host not in _LOOPBACK:

@@ -25,6 +25,7 @@ from distilbench.engines._completion import (
     read_refusal,
     read_reply,
 )
+from distilbench.engines._contract import WarmUp
 from distilbench.engines._limits import Fence
 from distilbench.engines._memory import gpu_layers_that_fit
 from distilbench.engines._process import EngineDied, EngineError, EngineProcess
@@ -39,14 +40,6 @@ _LEAST_PREFIX = 16  # tokens; a shorter shared prefix is not worth the copies
 _GLANCE_S = 0.2
 _MOST_DEATHS = 8  # of the engine in one evaluation; then its questions fail at once
 T = TypeVar("T")
-
-
-@dataclass
-class WarmUp:
-    """The evaluation of a prompt prefix that all questions share."""
-
-    tokens: int = 0
-    seconds: float = 0.0
 
 
 @dataclass

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from distilbench.engines import MOST_SLOTS, EngineSettings, locate_model
+from distilbench.engines import MOST_SLOTS, EngineSettings, LlamaCpp, locate_model
 from distilbench.errors import InputError
 from distilbench.files import write_json, write_parquet
 from distilbench.keys import secret_in_url
@@ -140,8 +140,6 @@ def serving(source: str, threads: int | None, most: int, workload: Workload) -> 
     """The embedded engine as a server with ``most`` slots, on all cores but the generator's.
     Raises ``InputError`` if those are too many, ``EngineError`` if the model does not load."""
     import asyncio
-
-    from distilbench.engines._llama_cpp import LlamaCpp
 
     if most > MOST_SLOTS:
         raise InputError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from distilbench.errors import InputError
-from distilbench.providers import provider_of
+from distilbench.providers import Provider
 from distilbench.runner._facts import recommendation
 from distilbench.suite import Generation, Model
 
@@ -16,7 +16,12 @@ _DEFAULT = Generation(temperature=0.0, system_prompt=True)
 
 
 def generation_of(
-    suite: Generation, model: Model, card: str | None, where: str, catalog: Facts
+    suite: Generation,
+    model: Model,
+    provider: Provider,
+    card: str | None,
+    where: str,
+    catalog: Facts,
 ) -> tuple[Generation, str]:
     """How a model's tokens are chosen, every value given, and where that comes from in words.
 
@@ -42,16 +47,15 @@ def generation_of(
             made = made.but(given)
             sources.append("suite")
     found = made.model_copy(update={"recommended": None})
-    return _sendable(found, model, where), ", then ".join(dict.fromkeys(sources)) or "default"
+    return _sendable(found, provider, where), ", then ".join(dict.fromkeys(sources)) or "default"
 
 
 def request_options(
-    generation: Generation, reference: str
+    generation: Generation, provider: Provider
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Generation in the words of Inspect's ``GenerateConfig``, and what goes beside them into the
-    body of the request (``extra_body``). ``reference`` is what Inspect's ``get_model`` is given."""
+    body of the request (``extra_body``) of a model of ``provider``."""
     values = generation.model_dump(include={"temperature", "top_p", "top_k"}, exclude_none=True)
-    provider = provider_of(reference)
     beside = {
         name: getattr(generation, name)
         for name in ("min_p", "top_k")
@@ -60,10 +64,9 @@ def request_options(
     return values, {name: value for name, value in beside.items() if value is not None}
 
 
-def _sendable(found: Generation, model: Model, where: str) -> Generation:
+def _sendable(found: Generation, provider: Provider, where: str) -> Generation:
     """The generation without what is off and cannot be sent. Refuses what cannot be sent and is on,
     so that no record tells of a setting that no server saw."""
-    provider = provider_of(model.source.rest if model.source.is_inspect else "distilbench")
     refused = [name for name in ("min_p", "top_k") if getattr(provider, name) is None]
     for name in refused:
         if getattr(found, name):
