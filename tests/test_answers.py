@@ -115,26 +115,19 @@ def test_a_hedge_an_article_and_a_letter_that_is_not_offered_are_no_answer(text:
     assert extract(text, "choice", letters="ABCD") is None
 
 
+SAYS = [
+    "The answer is {}.", "Answer: {}", "{}", "({})", "**{}**\n", "$\\boxed{{{}}}$", "answer: {}",
+    "{} is correct.", "I choose {}.", "So {}.", "not {}", "\n", "Wait, it is {}.", "{}) ice",
+    "the correct option is {}", "答案：{}", "A: {}", " or ", " and ",
+]  # fmt: skip
+
+
 @given(
     st.lists(
-        st.sampled_from(
-            [
-                "answer is ",
-                "Answer: ",
-                "(",
-                ")",
-                "**",
-                "$\\boxed{",
-                "}",
-                " or ",
-                "\n",
-                "not ",
-                ". ",
-                *string.ascii_uppercase,
-            ]
-        ),
-        max_size=12,
-    ).map("".join),
+        st.tuples(st.sampled_from(SAYS), st.sampled_from(string.ascii_letters)),
+        min_size=1,
+        max_size=5,
+    ).map(lambda parts: "".join(form.format(letter) for form, letter in parts)),
     st.sampled_from(["AB", "ABCD", "ACD", "BCE"]),
 )
 def test_a_letter_that_is_not_offered_is_never_picked(text: str, offered: str) -> None:
@@ -186,7 +179,10 @@ NUMBERS = {
     "2^{10}": "2^{10}", "50\\%": "50", "H2O, 7": "7", "- 7 apples": "7", "(3, 5)": "5",
     "on 2024-01-05.": "2024-01-05", "2024-01-05 to 2024-02-06": "2024-02-06", "1-2-3": "3",
     "70 000": "70000", "on page 5 100 words": "100", "½": "1/2", "3½ cups": "7/2",
-    "2**10": "2^{10}", "**2** and **10**": "10",
+    "2**10": "2^{10}", "**2** and **10**": "10", "it is negative 3": "-3", "It is minus 3": "-3",
+    "5 minus 3": "3", "1.250,50 €": "1250.50", "1.234.567": "1234567",
+    "so 0.1\\overline{6}": "1/6", "5,\\!040": "5040", "0.333...": "1/3",
+    "0.33...": "0.33",
 }  # fmt: skip
 
 
@@ -250,7 +246,11 @@ EQUAL = [
     (r"5\,\text{cm}^2", "5"), ("5", r"5 \text{ m}^{3}"), (r"0.1\overline{6}", r"\frac{1}{6}"),
     (r"-0.\overline{3}", "-1/3"), (r"\mathbf{\frac{1}{2}}", "0.5"), ("2516_8", "2516_{8}"),
     (r"\begin{pmatrix}1\\2\end{pmatrix}", r"\begin{pmatrix} 1 \\ 2 \end{pmatrix}"),
-    ("0.30000000000000004", "0.3"), ("0.666666", "2/3"),
+    ("0.30000000000000004", "0.3"), ("0.666666", "2/3"), ("0.333...", "1/3"),
+    ("12 dollars", "12"), (r"\text{12 dollars}", "12"), (r"\frac{3}{4}\text{ cup}", "3/4"),
+    (r"4\text{ m/s}", "4"), ("12", "12 square feet"), (r"\emptyset", r"\varnothing"),
+    (r"n\pi, n\in\mathbb{Z}", r"n\pi, n \in \mathbb{Z}"), ("12 345", "12345"), (r"\log_2 8", "3"),
+    (r"\{1, 2\}", "1,2"), (r"[0,1]", r"0 \le x \le 1"),
 ]  # fmt: skip
 DIFFERENT = [
     ("(0,1]", "[0,1)"), ("[1,2]", "(1,2)"), ("5!", "5"), ("f'", "f"), ("f'(x)", "f(x)"),
@@ -261,6 +261,9 @@ DIFFERENT = [
     ("2024-01-05", "2024-05-01"), ("2018", "2024-01-05"),
     ("1.0000001", "1"), ("2516_8", "2516_7"), (r"1011_{2}", "1011_3"), (r"0.\overline{3}", "0.3"),
     (r"\begin{pmatrix}1\\2\end{pmatrix}", r"\begin{pmatrix} 2 \\ 1 \end{pmatrix}"),
+    ("1 2", "3"), ("5 cm", "5 m"), (r"10 \text{ cents}", "10 dollars"), ("10 or more", "10"),
+    (r"\ge 5", "5"), ("x>5", "5"), ("(0,1)", r"\{0,1\}"), ("3 million", "3"), ("2 dozen", "2"),
+    ("2x", "2"), ("3 i", "3"), (r"2\pi", "2"), ("5 cubed", "5"),
 ]  # fmt: skip
 
 

@@ -17,7 +17,7 @@ from inspect_ai.log import list_eval_logs, read_eval_log
 
 from distilbench.errors import InputError
 from distilbench.events import Collected, Event, Planned, SampleDone
-from distilbench.records import CELL_COLUMNS, KEY, SAMPLE_COLUMNS, schema
+from distilbench.records import KEY, CellRecord, SampleRecord, schema
 from distilbench.runner import RunResult, collect, load_cells, run_suite
 from distilbench.runner._store import log_folder, project, surroundings_file
 from tests.tiny_gguf import tiny_gguf
@@ -76,7 +76,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> RunResult:
 def test_every_question_has_one_record_with_its_measurements(finished: RunResult) -> None:
     samples = samples_of(finished)
     assert finished.complete
-    assert samples.schema == schema(SAMPLE_COLUMNS)
+    assert samples.schema == schema(SampleRecord)
     assert samples.height == samples.unique(KEY).height == EXPECTED
     assert samples["score"].is_between(0, 1).all()
     assert set(samples["outcome"]) <= {"stop", "length"}
@@ -89,7 +89,7 @@ def test_every_question_has_one_record_with_its_measurements(finished: RunResult
 
 def test_the_cell_record_says_what_ran(finished: RunResult, smollm2: str) -> None:
     cells = pl.read_parquet(finished.run_dir / "cells.parquet")
-    assert cells.schema == schema(CELL_COLUMNS)
+    assert cells.schema == schema(CellRecord)
     assert cells["samples"].to_list() == [EXPECTED // 2] * 2
     size = Path(smollm2).stat().st_size
     assert cells["model_file_bytes"].to_list() == [size] * 2

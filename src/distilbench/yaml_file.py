@@ -16,6 +16,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -68,14 +69,12 @@ class YamlFile:
         return record
 
 
-def read_yaml(path: Path, start: str, where: str = "") -> YamlFile:
-    """Read a file whose whole is one mapping.
+def read_yaml(path: Path, start: str) -> YamlFile:
+    """Read a file whose whole is one mapping; ``start`` is what to begin with where it holds none.
 
-    ``start`` is what to begin with where it holds no mapping; ``where`` names the file in errors,
-    by default its path. Raises ``InputError`` with file, line and remedy; ``OSError`` if it cannot
-    be read.
+    Raises ``InputError`` with file, line and remedy; ``OSError`` if it cannot be read.
     """
-    where = where or str(path)
+    where = str(path)
     with path.open("rb") as file:
         raw = file.read(_MOST_BYTES + 1)
     if len(raw) > _MOST_BYTES:
@@ -86,7 +85,11 @@ def read_yaml(path: Path, start: str, where: str = "") -> YamlFile:
 
 
 def parse_yaml(text: str, start: str, where: str) -> YamlFile:
-    """The same for text that has been read."""
+    """The same for text that has been read; ``where`` names it in errors.
+
+    >>> parse_yaml("runs: 1e3\\nbase: no", "runs:", "a.yaml").data
+    {'runs': 1000.0, 'base': 'no'}
+    """
     try:
         _check_events(text, where)
         node = yaml.compose(text, Loader=_Loader)
@@ -97,6 +100,32 @@ def parse_yaml(text: str, start: str, where: str) -> YamlFile:
     building = _Building(where)
     data = building.value(node, ())
     return YamlFile(where, text, data, building.lines)
+
+
+def yaml_of(given: BaseModel | Mapping[str, Any], where: str) -> YamlFile:
+    """What a program gives in a file's place: a record, or a mapping of JSON's types and records.
+
+    It is written and read back, so that it is checked as a file is, and what is kept of it says the
+    same. Raises ``InputError`` where it holds anything else.
+    """
+    file = parse_yaml(yaml_text(_plain(given, where, ())), "its fields", where)
+    return YamlFile(where, file.text, file.data, {})
+
+
+def _plain(value: Any, where: str, at: FieldPath) -> Any:
+    """Records as mappings of what was set, paths and dates as text."""
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json", exclude_unset=True)
+    if isinstance(value, Mapping):
+        return {str(key): _plain(part, where, (*at, str(key))) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(part, where, (*at, index)) for index, part in enumerate(value)]
+    if isinstance(value, Path | date):
+        return str(value)
+    if value is None or type(value) in (bool, int, float, str):
+        return value
+    remedy = "give a number, text, a list, a dict, or a part of distilbench"
+    raise InputError(f"{where}: field {dotted(at)!r}", f"is a {type(value).__name__}", remedy)
 
 
 def yaml_text(data: Mapping[str, Any]) -> str:

@@ -46,6 +46,9 @@ class Target:
     """Requests that the server decodes together, if known."""
     tokens_per_word: float = 1.3
     """Of its tokenizer on English words; how long prompts were is counted by the server."""
+    threads: int | None = None
+    spin_count: int | None = None
+    """How it computes and waits, if known."""
 
     def __post_init__(self) -> None:
         where = "the URL of the server"
@@ -109,6 +112,8 @@ def sweep(
         "target": target.name or target.url,
         "model": target.model,
         "slots": target.slots,
+        "threads": target.threads,
+        "spin_count": target.spin_count,
         "saturated": saturated,
         "workload": asdict(workload),
         "seed": seed,
@@ -136,8 +141,11 @@ def is_saturated(levels: Sequence[dict[str, Any]]) -> bool:
 
 
 @contextlib.contextmanager
-def serving(source: str, threads: int | None, most: int, workload: Workload) -> Iterator[Target]:
-    """The embedded engine as a server with ``most`` slots, on all cores but the generator's.
+def serving(
+    source: str, settings: EngineSettings, most: int, workload: Workload
+) -> Iterator[Target]:
+    """The embedded engine as a server with ``most`` slots, on all cores but the generator's; the
+    threads and spin count are those of ``settings``.
     Raises ``InputError`` if those are too many, ``EngineError`` if the model does not load."""
     import asyncio
 
@@ -149,7 +157,7 @@ def serving(source: str, threads: int | None, most: int, workload: Workload) -> 
     path = locate_model(Source.parse(source), Path.cwd(), f"model {source!r}")
     room = 2 * (workload.prompt_tokens + workload.output_tokens) + 64
     cores = max(1, usable_cores() - 1)
-    settings = EngineSettings(threads=threads, cpus=cores, slots=most, context=room)
+    settings = settings.model_copy(update={"cpus": cores, "slots": most, "context": room})
     with LlamaCpp(path, settings) as engine:
         url, key = engine.address
         endpoint = "chat" if engine.chat else "completions"
@@ -161,7 +169,8 @@ def serving(source: str, threads: int | None, most: int, workload: Workload) -> 
                 await engine.aclose()
 
         per_word = asyncio.run(count()) / len(_WORDS)
-        yield Target(url, path.stem, key, endpoint, source, most, per_word)
+        spins = settings.spin_count
+        yield Target(url, path.stem, key, endpoint, source, most, per_word, engine.threads, spins)
 
 
 def _measure(

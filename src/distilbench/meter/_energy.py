@@ -13,6 +13,7 @@ from importlib.metadata import version
 from importlib.resources import files
 from typing import Literal, NamedTuple, Protocol
 
+from distilbench.durations import duration
 from distilbench.errors import InputError
 from distilbench.yaml_file import parse_yaml
 
@@ -127,7 +128,7 @@ class EnergyMeter:
         chip = self.processor
         joules = chip.tdp_w / chip.cores * cpu_s
         method = (
-            f"estimated: TDP {chip.tdp_w:g} W / {chip.cores} cores x {cpu_s:.1f} CPU seconds"
+            f"estimated: TDP {chip.tdp_w:g} W / {chip.cores} cores x {duration(cpu_s)} of CPU time"
             f" ({chip.source})"
         )
         return Energy(joules, 0.0, begun, begun + seconds, method, "estimated")

@@ -10,6 +10,7 @@ from distilbench.report._claims import Claims, check_claims
 from distilbench.report._claims_report import write_claims_report
 from distilbench.report._experiment_report import write_experiment_report
 from distilbench.report._load_report import write_load_report
+from distilbench.report._machine_sections import marks
 from distilbench.report._page import (
     Cell,
     Chart,
@@ -34,6 +35,7 @@ __all__ = [
     "Text",
     "chance",
     "check_claims",
+    "marks",
     "read_run",
     "recommendation_sentences",
     "render_page",

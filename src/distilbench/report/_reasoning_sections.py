@@ -48,7 +48,7 @@ def repeated(samples: pl.DataFrame) -> Section:
         " by the unbiased estimator of Chen et al. 2021 (arXiv 2107.03374). cons@k: the score of"
         " the commonest of k answers, ties broken at random. Both count every choice of k of the"
         " answers at hand. Equal answers are those that the task's grader holds to be right, or"
-        " whose normalised text or number is the same. Errors are over questions."
+        " whose normalised text or number is the same. Errors are over questions, as of accuracy."
     )
     columns = ("model", "estimate", "value", "95% interval", "questions")
     return Section("Repeated answers", (Text(note), Table("pass@k and cons@k", columns, rows)))

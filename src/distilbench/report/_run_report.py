@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from distilbench.errors import InputError
 from distilbench.files import copy_file, read_json
-from distilbench.records import CELL_COLUMNS, SAMPLE_COLUMNS, Column
+from distilbench.records import CellRecord, Column, SampleRecord, columns
 from distilbench.report import _imported_sections as imported
 from distilbench.report import _machine_sections as machine
 from distilbench.report import _money_sections as prices
@@ -336,8 +336,8 @@ def _differences(samples: pl.DataFrame) -> pl.DataFrame:
 def _columns_known(data: RunData) -> list[tuple[Column, bool]]:
     """Columns of both records that hold figures, and whether any value is there."""
     rows = []
-    for columns, frame in ((SAMPLE_COLUMNS, data.samples), (CELL_COLUMNS, data.cells)):
-        for column in columns:
+    for record, frame in ((SampleRecord, data.samples), (CellRecord, data.cells)):
+        for column in columns(record):
             if column.known in ("measured", "derived", "published", "estimated"):
                 rows.append((column, frame[column.name].null_count() < frame.height))
     return rows

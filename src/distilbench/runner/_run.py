@@ -28,7 +28,7 @@ from distilbench.runner._store import (
     questions_file,
 )
 from distilbench.runner._worker import Job
-from distilbench.suite import UNCHANGED, Changes, Suite, load_suite, suite_text
+from distilbench.suite import UNCHANGED, Changes, Suite, SuiteLike, read_suite
 from distilbench.tasks import QuestionSet, attempt_questions
 
 _LEAVING_S = 5.0  # a worker takes a fraction of a second, unless it is deep in a library
@@ -50,12 +50,13 @@ class RunResult:
 
 
 def run_suite(
-    suite_file: Path,
+    suite: SuiteLike,
     out: Path = Path("runs"),
     on_event: OnEvent = ignore,
     changes: Changes = UNCHANGED,
 ) -> RunResult:
-    """Run a suite, or what is missing of it. The run directory is ``out/<suite name>``.
+    """Run a suite, or what is missing of it: a file, its data as a dict, or a ``Suite``. The run
+    directory is ``out/<suite name>``.
 
     ``changes`` come from the command line; the run keeps the changed suite.
 
@@ -63,17 +64,18 @@ def run_suite(
     when the suite has been changed elsewhere. Raises ``InputError`` on a bad suite before any
     work, and if another run is at work in the same directory.
     """
-    suite = load_suite(suite_file, changes)
+    given = read_suite(suite, changes)
+    suite, where = given.suite, given.where
     given_tdp_w()  # a bad one is told here, not by every worker
-    cells = plan(suite, suite_file.parent, str(suite_file))
+    cells = plan(suite, given.folder, where)
     run_dir = out / suite.name
     reopen_refused(run_dir, cells)
     missing = [cell for cell in cells if not is_finished(run_dir, cell)]
-    _check_engines(suite, missing, str(suite_file))
+    _check_engines(suite, missing, where)
     samples = prepare_questions(run_dir, missing)
     run_dir.mkdir(parents=True, exist_ok=True)
     with alone(run_dir):
-        write_text(run_dir / "suite.yaml", suite_text(suite_file, changes))
+        write_text(run_dir / "suite.yaml", given.text)
         _write_run_facts(run_dir, suite.name, cells, suite.seeds)
         copy_cards(run_dir, (cell.card_file for cell in cells if cell.card_file))
         on_event(Planned(len(cells), samples))
@@ -228,6 +230,8 @@ def _end(worker: subprocess.Popen[str]) -> None:
     finally:  # also if the user is impatient
         worker.kill()
         worker.wait()
+        if worker.stdout is not None:
+            worker.stdout.close()
 
 
 def _drop_superseded_logs(folder: Path) -> None:

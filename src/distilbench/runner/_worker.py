@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
+from distilbench.durations import duration
 from distilbench.engines import Engine, WarmUp
 from distilbench.events import (
     CellBegun,
@@ -216,7 +217,7 @@ def _enforcement(cell: Cell, loaded: Loaded) -> str:
     profile, engine = cell.profile, loaded.engine
     said = engine.enforcement()
     if profile.time_per_question_s:
-        said.append(f"{profile.time_per_question_s} s a question by Inspect's time limit")
+        said.append(f"{duration(profile.time_per_question_s)} a question by Inspect's time limit")
     if profile.thinking_tokens:
         means = "budget forcing" if engine.forces_budget else "the provider"
         said.append(f"{profile.thinking_tokens} thinking tokens by {means}")

@@ -8,7 +8,7 @@ and losses among published scores. Pure functions on data frames and numbers: no
 here reads a file or knows a model card. Imports ``errors`` only; takes the columns of ``records``.
 """
 
-from distilbench.stats._answered import answered, spent, unanswered
+from distilbench.stats._answered import accuracy_of_answers, answered, spent, unanswered
 from distilbench.stats._budget import per_correct, truncation_curve
 from distilbench.stats._choice import (
     Candidate,
@@ -75,6 +75,7 @@ __all__ = [
     "Scatter",
     "SeedMean",
     "accuracy",
+    "accuracy_of_answers",
     "answered",
     "cheaper",
     "compare_scores",

@@ -13,10 +13,9 @@ from typing import Any, get_args
 
 from distilbench.architecture import ModelDescription, describe
 from distilbench.catalog import Card, read_card
-from distilbench.distill.accounts._stages import StageKind, StageRecord
-from distilbench.distill.recipe._recipe import NEEDS_TEACHER, Recipe
-from distilbench.distill.teacher._cache import SharedCost
-from distilbench.distill.teacher._teaching import Teaching
+from distilbench.distill.accounts._origin import Origin
+from distilbench.distill.accounts._stages import SharedCost, StageKind, StageRecord
+from distilbench.distill.recipe import Recipe
 from distilbench.engines import card_beside, describe_model, local_path, packaged
 from distilbench.files import copy_file, write_text
 from distilbench.source import Source
@@ -39,19 +38,19 @@ class CardFacts:
     accuracy: float | None
 
 
-def write_card(facts: CardFacts, folder: Path, teaching: Teaching, models: Path) -> Path:
+def write_card(facts: CardFacts, folder: Path, origin: Origin, models: Path) -> Path:
     """Write ``card.yaml`` into the student's folder, and beside it ``lineage/*.yaml``: the cards of
     a teacher or base that are not in the catalog. ``models``: where paths in recipes start."""
-    teacher = _teacher_card(teaching, folder)
+    teacher = _teacher_card(origin, folder)
     base = _base_card(facts.recipe, teacher, folder, models)
     card = Card.model_validate(_card(facts, describe(folder), teacher, base))
     return _write(card, folder / CARD)
 
 
-def check_lineage(recipe: Recipe, teaching: Teaching, models: Path) -> None:
+def check_lineage(recipe: Recipe, origin: Origin, models: Path) -> None:
     """Raises ``InputError`` now if the card of a teacher or base could not be made later."""
     with TemporaryDirectory() as folder:
-        teacher = _teacher_card(teaching, Path(folder))
+        teacher = _teacher_card(origin, Path(folder))
         _base_card(recipe, teacher, Path(folder), models)
 
 
@@ -101,7 +100,7 @@ def _stage(name: str, records: list[StageRecord], cost: SharedCost | None) -> di
 def _card(
     facts: CardFacts, described: ModelDescription, teacher: str | None, base: str | None
 ) -> dict[str, Any]:
-    recipe, is_distilled = facts.recipe, facts.recipe.method in NEEDS_TEACHER
+    recipe, is_distilled = facts.recipe, facts.recipe.aim.needs is not None
     stages = measured_stages(facts)
     training = next((s for s in stages if s["name"] == "student_training"), {})
     hardware = next((r.hardware for r in facts.records if r.hardware), "an unnamed machine")
@@ -149,15 +148,15 @@ def _shape(described: ModelDescription) -> dict[str, Any]:
     return parts
 
 
-def _teacher_card(teaching: Teaching, folder: Path) -> str | None:
+def _teacher_card(origin: Origin, folder: Path) -> str | None:
     """Id of the teacher's card: in the catalog, or copied or made here. None: not known."""
-    if teaching.source is None or teaching.card is not None:
-        return teaching.card
-    if teaching.beside is not None:
-        return _copy(teaching.beside, folder)
-    if not teaching.source.has_files:
+    if origin.source is None or origin.card is not None:
+        return origin.card
+    if origin.beside is not None:
+        return _copy(origin.beside, folder)
+    if not origin.source.has_files:
         return None
-    return _make(teaching.source, teaching.folder, folder)
+    return _make(origin.source, origin.folder, folder)
 
 
 def _base_card(recipe: Recipe, teacher: str | None, folder: Path, models: Path) -> str | None:

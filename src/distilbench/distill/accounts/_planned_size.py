@@ -6,9 +6,8 @@ from pathlib import Path
 
 from distilbench.architecture import ModelDescription, ModelShape
 from distilbench.catalog import Card, Catalog, described_card
-from distilbench.distill.recipe._recipe import Recipe
-from distilbench.distill.recipe._student_spec import NewShape, StudentSpec
-from distilbench.distill.teacher._teaching import find_teacher
+from distilbench.distill.accounts._origin import find_origin
+from distilbench.distill.recipe import NewShape, Recipe, StudentSpec
 from distilbench.engines import describe_model
 from distilbench.errors import InputError
 
@@ -18,11 +17,11 @@ def teacher_card(recipe: Recipe, folder: Path, catalog: Catalog, where: str) -> 
     assert recipe.teacher is not None
     if recipe.teacher.card is not None:
         return catalog.card(recipe.teacher.card)
-    if recipe.teacher.recipe is not None:
+    if recipe.teacher.source is None:
         raise InputError(f"{where}: field 'teacher'", "is not made yet", "name its size by a card")
-    teaching = find_teacher(recipe, folder, folder, where, lambda event: None, _never)
-    if teaching.card is not None:
-        return catalog.card(teaching.card)
+    origin = find_origin(recipe.teacher, recipe.teacher.source, folder, where)
+    if origin.card is not None:
+        return catalog.card(origin.card)
     return described_card(_teacher(recipe, folder, where), "teacher")
 
 
@@ -94,7 +93,3 @@ def _shrunk(spec: StudentSpec, parent: ModelDescription, where: str) -> ModelDes
     return parent.model_copy(
         update={"parameters": count, "embedding_parameters": None, "architecture": None}
     )
-
-
-def _never(*_: object) -> None:
-    raise AssertionError("a plan runs nothing")

@@ -17,7 +17,7 @@ from distilbench.compute import (
 )
 from distilbench.compute import Quantity as _Quantity
 from distilbench.distill.accounts._planned_size import student_card, teacher_card
-from distilbench.distill.recipe._recipe import COMPARES_LOGITS, NEEDS_TEACHER, Recipe, Training
+from distilbench.distill.recipe import Recipe, Training, aim_of
 from distilbench.errors import InputError
 
 _ADAM_BYTES = 16
@@ -45,7 +45,7 @@ def plan_recipe(recipe: Recipe, folder: Path, cards: Sequence[Path] = ()) -> Pla
     sizes of the models are not known.
     """
     where = f"recipe {recipe.name!r}"
-    if recipe.method not in NEEDS_TEACHER:
+    if recipe.aim.needs is None:
         raise InputError(where, f"method {recipe.method} has no teacher", "plan a distillation")
     catalog = load_catalog(cards)
     teacher = teacher_card(recipe, folder, catalog, where)
@@ -118,17 +118,14 @@ def _planned(recipe: Recipe, folder: Path, parameters: float) -> PlannedRecipe:
 
     trials = [(epochs(training), distillation) for training, distillation in recipe.trials()]
     total = sum(count for count, _ in trials)
-    scored = 0.0
-    if recipe.method in COMPARES_LOGITS:
-        scored = 1.0 if recipe.distillation.top_k else total
-    shares = (count * distillation.on_policy_share for count, distillation in trials)
+    shares = (count * aim_of(recipe.method, trial).own_share for count, trial in trials)
     return PlannedRecipe(
         tokens=tokens,
         epochs=total,
         acceptance_rate=(plan.acceptance_rate or 1.0) if sampled else 1.0,
         sampled=sampled,
-        scored_epochs=scored,
-        own_epochs=sum(shares) if recipe.method == "on-policy" else 0.0,
+        scored_epochs=recipe.aim.scored_epochs(total),
+        own_epochs=sum(shares),
     )
 
 

@@ -17,7 +17,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -30,12 +30,12 @@ from distilbench.meter import (
     peak_memory_bytes,
     reset_peak_memory,
 )
-from distilbench.records import Column, frame
+from distilbench.records import derived, frame, identity, measured, setting
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from distilbench.distill.recipe._recipe import Machine
+    from distilbench.distill.recipe import Machine
 
 StageKind = Literal[
     "teacher_training",
@@ -48,79 +48,47 @@ StageKind = Literal[
 Status = Literal["running", "done", "failed"]
 _BEAT_S = 0.1  # between heartbeats; a checkpoint always writes one
 
-STAGE_COLUMNS = (
-    Column("owner", "String", "identity", "model that the attempt made, or helped to make"),
-    Column("stage", "String", "identity", "stage of the pipeline"),
-    Column("attempt", "Int64", "identity", "number of the attempt, in order of time"),
-    Column("trial", "Int64", "identity", "which values of the sweep, from 0; null: no training"),
-    Column("kept", "Boolean", "identity", "this trial's student is the one that was kept"),
-    Column("status", "String", "measured", "done or failed (an error, or killed)"),
-    Column("error", "String", "identity", "why it failed"),
-    Column("begun_unix_s", "Float64", "measured", "wall-clock time of its beginning"),
-    Column("wall_s", "Float64", "measured", "wall time; null: inside another stage's time"),
-    Column("first_step", "Int64", "measured", "training step that it began behind"),
-    Column("last_step", "Int64", "measured", "last training step that it finished"),
-    Column("checkpoint_step", "Int64", "measured", "step of its last checkpoint"),
-    Column("tokens", "Int64", "measured", "tokens read and generated, padding left out"),
-    Column("padded_tokens", "Int64", "measured", "the same with padding"),
-    Column("output_tokens", "Int64", "measured", "of them generated"),
-    Column("samples", "Int64", "measured", "texts generated, kept, scored or trained on"),
-    Column("rejected", "Int64", "measured", "texts that the verifier rejected"),
-    Column("reused_tokens", "Int64", "measured", "tokens found in the cache instead"),
-    Column(
-        "flops_counted", "Float64", "measured",
-        "torch's FlopCounterMode on sample steps, scaled by padded tokens; null: not torch's work",
-    ),
-    Column("flops_formula", "Float64", "derived", "the same work by the model's shape"),
-    Column("flops_6nd", "Float64", "derived", "6 N (training) or 2 N for each token, no attention"),
-    Column("redone_flops", "Float64", "derived", "part of flops_formula behind the checkpoint"),
-    Column("saved_flops", "Float64", "derived", "FLOPs that the cache spared"),
-    Column("energy_j", "Float64", "measured", "joules; null: not available"),
-    Column("energy_known", "String", "identity", "measured or estimated"),
-    Column("energy_method", "String", "identity", "sensor or estimate behind the joules"),
-    Column("peak_memory_bytes", "Int64", "measured", "peak resident memory of the process"),
-    Column("peak_gpu_bytes", "Int64", "measured", "peak of torch's GPU allocator; null: no GPU"),
-    Column("usd", "Float64", "derived", "wall time x price of the machine"),
-    Column("machine", "String", "setting", "machine that is paid for"),
-    Column("hardware", "String", "identity", "processor, cores, memory, system"),
-)  # fmt: skip
-
 
 @dataclass
 class StageRecord:
-    """One attempt; the fields are those of :data:`STAGE_COLUMNS`. ``None``: not available."""
+    """One attempt. ``None``: not available."""
 
-    owner: str
-    stage: StageKind
-    attempt: int
-    trial: int | None = None
-    kept: bool | None = None
-    status: Status = "running"
-    error: str | None = None
-    begun_unix_s: float = 0.0
-    wall_s: float | None = 0.0
-    first_step: int | None = None
-    last_step: int | None = None
-    checkpoint_step: int | None = None
-    tokens: int = 0
-    padded_tokens: int = 0
-    output_tokens: int = 0
-    samples: int = 0
-    rejected: int | None = None
-    reused_tokens: int = 0
-    flops_counted: float | None = None
-    flops_formula: float | None = None
-    flops_6nd: float | None = None
-    redone_flops: float | None = None
-    saved_flops: float = 0.0
-    energy_j: float | None = None
-    energy_known: str | None = None
-    energy_method: str | None = None
-    peak_memory_bytes: int | None = None
-    peak_gpu_bytes: int | None = None
-    usd: float | None = None
-    machine: str | None = None
-    hardware: str | None = None
+    owner: str = identity("model that the attempt made, or helped to make", default=MISSING)
+    stage: StageKind = identity("stage of the pipeline", default=MISSING)
+    attempt: int = identity("number of the attempt, in order of time", default=MISSING)
+    trial: int | None = identity("which values of the sweep, from 0; null: no training")
+    kept: bool | None = identity("this trial's student is the one that was kept")
+    status: Status = measured("done or failed (an error, or killed)", default="running")
+    error: str | None = identity("why it failed")
+    begun_unix_s: float = measured("wall-clock time of its beginning", default=0.0)
+    wall_s: float | None = measured("wall time; null: inside another stage's time", default=0.0)
+    first_step: int | None = measured("training step that it began behind")
+    last_step: int | None = measured("last training step that it finished")
+    checkpoint_step: int | None = measured("step of its last checkpoint")
+    tokens: int = measured("tokens read and generated, padding left out", default=0)
+    padded_tokens: int = measured("the same with padding", default=0)
+    output_tokens: int = measured("of them generated", default=0)
+    samples: int = measured("texts generated, kept, scored or trained on", default=0)
+    rejected: int | None = measured("texts that the verifier rejected")
+    reused_tokens: int = measured("tokens found in the cache instead", default=0)
+    flops_counted: float | None = measured(
+        "torch's FlopCounterMode on sample steps, scaled by padded tokens; null: not torch's work",
+        unit="FLOP",
+    )
+    flops_formula: float | None = derived("the same work by the model's shape", unit="FLOP")
+    flops_6nd: float | None = derived(
+        "6 N (training) or 2 N for each token, no attention", unit="FLOP"
+    )
+    redone_flops: float | None = derived("part of flops_formula behind the checkpoint")
+    saved_flops: float = derived("FLOPs that the cache spared", default=0.0)
+    energy_j: float | None = measured("joules; null: not available")
+    energy_known: str | None = identity("measured or estimated")
+    energy_method: str | None = identity("sensor or estimate behind the joules")
+    peak_memory_bytes: int | None = measured("peak resident memory of the process")
+    peak_gpu_bytes: int | None = measured("peak of torch's GPU allocator; null: no GPU")
+    usd: float | None = derived("wall time x price of the machine", unit="USD")
+    machine: str | None = setting("machine that is paid for")
+    hardware: str | None = identity("processor, cores, memory, system")
 
     @property
     def flops(self) -> float | None:
@@ -132,6 +100,24 @@ class StageRecord:
         self.flops_formula = (self.flops_formula or 0.0) + formula
         if by_6nd is not None:
             self.flops_6nd = (self.flops_6nd or 0.0) + by_6nd
+
+
+@dataclass(frozen=True)
+class SharedCost:
+    """Cost of a student's teacher outputs of one stage, whoever of its users paid for it.
+
+    ``uses``: the number of students that share it, weighted by FLOPs, so that ``flops / uses`` is
+    this student's share.
+    """
+
+    stage: str
+    tokens: int
+    flops: float | None
+    flops_formula: float | None
+    wall_s: float | None
+    energy_j: float | None
+    energy_known: str | None
+    uses: float
 
 
 @dataclass
@@ -263,7 +249,7 @@ def read_stages(path: Path) -> list[StageRecord]:
 
 def stage_table(records: list[StageRecord]) -> pl.DataFrame:
     """The records as a data frame."""
-    return frame([asdict(record) for record in records], STAGE_COLUMNS)
+    return frame([asdict(record) for record in records], StageRecord)
 
 
 def _has_gpu() -> bool:

@@ -31,47 +31,14 @@ class Collator:
         return made
 
 
-@dataclass(frozen=True)
-class CachedLogitCollator:
-    """The same, with the teacher's best logits, read from their files (memory-mapped)."""
-
-    pad: int
-
-    def __call__(self, batch: Sequence[dict[str, Any]]) -> dict[str, Any]:
-        import torch
-
-        made = to_batch([as_example(row) for row in batch], self.pad)
-        tokens, logprobs = [], []
-        for row in batch:
-            found = read_logits(Path(row["logits"]))
-            tokens.append(found["tokens"].long())
-            logprobs.append(found["logprobs"].float())
-        return {
-            **made,
-            "teacher_tokens": torch.cat(tokens),
-            "teacher_logprobs": torch.cat(logprobs),
-        }
-
-
-def rows(
-    examples: Sequence[Example],
-    logits: Sequence[Path] | None = None,
-    teacher_examples: Sequence[Example] | None = None,
-) -> Any:
-    """Examples as a ``datasets.Dataset``, with what their teacher made of them or sees of them."""
+def rows(examples: Sequence[Example], logits: Sequence[Path] | None = None) -> Any:
+    """Examples as a ``datasets.Dataset``, each with the file of its teacher's logits, if there are
+    any."""
     from datasets import Dataset
 
-    made: list[dict[str, Any]] = [
-        {"prompt": list(example.prompt), "completion": list(example.completion)}
-        for example in examples
-    ]
+    made = [example.row() for example in examples]
     if logits is not None:
         made = [{**row, "logits": str(file)} for row, file in zip(made, logits, strict=True)]
-    if teacher_examples is not None:
-        made = [
-            {**row, "teacher_prompt": list(its.prompt), "teacher_completion": list(its.completion)}
-            for row, its in zip(made, teacher_examples, strict=True)
-        ]
     return Dataset.from_list(made)
 
 
@@ -89,13 +56,6 @@ def to_batch(examples: Sequence[Example], pad: int) -> dict[str, torch.Tensor]:
         begin, end = len(example.prompt), len(example.ids)
         labels[row, begin:end] = torch.tensor(example.completion)
     return {"input_ids": ids, "attention_mask": mask, "labels": labels}
-
-
-def read_logits(file: Path) -> dict[str, torch.Tensor]:
-    """``tokens`` and ``logprobs`` of shape (labelled positions, k)."""
-    from safetensors.torch import load_file
-
-    return dict(load_file(str(file)))
 
 
 def _padded(

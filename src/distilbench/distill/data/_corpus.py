@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from distilbench.distill.recipe._recipe import Recipe
+from distilbench.distill.recipe import Recipe
 from distilbench.engines import few_shot_prompt
 from distilbench.errors import InputError
 from distilbench.tasks import (
@@ -39,6 +39,10 @@ class Example:
     @property
     def ids(self) -> tuple[int, ...]:
         return self.prompt + self.completion
+
+    def row(self) -> dict[str, Any]:
+        """As a row of a data set, for a collator."""
+        return {"prompt": list(self.prompt), "completion": list(self.completion)}
 
     def cut(self, length: int) -> Example:
         """The first ``length`` tokens."""

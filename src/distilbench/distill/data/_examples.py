@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from distilbench.distill.data._corpus import Asked, Corpus, Example, answered, blocks
-from distilbench.distill.training.objectives._gold import Pair, aligned
 from distilbench.errors import InputError
 
 if TYPE_CHECKING:
@@ -24,27 +23,8 @@ def training_examples(
     """Raises ``InputError`` if no example is left within ``max_length``."""
     if corpus.train_texts:
         return blocks(tokenizer, corpus.train_texts, max_length)
-    made = (answered(tokenizer, asked, t, max_length) for asked, t in _answers(corpus, texts))
-    return _some([example for example in made if example], where)
-
-
-def training_pairs(
-    corpus: Corpus,
-    texts: Texts,
-    student: PreTrainedTokenizerBase,
-    teacher: PreTrainedTokenizerBase,
-    max_length: int,
-    where: str,
-) -> list[Pair]:
-    """The same in the tokens of a student and of a teacher, each cut to ``max_length``."""
-    made = []
-    for asked, text in _answers(corpus, texts):
-        mine = answered(student, asked, text, max_length)
-        its = answered(teacher, asked, text, max_length)
-        pair = aligned((mine, its), student, teacher) if mine and its else None
-        if pair:
-            made.append(pair)
-    return _some(made, where)
+    made = (answered(tokenizer, asked, t, max_length) for asked, t in asked_texts(corpus, texts))
+    return some_left([example for example in made if example], where)
 
 
 def held_out_examples(
@@ -54,23 +34,25 @@ def held_out_examples(
     if corpus.held_out_texts:
         return blocks(tokenizer, corpus.held_out_texts, max_length)
     made = (answered(tokenizer, asked, asked.gold, max_length) for asked in corpus.held_out)
-    return _some([example for example in made if example], where)
+    return some_left([example for example in made if example], where)
 
 
 def some_texts(corpus: Corpus, texts: Texts) -> list[str]:
     """A few training texts, for pruning by activation."""
     if corpus.train_texts:
         return [text[:_SHOWN] for text in corpus.train_texts[:_SHOWN]]
-    return [f"{asked.question.text} {text}" for asked, text in _answers(corpus, texts)][:_SHOWN]
+    return [f"{asked.question.text} {text}" for asked, text in asked_texts(corpus, texts)][:_SHOWN]
 
 
-def _answers(corpus: Corpus, texts: Texts) -> Iterator[tuple[Asked, str]]:
+def asked_texts(corpus: Corpus, texts: Texts) -> Iterator[tuple[Asked, str]]:
+    """Every training question with each of its answers."""
     for asked, group in zip(corpus.train, texts, strict=True):
         for text in group:
             yield asked, text
 
 
-def _some(examples: list[T], where: str) -> list[T]:
+def some_left(examples: list[T], where: str) -> list[T]:
+    """``examples``. Raises ``InputError`` if there are none."""
     if not examples:
         raise InputError(
             f"{where}: field 'training.max_length'",

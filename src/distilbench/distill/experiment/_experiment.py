@@ -16,25 +16,24 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from distilbench.distill.accounts._stages import StageRecord
-from distilbench.distill.data._corpus import load_corpus
+from distilbench.distill.accounts import StageRecord
+from distilbench.distill.data import load_corpus
 from distilbench.distill.experiment._experiment_spec import Arm, ExperimentSpec
 from distilbench.distill.experiment._run import DistillResult, run_recipe
-from distilbench.distill.recipe._recipe import Generation, Recipe
-from distilbench.distill.teacher._answers import Sampling, TransformersGenerator, accepted
-from distilbench.distill.weights._models import load
+from distilbench.distill.recipe import Generation, Recipe
+from distilbench.distill.teacher import Sampling, TransformersGenerator, accepted
+from distilbench.distill.weights import load
 from distilbench.errors import InputError
+from distilbench.events import OnEvent, TrainingFinished, TrainingNamed, ignore
 from distilbench.files import whole_alone, write_json, write_parquet
 from distilbench.meter import describe_hardware
 from distilbench.source import Source
 from distilbench.tasks import make_questions
 
-OnEvent = Callable[[dict[str, Any]], None]
 _AT_ONCE = 100  # held-out questions answered together
 _TOKENIZER_TEXTS = 2000
 
@@ -50,7 +49,7 @@ class _Training:
     recipe: Recipe
 
 
-def run_experiment(spec: ExperimentSpec, out: Path, on_event: OnEvent = lambda event: None) -> Path:
+def run_experiment(spec: ExperimentSpec, out: Path, on_event: OnEvent = ignore) -> Path:
     """Make what is missing of the experiment in ``out``; returns ``out``.
 
     Raises ``InputError`` if ``out`` holds another experiment.
@@ -68,7 +67,7 @@ def run_experiment(spec: ExperimentSpec, out: Path, on_event: OnEvent = lambda e
         for recipe in [_student(spec, arm, budget, seed, tokenizer, place)]
     ]
     for number, training in enumerate(wanted, start=1):
-        on_event({"event": "training", "name": training.name, "number": number, "of": len(wanted)})
+        on_event(TrainingNamed(training.name, number, len(wanted)))
         rows.append(_finished(training, out, on_event))
         _write_tables(rows, out)
     return out
@@ -195,7 +194,7 @@ def _finished(training: _Training, out: Path, on_event: OnEvent) -> dict[str, An
     }
     write_json(file, row)
     shutil.rmtree(made.folder / "trials", ignore_errors=True)  # the student's folder has its copy
-    on_event({"event": "finished", "name": training.name, "accuracy": row["accuracy"]})
+    on_event(TrainingFinished(training.name, row["accuracy"]))
     return row
 
 

@@ -1,30 +1,47 @@
-"""Reads a recipe file, and says what is wrong with it in one sentence."""
+"""Reads a recipe, and says what is wrong with it in one sentence."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
+from distilbench.distill.recipe._aim import aims
 from distilbench.distill.recipe._recipe import Recipe
 from distilbench.errors import InputError
-from distilbench.yaml_file import read_yaml
+from distilbench.yaml_file import read_yaml, yaml_of
 
+RecipeLike = Recipe | Mapping[str, Any] | Path | str
 _ROOM = files("distilbench.distill.recipe")
 _RECIPES = _ROOM / "recipes"
 
 
-def load_recipe(path: Path) -> Recipe:
-    """Read and validate a recipe. Raises ``InputError`` naming the file, the field, the remedy."""
-    if not path.is_file():
-        raise InputError(
-            str(path),
-            "there is no such recipe file",
-            "make one: distilbench init --recipe template",
-        )
-    file = read_yaml(path, "'method:' and 'student:'")
-    file.data.setdefault("name", _file_name(path))
-    recipe = file.validated(Recipe)
-    return recipe.within(path.parent)
+def read_recipe(given: RecipeLike) -> tuple[Recipe, Path]:
+    """Read and validate a recipe: a file, its data as a dict, or a ``Recipe``; and the folder where
+    the relative paths of its models start.
+
+    Raises ``InputError`` naming the file, the field, the remedy.
+    """
+    if isinstance(given, str | Path):
+        path = Path(given)
+        if not path.is_file():
+            raise InputError(
+                str(path),
+                "there is no such recipe file",
+                "make one: distilbench init --recipe template",
+            )
+        file, folder = read_yaml(path, "'method:' and 'student:'"), path.parent
+    else:
+        file, folder = yaml_of(given, "recipe"), Path()
+    file.data.setdefault("name", _file_name(Path(file.where)))
+    aims()  # another package's objective may be broken: not the recipe's fault
+    return file.validated(Recipe).within(folder), folder
+
+
+def load_recipe(given: RecipeLike) -> Recipe:
+    """The recipe alone: :func:`read_recipe`."""
+    return read_recipe(given)[0]
 
 
 def recipe_names() -> list[str]:

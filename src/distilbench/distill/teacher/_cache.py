@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from distilbench.distill.accounts import SharedCost
+
 _SCHEMA = """
 create table if not exists outputs (
     key text primary key, stage text, payload text, tokens integer,
@@ -40,24 +42,6 @@ class Output:
     wall_s: float | None = None
     energy_j: float | None = None
     energy_known: str | None = None
-
-
-@dataclass(frozen=True)
-class SharedCost:
-    """Cost of a student's teacher outputs of one stage, whoever of its users paid for it.
-
-    ``uses``: the number of students that share it, weighted by FLOPs, so that ``flops / uses`` is
-    this student's share.
-    """
-
-    stage: str
-    tokens: int
-    flops: float | None
-    flops_formula: float | None
-    wall_s: float | None
-    energy_j: float | None
-    energy_known: str | None
-    uses: float
 
 
 class TeacherCache:

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from distilbench.distill.accounts._counting import FlopSample, forward_flops, shape_of
-from distilbench.distill.accounts._stages import Attempt
-from distilbench.distill.data._batches import to_batch
-from distilbench.distill.data._corpus import Example
-from distilbench.distill.recipe._recipe import Distillation
+from distilbench.distill.accounts import Attempt, FlopSample, forward, forward_flops, shape_of
+from distilbench.distill.data import Example, to_batch
+from distilbench.distill.recipe import Distillation
 from distilbench.distill.teacher._cache import Output, TeacherCache, key_of
-from distilbench.distill.weights._models import Loaded, device
+from distilbench.distill.weights import Loaded, device
+from distilbench.events import OnEvent, TextsBegun, TextsDone
 from distilbench.files import whole_file
 
 if TYPE_CHECKING:
     import torch
-
-OnEvent = Callable[[dict[str, Any]], None]
 
 
 def cache_logits(
@@ -41,13 +39,13 @@ def cache_logits(
         output.flops or output.flops_formula or 0.0 for output in found.values()
     )
     missing = {k: e for k, e in zip(keys, examples, strict=True) if k not in found}
-    on_event({"event": "score", "total": len(missing), "reused": len(found)})
+    on_event(TextsBegun("scores", len(missing), len(found)))
     sample, items = FlopSample(every=10), list(missing.items())
     teacher.model.to(device()).eval()
     for at in range(0, len(items), batch_size):
         part = items[at : at + batch_size]
         cache.put(_score(part, teacher, distillation, cache, attempt, sample))
-        on_event({"event": "scored", "count": len(part)})
+        on_event(TextsDone(len(part)))
     teacher.model.to("cpu")
     cache.use(keys, student)
     return [cache.logit_file(key) for key in keys]
@@ -67,6 +65,13 @@ def top_logits(
     return {"tokens": best.indices.to(torch.int32).cpu(), "logprobs": best.values.cpu()}
 
 
+def read_logits(file: Path) -> dict[str, torch.Tensor]:
+    """``tokens`` and ``logprobs`` of shape (labelled positions, k)."""
+    from safetensors.torch import load_file
+
+    return dict(load_file(str(file)))
+
+
 def _score(
     part: list[tuple[str, Example]],
     teacher: Loaded,
@@ -75,54 +80,28 @@ def _score(
     attempt: Attempt,
     sample: FlopSample,
 ) -> list[Output]:
-    import torch
-
-    started, record, model = time.perf_counter(), attempt.record, teacher.model
+    """One batch, kept in files; its time and energy are shared by its texts evenly."""
+    started, record = time.perf_counter(), attempt.record
     attempt.beat(now=True)
     energy_before = record.energy_j
     batch = to_batch([e for _, e in part], int(teacher.tokenizer.pad_token_id))
     rows, length = batch["input_ids"].shape
-
-    def work() -> torch.Tensor:
-        with torch.inference_mode():
-            ids, mask = batch["input_ids"], batch["attention_mask"]
-            logits: torch.Tensor = model(ids.to(device()), mask.to(device())).logits
-            return logits
-
-    logits = sample.run(model, rows * length, work) if sample.is_due() else work()
+    logits = forward(teacher.model, batch, sample, record)
     for row, (key, _) in enumerate(part):
         best = top_logits(
             logits[row].cpu(), batch["labels"][row], distillation.top_k or 1,
             distillation.temperature,
         )  # fmt: skip
         _save(best, cache.logit_file(key))
-    formula = forward_flops(shape_of(model), rows, length)
+    formula = forward_flops(shape_of(teacher.model), rows, length)
     count = sample.scaled(rows * length)
-    tokens = int(batch["attention_mask"].sum())
-    record.tokens += tokens
-    record.padded_tokens += rows * length
-    record.samples += rows
-    record.work(formula, 2.0 * model.num_parameters() * tokens)
-    record.flops_counted = sample.scaled(record.padded_tokens)
     attempt.beat(now=True)
-    seconds = (time.perf_counter() - started) / rows
-    joules = None
-    if record.energy_j is not None:
-        joules = (record.energy_j - (energy_before or 0.0)) / rows
-    return [
-        Output(
-            key,
-            "logit_caching",
-            {},
-            len(example.ids),
-            count / rows if count else None,
-            formula / rows,
-            seconds,
-            joules,
-            record.energy_known,
-        )
-        for key, example in part
-    ]
+    joules = None if record.energy_j is None else (record.energy_j - (energy_before or 0.0)) / rows
+    shared = Output(
+        "", "logit_caching", {}, 0, count / rows if count else None, formula / rows,
+        (time.perf_counter() - started) / rows, joules, record.energy_known,
+    )  # fmt: skip
+    return [replace(shared, key=key, tokens=len(example.ids)) for key, example in part]
 
 
 def _save(tensors: dict[str, torch.Tensor], file: Path) -> None:

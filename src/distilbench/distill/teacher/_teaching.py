@@ -9,35 +9,22 @@ from typing import Any
 
 from distilbench.architecture import ModelShape
 from distilbench.catalog import load_catalog
-from distilbench.distill.accounts._stages import StageRecord, read_stages
-from distilbench.distill.recipe._load import load_recipe
-from distilbench.distill.recipe._recipe import Recipe
-from distilbench.distill.teacher._answers import (
-    Generator,
-    Sampling,
-    TransformersGenerator,
-    inspect_generator,
-)
-from distilbench.distill.weights._models import Loaded, load
-from distilbench.engines import card_beside, local_path, packaged
+from distilbench.distill.accounts import Origin, StageRecord, find_origin, read_stages
+from distilbench.distill.recipe import Recipe, load_recipe
+from distilbench.distill.teacher._answers import Generator, Sampling
+from distilbench.distill.teacher._generators import TransformersGenerator, inspect_generator
+from distilbench.distill.weights import Loaded, load
+from distilbench.engines import local_path
 from distilbench.errors import InputError
+from distilbench.events import OnEvent, TeacherFirst
 from distilbench.source import Source
-
-OnEvent = Callable[[dict[str, Any]], None]
 
 
 @dataclass
-class Teaching:
-    """Where the teacher is and what is known of it. ``source`` null: the method has none."""
+class Teaching(Origin):
+    """A teacher at work: what generates for it, and its weights while they are needed."""
 
-    source: Source | None
-    folder: Path
-    where: str
     engine: str | None = None
-    card: str | None = None
-    """Id of its card in the catalog, as the recipe says or as the packaged model has it."""
-    beside: Path | None = None
-    """A ``card.yaml`` that lies beside its weights."""
     stages: list[StageRecord] = field(default_factory=list)
     _loaded: Loaded | None = None
 
@@ -94,27 +81,20 @@ def find_teacher(
         return Teaching(None, folder, where)
     if teacher.recipe is not None:
         path = folder / teacher.recipe
-        on_event({"event": "teacher", "recipe": str(path)})
+        on_event(TeacherFirst(str(path)))
         made = run(load_recipe(path), path.parent, out, on_event)
         return Teaching(
             Source.at(made.student_dir.resolve()), folder, f"{where}: field 'teacher.recipe'",
-            "transformers", teacher.card, made.card_file, made.stages,
+            teacher.card, made.card_file, "transformers", made.stages,
         )  # fmt: skip
     source = teacher.source
     assert source is not None
-    field = f"{where}: field 'teacher.source'"
-    beside = card_beside(source, folder, field)
-    stages = beside.with_name("stages.parquet") if beside else None
-    known = packaged(source)
-    is_folder = source.is_repository or (
-        source.is_file and local_path(source, folder, field).is_dir()
-    )
+    origin = find_origin(teacher, source, folder, where)
+    place = local_path(source, folder, origin.where) if source.is_file else None
+    is_folder = source.is_repository or (place is not None and place.is_dir())
+    stages = origin.beside.with_name("stages.parquet") if origin.beside else None
     return Teaching(
-        source=source,
-        folder=folder,
-        where=field,
+        **vars(origin),
         engine=teacher.engine or ("transformers" if is_folder else "llama.cpp"),
-        card=teacher.card or (known.card if known else None),
-        beside=beside,
         stages=read_stages(stages) if stages and stages.is_file() else [],
     )

@@ -12,15 +12,14 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from distilbench.distill.data import Texts
+from distilbench.distill.recipe import Recipe
 from distilbench.errors import InputError
 from distilbench.files import write_json
 from distilbench.source import Source
 from distilbench.yaml_file import read_yaml
-
-if TYPE_CHECKING:
-    from distilbench.distill.recipe._recipe import Recipe
 
 _MARK = "DISTILBENCH_LAUNCHED"
 REFUSAL = "refusal.json"
@@ -76,7 +75,7 @@ def launch(
     folder: Path,
     place: Path,
     number: int,
-    texts: list[list[str]],
+    texts: Texts,
     logits: list[Path] | None,
 ) -> None:
     """Train one trial in the processes of the recipe's accelerate configuration, and wait. Raises
@@ -90,7 +89,7 @@ def launch(
         "folder": str(folder.resolve()),
         "place": str(place.resolve()),
         "number": number,
-        "texts": texts,
+        "texts": [list(group) for group in texts],
         "logits": None if logits is None else [str(file.resolve()) for file in logits],
     }
     write_json(job, facts)

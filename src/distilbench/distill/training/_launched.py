@@ -6,8 +6,8 @@ import json
 import sys
 from pathlib import Path
 
-from distilbench.distill.experiment._run import train_launched
 from distilbench.distill.training._launch import REFUSAL, is_main
+from distilbench.distill.training._trial import train_launched
 from distilbench.errors import InputError
 from distilbench.files import write_json
 

@@ -6,16 +6,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from distilbench.distill.accounts._counting import (
+from distilbench.distill.accounts import (
+    Attempt,
+    StageRecord,
     TrainingShape,
     counted,
     generation_flops,
     shape_of,
 )
-from distilbench.distill.accounts._stages import Attempt, StageRecord
-from distilbench.distill.data._batches import IGNORED
+from distilbench.distill.data import IGNORED
 from distilbench.distill.training._launch import ranks
-from distilbench.distill.weights._models import Loaded
+from distilbench.distill.weights import Loaded
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

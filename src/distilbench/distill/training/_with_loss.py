@@ -29,6 +29,18 @@ def with_loss(trainer: Any, loss: Loss) -> Any:
     return WithLoss
 
 
+def with_teacher(trainer: Any) -> Any:
+    """The trainer's class, which takes a ``teacher_model`` that scores online; for TRL's trainers
+    without one."""
+
+    class WithTeacher(trainer):  # type: ignore[misc]
+        def __init__(self, *args: Any, teacher_model: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            self.teacher_model = self.accelerator.prepare_model(teacher_model, evaluation_mode=True)
+
+    return WithTeacher
+
+
 def teacher_logits(trainer: Any, inputs: dict[str, Any], its: str = "") -> Any:
     """Of the teacher on the batch, or on the fields of it that begin with ``its``."""
     import torch
@@ -37,3 +49,8 @@ def teacher_logits(trainer: Any, inputs: dict[str, Any], its: str = "") -> Any:
     trainer.teacher_model.eval()
     with torch.no_grad():
         return trainer.teacher_model(**batch, use_cache=False).logits
+
+
+def of_this_rank(trainer: Any, items: Any) -> Any:
+    """The labels of all ranks by their number: ranks' gradients are averaged, not added."""
+    return None if items is None else items / trainer.accelerator.num_processes

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from distilbench.distill.recipe._recipe import COMPARES_LOGITS, Distillation, Recipe, Training
-from distilbench.distill.training.objectives._gold import check_byte_level
+from distilbench.distill.recipe import Recipe, Training
 from distilbench.errors import InputError
 from distilbench.source import Source
 
@@ -67,34 +66,6 @@ def same_tokens(one: PreTrainedTokenizerBase, other: PreTrainedTokenizerBase) ->
     return bool(one.get_vocab() == other.get_vocab())
 
 
-def check_tokens(
-    distillation: Distillation,
-    tokenizer: PreTrainedTokenizerBase,
-    student: PreTrainedModel,
-    teacher: Loaded,
-    where: str,
-) -> None:
-    """Raises ``InputError`` if the distributions of teacher and student cannot be compared."""
-    if distillation.divergence == "gold":
-        check_byte_level((tokenizer, teacher.tokenizer), where)
-        return
-    where = f"{where}: field 'method'"
-    if not same_tokens(tokenizer, teacher.tokenizer):
-        raise InputError(
-            where,
-            "it compares distributions over the same tokens, and teacher and student have different"
-            " tokenizers",
-            "use sequence-level, logit with 'divergence: gold', or the teacher's tokenizer",
-        )
-    sizes = [int(model.config.vocab_size) for model in (teacher.model, student)]
-    if not distillation.top_k and sizes[0] != sizes[1]:
-        raise InputError(
-            where,
-            f"the embeddings of teacher and student have {sizes[0]} and {sizes[1]} rows",
-            "use logit with 'top_k' or 'divergence: gold', or sequence-level",
-        )
-
-
 def weights_digest(model: PreTrainedModel) -> str:
     """SHA-256 over names, shapes and values of all weights."""
     digest = hashlib.sha256()
@@ -120,7 +91,7 @@ def start_student(
     tokenizer = own or (parent.tokenizer if parent else None)
     assert tokenizer is not None  # the recipe has seen to it
     vocab = None
-    if recipe.method in COMPARES_LOGITS and teacher and same_tokens(tokenizer, teacher.tokenizer):
+    if recipe.aim.compares_logits and teacher and same_tokens(tokenizer, teacher.tokenizer):
         vocab = int(teacher.model.config.vocab_size)  # teachers pad their embeddings
     model = make_student(
         recipe.student,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from distilbench.distill.recipe._student_spec import NewShape, StudentSpec, WidthPruning
+from distilbench.distill.recipe import NewShape, StudentSpec, WidthPruning
 from distilbench.distill.weights._importance import Importance, by_activation, by_weight
 from distilbench.errors import InputError
 

@@ -1,1 +1,3 @@
-"""Holds the objectives: what a student is trained towards, one file each."""
+"""Holds the objectives that come with the package: one class in one file each. A file more is an
+objective more; nobody lists them.
+"""

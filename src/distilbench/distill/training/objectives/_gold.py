@@ -9,15 +9,25 @@ rest (ULD, Boizard et al. 2024, arXiv 2402.12030). Both tokenizers must be byte-
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
-from distilbench.distill.data._batches import as_example, to_batch
-from distilbench.distill.data._corpus import Example
-from distilbench.distill.recipe._recipe import Distillation
-from distilbench.distill.training._with_loss import teacher_logits, with_loss
+from distilbench.distill.data import (
+    Corpus,
+    Example,
+    Texts,
+    answered,
+    as_example,
+    asked_texts,
+    some_left,
+    to_batch,
+)
+from distilbench.distill.recipe import Data, Distillation, StudentSpec, Training
+from distilbench.distill.training._objective import Objective
+from distilbench.distill.training._with_loss import teacher_logits, with_loss, with_teacher
+from distilbench.distill.weights import Loaded
 from distilbench.errors import InputError
 
 if TYPE_CHECKING:
@@ -25,6 +35,62 @@ if TYPE_CHECKING:
 
 Pair = tuple[Example, Example]
 """One question and answer in the student's tokens and in the teacher's."""
+
+
+class Gold(Objective):
+    """GOLD's loss on TRL's SFT trainer: its own trainer makes its data itself, from raw chats."""
+
+    method = "logit"
+    divergences = ("gold",)
+    needs = "live"
+
+    def check(self, student: StudentSpec, data: Data, training: Training) -> None:
+        if data.task is None:
+            raise ValueError("'divergence: gold' needs 'data: {task: ...}'")
+        if self.distillation.top_k:
+            raise ValueError("gold compares all tokens, online; leave 'top_k' out")
+
+    def check_models(self, student: Loaded, teacher: Loaded, where: str) -> None:
+        check_byte_level((student.tokenizer, teacher.tokenizer), where)
+
+    def examples(
+        self,
+        corpus: Corpus,
+        texts: Texts,
+        student: PreTrainedTokenizerBase,
+        teacher: PreTrainedTokenizerBase | None,
+        max_length: int,
+        where: str,
+    ) -> Sequence[Example]:
+        """The same answers in the tokens of both, each cut to ``max_length``."""
+        assert teacher is not None
+        made = []
+        for asked, text in asked_texts(corpus, texts):
+            mine = answered(student, asked, text, max_length)
+            its = answered(teacher, asked, text, max_length)
+            pair = aligned((mine, its), student, teacher) if mine and its else None
+            if pair:
+                made.append(TwofoldExample(pair[0].prompt, pair[0].completion, pair[1]))
+        return some_left(made, where)
+
+    def collator(self, student: Any, teacher: Any) -> Callable[..., Any]:
+        return GoldCollator(student, teacher)
+
+    def trainer(self, settings: dict[str, Any], max_new_tokens: int) -> tuple[Any, Any]:
+        from trl import SFTConfig
+
+        return with_loss(_trainer(self.distillation), _loss), SFTConfig(**settings)
+
+
+@dataclass(frozen=True)
+class TwofoldExample(Example):
+    """An example in the student's tokens, and the same in the teacher's."""
+
+    teacher: Example
+
+    def row(self) -> dict[str, Any]:
+        its = self.teacher.row()
+        return {**super().row(), **{f"teacher_{name}": ids for name, ids in its.items()}}
 
 
 def check_byte_level(tokenizers: Sequence[PreTrainedTokenizerBase], where: str) -> None:
@@ -103,15 +169,13 @@ def _offsets(tokenizer: PreTrainedTokenizerBase, examples: Sequence[Example], wi
     return made
 
 
-def gold_trainer(distillation: Distillation) -> Any:
-    """TRL's SFT trainer with GOLD's loss: its own trainer makes its data itself, from raw chats."""
+def _trainer(distillation: Distillation) -> Any:
     from trl import SFTTrainer
     from trl.experimental.gold.gold_trainer import ULDLoss
 
-    class Gold(SFTTrainer):  # type: ignore[misc]
-        def __init__(self, *args: Any, teacher_model: Any, **kwargs: Any) -> None:
+    class GoldTrainer(with_teacher(SFTTrainer)):  # type: ignore[misc]
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
             super().__init__(*args, **kwargs)
-            self.teacher_model = self.accelerator.prepare_model(teacher_model, evaluation_mode=True)
             collator = self.data_collator
             self.gold_loss = ULDLoss(
                 _loss_settings(distillation),
@@ -120,22 +184,23 @@ def gold_trainer(distillation: Distillation) -> Any:
                 self.accelerator.device,
             )
 
-    def loss(trainer: Any, logits: Any, inputs: dict[str, Any], num_items_in_batch: Any) -> Any:
-        found = trainer.gold_loss(
-            logits,
-            teacher_logits(trainer, inputs, "teacher_"),
-            inputs["labels"],
-            inputs["teacher_labels"],
-            inputs["input_ids"],
-            inputs["teacher_input_ids"],
-            student_byte_offsets=inputs["byte_offsets"],
-            teacher_byte_offsets=inputs["teacher_byte_offsets"],
-        )
-        if num_items_in_batch is not None:  # then Trainer leaves the mean to the loss
-            found = found / trainer.args.gradient_accumulation_steps
-        return found
+    return GoldTrainer
 
-    return with_loss(Gold, loss)
+
+def _loss(trainer: Any, logits: Any, inputs: dict[str, Any], num_items_in_batch: Any) -> Any:
+    found = trainer.gold_loss(
+        logits,
+        teacher_logits(trainer, inputs, "teacher_"),
+        inputs["labels"],
+        inputs["teacher_labels"],
+        inputs["input_ids"],
+        inputs["teacher_input_ids"],
+        student_byte_offsets=inputs["byte_offsets"],
+        teacher_byte_offsets=inputs["teacher_byte_offsets"],
+    )
+    if num_items_in_batch is not None:  # then Trainer leaves the mean to the loss
+        found = found / trainer.args.gradient_accumulation_steps
+    return found
 
 
 def _loss_settings(distillation: Distillation) -> Any:

@@ -11,8 +11,9 @@ import polars as pl
 
 from distilbench.files import write_text
 from distilbench.interchange._exported import Exported, shots
+from distilbench.interchange._exporter import Exporter
 from distilbench.interchange._lm_eval_own import IDENTITY, RECORD
-from distilbench.records import CELL_COLUMNS, SAMPLE_COLUMNS
+from distilbench.records import CellRecord, SampleRecord, columns
 
 _METRIC = "exact_match"
 _FILTER = "none"
@@ -20,29 +21,37 @@ _GRADED = f"{_METRIC},{_FILTER}"
 _STDERR = f"{_METRIC}_stderr,{_FILTER}"
 
 
-def write_lm_eval(data: Exported, out: Path) -> list[Path]:
+class LmEval(Exporter):
     """``<entry>/results_<date>.json`` and ``<entry>/samples_<task>_<date>.jsonl``, as written by
     ``lm_eval --output_path --log_samples``. The metric is exact_match, whatever the task's grader.
     A task that ran with several seeds becomes one task for each seed, ``<task>-seed<seed>``."""
-    files = []
-    date = data.made.strftime("%Y-%m-%dT%H-%M-%S.%f")
-    for entry, rows in data.entries(data.everything):
-        folder = out / entry
-        several = rows["seed"].n_unique() > 1
-        tasks = {
-            f"{row['task']}-seed{row['seed']}" if several else row["task"]: row
-            for row in rows.iter_rows(named=True)
-        }
-        for task, row in tasks.items():
-            if row["accuracy"] is None:
-                continue
-            file = folder / f"samples_{task}_{date}.jsonl"
-            write_text(file, "".join(_samples(data.samples, row)))
-            files.append(file)
-        results = folder / f"results_{date}.json"
-        write_text(results, json.dumps(_results(data, entry, tasks), indent=2))
-        files.append(results)
-    return files
+
+    format = "lm-eval"
+    writes = "results and samples as lm-evaluation-harness writes them"
+
+    def has_content(self, run: Exported) -> bool:
+        return not run.everything.is_empty()
+
+    def write(self, run: Exported, out: Path) -> list[Path]:
+        files = []
+        date = run.made.strftime("%Y-%m-%dT%H-%M-%S.%f")
+        for entry, rows in run.entries(run.everything):
+            folder = out / entry
+            several = rows["seed"].n_unique() > 1
+            tasks = {
+                f"{row['task']}-seed{row['seed']}" if several else row["task"]: row
+                for row in rows.iter_rows(named=True)
+            }
+            for task, row in tasks.items():
+                if row["accuracy"] is None:
+                    continue
+                file = folder / f"samples_{task}_{date}.jsonl"
+                write_text(file, "".join(_samples(run.samples, row)))
+                files.append(file)
+            results = folder / f"results_{date}.json"
+            write_text(results, json.dumps(_results(run, entry, tasks), indent=2))
+            files.append(results)
+        return files
 
 
 def _results(data: Exported, entry: str, tasks: dict[str, dict[str, Any]]) -> dict[str, Any]:
@@ -106,7 +115,7 @@ def _known(error: float | None) -> float | str:
 def _samples(samples: pl.DataFrame, row: dict[str, Any]) -> list[str]:
     """One line a question; of several epochs the mean score and the first answer. The records of
     them all stand beside, so that outcomes, tokens and seconds are not lost."""
-    kept = [c.name for c in SAMPLE_COLUMNS if c.name not in IDENTITY]
+    kept = [c.name for c in columns(SampleRecord) if c.name not in IDENTITY]
     mine = (
         samples.filter(pl.col("cell") == row["cell"])
         .sort("sample_id", "epoch")
@@ -140,7 +149,7 @@ def _samples(samples: pl.DataFrame, row: dict[str, Any]) -> list[str]:
 
 
 def _cell_record(row: dict[str, Any]) -> dict[str, Any]:
-    known = (column.name for column in CELL_COLUMNS)
+    known = (column.name for column in columns(CellRecord))
     return {name: row[name] for name in known if row.get(name) is not None}
 
 

@@ -1,12 +1,13 @@
-"""A model as people name it on the command line: a card of the catalog, or any model file."""
+"""A model as people name it: a card of the catalog, or any model file.
+
+May import ``engines``, ``catalog`` and what these may; the front door and ``cli`` use it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from distilbench.errors import InputError, use_one_of
 from distilbench.source import Source
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
     from distilbench.catalog import Card, Catalog
 
 _FILES = (".gguf", ".json", ".safetensors")
-MODEL_HELP = "A card of the catalog, or a GGUF, config.json, folder, hf:owner/name/file, pypi:name."
-ModelName = Annotated[str, typer.Argument(help=MODEL_HELP, show_default=False)]
 
 
 def named_cards(models: Sequence[str], cards: Sequence[Path]) -> tuple[list[Card], Catalog]:
