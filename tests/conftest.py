@@ -9,6 +9,7 @@ import pytest
 from hypothesis import settings
 
 from distilbench.engines import locate_model
+from distilbench.source import Source
 
 # A loaded machine is no fault of the code: examples have no time limit of their own.
 settings.register_profile("unhurried", deadline=None)
@@ -33,10 +34,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def smollm2() -> str:
     """Path of SmolLM2-135M-Instruct, which has a chat template."""
-    return str(locate_model("pypi:smollm2-135m-instruct", Path.cwd(), "test"))
+    return str(locate_model(Source.parse("pypi:smollm2-135m-instruct"), Path.cwd(), "test"))
 
 
 @pytest.fixture(scope="session")
 def gemma3() -> str:
     """Path of Gemma 3 270M, a base model without one."""
-    return str(locate_model("pypi:gemma-3-270m", Path.cwd(), "test"))
+    return str(locate_model(Source.parse("pypi:gemma-3-270m"), Path.cwd(), "test"))

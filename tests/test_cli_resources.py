@@ -9,6 +9,7 @@ import pytest
 
 from distilbench.engines import describe_model
 from distilbench.errors import InputError
+from distilbench.source import Source
 from tests.test_cli import as_json, distilbench
 from tests.test_report import make_run
 
@@ -52,7 +53,7 @@ def test_a_hub_out_of_reach_is_one_sentence(client: str, monkeypatch: pytest.Mon
 
     monkeypatch.setattr(hub, unreachable)
     with pytest.raises(InputError, match=r"could not be read .*no name resolution.*network"):
-        describe_model("hf:owner/name/file.gguf", Path(), "model")
+        describe_model(Source.parse("hf:owner/name/file.gguf"), Path(), "model")
 
 
 def test_what_fit_and_quantize_do_not_know_is_one_sentence(tmp_path: Path) -> None:

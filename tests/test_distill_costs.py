@@ -23,6 +23,7 @@ from distilbench.distill.training._launch import check_accelerate
 from distilbench.distill.weights._models import Loaded
 from distilbench.engines import describe_model
 from distilbench.errors import InputError
+from distilbench.source import Source
 from tests.test_distill import NEW, TASK, from_teacher, make, stage, write_recipe
 from tests.test_distill import teacher as teacher
 from tests.tiny_models import tiny_llama, tiny_tokenizer
@@ -108,7 +109,7 @@ def test_a_repository_on_the_hub_is_described_by_its_config(
         return str(tmp_path / file)
 
     monkeypatch.setattr("huggingface_hub.hf_hub_download", download)
-    described = describe_model("hf:org/tiny", Path(), "here")
+    described = describe_model(Source.parse("hf:org/tiny"), Path(), "here")
     assert asked == [("org/tiny", "config.json")]
     assert described.architecture is not None
     assert described.architecture.layer_count == 4
@@ -252,9 +253,9 @@ def test_a_served_teachers_flops_come_from_its_card() -> None:
     card = "llama-3.3-70b-instruct"
     stated = load_catalog().card(card).architecture
     assert stated is not None
-    teaching = Teaching("inspect:vllm/x", Path(), "here", card=card)
+    teaching = Teaching(Source.parse("inspect:vllm/x"), Path(), "here", card=card)
     assert teaching._stated_shape() == stated.shape
-    assert Teaching("inspect:vllm/x", Path(), "here")._stated_shape() is None
+    assert Teaching(Source.parse("inspect:vllm/x"), Path(), "here")._stated_shape() is None
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ from distilbench.engines._completion import (
 from distilbench.engines._llama_cpp import LlamaCpp
 from distilbench.engines._process import EngineDied, EngineError
 from distilbench.errors import InputError
+from distilbench.source import Source
 from distilbench.suite import Profile
 from tests.tiny_gguf import tiny_gguf
 
@@ -296,5 +297,5 @@ def test_a_thinking_budget_ends_the_thought_and_asks_for_the_answer(smollm2: str
 )
 def test_models_that_cannot_be_found(source: str, remedy: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="field 'models") as caught:
-        locate_model(source, tmp_path, "suite.yaml: field 'models[0].source'")
+        locate_model(Source.parse(source), tmp_path, "suite.yaml: field 'models[0].source'")
     assert remedy in str(caught.value)

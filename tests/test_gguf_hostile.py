@@ -21,6 +21,7 @@ from distilbench.engines import (
     locate_model,
 )
 from distilbench.errors import InputError
+from distilbench.source import Source
 from tests.tiny_gguf import LLAMA_WEIGHTS, ONE, raw, text, tiny_gguf
 
 
@@ -71,7 +72,7 @@ def test_what_is_no_gguf_is_said_to_be_what_it_is(
 def test_a_folder_of_gguf_files_is_asked_about(tmp_path: Path) -> None:
     tiny_gguf(tmp_path / "a.gguf")
     with pytest.raises(InputError, match="folder of GGUF files; name one"):
-        describe_model(str(tmp_path), tmp_path, "model")
+        describe_model(Source.parse(str(tmp_path)), tmp_path, "model")
 
 
 @pytest.mark.parametrize(
@@ -154,7 +155,7 @@ def test_paths_that_are_none_are_one_sentence(tmp_path: Path) -> None:
         ".",
     ):
         with pytest.raises(InputError, match=r"^suite\.yaml: "):
-            locate_model(source, tmp_path, "suite.yaml")
+            locate_model(Source.parse(source), tmp_path, "suite.yaml")
 
 
 def test_names_of_strangers_do_not_steer_the_terminal(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from distilbench.engines import (
 )
 from distilbench.errors import InputError
 from distilbench.runner._plan import plan
+from distilbench.source import Source
 from distilbench.suite import Model, load_suite
 from tests.tiny_gguf import LLAMA_WEIGHTS, tiny_gguf
 
@@ -38,7 +39,7 @@ def test_a_split_model_is_one_model_from_any_part(tmp_path: Path, options: Any) 
         for field in ("weights_bytes", "quantization", "architecture", "name", "chat_template"):
             assert getattr(found, field) == getattr(whole, field), field
         assert predict_memory(found, EngineSettings()) == predict_memory(whole, EngineSettings())
-        assert locate_model(str(part), tmp_path, "model") == parts[0]
+        assert locate_model(Source.parse(str(part)), tmp_path, "model") == parts[0]
 
 
 def test_a_split_model_is_named_as_one() -> None:
@@ -73,7 +74,11 @@ def test_missing_parts_are_named(tmp_path: Path) -> None:
     parts = sorted(tmp_path.glob("a-*.gguf"))
     for gone in (parts[0], parts[3]):
         gone.unlink()
-    for ask in (describe, sha256_of, lambda path: locate_model(str(path), tmp_path, "model")):
+    for ask in (
+        describe,
+        sha256_of,
+        lambda path: locate_model(Source.parse(str(path)), tmp_path, "model"),
+    ):
         with pytest.raises(InputError) as caught:
             ask(parts[1])
         said = str(caught.value)
@@ -112,7 +117,7 @@ def test_parts_linked_to_by_name_as_the_hubs_cache_does(tmp_path: Path) -> None:
     for number, part in enumerate(sorted((tmp_path / "blobs").glob("*.gguf"))):
         blob = part.rename(part.with_name(f"{number:064x}"))
         (tmp_path / f"a-{number + 1:05d}-of-00003.gguf").symlink_to(blob)
-    found = locate_model("a-00002-of-00003.gguf", tmp_path, "model")
+    found = locate_model(Source.parse("a-00002-of-00003.gguf"), tmp_path, "model")
     assert found == tmp_path / "a-00001-of-00003.gguf"
     assert describe(found).parameters == LLAMA_WEIGHTS
 
@@ -146,20 +151,22 @@ def test_a_split_model_on_the_hub_is_read_by_its_headers(
 
     monkeypatch.setattr("huggingface_hub.hf_hub_download", download)
     source = f"hf:{root}/{parts[1].name}"
-    found = describe_model(source, tmp_path, "model")
+    found = describe_model(Source.parse(source), tmp_path, "model")
     assert (found.parameters, found.files) == (LLAMA_WEIGHTS, 3)
     assert found.size_bytes == sum(part.stat().st_size for part in parts)
-    assert locate_model(source, tmp_path, "model") == parts[0]
+    assert locate_model(Source.parse(source), tmp_path, "model") == parts[0]
     assert fetched == [f"Q8/{part.name}" for part in parts]
     parts[2].unlink()
     with pytest.raises(InputError, match=f"3 parts, and {parts[2].name} is missing"):
-        describe_model(source, tmp_path, "model")
+        describe_model(Source.parse(source), tmp_path, "model")
 
 
 def test_a_split_model_is_quantized_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")  # no llama-quantize: the gguf package makes it
     tiny_gguf(tmp_path / "a.gguf", split_max_tensors=8)
     part = tmp_path / "a-00002-of-00003.gguf"
-    made = quantized(locate_model(str(part), tmp_path, "m"), "Q8_0", "m", tmp_path / "out")
+    made = quantized(
+        locate_model(Source.parse(str(part)), tmp_path, "m"), "Q8_0", "m", tmp_path / "out"
+    )
     found = describe(made)
     assert (found.parameters, found.files, found.quantization) == (LLAMA_WEIGHTS, 1, "Q8_0")

@@ -20,6 +20,7 @@ from distilbench.engines import (
 from distilbench.engines._completion import Sampling
 from distilbench.engines._llama_cpp import LlamaCpp
 from distilbench.runner._plan import models_without_flops, plan
+from distilbench.source import Source
 from distilbench.suite import load_suite
 from tests.tiny_gguf import LLAMA_WEIGHTS, tiny_gguf
 
@@ -42,7 +43,7 @@ def answers(path: Path, slots: int = 2, warm: bool = True) -> list[tuple[str, in
 
 def test_a_split_model_answers_as_the_whole_one_does(tmp_path: Path) -> None:
     tiny_gguf(tmp_path / "a.gguf", split_max_tensors=8)
-    first = locate_model("a-00003-of-00003.gguf", tmp_path, "model")
+    first = locate_model(Source.parse("a-00003-of-00003.gguf"), tmp_path, "model")
     assert answers(first) == answers(tiny_gguf(tmp_path / "whole.gguf"))
 
 

@@ -18,10 +18,8 @@ MOST_LINES, MOST_IN_FUNCTION = 350, 45
 # Still to be cut. Whoever cuts one takes it off; nobody adds any.
 LONG_FILES = {
     "cli/_dry_run.py",
-    "engines/_llama_cpp.py",
     "report/_claims.py",
     "report/_claims_report.py",
-    "runner/_worker.py",
 }
 LONG_FUNCTIONS = {
     "cli/_load.py::load",

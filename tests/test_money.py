@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from distilbench.catalog import load_catalog
+from distilbench.providers import HERE, SERVER
 from distilbench.report._money_sections import money
 from distilbench.report._page import Cell, Section, Table
 from distilbench.stats import machine_usd, token_usd
@@ -25,7 +26,7 @@ def samples(entry: str = "m", unknown: int = 0) -> pl.DataFrame:
 def cells(**facts: object) -> pl.DataFrame:
     row = {
         "entry": "m", "cell": "c1", "wall_s": 36.0, "samples": 2, "resumed_samples": None,
-        "engine": "inspect:openai",
+        "engine": "inspect:openai", "runs_on": "OpenAI",
         "card": None, "price_source": None, "machine_usd_per_hour": None,
         "input_usd_per_mtok": None, "cached_input_usd_per_mtok": None, "output_usd_per_mtok": None,
     }  # fmt: skip
@@ -94,10 +95,37 @@ def test_the_suites_price_wins_over_the_cards() -> None:
 
 
 def test_a_model_on_ones_own_machine_is_not_charged_the_price_of_an_api() -> None:
-    own = cells(card="deepseek-r1", engine="inspect:vllm", machine_usd_per_hour=3.0)
+    own = cells(card="deepseek-r1", runs_on=HERE, machine_usd_per_hour=3.0)
     assert texts(money(samples(), own, load_catalog()))[-1] == "suite (profile)"
-    elsewhere = cells(engine="inspect:openai", machine_usd_per_hour=3.0)
+    elsewhere = cells(machine_usd_per_hour=3.0)
     assert not texts(money(samples(), elsewhere, load_catalog()))  # this machine only waited
+
+
+@pytest.mark.parametrize("place", [HERE, SERVER, "Together AI", "Azure AI", None])
+def test_a_companys_price_is_for_its_own_api_alone(place: str | None) -> None:
+    """Also where the engine is one of Inspect's: what another company charges is not known."""
+    section = money(samples(), cells(card="deepseek-r1", runs_on=place), load_catalog())
+    assert not texts(section)
+    assert "not available" in str(section.blocks)
+    at_home = cells(card="deepseek-r1", runs_on="DeepSeek")
+    assert texts(money(samples(), at_home, load_catalog()))[-1] == (
+        "DeepSeek, 2025-01-20 (card deepseek-r1)"
+    )
+
+
+def test_an_entry_that_ran_in_two_places_has_no_price_of_one() -> None:
+    both = pl.concat([cells(card="gpt-4o-mini"), cells(card="gpt-4o-mini", runs_on=SERVER)])
+    assert not texts(money(samples(), both, load_catalog()))
+
+
+def test_a_server_at_an_address_costs_the_stated_machine_and_says_so() -> None:
+    found = texts(money(samples(), cells(runs_on=SERVER, machine_usd_per_hour=3.0), load_catalog()))
+    assert "the server's machine, taken to be the suite's: 3" in found[-2]
+
+
+def test_a_run_that_does_not_say_where_it_ran_has_no_price() -> None:
+    old = cells(card="gpt-4o-mini", machine_usd_per_hour=3.0).drop("runs_on")
+    assert not texts(money(samples(), old, load_catalog()))
 
 
 def test_without_a_price_money_is_not_available() -> None:

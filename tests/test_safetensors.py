@@ -17,6 +17,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from distilbench.architecture import ModelDescription, describe, describe_stream
 from distilbench.engines import describe_model
 from distilbench.errors import InputError
+from distilbench.source import Source
 from tests.packed_weights import FORMS, Pack, Tensors, gptq, zeros
 
 CONFIG = LlamaConfig(
@@ -224,12 +225,12 @@ def test_a_repository_on_the_hub_is_counted_by_its_headers(
     found = SafetensorsRepoMetadata(None, False, {}, {"model.safetensors": file})
     monkeypatch.setattr("huggingface_hub.HfApi.get_safetensors_metadata", lambda *_: found)
     monkeypatch.setattr("huggingface_hub.hf_hub_download", lambda _, file: str(here / file))
-    described = describe_model("hf:owner/name", tmp_path, "model")
+    described = describe_model(Source.parse("hf:owner/name"), tmp_path, "model")
     assert (described.parameters, described.format) == (exact, "safetensors")
     assert described.architecture == describe(here).architecture
     said = CONFIG.to_dict() | {"intermediate_size": 300}
     (here / "config.json").write_text(json.dumps(said, default=str))
-    assert describe_model("hf:owner/name", tmp_path, "model").architecture is None
+    assert describe_model(Source.parse("hf:owner/name"), tmp_path, "model").architecture is None
 
 
 def test_cut_and_broken_files_are_named_as_such(tmp_path: Path, llama: Tensors) -> None:

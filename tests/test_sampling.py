@@ -12,6 +12,7 @@ from inspect_ai.model import ChatMessageAssistant, ChatMessageSystem, ChatMessag
 
 from distilbench.catalog import load_catalog
 from distilbench.errors import InputError
+from distilbench.providers import provider_of
 from distilbench.runner import Cell, plan, run_suite
 from distilbench.runner._conduct import sampling_seed, without_system
 from distilbench.runner._sampling import request_options
@@ -83,7 +84,7 @@ def test_what_a_server_cannot_be_told_is_refused_or_off() -> None:
         cell({"top_k": 20}, source="inspect:openai/x")
     assert cell({"min_p": 0}, source="inspect:openai/x").generation.min_p is None
     qwen = cell("recommended", card="qwen3-8b")
-    assert request_options(qwen.generation, qwen.reference) == (
+    assert request_options(qwen.generation, provider_of(qwen.reference)) == (
         {"temperature": 0.6, "top_p": 0.95, "top_k": 20},
         {"min_p": 0.0, "top_k": 20},
     )

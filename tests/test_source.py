@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from importlib.metadata import EntryPoint, EntryPoints
+from pathlib import Path
 
 import pytest
 from pydantic import BaseModel, Field, ValidationError
@@ -57,9 +59,7 @@ def test_an_engine_of_another_package_has_a_scheme(monkeypatch: pytest.MonkeyPat
     finally:
         module._added.cache_clear()
     assert (found.scheme, found.rest, str(found)) == ("echo", "anything", "echo:anything")
-    assert not (found.is_file)
-    assert not (found.is_inspect)
-    assert not (found.is_repository)
+    assert not any((found.is_file, found.is_inspect, found.is_repository, found.has_files))
 
 
 class Named(BaseModel):
@@ -81,3 +81,16 @@ def test_what_is_no_source_is_refused_at_its_field(wrong: object) -> None:
     with pytest.raises(ValidationError) as caught:
         Named.model_validate({"source": wrong})
     assert [error["loc"] for error in caught.value.errors()] == [("source",)]
+
+
+def test_sources_are_parsed_nowhere_else() -> None:
+    """No other module takes one apart by its scheme."""
+    parsing = re.compile(r"""(startswith|removeprefix)\(["'](hf|pypi|inspect):""")
+    root = Path(module.__file__).parent
+    found = [
+        f"{path.relative_to(root)}: {line}"
+        for path in root.rglob("*.py")
+        for line in path.read_text().splitlines()
+        if path.name != "source.py" and parsing.search(line)
+    ]
+    assert found == []

@@ -9,6 +9,7 @@ import pytest
 from inspect_ai.model import GenerateConfig, Model, ModelOutput, get_model
 
 from distilbench.engines._stops import stopping
+from distilbench.providers import provider_of
 
 
 def asked(provider: str, stops: list[str], text: str) -> tuple[list[str] | None, ModelOutput]:
@@ -21,7 +22,7 @@ def asked(provider: str, stops: list[str], text: str) -> tuple[list[str] | None,
         return ModelOutput.from_content("m", text, stop_reason="max_tokens")
 
     model.api.generate = generate  # type: ignore[assignment]
-    api: Any = stopping(model, provider).api
+    api: Any = stopping(model, provider_of(provider)).api
     output = asyncio.run(api.generate(input=[], config=GenerateConfig(stop_seqs=stops)))
     return seen[0], output
 

@@ -211,9 +211,10 @@ def _model(model: Any, folder: Path) -> Any:
     path = folder / entry["source"]
     if scheme != "pypi" and not path.exists():
         from distilbench.engines import locate_model
+        from distilbench.source import Source
 
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.symlink_to(locate_model(_REACHED_HERE, folder, "walk"))
+        path.symlink_to(locate_model(Source.parse(_REACHED_HERE), folder, "walk"))
     return entry
 
 

@@ -17,6 +17,8 @@ from contextlib import contextmanager
 from typing import Any, TextIO
 from urllib.parse import parse_qsl, quote, urlsplit
 
+from distilbench.providers import key_variable
+
 SECRET_NAMES = ("_KEY", "_TOKEN", "_SECRET", "_PASSWORD")
 """How the names of environment variables end that hold a secret."""
 REMOVED = "[key removed]"
@@ -32,13 +34,6 @@ _PARAMETERS = re.compile(
     r"|(^|[^a-z])(sig|sas|pass)([^a-z]|$)",
     re.IGNORECASE,
 )
-_VARIABLES = {
-    "cloudflare": "CLOUDFLARE_API_TOKEN",
-    "grok": "XAI_API_KEY",
-    "hf": "HF_TOKEN",
-    "hf-inference-providers": "HF_TOKEN",
-    "perplexity": "PERPLEXITY_API_KEY",
-}
 
 
 def is_secret_name(name: str) -> bool:
@@ -115,17 +110,6 @@ def clean_error(error: BaseException) -> None:
         for name, value in list(vars(link).items()):
             if isinstance(value, str | bytes | dict | list):
                 setattr(link, name, redacted(value))
-
-
-def key_variable(reference: str) -> str:
-    """Environment variable of the key of ``provider/model``.
-
-    >>> key_variable("openai-api/my-server/llama"), key_variable("grok/grok-4")
-    ('MY_SERVER_API_KEY', 'XAI_API_KEY')
-    """
-    provider, _, rest = reference.partition("/")
-    service = rest.partition("/")[0] if provider == "openai-api" else provider
-    return _VARIABLES.get(provider, f"{service.upper().replace('-', '_')}_API_KEY")
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from distilbench.errors import InputError, use_one_of
+from distilbench.source import Source
 
 if TYPE_CHECKING:
     from distilbench.architecture import ModelDescription
@@ -26,39 +27,37 @@ def named_cards(models: Sequence[str], cards: Sequence[Path]) -> tuple[list[Card
     """
     from distilbench.catalog import load_catalog
 
-    beside = [path for path in map(card_beside, models) if path is not None]
+    beside = [path for path in map(_card_beside, models) if path is not None]
     catalog = load_catalog((*cards, *dict.fromkeys(beside)))
     return [_card(model, catalog) for model in models], catalog
 
 
 def _card(model: str, catalog: Catalog) -> Card:
     from distilbench.catalog import described_card, read_card
-    from distilbench.engines import PACKAGED
+    from distilbench.engines import packaged
 
     if model in catalog.cards:
         return catalog.cards[model]
-    scheme, _, rest = model.partition(":")
-    if scheme == "pypi" and rest in PACKAGED:
-        return catalog.card(PACKAGED[rest].card)
-    beside = card_beside(model)
+    source = Source.parse(model)
+    known = packaged(source)
+    if known is not None:
+        return catalog.card(known.card)
+    beside = _card_beside(model)
     if beside is not None:
         return catalog.card(read_card(beside).id)
     described = described_model(model, catalog)
-    return described_card(described, Path(described.name or rest or model).stem)
+    return described_card(described, described.name or source.name)
 
 
 def described_model(model: str, catalog: Catalog) -> ModelDescription:
     """What a model's header says, or the shape on its card."""
-    from distilbench.architecture import ModelDescription, describe
+    from distilbench.architecture import ModelDescription
     from distilbench.engines import describe_model
 
     card = catalog.cards.get(model)
     if card is None:
         _refuse_unknown(model, catalog)
-        folder = Path(model).expanduser()
-        if folder.is_dir():
-            return describe(folder)
-        return describe_model(model, Path.cwd(), f"model {model!r}")
+        return describe_model(Source.parse(model), Path.cwd(), f"model {model!r}")
     if card.architecture is None:
         raise InputError(f"card {model!r}", "states no architecture", "give a model file")
     return ModelDescription(
@@ -70,11 +69,10 @@ def described_model(model: str, catalog: Catalog) -> ModelDescription:
     )
 
 
-def card_beside(model: str) -> Path | None:
-    """The ``card.yaml`` in a model's folder: students that distilbench made bring one."""
-    path = Path(model).expanduser()
-    card = (path if path.is_dir() else path.parent) / "card.yaml"
-    return card if path.exists() and card.is_file() else None
+def _card_beside(model: str) -> Path | None:
+    from distilbench.engines import card_beside
+
+    return card_beside(Source.parse(model), Path.cwd(), f"model {model!r}")
 
 
 def _refuse_unknown(model: str, catalog: Catalog) -> None:

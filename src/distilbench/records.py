@@ -191,6 +191,9 @@ class CellRecord:
     clock: str | None = identity("whose clock gave the seconds, and what it cannot tell")
     engine: str | None = identity("engine name")
     engine_version: str | None = identity("engine version")
+    runs_on: str | None = identity(
+        "the run's machine, a server, or whose API, by provider and address; null: not known"
+    )
     hardware: str | None = identity("processor, cores, memory, system")
     reported_score: float | None = published("score that the other program states")
     reported_stderr: float | None = published("standard error that it states")

@@ -16,6 +16,8 @@ from functools import cache
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
+from distilbench.providers import HERE, runs_on
+
 if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler
     from pydantic_core import CoreSchema
@@ -23,7 +25,8 @@ if TYPE_CHECKING:
 FILE, HUB, PACKAGE, INSPECT = "file", "hf", "pypi", "inspect"
 ENGINES = "distilbench.engines"
 """Group of the entry points by which other packages add engines; their names are schemes."""
-_PART = re.compile(r"-\d{5}-of-\d{5}$")  # of a model in several files, which is one model
+# A file's ending, and before it the number of a part: a model in several files is one model.
+_ENDING = re.compile(r"(-\d{5}-of-\d{5})?(\.(gguf|safetensors|json))?$")
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,11 @@ class Source:
         known = rest and (scheme in (HUB, PACKAGE, INSPECT) or scheme in _added())
         return cls(scheme, rest) if known else cls(FILE, text)
 
+    @classmethod
+    def at(cls, path: PurePath) -> Source:
+        """The file or folder at ``path``, whatever its name."""
+        return cls(FILE, str(path))
+
     def __str__(self) -> str:
         return self.rest if self.is_file else f"{self.scheme}:{self.rest}"
 
@@ -57,6 +65,11 @@ class Source:
     def is_file(self) -> bool:
         """Whether it is a path of this machine: a file, or a folder."""
         return self.scheme == FILE
+
+    @property
+    def has_files(self) -> bool:
+        """Whether it names files that distilbench finds: on this machine, the hub, in a package."""
+        return self.scheme in (FILE, HUB, PACKAGE)
 
     @property
     def is_repository(self) -> bool:
@@ -73,10 +86,17 @@ class Source:
         """Inspect's name of the provider that runs it; null: Inspect's providers do not."""
         return self.rest.partition("/")[0] if self.is_inspect else None
 
+    def runs_on(self, base_url: str | None = None) -> str | None:
+        """Where the model runs, as :func:`distilbench.providers.runs_on` says it; null: not
+        known. ``base_url``: the address that the suite gives its provider."""
+        if self.is_inspect:
+            return runs_on(self.rest, base_url)
+        return HERE if self.has_files else None
+
     @property
     def name(self) -> str:
-        """The last part, without ``.gguf`` and the number of a part: how people call the model."""
-        return _PART.sub("", PurePath(self.rest).name.removesuffix(".gguf"))
+        """The last part, without a file's ending and a part's number: how people call the model."""
+        return _ENDING.sub("", PurePath(self.rest).name)
 
     @classmethod
     def __get_pydantic_core_schema__(

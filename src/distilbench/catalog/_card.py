@@ -234,6 +234,12 @@ class Card(_Record):
         default_factory=dict, description="sources of this card only; shared ones: sources.yaml"
     )
 
+    def price_at(self, company: str | None) -> Price | None:
+        """What a company charged last for the model, in its own API; null: the card does not
+        say."""
+        theirs = [price for price in self.prices if price.provider == company]
+        return max(theirs, key=lambda price: price.date, default=None)
+
     @model_validator(mode="after")
     def _lineage_of_distilled(self) -> Self:
         if self.role == "distilled" and self.lineage.recipe is None:

@@ -12,6 +12,7 @@ from distilbench.cli._options import ModelName
 from distilbench.cli._print import Json, print_json, print_line, print_table, si
 from distilbench.errors import InputError
 from distilbench.named import described_model
+from distilbench.source import Source
 
 if TYPE_CHECKING:
     from distilbench.catalog import Accelerator
@@ -112,7 +113,7 @@ def new(
     from distilbench.files import write_text
 
     described = described_model(model, load_catalog())
-    name = Path(described.name or model.partition(":")[2] or model).stem
+    name = described.name or Source.parse(model).name
     path = out or Path(f"{card_slug(name)}.yaml")
     if path.exists():
         raise InputError(str(path), "the file exists", "name another with --out, or remove it")

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from distilbench.cli._print import print_json, print_line, print_table
 from distilbench.durations import duration
 from distilbench.errors import InputError
+from distilbench.providers import HERE, SERVER
+from distilbench.source import HUB
 
 if TYPE_CHECKING:
     from distilbench.architecture import ModelDescription, ModelShape
@@ -19,8 +21,6 @@ if TYPE_CHECKING:
     from distilbench.suite import Changes, Model, Profile, Suite
     from distilbench.tasks import QuestionSet, TaskSpec
 
-# Providers of Inspect that run a model on this machine's GPUs.
-_ON_GPU = ("vllm", "sglang", "hf", "ollama", "transformer_lens", "nnterp")
 _NOT_KNOWN = "not available"
 _UNBOUNDED = 2048  # output tokens of a benchmark that sets no limit of its own
 
@@ -47,6 +47,7 @@ class ModelPlan:
     model: Model
     place: str
     """embedded, gpu or api"""
+    runs_on: str | None
     card: Card | None
     shape: ModelShape | None
     weights_bytes: float | None
@@ -154,21 +155,21 @@ def _refusal(task: TaskSpec, made: QuestionSet) -> str | None:
 
 
 def _describe(suite_file: Path, model: Model, profile: Profile, gpu: str) -> ModelPlan:
-    from distilbench.engines import PACKAGED
+    from distilbench.engines import packaged
 
-    packaged = PACKAGED.get(model.source.removeprefix("pypi:"))
-    card_id = model.card or (packaged.card if packaged else None)
+    known = packaged(model.source)
+    card_id = model.card or (known.card if known else None)
     card = _catalog().cards.get(card_id or "")
-    scheme, _, rest = model.source.partition(":")
     shape = card.architecture.shape if card and card.architecture else None
-    if scheme != "inspect":
+    if model.source.has_files:
         return _embedded(suite_file, model, profile, card)
-    if rest.partition("/")[0] not in _ON_GPU:
-        return ModelPlan(model, "api", card, shape, None, "served elsewhere")
+    place = model.source.runs_on(model.base_url)
+    if place != HERE:
+        return ModelPlan(model, "api", place, card, shape, None, "served elsewhere")
     total = card.parameters.total.value if card and card.parameters.total else None
     parameters = shape.total_params if shape else total
     weights = 2.0 * parameters if parameters else None
-    return ModelPlan(model, "gpu", card, shape, weights, _gpu_memory(model, weights, gpu))
+    return ModelPlan(model, "gpu", place, card, shape, weights, _gpu_memory(model, weights, gpu))
 
 
 def _embedded(suite_file: Path, model: Model, profile: Profile, card: Card | None) -> ModelPlan:
@@ -179,9 +180,9 @@ def _embedded(suite_file: Path, model: Model, profile: Profile, card: Card | Non
             model.source, suite_file.parent, f"{suite_file}: model {model.name!r}"
         )
     except InputError:
-        if not model.source.startswith("hf:"):
+        if model.source.scheme != HUB:
             raise  # a file that is not there is a mistake; a hub out of reach is none
-        return ModelPlan(model, "embedded", card, None, None, _NOT_KNOWN)
+        return ModelPlan(model, "embedded", HERE, card, None, None, _NOT_KNOWN)
     settings = EngineSettings(slots=profile.slots, context=profile.context)
     needed = predict_memory(described, settings, model.quantization)
     memory = _NOT_KNOWN
@@ -190,7 +191,7 @@ def _embedded(suite_file: Path, model: Model, profile: Profile, card: Card | Non
         if profile.memory:
             memory += ", fits" if needed.total <= profile.memory else ", does not fit"
     weights = float(needed.weights) if needed else None
-    return ModelPlan(model, "embedded", card, described.architecture, weights, memory)
+    return ModelPlan(model, "embedded", HERE, card, described.architecture, weights, memory)
 
 
 def _gpu_memory(model: Model, weights: float | None, gpu: str) -> str:
@@ -290,13 +291,13 @@ def _money(
 ) -> Estimate | None:
     from distilbench.compute import run_estimate as compute
 
-    if described.place != "api":
-        hourly = profile.machine_usd_per_hour
-        return compute.machine_money(took, hourly) if took and hourly is not None else None
-    listed = described.card.prices if described.card else ()
-    price = described.model.price or max(listed, key=lambda p: p.date, default=None)
+    place, hourly = described.runs_on, profile.machine_usd_per_hour
+    listed = described.card.price_at(place) if described.card else None
+    price = described.model.price or listed
     if price is None:
-        return None
+        if place not in (HERE, SERVER) or took is None or hourly is None:
+            return None
+        return compute.machine_money(took, hourly)
     source = f"{price.provider}, {price.date}"
     return compute.token_money(
         prompts, outputs, price.input_usd_per_mtok, price.output_usd_per_mtok, source

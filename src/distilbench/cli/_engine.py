@@ -41,7 +41,7 @@ def engine_settings(**given: Any) -> EngineSettings:
 @contextlib.contextmanager
 def engine_failures() -> Iterator[None]:
     """An engine that fails is no bad input: one sentence and exit code 1."""
-    from distilbench.engines._process import EngineError
+    from distilbench.engines import EngineError
 
     try:
         yield

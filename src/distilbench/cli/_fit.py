@@ -14,6 +14,7 @@ from distilbench.cli._print import Json, print_json, print_line, print_table
 from distilbench.cli._sizes import memory_bytes
 from distilbench.errors import InputError
 from distilbench.named import described_model
+from distilbench.source import Source
 
 if TYPE_CHECKING:
     from distilbench.architecture import ModelDescription
@@ -90,7 +91,7 @@ def quantize(
     from distilbench.engines import locate_model, quantized
 
     where = f"model {source!r}"
-    file = locate_model(source, Path.cwd(), where)
+    file = locate_model(Source.parse(source), Path.cwd(), where)
     kinds = [_known(kind) for kind in to]
     own = describe(file).quantization
     if own not in ("F16", "BF16", "F32"):

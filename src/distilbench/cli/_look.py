@@ -10,25 +10,14 @@ import typer
 
 from distilbench.cli._counts import say
 from distilbench.cli._print import Json, print_json, print_line, print_table
+from distilbench.providers import PROVIDERS
+from distilbench.source import Source
 
 if TYPE_CHECKING:
     from distilbench.architecture import ModelShape
     from distilbench.meter import Stretch
     from distilbench.tasks import TaskEntry
 
-# Key variables of Inspect's providers. Whether one is set is shown; what it holds never is.
-_API_KEYS = (
-    "ANTHROPIC_API_KEY",
-    "AZUREAI_API_KEY",
-    "DEEPSEEK_API_KEY",
-    "GOOGLE_API_KEY",
-    "GROQ_API_KEY",
-    "HF_TOKEN",
-    "MISTRAL_API_KEY",
-    "OPENAI_API_KEY",
-    "OPENROUTER_API_KEY",
-    "TOGETHER_API_KEY",
-)
 _PACKAGES = (
     "distilbench",
     "inspect-ai",
@@ -70,7 +59,7 @@ def doctor(as_json: Json = False) -> None:
         },
         "engine": _engine(),
         "packages": {name: _version(name) for name in _PACKAGES},
-        "api_keys": {name: bool(os.environ.get(name)) for name in _API_KEYS},
+        "api_keys": {name: bool(os.environ.get(name)) for name in _key_variables()},
         "packaged_models": {name: _installed(name) for name in _packaged()},
     }
     if as_json:
@@ -134,7 +123,7 @@ def inspect(
     """
     from distilbench.engines import describe_model
 
-    described = describe_model(model, Path.cwd(), f"model {model!r}")
+    described = describe_model(Source.parse(model), Path.cwd(), f"model {model!r}")
     if as_json:
         print_json(described.model_dump(mode="json"))
         return
@@ -217,6 +206,11 @@ def _engine() -> dict[str, str]:
         "llama.cpp devices": ", ".join(str(d.get("name", d)) for d in devices) or "CPU",
         "llama.cpp features": " ".join(str(xllamacpp.get_system_info()).split()),
     }
+
+
+def _key_variables() -> list[str]:
+    """Of Inspect's providers. Whether one is set is shown; what it holds never is."""
+    return sorted({p.key for p in PROVIDERS.values() if p.key and "{}" not in p.key})
 
 
 def _version(package: str) -> str | None:

@@ -14,6 +14,7 @@ from distilbench.cli._engine import SpinCount, engine_failures, engine_settings
 from distilbench.cli._print import print_line
 from distilbench.cli._sizes import memory_bytes
 from distilbench.errors import InputError
+from distilbench.source import Source
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -38,8 +39,7 @@ def serve(
     ] = "DISTILBENCH_API_KEY",
 ) -> None:
     """Serve a model with the embedded engine as an OpenAI-compatible server, until Ctrl-C."""
-    from distilbench.engines import Listen, locate_model
-    from distilbench.engines._llama_cpp import LlamaCpp
+    from distilbench.engines import Listen, LlamaCpp, locate_model
 
     key = os.environ.get(api_key_env, "")
     if not key and host not in _LOOPBACK:
@@ -57,7 +57,7 @@ def serve(
         spin_count=spin_count,
     )
     port = _free(host, port)
-    file = locate_model(model, Path.cwd(), f"model {model!r}")
+    file = locate_model(Source.parse(model), Path.cwd(), f"model {model!r}")
     engine = LlamaCpp(file, settings, Listen(host, port, key))
     signal.signal(signal.SIGTERM, _stop)
     try:

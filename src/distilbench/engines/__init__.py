@@ -8,16 +8,14 @@ other engine is reached through Inspect's own providers. Imports ``meter``, ``ar
 """
 
 from distilbench.engines._completion import few_shot_prompt
+from distilbench.engines._contract import Assignment, Engine, WarmUp, engine_of
+from distilbench.engines._digest import sha256_of
 from distilbench.engines._gpu import GpuDevice, gpu_devices
+from distilbench.engines._llama_cpp import LlamaCpp
 from distilbench.engines._memory import MemoryEstimate, predict_memory
-from distilbench.engines._models import (
-    PACKAGED,
-    PackagedModel,
-    describe_model,
-    locate_model,
-    sha256_of,
-)
-from distilbench.engines._provider_check import check_provider
+from distilbench.engines._models import card_beside, describe_model, local_path, locate_model
+from distilbench.engines._packaged import PACKAGED, PackagedModel, packaged
+from distilbench.engines._process import EngineDied, EngineError
 from distilbench.engines._quantize import quantized
 from distilbench.engines._settings import (
     FAILURE_KEY,
@@ -29,6 +27,7 @@ from distilbench.engines._settings import (
     Listen,
 )
 from distilbench.engines._thinking import separate
+from distilbench.engines._tokens import tokens_of
 
 __all__ = [
     "FAILURE_KEY",
@@ -37,18 +36,28 @@ __all__ = [
     "MOST_SLOTS",
     "PACKAGED",
     "THINKING_KEY",
+    "Assignment",
+    "Engine",
+    "EngineDied",
+    "EngineError",
     "EngineSettings",
     "GpuDevice",
     "Listen",
+    "LlamaCpp",
     "MemoryEstimate",
     "PackagedModel",
-    "check_provider",
+    "WarmUp",
+    "card_beside",
     "describe_model",
+    "engine_of",
     "few_shot_prompt",
     "gpu_devices",
+    "local_path",
     "locate_model",
+    "packaged",
     "predict_memory",
     "quantized",
     "separate",
     "sha256_of",
+    "tokens_of",
 ]

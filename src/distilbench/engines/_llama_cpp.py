@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
-from weakref import WeakKeyDictionary
 
 import httpx
 
@@ -27,40 +25,21 @@ from distilbench.engines._completion import (
     read_refusal,
     read_reply,
 )
+from distilbench.engines._contract import WarmUp
 from distilbench.engines._limits import Fence
 from distilbench.engines._memory import gpu_layers_that_fit
 from distilbench.engines._process import EngineDied, EngineError, EngineProcess
+from distilbench.engines._sessions import Sessions
 from distilbench.engines._settings import CHECKPOINTS, EngineSettings, Listen, forgets_prefix
-from distilbench.engines._thinking import opened_by, separate
+from distilbench.engines._thought_tokens import with_thought_counted
 from distilbench.meter import ProcessUsage, usable_cores
 
-# llama.cpp closes an idle connection at times of its own choosing; a request sent into that
-# moment is lost. A new loopback connection costs a fifth of a millisecond.
-_NO_REUSE = httpx.Limits(max_keepalive_connections=0)
 _PREFIX = "prefix.bin"
 _CHECKPOINT_LAG = 5  # llama.cpp puts its checkpoint so many tokens before the end of a prompt
 _LEAST_PREFIX = 16  # tokens; a shorter shared prefix is not worth the copies
 _GLANCE_S = 0.2
 _MOST_DEATHS = 8  # of the engine in one evaluation; then its questions fail at once
 T = TypeVar("T")
-
-
-@dataclass
-class WarmUp:
-    """The evaluation of a prompt prefix that all questions share."""
-
-    tokens: int = 0
-    seconds: float = 0.0
-
-
-@dataclass(frozen=True)
-class _Session:
-    """What belongs to one event loop: Inspect starts a new one for every evaluation."""
-
-    client: httpx.AsyncClient
-    free_slots: asyncio.Queue[int]
-    collecting: asyncio.Lock
-    restarting: asyncio.Lock
 
 
 @dataclass
@@ -84,14 +63,13 @@ class LlamaCpp:
     _process: EngineProcess | None = field(init=False, default=None)
     _failed: EngineError | None = field(init=False, default=None)
     _deaths: int = field(init=False, default=0)
-    _sessions: WeakKeyDictionary[asyncio.AbstractEventLoop, _Session] = field(
-        init=False, default_factory=WeakKeyDictionary
-    )
+    _sessions: Sessions = field(init=False)
     _warm: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
         self.description = describe(self.path)
         self.fence = Fence(self.settings.memory_bytes, self.settings.cpus)
+        self._sessions = Sessions(self.settings.slots, lambda: self.address)
 
     def __enter__(self) -> LlamaCpp:
         self.load()
@@ -168,9 +146,7 @@ class LlamaCpp:
 
     async def aclose(self) -> None:
         """Close the connections of the running event loop."""
-        session = self._sessions.pop(asyncio.get_running_loop(), None)
-        if session is not None:
-            await session.client.aclose()
+        await self._sessions.aclose()
 
     async def prompt(self, messages: list[Message]) -> str:
         """The text that a conversation becomes: the model's own chat template, or few-shot
@@ -218,12 +194,12 @@ class LlamaCpp:
         engine dies it is started again, and the question asked once more with no other beside it:
         raises ``EngineDied`` if the engine dies of it again, ``EngineError`` if it fails otherwise.
         """
-        async with self._slot() as slot:
+        async with self._sessions.slot() as slot:
             try:
                 return await self._answer(prompt, sampling, budget, slot)
             except EngineDied:
                 pass
-        async with self._all_slots() as slot:
+        async with self._sessions.all_slots() as slot:
             await self._restart()
             return await self._answer(prompt, sampling, budget, slot)
 
@@ -248,28 +224,10 @@ class LlamaCpp:
         return replace(joined(thought, answer, between), forced=bool(between))
 
     async def _counted(self, done: Completion, prompt: str) -> Completion:
-        """The completion with the tokens of its thought counted, end tag included; without a
-        thought as it was. Exact: the generated tokens are counted, not the text tokenized again."""
-        parts = separate(done.text, opened_by(prompt))
-        if parts.thought is None:
-            return done
-        count = done.timing.output_tokens
-        if not parts.unfinished:
-            before = done.text[: done.text.rindex(parts.end) + len(parts.end)].count(parts.end)
-            count = await self._tokens_until(done.tokens, parts.end, before)
-        timing = done.timing.model_copy(update={"reasoning_tokens": count})
-        return replace(done, timing=timing)
+        async def detokenize(tokens: tuple[int, ...]) -> str:
+            return str((await self._post("/detokenize", {"tokens": list(tokens)}))["content"])
 
-    async def _tokens_until(self, tokens: tuple[int, ...], mark: str, times: int) -> int:
-        """The fewest of ``tokens`` whose text holds ``mark`` so many times, by bisection."""
-        low, high = 0, len(tokens)
-        while low < high:
-            middle = (low + high) // 2
-            reply = await self._post("/detokenize", {"tokens": list(tokens[:middle])})
-            low, high = (
-                (low, middle) if reply["content"].count(mark) >= times else (middle + 1, high)
-            )
-        return low
+        return await with_thought_counted(done, prompt, detokenize)
 
     async def _generate(
         self, prompt: str, sampling: Sampling, slot: int, again: bool = False
@@ -281,13 +239,11 @@ class LlamaCpp:
         if self._warm and (self._forgets or self.description.recurrent) and not again:
             await self._restore(slot)
         try:
-            client = self._session().client
-            async with client.stream("POST", "/completion", json=request) as reply:
-                body = await reply.aread()
+            status, body = await self._sessions.completion(request)
         except httpx.TransportError as error:
             raise self._lost(error) from error
         total_s = time.perf_counter() - started
-        if reply.status_code != 200:
+        if status != 200:
             return read_refusal(body, total_s)
         return read_reply(body, streamed, total_s)
 
@@ -311,7 +267,7 @@ class LlamaCpp:
 
         Each event loop has one evaluation, and ``restarting`` lets one question of it in at a time.
         """
-        async with self._session().restarting:
+        async with self._sessions.here.restarting:
             if self._process is None or self._process.is_running:
                 return
             self._deaths += 1
@@ -320,7 +276,7 @@ class LlamaCpp:
                 raise EngineDied(died.failure, f"{died}, {self._deaths} times in this cell")
             self._process.stop()
             await asyncio.to_thread(self._process.start, self._start_settings())
-            await self._reconnect()
+            await self._sessions.reconnect()
             for slot in range(self.settings.slots if self._warm else 0):
                 await self._restore(slot)
 
@@ -352,62 +308,13 @@ class LlamaCpp:
     async def _restore(self, slot: int) -> None:
         await self._post(f"/slots/{slot}?action=restore", {"filename": _PREFIX})
 
-    @contextlib.asynccontextmanager
-    async def _slot(self) -> AsyncIterator[int]:
-        slots = self._session().free_slots
-        slot = await slots.get()
-        try:
-            yield slot
-        finally:
-            slots.put_nowait(slot)
-
-    @contextlib.asynccontextmanager
-    async def _all_slots(self) -> AsyncIterator[int]:
-        """All slots, so that what happens now is no other question's doing."""
-        session = self._session()
-        held: list[int] = []
-        try:
-            async with session.collecting:
-                while len(held) < self.settings.slots:
-                    held.append(await session.free_slots.get())
-            yield held[0]
-        finally:
-            for slot in held:
-                session.free_slots.put_nowait(slot)
-
-    def _session(self) -> _Session:
-        loop = asyncio.get_running_loop()
-        if loop not in self._sessions:
-            free: asyncio.Queue[int] = asyncio.Queue()
-            for slot in range(self.settings.slots):
-                free.put_nowait(slot)
-            self._sessions[loop] = _Session(self._client(), free, asyncio.Lock(), asyncio.Lock())
-        return self._sessions[loop]
-
-    def _client(self) -> httpx.AsyncClient:
-        url, key = self.address
-        return httpx.AsyncClient(
-            base_url=url,
-            headers={"Authorization": f"Bearer {key}"},
-            timeout=None,
-            trust_env=False,
-            limits=_NO_REUSE,
-        )
-
-    async def _reconnect(self) -> None:
-        """The engine listens on a new port after it was started again."""
-        session = self._session()
-        await session.client.aclose()
-        self._sessions[asyncio.get_running_loop()] = replace(session, client=self._client())
-
     async def _post(self, path: str, request: dict[str, Any]) -> dict[str, Any]:
         try:
-            reply = await self._session().client.post(path, json=request)
+            return await self._sessions.post(path, request)
+        except EngineError:
+            raise
         except (httpx.TransportError, RuntimeError) as error:
             raise self._lost(error) from error
-        if reply.status_code != 200:
-            raise EngineError(f"llama.cpp answered {reply.status_code}: {reply.text[:300]}")
-        return dict(reply.json())
 
 
 def _while_equal(prompts: list[list[int]]) -> Iterator[tuple[int, ...]]:

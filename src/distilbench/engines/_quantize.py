@@ -9,7 +9,7 @@ from typing import Any
 
 from distilbench.architecture import Quantization, describe, model_files
 from distilbench.cache import cache_folder, made_once
-from distilbench.engines._models import sha256_of
+from distilbench.engines._digest import sha256_of
 from distilbench.errors import InputError
 
 # What the gguf package, llama.cpp's own, can write; the k- and i-quants need llama-quantize.

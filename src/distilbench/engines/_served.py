@@ -1,290 +1,144 @@
-"""The meter of models that run elsewhere: one clock around every provider of Inspect.
-
-Inspect calls a provider once for each attempt at an answer. The meter stands around that call: it
-notes when each HTTP request left, when each streamed event with content came, and what failed. Only
-the attempt that gave the answer is its latency; failed attempts and the waiting after them are
-counted apart. All times are of the client's clock, so they include the network.
-
-Passing ``on_stream`` to Inspect's ``Model.generate`` switches streaming on in every provider that
-can stream (and asks OpenAI-compatible servers for the usage at the end of a stream).
-"""
+"""A model of any of Inspect's providers, near or far, under the meter."""
 
 from __future__ import annotations
 
-import contextlib
-import functools
-import math
+import asyncio
 import time
-from collections.abc import Awaitable, Callable
-from contextvars import ContextVar
-from dataclasses import dataclass, field
-from importlib import import_module
-from json import JSONDecodeError
-from typing import Any, NamedTuple
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
 
-from inspect_ai.model import Model, ModelAPI, ModelCall, ModelOutput, RetryDecision, StreamEvent
-from tenacity import RetryCallState
-from tenacity.wait import WaitBaseT, wait_exponential, wait_random
+from distilbench.engines._contract import Assignment, Engine
+from distilbench.errors import InputError
+from distilbench.inspect_private import prerequisite_error
+from distilbench.keys import key_in_environment, redact
+from distilbench.meter import EnergyMeter
+from distilbench.providers import Provider, key_variable, provider_of, runs_on
+from distilbench.source import Source
 
-from distilbench.engines._settings import METADATA_KEY
-from distilbench.engines._transport import transport_errors
-from distilbench.keys import clean_error, redact, redacted, secrets
-from distilbench.meter import Timing
+if TYPE_CHECKING:
+    from pathlib import Path
 
-_LONGEST_WAIT_S = 300  # that a server's Retry-After may ask for
-_BACKOFF = wait_exponential(multiplier=0.5, max=60) + wait_random(0, 0.5)
-_LEAST_GAPS = 2  # between streamed events, to speak of their tail
+    from inspect_ai.model import Model
 
+    from distilbench.engines._served_meter import ServedMeter
 
-class StreamCutOff(RuntimeError):
-    """A stream ended without a reason to stop: the answer is not whole."""
+_LOADING_S = 5.0  # more than making a client takes: the provider has loaded a model
 
 
-class Request(NamedTuple):
-    """One HTTP request: when it left, and whether the server accepted it."""
+class Served(Engine):
+    """``inspect:provider/model``."""
 
-    sent: float
-    accepted: bool
+    @classmethod
+    def provider(cls, source: Source) -> Provider:
+        return provider_of(source.rest)
 
+    @classmethod
+    def reference(cls, source: Source, file: Path | None) -> str:
+        return source.rest
 
-@dataclass
-class Generation:
-    """What was noted of one answer, over all attempts at it. Times are ``time.perf_counter``."""
+    @classmethod
+    def check(cls, asked: Assignment, where: str) -> None:
+        """Make the client of ``provider/model`` and drop it again; nothing is sent.
 
-    begun: float = field(default_factory=time.perf_counter)
-    failed: int = 0
-    attempt_begun: float = 0.0
-    requests: list[Request] = field(default_factory=list)
-    """Of the attempt at work."""
-    events: list[float] = field(default_factory=list)
-    """Its streamed events with content."""
-    thought: bool = False
-    """Whether reasoning was among them."""
-
-    def begin_attempt(self) -> None:
-        self.attempt_begun = time.perf_counter()
-        self.requests, self.events, self.thought = [], [], False
-
-    def end_attempt(self, succeeded: bool) -> None:
-        refused = sum(not request.accepted for request in self.requests)
-        self.failed += refused if succeeded else max(refused, 1)
-
-    def hear(self, event: StreamEvent) -> None:
-        if event.type == "retry":
+        Raises ``InputError`` if there is no such provider, its package or its key is missing, or
+        it refuses its arguments.
+        """
+        if provider_of(asked.reference).loads_weights:  # so a check would cost as much as a run
             return
-        self.events.append(time.perf_counter())
-        self.thought |= event.type == "reasoning"
+        try:
+            with key_in_environment(asked.reference):
+                model = _made(asked)
+        except prerequisite_error() as error:
+            raise InputError(
+                where, f"cannot be used ({_said(error)})", _remedy(asked.reference)
+            ) from error
+        except (ImportError, TypeError, ValueError) as error:
+            raise InputError(
+                where,
+                f"cannot be used ({_said(error)})",
+                "correct the provider, its args or its base_url",
+            ) from error
+        asyncio.run(model.api.aclose())
 
-    def timing(self, output: ModelOutput, ended: float, request_s: float | None) -> Timing:
-        """The successful attempt's timing. ``request_s``: the provider's own time of its request,
-        for those that do not speak through httpx."""
-        if self.requests:
-            sent = self.requests[-1].sent
-        else:
-            sent = ended - request_s if request_s else self.attempt_begun
-        tokens = tokens_of(output)
-        return Timing(
-            **tokens,
-            **self._stream_times(sent, tokens),
-            total_s=ended - sent,
-            retries=self.failed,
-            retry_s=sent - self.begun if self.failed else 0.0,
-        )
-
-    def _stream_times(self, sent: float, tokens: dict[str, int | None]) -> dict[str, float | None]:
-        if not self.events:
-            return {}
-        times: dict[str, float | None] = {"ttft_s": self.events[0] - sent}
-        hidden = bool(tokens["reasoning_tokens"]) and not self.thought
-        if not hidden:  # else the first visible token is not the first that was generated
-            times["decode_s"] = self.events[-1] - self.events[0]
-        gaps = sorted(b - a for a, b in zip(self.events, self.events[1:], strict=False))
-        if len(gaps) >= _LEAST_GAPS:
-            times["inter_token_p99_s"] = gaps[math.ceil(0.99 * len(gaps)) - 1]
-        return times
-
-
-_current: ContextVar[Generation | None] = ContextVar("distilbench_generation", default=None)
-_watched: set[str] = set()
-
-
-@dataclass
-class ServedMeter:
-    """Meters every generation of ``model``; each output then bears its timing in its metadata."""
-
-    model: Model
-    answers: int = field(init=False, default=0)
-    streamed: int = field(init=False, default=0)
-
-    def __post_init__(self) -> None:
-        watch_requests()
-        api = self.model.api
-        _import_resources(getattr(api, "client", None))
-        setattr(self.model, "generate", self._listening(self.model.generate))  # noqa: B010
-        setattr(api, "should_retry", _also_broken_replies(api.should_retry))  # noqa: B010
-        setattr(api, "retry_wait", lambda: _wait(api))  # noqa: B010
-        setattr(api, "generate", self._metered(api.generate, api))  # noqa: B010
+    def __init__(self, asked: Assignment) -> None:
+        self._asked = asked
+        self._key = ExitStack()
+        self._model: Model | None = None
+        self._meter: ServedMeter | None = None
+        self._load_s: float | None = None
 
     @property
-    def method(self) -> str:
-        """How times are known, for the record."""
-        if self.streamed:
-            return "client's clock; first token: first streamed event"
-        reason = "the provider did not stream" if self.answers else "no answer came"
-        return f"client's clock; time to first token not available: {reason}"
+    def model(self) -> Model:
+        assert self._model is not None
+        return self._model
 
-    def _listening(self, generate: Callable[..., Awaitable[ModelOutput]]) -> Callable[..., Any]:
-        """``Model.generate``: one answer, all attempts at it."""
+    def load(self) -> None:
+        from distilbench.engines._served_meter import ServedMeter
+        from distilbench.engines._stops import stopping
+        from distilbench.engines._thinking import separating
 
-        async def listening(*args: Any, on_stream: Any = None, **kwargs: Any) -> ModelOutput:
-            generation = Generation()
+        self._key.enter_context(key_in_environment(self._asked.reference))
+        started = time.perf_counter()
+        made = stopping(separating(_made(self._asked)), provider_of(self._asked.reference))
+        took = time.perf_counter() - started
+        if took > _LOADING_S:  # in this process or by a server that it started
+            self._load_s = took
+        self._meter, self._model = ServedMeter(made), made
 
-            async def heard(event: StreamEvent) -> None:
-                generation.hear(event)
-                if on_stream is not None:
-                    await on_stream(event)
+    def close(self) -> None:
+        self._key.close()
 
-            token = _current.set(generation)
-            try:
-                return await generate(*args, on_stream=heard, **kwargs)
-            finally:
-                _current.reset(token)
+    def energy_meter(self, processor: str) -> EnergyMeter:
+        return EnergyMeter((), "the model is served elsewhere")
 
-        return listening
+    def options(self) -> dict[str, Any]:
+        """How long to wait for a server and how often to ask it again."""
+        return {
+            "max_retries": self._asked.retries,
+            "attempt_timeout": self._asked.request_timeout_s,
+        }
 
-    def _metered(self, attempt: Callable[..., Awaitable[Any]], api: ModelAPI) -> Callable[..., Any]:
-        """``ModelAPI.generate``: one attempt at an answer."""
+    @property
+    def load_s(self) -> float | None:
+        return self._load_s
 
-        async def metered(**request: Any) -> Any:
-            generation = _current.get() or Generation()
-            generation.begin_attempt()
-            _leave_retries_to_inspect(api)
-            try:
-                result = await attempt(**request)
-                ended = time.perf_counter()
-                output, call = result if isinstance(result, tuple) else (result, None)
-                _clean_call(call)
-                if isinstance(output, Exception):
-                    clean_error(output)
-                    generation.end_attempt(succeeded=False)
-                    return result
-                if generation.events and _cut_off(call):
-                    raise StreamCutOff("the stream ended before the answer did")
-            except BaseException as error:
-                generation.end_attempt(succeeded=False)
-                if isinstance(error, Exception):
-                    clean_error(error)
-                raise
-            generation.end_attempt(succeeded=True)
-            self.answers += 1
-            self.streamed += bool(generation.events)
-            output = _clean_output(output)
-            timing = generation.timing(output, ended, call.time if call else output.time)
-            output.metadata = {**(output.metadata or {}), METADATA_KEY: timing.model_dump()}
-            return output if call is None else (output, call)
+    def facts(self) -> dict[str, Any]:
+        from importlib.metadata import version
 
-        return metered
+        reference = self._asked.reference
+        return {
+            "engine": f"inspect:{provider_of(reference).name}",
+            "engine_version": version("inspect-ai"),
+            "runs_on": runs_on(reference, self._asked.base_url),
+            "clock": self._meter.method if self._meter else None,
+        }
+
+    def enforcement(self) -> list[str]:
+        limits = self._asked.settings
+        if limits.memory_bytes or limits.cpus or limits.gpu_index is not None:
+            return ["memory, cores and GPU not enforced: the model is served elsewhere"]
+        return []
 
 
-def watch_requests() -> None:
-    """Note each request of the HTTP clients that the providers' libraries are built on."""
-    for name in ("httpx", "httpx2"):
-        with contextlib.suppress(ImportError):
-            client = import_module(name).AsyncClient
-            if name not in _watched:
-                client.send = _watching(client.send)
-                _watched.add(name)
+def _made(asked: Assignment) -> Model:
+    """The client, with what greedy decoding and an honest load time need where the provider's own
+    default would be otherwise; the suite's own arguments win."""
+    from inspect_ai.model import get_model
+
+    provider = provider_of(asked.reference)
+    needed = {**provider.args, **(provider.greedy_args if asked.greedy else {})}
+    return get_model(
+        asked.reference, base_url=asked.base_url, memoize=False, **{**needed, **asked.args}
+    )
 
 
-def _watching(send: Callable[..., Awaitable[Any]]) -> Callable[..., Any]:
-    @functools.wraps(send)
-    async def watching(*args: Any, **kwargs: Any) -> Any:
-        generation, sent, accepted = _current.get(), time.perf_counter(), False
-        try:
-            response = await send(*args, **kwargs)
-            accepted = not response.is_error
-            return response
-        finally:
-            if generation is not None:
-                generation.requests.append(Request(sent, accepted))
-
-    return watching
+def _said(error: Exception) -> str:
+    return " ".join(redact(str(getattr(error, "message", error))).split())
 
 
-def _import_resources(client: Any) -> None:
-    """The clients of OpenAI and Anthropic import the code of a route at its first use, which
-    would stop the clocks of the first questions for a second."""
-    for route in ("chat", "messages", "responses"):
-        with contextlib.suppress(AttributeError):
-            getattr(client, route)
-
-
-def _leave_retries_to_inspect(api: ModelAPI) -> None:
-    """One place decides on retries, so that their bound is what the suite says. The clients of
-    OpenAI, Anthropic and Groq would each retry twice more on their own."""
-    client: Any = getattr(api, "client", None)
-    if hasattr(client, "max_retries"):
-        client.max_retries = 0
-
-
-def _also_broken_replies(
-    should_retry: Callable[[Exception], bool | RetryDecision],
-) -> Callable[[Exception], bool | RetryDecision]:
-    """The provider's judgement, and beside it replies that broke off or are no JSON."""
-
-    def judged(error: Exception) -> bool | RetryDecision:
-        decision = should_retry(error)
-        if not decision and isinstance(error, _broken_replies()):
-            return RetryDecision.transient()
-        return decision
-
-    return judged
-
-
-def _broken_replies() -> tuple[type[Exception], ...]:
-    return (StreamCutOff, JSONDecodeError, UnicodeDecodeError, *transport_errors())
-
-
-def _wait(api: ModelAPI) -> WaitBaseT:
-    """As long as the server asks for (Retry-After), else exponential backoff with jitter."""
-
-    def wait(state: RetryCallState) -> float:
-        error = state.outcome.exception() if state.outcome else None
-        decision = api.should_retry(error) if isinstance(error, Exception) else None
-        asked = decision.retry_after if isinstance(decision, RetryDecision) else None
-        return _BACKOFF(state) if asked is None else min(asked, _LONGEST_WAIT_S)
-
-    return wait
-
-
-def tokens_of(output: ModelOutput) -> dict[str, int | None]:
-    usage = output.usage
-    if usage is None:
-        return dict.fromkeys(("input_tokens", "cached_tokens", "output_tokens", "reasoning_tokens"))
-    cached = usage.input_tokens_cache_read or 0
-    return {
-        "input_tokens": usage.input_tokens + cached + (usage.input_tokens_cache_write or 0),
-        "cached_tokens": cached,
-        "output_tokens": usage.output_tokens,
-        "reasoning_tokens": usage.reasoning_tokens,
-    }
-
-
-def _cut_off(call: ModelCall | None) -> bool:
-    """Whether an OpenAI-compatible stream ended without a finish reason."""
-    choices = (call.response or {}).get("choices") if call else None
-    first = choices[0] if isinstance(choices, list) and choices else None
-    return isinstance(first, dict) and first.get("finish_reason", "") is None
-
-
-def _clean_call(call: ModelCall | None) -> None:
-    """Take the keys out of the raw request and reply that Inspect logs."""
-    if call is not None:
-        call.request, call.response = redacted(call.request), redacted(call.response)
-
-
-def _clean_output(output: ModelOutput) -> ModelOutput:
-    written = output.model_dump_json()
-    if not any(secret in written for secret in secrets()):
-        return output
-    return ModelOutput.model_validate_json(redact(written))
+def _remedy(reference: str) -> str:
+    variable = key_variable(reference)
+    return (
+        f"install its package, or set {variable} in the environment or the keyring:"
+        f" keyring set distilbench {variable}"
+    )

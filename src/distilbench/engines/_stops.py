@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from distilbench.providers import Provider
+
 if TYPE_CHECKING:
     from inspect_ai.model import Model, ModelOutput
 
-_NO_BLANKS = ("anthropic",)
-"""Providers that refuse a request whose stop sequences hold nothing but white space."""
 
-
-def stopping(model: Model, provider: str) -> Model:
-    """The model, asked without the stop sequences that ``provider`` refuses; its answers are cut
-    where the first of them stands. Tokens behind it were generated, and stay counted."""
-    if provider not in _NO_BLANKS:
+def stopping(model: Model, provider: Provider) -> Model:
+    """The model, asked without the blank stop sequences that ``provider`` refuses; its answers are
+    cut where the first of them stands. Tokens behind it were generated, and stay counted."""
+    if provider.blank_stops:
         return model
     generate = model.api.generate
 

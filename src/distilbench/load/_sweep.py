@@ -9,13 +9,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from distilbench.engines import MOST_SLOTS, EngineSettings, locate_model
+from distilbench.engines import MOST_SLOTS, EngineSettings, LlamaCpp, locate_model
 from distilbench.errors import InputError
 from distilbench.files import write_json, write_parquet
 from distilbench.keys import secret_in_url
 from distilbench.load._generator import AIPERF, run_level
 from distilbench.load._results import Objective, read_requests, summarise
 from distilbench.meter import describe_hardware, usable_cores
+from distilbench.source import Source
 
 if TYPE_CHECKING:
     import polars as pl
@@ -148,14 +149,12 @@ def serving(
     Raises ``InputError`` if those are too many, ``EngineError`` if the model does not load."""
     import asyncio
 
-    from distilbench.engines._llama_cpp import LlamaCpp
-
     if most > MOST_SLOTS:
         raise InputError(
             f"{most} concurrent requests", f"the embedded engine decodes at most {MOST_SLOTS}",
             "give fewer by --most or --concurrency, or the URL of a server",
         )  # fmt: skip
-    path = locate_model(source, Path.cwd(), f"model {source!r}")
+    path = locate_model(Source.parse(source), Path.cwd(), f"model {source!r}")
     room = 2 * (workload.prompt_tokens + workload.output_tokens) + 64
     cores = max(1, usable_cores() - 1)
     settings = settings.model_copy(update={"cpus": cores, "slots": most, "context": room})

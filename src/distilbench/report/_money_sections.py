@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from distilbench.providers import HERE, SERVER
 from distilbench.report._format import NOT_AVAILABLE
 from distilbench.report._page import Cell, Section, Table, Text
 
@@ -12,8 +13,6 @@ if TYPE_CHECKING:
 
     from distilbench.catalog import Catalog
 
-_ON_OWN_MACHINE = ("llama.cpp", "inspect:hf", "inspect:vllm", "inspect:sglang", "inspect:ollama")
-_MAYBE_OWN = ("inspect:openai-api",)  # a server of one's own, or somebody's
 _PRICES = ("input_usd_per_mtok", "cached_input_usd_per_mtok", "output_usd_per_mtok")
 _COLUMNS = (
     "model", "USD / question", "USD / 1,000 questions", "USD / correct answer", "price", "source",
@@ -50,7 +49,7 @@ def money(samples: pl.DataFrame, cells: pl.DataFrame, catalog: Catalog) -> Secti
         reason = "no price in the suite or on a card, and no machine_usd_per_hour in the profile"
         return Section("Money", (Text(f"Money: {NOT_AVAILABLE} ({reason})."),))
     costs = _costs(samples, cells, rates, list(hourly))
-    rows = [_row(row["entry"], costs.get(row["entry"]), rates, hourly) for row in facts]
+    rows = [_row(row, costs.get(row["entry"]), rates, hourly) for row in facts]
     return Section(
         "Money", (Table("Cost in US dollars", _COLUMNS, rows), Text(_note(costs, bool(hourly))))
     )
@@ -59,35 +58,37 @@ def money(samples: pl.DataFrame, cells: pl.DataFrame, catalog: Catalog) -> Secti
 def _facts(cells: pl.DataFrame) -> list[dict[str, Any]]:
     import polars as pl
 
-    columns = (*_PRICES, "price_source", "machine_usd_per_hour", "card", "engine")
+    columns = (*_PRICES, "price_source", "machine_usd_per_hour", "card", "runs_on")
     known = [name if name in cells.columns else pl.lit(None).alias(name) for name in columns]
     return (
         cells.select("entry", *known)
         .group_by("entry", maintain_order=True)
-        .agg(pl.col(columns).drop_nulls().first())
+        .agg(
+            pl.col(columns).drop_nulls().first(),
+            several=pl.col("runs_on").drop_nulls().n_unique() > 1,
+        )
+        .with_columns(runs_on=pl.when(~pl.col("several")).then("runs_on"))
         .to_dicts()
     )
 
 
 def _rate(row: dict[str, Any], catalog: Catalog) -> Rate | None:
-    """The price that the suite states, else the latest on the card of a model behind an API."""
+    """The price that the suite states, else the card's of the company whose API answered: what it
+    charges is not what another company charges for the same model, nor one's own machine."""
     if row["price_source"]:
         stated = {name: row[name] for name in _PRICES}
         return Rate(**stated, source=f"{row['price_source']} (suite)")
-    engine = row["engine"] or ""
-    if not row["card"] or not engine.startswith("inspect:") or engine in _ON_OWN_MACHINE:
+    card = catalog.cards.get(row["card"] or "")
+    latest = card.price_at(row["runs_on"]) if card else None
+    if card is None or latest is None:
         return None
-    card = catalog.cards.get(row["card"])
-    if card is None or not card.prices:
-        return None
-    latest = max(card.prices, key=lambda price: price.date)
     published = {name: getattr(latest, name) for name in _PRICES}
     return Rate(**published, source=f"{latest.provider}, {latest.date} (card {card.id})")
 
 
 def _own(row: dict[str, Any]) -> bool:
-    """Whether the machine whose price the suite states did the work."""
-    return (row["engine"] or "").startswith((*_ON_OWN_MACHINE, *_MAYBE_OWN))
+    """Whether the machine whose price the suite states did the work, as far as is known."""
+    return row["runs_on"] in (HERE, SERVER)
 
 
 def _costs(
@@ -108,11 +109,16 @@ def _costs(
 
 
 def _row(
-    entry: str, cost: dict[str, Any] | None, rates: dict[str, Rate], hourly: dict[str, float]
+    facts: dict[str, Any],
+    cost: dict[str, Any] | None,
+    rates: dict[str, Rate],
+    hourly: dict[str, float],
 ) -> tuple[Any, ...]:
+    entry, place = facts["entry"], facts["runs_on"]
     if cost is None:
         priced = entry in rates or entry in hourly
-        why = "no answers" if priced else "no price in the suite or on a card"
+        where = "where it ran is not known" if place is None else f"it ran on {place}"
+        why = "no answers" if priced else f"no price in the suite or, as {where}, on a card"
         return (entry, *[NOT_AVAILABLE] * 4, why)
     each = cost["usd_per_question"]
     usd = (each, None if each is None else 1000 * each, cost["usd_per_correct"])
@@ -123,7 +129,8 @@ def _row(
     rate = rates.get(entry)
     if rate is not None:
         return (entry, *cells, rate.words(), rate.source)
-    return (entry, *cells, f"USD for an hour of the machine: {hourly[entry]:g}", "suite (profile)")
+    machine = "the machine" if place == HERE else "the server's machine, taken to be the suite's"
+    return (entry, *cells, f"USD for an hour of {machine}: {hourly[entry]:g}", "suite (profile)")
 
 
 def _note(costs: dict[str, dict[str, Any]], by_time: bool) -> str:

@@ -9,21 +9,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from distilbench.engines import card_beside
 from distilbench.errors import InputError
 from distilbench.files import copy_file
+from distilbench.source import Source
 from distilbench.yaml_file import read_yaml
 
-_CARD = "card.yaml"
 _LINEAGE = "lineage"
 _MOST_BYTES = 1 << 20  # a card is a few kilobytes
 
 
-def card_beside(source: str, folder: Path) -> Path | None:
-    """The ``card.yaml`` in the folder of a local model file."""
-    if source.partition(":")[0] in ("pypi", "hf", "inspect"):
-        return None
-    path = (folder / Path(source).expanduser()).resolve().parent / _CARD
-    return path if path.is_file() and path.stat().st_size <= _MOST_BYTES else None
+def readable_card(source: Source, folder: Path, where: str) -> Path | None:
+    """The card beside a local model file, unless it is far larger than a card."""
+    path = card_beside(source, folder, where)
+    return path if path and path.stat().st_size <= _MOST_BYTES else None
 
 
 def card_id(path: Path) -> str | None:

@@ -9,26 +9,23 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from distilbench.engines import Engine
 from distilbench.events import ModelLoading, OnEvent
-from distilbench.meter import Watch, cpu_seconds, read_bytes
+from distilbench.meter import Watch, cpu_seconds
 from distilbench.runner._plan import Cell
 from distilbench.runner._store import surroundings_file
-
-if TYPE_CHECKING:
-    from distilbench.engines._llama_cpp import LlamaCpp
 
 _GLANCE_S = 1.0  # between two looks at what a loading engine has read
 
 
-def watch(run_dir: Path, cell: Cell, engine: LlamaCpp | None, resumed: int) -> Watch:
+def watch(run_dir: Path, cell: Cell, engine: Engine, resumed: int) -> Watch:
     """Looks at the machine while a cell is answered. A server may be on this machine, and cannot be
     told from other work: then the CPU time of others is not known."""
     seen = surroundings_file(run_dir, cell)
     if not resumed:  # what was seen beside answers that are asked again
         seen.unlink(missing_ok=True)
-    if engine is None:
+    if not engine.works_in_pid:
         return Watch(seen, lambda: None, lambda: None)
     parent, of_engines = os.getppid(), dict[int, float]()
 
@@ -44,16 +41,15 @@ def watch(run_dir: Path, cell: Cell, engine: LlamaCpp | None, resumed: int) -> W
 
 
 @contextmanager
-def telling_what_is_read(tell: OnEvent, model: str, engine: LlamaCpp) -> Iterator[None]:
-    """Tells from time to time what part of its model file the engine has read, where the system
-    counts that (Linux)."""
-    over, size = threading.Event(), engine.description.size_bytes
+def telling_what_is_read(tell: OnEvent, model: str, engine: Engine) -> Iterator[None]:
+    """Tells from time to time what part of its model file the engine has read."""
+    over = threading.Event()
 
     def look() -> None:
         while not over.wait(_GLANCE_S):
-            read = read_bytes(engine.pid)
-            if read is not None and size:
-                tell(ModelLoading(model, min(1.0, read / size)))
+            share = engine.read_share()
+            if share is not None:
+                tell(ModelLoading(model, share))
 
     looking = threading.Thread(target=look, daemon=True)
     looking.start()

@@ -14,15 +14,14 @@ from pydantic import BaseModel, ByteSize, ConfigDict
 
 from distilbench.architecture import ModelShape, describe
 from distilbench.engines import (
-    PACKAGED,
+    Assignment,
+    Engine,
     EngineSettings,
-    gpu_devices,
-    locate_model,
-    quantized,
+    engine_of,
+    packaged,
     sha256_of,
 )
-from distilbench.errors import InputError
-from distilbench.runner._cards import card_beside, card_id
+from distilbench.runner._cards import card_id, readable_card
 from distilbench.runner._facts import architecture, check_card, facts_on_models
 from distilbench.runner._sampling import generation_of
 from distilbench.suite import Generation, Limits, Model, Profile, Suite
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
     from distilbench.architecture import ModelDescription
     from distilbench.runner._facts import Facts
 
-_INSPECT = "inspect:"
 NOT_AVAILABLE = "not available"
 
 
@@ -69,27 +67,30 @@ class Cell(BaseModel):
     """Where the architecture is stated, or why it is not available."""
 
     @property
-    def embedded(self) -> bool:
-        """Whether the embedded engine runs it."""
-        return self.file is not None
-
-    @property
     def card(self) -> str | None:
         """Id of the model's card: as the suite says, or known for a packaged model, or of the card
         beside its file."""
         return _card(self.model) or (card_id(self.card_file) if self.card_file else None)
 
-    def model_args(self) -> dict[str, Any]:
-        """Arguments of Inspect's provider: the suite's, and what greedy decoding and an honest
-        load time need where a provider's own default would be otherwise."""
-        defaults: dict[str, dict[str, Any]] = {
-            "hf": {"do_sample": bool(self.generation.temperature)},
-            "vllm": {"lazy_init": False},
-        }
-        return {**defaults.get(self.reference.partition("/")[0], {}), **self.model.args}
+    def engine(self) -> type[Engine]:
+        """What runs it."""
+        return engine_of(self.model.source, f"model {self.model.name!r}")
 
-    def engine_settings(self) -> EngineSettings:
-        """What the embedded engine is given of the profile."""
+    def assignment(self) -> Assignment:
+        """What its engine is given: of all cells of a model and profile the same."""
+        return Assignment(
+            source=self.model.source,
+            reference=self.reference,
+            settings=self._engine_settings(),
+            file=self.file,
+            base_url=self.model.base_url,
+            args=self.model.args,
+            greedy=not self.generation.temperature,
+            retries=self.limits.retries,
+            request_timeout_s=self.limits.request_timeout_s,
+        )
+
+    def _engine_settings(self) -> EngineSettings:
         profile, gpu = self.profile, self.profile.gpu
         return EngineSettings(
             threads=profile.threads,
@@ -111,15 +112,17 @@ def plan(suite: Suite, folder: Path, suite_file: str) -> list[Cell]:
     ``folder`` is where relative paths start. Finds (and fetches) every model file first; raises
     ``InputError`` naming ``suite_file`` and the field of a model or card that cannot be found.
     """
-    found = [
-        _find(model, folder, f"{suite_file}: field 'models[{index}].source'")
-        for index, model in enumerate(suite.models)
+    wheres = [f"{suite_file}: field 'models[{i}]" for i in range(len(suite.models))]
+    engines = [
+        engine_of(model.source, f"{where}.source'")
+        for model, where in zip(suite.models, wheres, strict=True)
     ]
-    embedded = any(found)
+    found = [
+        engine.locate(model.source, model.quantization, folder, f"{where}.source'")
+        for model, engine, where in zip(suite.models, engines, wheres, strict=True)
+    ]
     profiles = [
-        _on_this_machine(profile, f"{suite_file}: field 'profiles[{index}].gpu'")
-        if embedded
-        else profile
+        _on_this_machine(profile, set(engines), f"{suite_file}: field 'profiles[{index}].gpu'")
         for index, profile in enumerate(suite.profiles)
     ]
     catalog, described = cache(facts_on_models), cache(describe)
@@ -128,11 +131,12 @@ def plan(suite: Suite, folder: Path, suite_file: str) -> list[Cell]:
         generation_of(
             suite.generation,
             model,
+            engine.provider(model.source),
             _card(model),
-            f"{suite_file}: field 'models[{index}].generation'",
+            f"{where}.generation'",
             catalog,
         )
-        for index, model in enumerate(suite.models)
+        for model, engine, where in zip(suite.models, engines, wheres, strict=True)
     ]
     cells = [
         _cell(suite, model, place, chosen, profile, task, seed)
@@ -141,7 +145,9 @@ def plan(suite: Suite, folder: Path, suite_file: str) -> list[Cell]:
         )
     ]
     return [
-        cell.model_copy(update={**_card_facts(cell, folder), **_shape(cell, catalog, described)})
+        cell.model_copy(
+            update={**_card_facts(cell, folder, suite_file), **_shape(cell, catalog, described)}
+        )
         for cell in cells
     ]
 
@@ -158,9 +164,11 @@ def _check_cards(suite: Suite, suite_file: str, catalog: Facts) -> None:
             check_card(catalog(), model.card, f"{suite_file}: field 'models[{index}].card'")
 
 
-def _card_facts(cell: Cell, folder: Path) -> dict[str, Any]:
+def _card_facts(cell: Cell, folder: Path, where: str) -> dict[str, Any]:
     """The card beside the model's file, unless another is known. It sets no result."""
-    return {"card_file": card_beside(cell.model.source, folder)} if not _card(cell.model) else {}
+    if _card(cell.model):
+        return {}
+    return {"card_file": readable_card(cell.model.source, folder, where)}
 
 
 def _shape(
@@ -177,34 +185,16 @@ def _shape(
     return {"shape": found[0], "shape_source": found[1]} if found else {}
 
 
-def _find(model: Model, folder: Path, where: str) -> Path | None:
-    if model.source.startswith(_INSPECT):
-        if model.quantization:
-            raise InputError(where, "is served elsewhere and cannot be quantized here", "drop it")
-        return None
-    file = locate_model(model.source, folder, where)
-    if file.suffix == ".safetensors":
-        raise InputError(
-            where, f"{file.name} is no GGUF, and llama.cpp runs no other file",
-            "convert it with llama.cpp's convert_hf_to_gguf.py, or write inspect:hf/...",
-        )  # fmt: skip
-    return quantized(file, model.quantization, where) if model.quantization else file
-
-
-def _on_this_machine(profile: Profile, where: str) -> Profile:
-    """The profile with the memory of its GPU filled in."""
+def _on_this_machine(profile: Profile, engines: set[type[Engine]], where: str) -> Profile:
+    """The profile with the memory of its GPU filled in, where an engine uses it."""
     if profile.gpu is None:
         return profile
-    found = gpu_devices()
-    if profile.gpu.index >= len(found):
-        seen = ", ".join(device.name for device in found) or "none"
-        raise InputError(
-            where,
-            f"asks for GPU {profile.gpu.index}, and llama.cpp sees {seen}",
-            "install xllamacpp's wheel for your GPU, or set 'gpu: none'",
-        )
-    total = found[profile.gpu.index].memory_bytes
-    memory = ByteSize(min(profile.gpu.memory or total, total))
+    index, limit = profile.gpu.index, profile.gpu.memory
+    seen = [engine.gpu_memory_bytes(index, where) for engine in engines]
+    total = min((size for size in seen if size is not None), default=None)
+    if total is None:
+        return profile
+    memory = ByteSize(min(limit or total, total))
     return profile.model_copy(update={"gpu": profile.gpu.model_copy(update={"memory": memory})})
 
 
@@ -241,7 +231,7 @@ def _cell(
         name=f"{model.name}--{task.name}--{profile.name}--{seed}--{config_hash[:8]}",
         config_hash=config_hash,
         model=model,
-        reference=_reference(model, file),
+        reference=engine_of(model.source, model.name).reference(model.source, file),
         file=file,
         file_sha256=digest,
         task_hash=_hash(asked),
@@ -256,16 +246,9 @@ def _cell(
 
 
 def _card(model: Model) -> str | None:
-    packaged = PACKAGED.get(model.source.removeprefix("pypi:"))
-    return model.card or (packaged.card if packaged else None)
+    known = packaged(model.source)
+    return model.card or (known.card if known else None)
 
 
 def _hash(settings: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
-
-
-def _reference(model: Model, file: Path | None) -> str:
-    if file is None:
-        return model.source.removeprefix(_INSPECT)
-    packaged = model.source.startswith("pypi:") and not model.quantization
-    return f"distilbench/{model.source if packaged else file}"

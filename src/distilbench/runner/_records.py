@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
 from distilbench.architecture import ModelShape
-from distilbench.engines import FAILURE_KEY, FORCED_KEY, METADATA_KEY, THINKING_KEY
+from distilbench.engines import FAILURE_KEY, FORCED_KEY, METADATA_KEY, THINKING_KEY, tokens_of
 from distilbench.meter import Energy, Stretch, Timing, apportion, inference_flops, summed
 from distilbench.records import ORIGIN, Outcome
 from distilbench.runner._plan import Cell
@@ -175,8 +175,6 @@ def _timing(sample: EvalSample) -> Timing | None:
     refused = _failure(sample).get("outcome") == "error"  # no model was asked
     if sample.error or refused or sample.total_time is None:
         return None
-    from distilbench.engines._served import tokens_of
-
     return Timing(**tokens_of(sample.output), total_s=sample.output.time or sample.total_time)
 
 

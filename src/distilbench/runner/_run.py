@@ -14,7 +14,6 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from distilbench.engines import check_provider
 from distilbench.errors import InputError, one_sentence
 from distilbench.events import Collected, Noted, OnEvent, Planned, WorkerDied, ignore, read_line
 from distilbench.files import alone, read_json, write_json, write_text
@@ -72,7 +71,7 @@ def run_suite(
     run_dir = out / suite.name
     reopen_refused(run_dir, cells)
     missing = [cell for cell in cells if not is_finished(run_dir, cell)]
-    _check_providers(suite, missing, where)
+    _check_engines(suite, missing, where)
     samples = prepare_questions(run_dir, missing)
     run_dir.mkdir(parents=True, exist_ok=True)
     with alone(run_dir):
@@ -173,14 +172,14 @@ def _skipped(run_dir: Path) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _check_providers(suite: Suite, cells: list[Cell], suite_file: str) -> None:
-    """Whether each provider that is still to be asked can be: its package, its key, its args."""
-    asked = {cell.model.name: cell for cell in cells if not cell.embedded}
+def _check_engines(suite: Suite, cells: list[Cell], suite_file: str) -> None:
+    """Whether each engine that is still to be asked can be: its package, its key, its args."""
+    asked = {cell.model.name: cell for cell in cells}
     for index, model in enumerate(suite.models):
         if model.name in asked:
             cell = asked[model.name]
             where = f"{suite_file}: field 'models[{index}].source'"
-            check_provider(cell.reference, model.base_url, cell.model_args(), where)
+            cell.engine().check(cell.assignment(), where)
 
 
 def _run_groups(run_dir: Path, cells: list[Cell], on_event: OnEvent) -> Iterator[str]:

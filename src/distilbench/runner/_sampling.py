@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from distilbench.errors import InputError
+from distilbench.providers import Provider
 from distilbench.runner._facts import recommendation
 from distilbench.suite import Generation, Model
 
@@ -12,14 +13,15 @@ if TYPE_CHECKING:
     from distilbench.runner._facts import Facts
 
 _DEFAULT = Generation(temperature=0.0, system_prompt=True)
-# Servers whose OpenAI-compatible API takes these two beside the standard fields; Inspect has no
-# field for min_p, and sends top_k to none of them.
-_SERVERS = frozenset({"vllm", "sglang", "ollama", "openai-api", "llama-cpp-python", "mockllm"})
-_TOP_K = frozenset({"anthropic", "google", "hf", "bedrock", "sagemaker", "together"})
 
 
 def generation_of(
-    suite: Generation, model: Model, card: str | None, where: str, catalog: Facts
+    suite: Generation,
+    model: Model,
+    provider: Provider,
+    card: str | None,
+    where: str,
+    catalog: Facts,
 ) -> tuple[Generation, str]:
     """How a model's tokens are chosen, every value given, and where that comes from in words.
 
@@ -45,38 +47,31 @@ def generation_of(
             made = made.but(given)
             sources.append("suite")
     found = made.model_copy(update={"recommended": None})
-    return _sendable(found, model, where), ", then ".join(dict.fromkeys(sources)) or "default"
+    return _sendable(found, provider, where), ", then ".join(dict.fromkeys(sources)) or "default"
 
 
 def request_options(
-    generation: Generation, reference: str
+    generation: Generation, provider: Provider
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Generation in the words of Inspect's ``GenerateConfig``, and what goes beside them into the
-    body of the request (``extra_body``). ``reference`` is what Inspect's ``get_model`` is given."""
+    body of the request (``extra_body``) of a model of ``provider``."""
     values = generation.model_dump(include={"temperature", "top_p", "top_k"}, exclude_none=True)
-    provider = reference.partition("/")[0]
-    beside = {"min_p": generation.min_p}
-    if provider in _SERVERS:
-        beside["top_k"] = generation.top_k
+    beside = {
+        name: getattr(generation, name)
+        for name in ("min_p", "top_k")
+        if getattr(provider, name) == "body"
+    }
     return values, {name: value for name, value in beside.items() if value is not None}
 
 
-def _sendable(found: Generation, model: Model, where: str) -> Generation:
+def _sendable(found: Generation, provider: Provider, where: str) -> Generation:
     """The generation without what is off and cannot be sent. Refuses what cannot be sent and is on,
     so that no record tells of a setting that no server saw."""
-    if not model.source.startswith("inspect:"):
-        return found
-    provider = model.source.removeprefix("inspect:").partition("/")[0]
-    refused = {
-        name
-        for name, known in (("top_k", _SERVERS | _TOP_K), ("min_p", _SERVERS))
-        if provider not in known
-    }
-    for name in sorted(refused):
+    refused = [name for name in ("min_p", "top_k") if getattr(provider, name) is None]
+    for name in refused:
         if getattr(found, name):
-            raise InputError(
-                where, f"{name!r} cannot be sent to {provider!r}", f"set {name}: 0 for this model"
-            )
+            said = f"{name!r} cannot be sent to {provider.name!r}"
+            raise InputError(where, said, f"set {name}: 0 for this model")
     return found.model_copy(update=dict.fromkeys(refused))
 
 

@@ -214,7 +214,7 @@ def _with_fresh_flops(run_dir: Path, cell: Cell) -> dict[str, Any]:
     cell's name holds."""
     folder = cell_folder(run_dir, cell)
     record = _record(folder / "cell.json")
-    if cell.embedded or record.get("shape") == _shape(cell):
+    if cell.file is not None or record.get("shape") == _shape(cell):
         return record
     samples = project(run_dir, cell, None, record.get("energy_method"))
     write_parquet(folder / "samples.parquet", samples)

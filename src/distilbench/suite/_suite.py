@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import datetime
-import re
 from collections import Counter
 from collections.abc import Callable
-from pathlib import PurePath
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -20,6 +18,7 @@ from pydantic import (
 )
 
 from distilbench.architecture import Quantization
+from distilbench.source import Source
 from distilbench.suite._profile import Name, Profile, one_for_each
 from distilbench.tasks import TaskSpec, one_for_each_template
 
@@ -72,8 +71,7 @@ class Price(_Part):
 class Model(_Part):
     """A model to measure."""
 
-    source: str = Field(
-        min_length=1,
+    source: Source = Field(
         description="GGUF path, hf:owner/name/file.gguf, pypi:name, or inspect:provider/model",
     )
     name: Name = Field("", validate_default=False, description="default: made from the source")
@@ -105,7 +103,7 @@ class Model(_Part):
 
     @model_validator(mode="after")
     def _server_for_inspect_only(self) -> Self:
-        if (self.base_url or self.args) and not self.source.startswith("inspect:"):
+        if (self.base_url or self.args) and self.source.has_files:
             raise ValueError("'base_url' and 'args' go with a source that begins with 'inspect:'")
         return self
 
@@ -158,18 +156,16 @@ class Suite(_Part):
         return self
 
 
-def name_of(source: str) -> str:
-    """A name for a model: the last part of its source, without ``.gguf`` and a part's number."""
-    inspect = source.removeprefix("inspect:")
-    last = PurePath(inspect if inspect != source else source.rpartition(":")[2]).name
-    cleaned = "".join(c if c.isalnum() or c in "._-" else "-" for c in last)
-    whole = re.sub(r"-\d{5}-of-\d{5}$", "", cleaned.removesuffix(".gguf"))
-    return whole.lstrip("._-").lower() or "model"
+def _name_of(source: Source) -> str:
+    """The source's name as the name of a file."""
+    cleaned = "".join(c if c.isalnum() or c in "._-" else "-" for c in source.name)
+    return cleaned.lstrip("._-").lower() or "model"
 
 
 def _named(model: Any) -> Any:
-    if isinstance(model, dict) and isinstance(model.get("source"), str) and not model.get("name"):
-        return {**model, "name": name_of(model["source"])}
+    source = model.get("source") if isinstance(model, dict) else None
+    if isinstance(source, str | Source) and not model.get("name"):
+        return {**model, "name": _name_of(Source.parse(str(source)))}
     return model
 
 

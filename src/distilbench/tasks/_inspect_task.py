@@ -14,6 +14,12 @@ from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
 
 from distilbench.errors import InputError
+from distilbench.inspect_private import (
+    create_task,
+    prerequisite_error,
+    scorer_name,
+    task_parameters,
+)
 from distilbench.tasks._questions import Question, QuestionSet
 from distilbench.tasks._spec import InspectTask
 from distilbench.tasks._subset import draw
@@ -128,23 +134,19 @@ def prompts(task: Task, samples: list[Sample]) -> list[list[ChatMessage]]:
 
 
 def _create(spec: InspectTask, seed: int) -> Task:
-    from inspect_ai._eval.registry import task_create
-    from inspect_ai._util.registry import registry_info, registry_lookup
-
     _offline_if_unreachable()
     package = spec.inspect.partition("/")[0]
     if not package_version(spec):
         raise InputError(
             _where(spec), f"no package {package!r} with Inspect tasks is installed", INSTALL
         )
-    found = registry_lookup("task", spec.inspect)
-    if found is None:
+    known = task_parameters(spec.inspect)
+    if known is None:
         raise InputError(
             _where(spec),
             f"{package} has no task {spec.inspect!r}",
             f"see its names: distilbench tasks {package}",
         )
-    known = registry_info(found).metadata["params"]
     if unknown := [name for name in spec.args if name not in known]:
         raise InputError(
             f"{_where(spec)}: field 'args.{unknown[0]}'",
@@ -153,15 +155,13 @@ def _create(spec: InspectTask, seed: int) -> Task:
         )
     _seed_globally(seed)
     try:
-        return task_create(spec.inspect, **spec.args)
+        return create_task(spec.inspect, spec.args)
     except Exception as error:  # whatever an installed task raises
         raise _explained(spec, error) from error
 
 
 def _explained(spec: InspectTask, error: Exception) -> InputError:
     """What kept a task from being built, and what to do about it."""
-    from inspect_ai._util.error import PrerequisiteError
-
     chain = [error]
     while (below := chain[-1].__cause__ or chain[-1].__context__) and below not in chain:
         chain.append(below)  # type: ignore[arg-type]
@@ -173,7 +173,7 @@ def _explained(spec: InspectTask, error: Exception) -> InputError:
         return InputError(
             where, f"{spec.inspect} needs a package that is not installed", _pip(command.group(1))
         )
-    if isinstance(error, ImportError | PrerequisiteError):
+    if isinstance(error, (ImportError, prerequisite_error())):
         return InputError(
             where, f"{spec.inspect} cannot be built ({reason})", "install what it needs"
         )
@@ -281,12 +281,10 @@ def _sandbox(spec: InspectTask, task: Task) -> str | None:
 
 def _scorers(spec: InspectTask, task: Task) -> Any:
     """The scorer that counts alone, where the task has several."""
-    from inspect_ai._util.registry import registry_unqualified_name
-
     scorers = list(task.scorer or [])
     if len(scorers) < 2:
         return scorers
-    names = [registry_unqualified_name(scorer) for scorer in scorers]
+    names = [scorer_name(scorer) for scorer in scorers]
     wanted = main_score(spec)
     if wanted is not None and wanted not in names:
         raise InputError(

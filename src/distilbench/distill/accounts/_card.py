@@ -16,8 +16,9 @@ from distilbench.catalog import Card, read_card
 from distilbench.distill.accounts._origin import Origin
 from distilbench.distill.accounts._stages import SharedCost, StageKind, StageRecord
 from distilbench.distill.recipe import Recipe
-from distilbench.engines import PACKAGED, describe_model
+from distilbench.engines import card_beside, describe_model, local_path, packaged
 from distilbench.files import copy_file, write_text
+from distilbench.source import Source
 from distilbench.yaml_file import yaml_text
 
 CARD = "card.yaml"
@@ -153,7 +154,7 @@ def _teacher_card(origin: Origin, folder: Path) -> str | None:
         return origin.card
     if origin.beside is not None:
         return _copy(origin.beside, folder)
-    if origin.source.startswith("inspect:"):
+    if not origin.source.has_files:
         return None
     return _make(origin.source, origin.folder, folder)
 
@@ -165,12 +166,11 @@ def _base_card(recipe: Recipe, teacher: str | None, folder: Path, models: Path) 
         return None
     if spec.model is None:
         return teacher
-    packaged = PACKAGED.get(spec.model.removeprefix("pypi:"))
-    if packaged:
-        return packaged.card
-    place = (models / Path(spec.model).expanduser()).resolve()
-    beside = (place if place.is_dir() else place.parent) / CARD
-    return _copy(beside, folder) if beside.is_file() else _make(spec.model, models, folder)
+    known = packaged(spec.model)
+    if known:
+        return known.card
+    beside = card_beside(spec.model, models, f"model {spec.model}")
+    return _copy(beside, folder) if beside else _make(spec.model, models, folder)
 
 
 def _copy(card_file: Path, folder: Path) -> str:
@@ -182,13 +182,13 @@ def _copy(card_file: Path, folder: Path) -> str:
     return card.id
 
 
-def _make(source: str, models: Path, folder: Path) -> str:
+def _make(source: Source, models: Path, folder: Path) -> str:
     """A card that says no more than a model's files do: its size and shape."""
-    place = (models / Path(source).expanduser()).resolve()
-    described = describe(place) if place.is_dir() else describe_model(source, models, source)
-    name = source.rpartition(":")[2].rstrip("/").rpartition("/")[2].removesuffix(".gguf")
+    described = describe_model(source, models, f"model {source}")
+    name = source.name
     # A file's name may be that of a card in the catalog, or of another file.
-    origin = str(place) if place.exists() else source
+    place = local_path(source, models, f"model {source}").resolve() if source.is_file else source
+    origin = str(place)
     mark = hashlib.sha256(f"{origin}\0{described.model_dump_json()}".encode()).hexdigest()[:8]
     card = Card.model_validate(
         {

@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from distilbench.distill.recipe import Teacher
-from distilbench.engines import PACKAGED
+from distilbench.engines import card_beside, packaged
+from distilbench.source import Source
 
 
 @dataclass
 class Origin:
     """Where a teacher is and what is known of it. ``source`` null: there is none."""
 
-    source: str | None
+    source: Source | None
     folder: Path
     where: str
     card: str | None = None
@@ -22,15 +23,14 @@ class Origin:
     """A ``card.yaml`` that lies beside its weights."""
 
 
-def find_origin(teacher: Teacher, source: str, folder: Path, where: str) -> Origin:
+def find_origin(teacher: Teacher, source: Source, folder: Path, where: str) -> Origin:
     """Of a teacher that is there: its ``source`` from ``folder``."""
-    place = (folder / Path(source).expanduser()).resolve()
-    beside = (place if place.is_dir() else place.parent) / "card.yaml"
-    packaged = PACKAGED.get(source.removeprefix("pypi:"))
+    field = f"{where}: field 'teacher.source'"
+    known = packaged(source)
     return Origin(
         source=source,
         folder=folder,
-        where=f"{where}: field 'teacher.source'",
-        card=teacher.card or (packaged.card if packaged else None),
-        beside=beside if beside.is_file() else None,
+        where=field,
+        card=teacher.card or (known.card if known else None),
+        beside=card_beside(source, folder, field),
     )

@@ -43,7 +43,7 @@ def student_card(recipe: Recipe, folder: Path, catalog: Catalog, where: str) -> 
 def _teacher(recipe: Recipe, folder: Path, where: str) -> ModelDescription:
     assert recipe.teacher is not None
     source = recipe.teacher.source
-    if source is None or source.startswith("inspect:"):
+    if source is None or not source.has_files:
         raise InputError(f"{where}: field 'teacher.card'", "is missing", "name the teacher's card")
     return describe_model(source, folder, f"{where}: field 'teacher.source'")
 

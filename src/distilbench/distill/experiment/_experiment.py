@@ -31,6 +31,7 @@ from distilbench.errors import InputError
 from distilbench.events import OnEvent, TrainingFinished, TrainingNamed, ignore
 from distilbench.files import whole_alone, write_json, write_parquet
 from distilbench.meter import describe_hardware
+from distilbench.source import Source
 from distilbench.tasks import make_questions
 
 _AT_ONCE = 100  # held-out questions answered together
@@ -202,7 +203,7 @@ def _answers(recipe: Recipe, made: DistillResult) -> dict[str, float]:
     task = recipe.task
     assert task is not None
     asked = load_corpus(recipe, recipe.name).held_out
-    student = load(str(made.student_dir), Path(), recipe.name)
+    student = load(Source.at(made.student_dir), Path(), recipe.name)
     generator = TransformersGenerator(student, Sampling.of(Generation(), task, 0))
     scores: dict[str, float] = {}
     for at in range(0, len(asked), _AT_ONCE):

@@ -40,6 +40,7 @@ from distilbench.distill.weights import export_gguf, load
 from distilbench.errors import InputError
 from distilbench.events import AccuracyMeasured, AnswersJudged, OnEvent, WeightsLoading, ignore
 from distilbench.files import alone, whole_alone, write_json, write_text
+from distilbench.source import Source
 from distilbench.yaml_file import yaml_text
 
 
@@ -173,7 +174,7 @@ class _Run:
     def _accuracy(self, corpus: Corpus, judged: Judged) -> Judged:
         bench, task = self.bench, self.recipe.task
         assert task is not None
-        student = load(str(self.student_dir), Path(), bench.where)
+        student = load(Source.at(self.student_dir), Path(), bench.where)
         with bench.meter.stage("evaluation") as attempt:
             accuracy = held_out_accuracy(
                 student, corpus.held_out, task, self.recipe.generation.batch, attempt

@@ -6,6 +6,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from distilbench.source import Source
 from distilbench.tasks import InspectTask, TaskSpec
 from distilbench.yaml_file import HomePath
 
@@ -17,9 +18,8 @@ class Part(BaseModel):
 class Teacher(Part):
     """The model that is imitated."""
 
-    source: str | None = Field(
+    source: Source | None = Field(
         None,
-        min_length=1,
         description="folder, GGUF path, hf:, pypi:, or inspect:provider/model (text only)",
     )
     recipe: HomePath | None = Field(None, description="recipe that makes the teacher first")

@@ -6,6 +6,8 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from distilbench.source import Source
+
 
 class _Spec(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -60,7 +62,7 @@ class StudentSpec(_Spec):
     ``keep_layers`` and ``prune`` make it smaller; ``new`` starts from nothing instead.
     """
 
-    model: str | None = Field(
+    model: Source | None = Field(
         None, description="base model: folder, hf:org/name, pypi:name or GGUF; default: the teacher"
     )
     layers: int | None = Field(None, ge=1, description="layers to keep, evenly spaced")

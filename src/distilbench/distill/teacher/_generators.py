@@ -7,12 +7,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from distilbench.architecture import ModelShape
+from distilbench.architecture import ModelShape, describe
 from distilbench.distill.accounts import FlopSample, generation_flops, shape_of
 from distilbench.distill.data import Asked, prompt_ids
 from distilbench.distill.teacher._answers import Answer, Sampling
 from distilbench.distill.weights import Loaded, device
-from distilbench.engines import describe_model, locate_model, sha256_of
+from distilbench.engines import locate_model, sha256_of
+from distilbench.source import Source
 
 if TYPE_CHECKING:
     from inspect_ai.model import Model
@@ -195,7 +196,7 @@ def generation_formula(shape: ModelShape | None, read: int, written: int) -> flo
 
 
 def inspect_generator(
-    source: str,
+    source: Source,
     folder: Path,
     shape: ModelShape | None,
     sampling: Sampling,
@@ -204,11 +205,10 @@ def inspect_generator(
 ) -> InspectGenerator:
     """``inspect:provider/model``, or a GGUF on the embedded engine. ``shape``: from the teacher's
     card, for a model that is served elsewhere."""
-    if source.startswith("inspect:"):
-        reference = source.removeprefix("inspect:")
-        return InspectGenerator(reference, f"inspect:{reference}", shape, sampling, batch)
+    if source.is_inspect:
+        return InspectGenerator(source.rest, str(source), shape, sampling, batch)
     file = locate_model(source, folder, where)
-    found = describe_model(source, folder, where).architecture
+    found = describe(file).architecture
     return InspectGenerator(f"distilbench/{file}", sha256_of(file), found, sampling, batch)
 
 

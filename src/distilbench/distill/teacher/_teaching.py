@@ -14,8 +14,10 @@ from distilbench.distill.recipe import Recipe, load_recipe
 from distilbench.distill.teacher._answers import Generator, Sampling
 from distilbench.distill.teacher._generators import TransformersGenerator, inspect_generator
 from distilbench.distill.weights import Loaded, load
+from distilbench.engines import local_path
 from distilbench.errors import InputError
 from distilbench.events import OnEvent, TeacherFirst
+from distilbench.source import Source
 
 
 @dataclass
@@ -31,7 +33,7 @@ class Teaching(Origin):
         if self.source is None:
             return None
         if self._loaded is None:
-            if self.source.startswith("inspect:"):
+            if not self.source.has_files:
                 raise InputError(
                     self.where, "is served elsewhere, and its weights are needed", "give its files"
                 )
@@ -82,17 +84,17 @@ def find_teacher(
         on_event(TeacherFirst(str(path)))
         made = run(load_recipe(path), path.parent, out, on_event)
         return Teaching(
-            str(made.student_dir.resolve()), folder, f"{where}: field 'teacher.recipe'",
+            Source.at(made.student_dir.resolve()), folder, f"{where}: field 'teacher.recipe'",
             teacher.card, made.card_file, "transformers", made.stages,
         )  # fmt: skip
     source = teacher.source
     assert source is not None
     origin = find_origin(teacher, source, folder, where)
-    place = (folder / Path(source).expanduser()).resolve()
-    stages = (place if place.is_dir() else place.parent) / "stages.parquet"
-    is_folder = place.is_dir() or (source.startswith("hf:") and source.count("/") == 1)
+    place = local_path(source, folder, origin.where) if source.is_file else None
+    is_folder = source.is_repository or (place is not None and place.is_dir())
+    stages = origin.beside.with_name("stages.parquet") if origin.beside else None
     return Teaching(
         **vars(origin),
         engine=teacher.engine or ("transformers" if is_folder else "llama.cpp"),
-        stages=read_stages(stages) if stages.is_file() else [],
+        stages=read_stages(stages) if stages and stages.is_file() else [],
     )

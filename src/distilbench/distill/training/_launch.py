@@ -18,6 +18,7 @@ from distilbench.distill.data import Texts
 from distilbench.distill.recipe import Recipe
 from distilbench.errors import InputError
 from distilbench.files import write_json
+from distilbench.source import Source
 from distilbench.yaml_file import read_yaml
 
 _MARK = "DISTILBENCH_LAUNCHED"
@@ -70,7 +71,7 @@ def check_accelerate(recipe: Recipe, folder: Path, where: str) -> None:
 
 def launch(
     recipe: Recipe,
-    teacher: str | None,
+    teacher: Source | None,
     folder: Path,
     place: Path,
     number: int,
@@ -81,7 +82,7 @@ def launch(
     the ``InputError`` of the first of them, if it is one that ended them."""
     data = recipe.model_dump(mode="json")
     if data["teacher"] and data["teacher"]["recipe"]:
-        data["teacher"] |= {"recipe": None, "source": teacher}
+        data["teacher"] |= {"recipe": None, "source": str(teacher)}
     job, refusal = place / "job.json", place / REFUSAL
     facts: dict[str, Any] = {
         "recipe": data,

@@ -29,6 +29,7 @@ from distilbench.distill.training._train import train
 from distilbench.distill.weights import Loaded, load, prepare, start_student
 from distilbench.events import TrialJudged, WeightsLoading, ignore
 from distilbench.files import write_json
+from distilbench.source import Source
 
 
 @dataclass
@@ -59,7 +60,7 @@ class Trial:
             return self.place / "model", Judged(**json.loads(noted.read_text()))
         if not (self.place / "model").is_dir():
             self.train()
-        judged = self._judge(load(str(self.place / "model"), Path(), self.bench.where))
+        judged = self._judge(load(Source.at(self.place / "model"), Path(), self.bench.where))
         write_json(noted, asdict(judged))
         shutil.rmtree(self.place / "checkpoints", ignore_errors=True)
         self.bench.on_event(TrialJudged(self.number, judged.loss))

@@ -9,8 +9,9 @@ from typing import Any, Literal
 
 from distilbench.architecture import model_files
 from distilbench.cache import cache_folder, made_once
-from distilbench.engines import locate_model, sha256_of
+from distilbench.engines import local_path, locate_model, sha256_of
 from distilbench.errors import InputError
+from distilbench.source import Source
 
 Attention = Literal["sdpa", "eager"]
 # Raise it when a conversion of the same file gives another result.
@@ -20,7 +21,7 @@ _SINGLE_DIGITS = ("smollm", "starcoder", "refact", "command-r", "codeshell", "ex
 
 
 def load_pretrained(
-    source: str, folder: Path, where: str, *, attention: Attention = "sdpa"
+    source: Source, folder: Path, where: str, *, attention: Attention = "sdpa"
 ) -> tuple[Any, Any]:
     """A causal language model and its tokenizer, float32 on the CPU, ready for training.
 
@@ -52,13 +53,12 @@ def load_pretrained(
     return model, tokenizer
 
 
-def model_folder(source: str, folder: Path, where: str) -> str:
+def model_folder(source: Source, folder: Path, where: str) -> str:
     """What transformers' ``from_pretrained`` takes: a folder, or a name on the hub."""
-    scheme, _, rest = source.partition(":")
-    if scheme == "hf" and rest.count("/") == 1:
-        return rest
-    path = (folder / Path(source).expanduser()).resolve()
-    if path.is_dir():
+    if source.is_repository:
+        return source.rest
+    path = local_path(source, folder, where).resolve()
+    if source.is_file and path.is_dir():
         if not (path / "config.json").is_file():
             raise InputError(where, f"{path} has no config.json", "give a Hugging Face folder")
         return str(path)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from distilbench.distill.recipe import Recipe, Training
 from distilbench.errors import InputError
+from distilbench.source import Source
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -25,7 +26,7 @@ class Loaded:
     digest: str
 
 
-def load(source: str, folder: Path, where: str) -> Loaded:
+def load(source: Source, folder: Path, where: str) -> Loaded:
     """Load a model in float32. Raises ``InputError`` if it cannot be found or read."""
     quiet()
     from distilbench.distill.weights._loading import load_pretrained

@@ -11,6 +11,7 @@ from distilbench.interchange._imported import Imported, Naming
 from distilbench.interchange._importer import Importer, ResultFile
 from distilbench.interchange._names import model_names
 from distilbench.interchange._read import ROUNDING
+from distilbench.providers import runs_on
 from distilbench.runner import Cell, sample_record
 from distilbench.suite import Model, Profile
 from distilbench.tasks import FileTask
@@ -69,6 +70,7 @@ def _log(path: Path, naming: Naming) -> Imported:
         facts={
             "engine": f"inspect:{log.eval.model.partition('/')[0]}",
             "engine_version": version,
+            "runs_on": runs_on(log.eval.model, log.eval.model_base_url, {}),
             "reported_score": score,
             "reported_metric": f"{chosen} {metric}" if chosen and metric else chosen,
         },

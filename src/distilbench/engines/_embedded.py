@@ -1,0 +1,165 @@
+"""The embedded engine: llama.cpp in a process of its own, under limits, asked through Inspect."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+from distilbench.architecture import Quantization
+from distilbench.engines._contract import Assignment, Conversations, Engine, WarmUp
+from distilbench.engines._gpu import gpu_devices
+from distilbench.engines._llama_cpp import LlamaCpp
+from distilbench.engines._memory import predict_memory
+from distilbench.engines._models import locate_model
+from distilbench.engines._packaged import packaged
+from distilbench.engines._process import EngineError
+from distilbench.engines._quantize import quantized
+from distilbench.errors import InputError
+from distilbench.meter import EnergyMeter, find_meter, peak_memory_bytes, read_bytes
+from distilbench.providers import HERE, PROVIDERS, Provider
+from distilbench.source import Source
+
+if TYPE_CHECKING:
+    from inspect_ai.model import Model
+
+
+class Embedded(Engine):
+    """A GGUF file on :class:`LlamaCpp`."""
+
+    asks_anyway: ClassVar[bool] = True
+    works_in_pid: ClassVar[bool] = True
+    forces_budget: ClassVar[bool] = True
+
+    @classmethod
+    def provider(cls, source: Source) -> Provider:
+        return PROVIDERS["distilbench"]
+
+    @classmethod
+    def locate(
+        cls, source: Source, quantization: Quantization | None, folder: Path, where: str
+    ) -> Path:
+        file = locate_model(source, folder, where)
+        if file.suffix == ".safetensors":
+            raise InputError(
+                where, f"{file.name} is no GGUF, and llama.cpp runs no other file",
+                "convert it with llama.cpp's convert_hf_to_gguf.py, or write inspect:hf/...",
+            )  # fmt: skip
+        return quantized(file, quantization, where) if quantization else file
+
+    @classmethod
+    def reference(cls, source: Source, file: Path | None) -> str:
+        """A packaged model is called by its name, wherever its file is."""
+        known = packaged(source)
+        as_it_is = known is not None and file is not None and file.name == known.file
+        return f"distilbench/{source if as_it_is else file}"
+
+    @classmethod
+    def gpu_memory_bytes(cls, index: int, where: str) -> int:
+        found = gpu_devices()
+        if index >= len(found):
+            seen = ", ".join(device.name for device in found) or "none"
+            raise InputError(
+                where,
+                f"asks for GPU {index}, and llama.cpp sees {seen}",
+                "install xllamacpp's wheel for your GPU, or set 'gpu: none'",
+            )
+        return found[index].memory_bytes
+
+    def __init__(self, asked: Assignment) -> None:
+        from inspect_ai.model import get_model
+
+        from distilbench.engines._provider import DistilbenchAPI
+
+        self._model = get_model(
+            asked.reference, memoize=False, file=str(asked.file), **asked.settings.model_dump()
+        )
+        self._engine: LlamaCpp = cast(DistilbenchAPI, self._model.api).engine
+        self._load_peak_bytes: int | None = None
+
+    @property
+    def model(self) -> Model:
+        return self._model
+
+    def load(self) -> None:
+        self._engine.load()
+        pid = self._engine.pid
+        self._load_peak_bytes = peak_memory_bytes(pid) if pid else None
+
+    def close(self) -> None:
+        self._engine.close()
+
+    def energy_meter(self, processor: str) -> EnergyMeter:
+        """The idle machine is measured first."""
+        usage = self._engine.usage
+        meter = find_meter(processor, self._engine.settings.gpu_index, lambda: usage.cpu_seconds)
+        meter.measure_idle()
+        return meter
+
+    def begin(self) -> None:
+        self._engine.usage.begin()
+
+    def warm_up(self, conversations: Conversations) -> WarmUp | None:
+        from distilbench.engines._provider import as_messages
+
+        engine = self._engine
+        if engine.pid is None:
+            return None
+        asked = [as_messages(conversation) for conversation in conversations()]
+
+        async def warm() -> WarmUp | None:
+            try:
+                return await engine.warm_up([await engine.prompt(messages) for messages in asked])
+            except EngineError:
+                return None  # each question will meet the same and have it as its outcome
+            finally:
+                await engine.aclose()
+
+        return asyncio.run(warm())
+
+    @property
+    def pid(self) -> int | None:
+        return self._engine.pid
+
+    @property
+    def load_s(self) -> float | None:
+        return self._engine.load_s
+
+    @property
+    def peak_memory_bytes(self) -> int | None:
+        """A cell can have no less than loading its model took."""
+        peak = self._engine.usage.peak_memory_bytes
+        return None if peak is None else max(peak, self._load_peak_bytes or 0)
+
+    def read_share(self) -> float | None:
+        """Where the system counts what a process reads (Linux)."""
+        read, size = read_bytes(self._engine.pid), self._engine.description.size_bytes
+        return min(1.0, read / size) if read is not None and size else None
+
+    def facts(self) -> dict[str, Any]:
+        from importlib.metadata import version
+
+        engine, described = self._engine, self._engine.description
+        predicted = predict_memory(described, engine.settings)
+        weights, parameters = described.weights_bytes, described.parameters
+        return {
+            "predicted_memory_bytes": predicted.total if predicted else None,
+            "load_peak_bytes": self._load_peak_bytes,
+            "declared_name": described.name,
+            "bits_per_weight": 8 * weights / parameters if weights and parameters else None,
+            "clock": "engine's clock",
+            "engine": "llama.cpp (xllamacpp)",
+            "runs_on": HERE,
+            "engine_version": version("xllamacpp"),
+            "threads": engine.threads,
+            "spin_count": engine.settings.spin_count if sys.platform == "linux" else None,
+            "model_file_bytes": described.size_bytes,
+            "parameters": parameters,
+            "quantization": described.quantization,
+        }
+
+    def enforcement(self) -> list[str]:
+        gpu = self._engine.settings.gpu_index
+        layers = f"GPU {gpu} by its number, its memory by the number of layers"
+        return [*self._engine.fence.describe(), *([] if gpu is None else [layers])]

@@ -1,0 +1,81 @@
+"""All that distilbench takes from private modules of Inspect, which may change with any version.
+
+Each function says what for, and what happens without it. ``tests/test_inspect_private.py`` holds
+them against the installed version, and ``make newest-inspect`` against the newest.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from inspect_ai import Task
+
+BENCHMARKS = "inspect_evals"
+
+
+def prerequisite_error() -> type[Exception]:
+    """What Inspect raises where a package or a key is missing; its ``message`` says which."""
+    from inspect_ai._util.error import PrerequisiteError
+
+    return PrerequisiteError
+
+
+def load_extensions(benchmarks: bool) -> None:
+    """Load the packages that extend Inspect with providers and hooks, before a clock runs.
+    inspect_evals extends it with neither and takes seconds: only if ``benchmarks``."""
+    from inspect_ai._util import entrypoints
+
+    if benchmarks:
+        entrypoints.ensure_entry_points()
+        return
+    for package in entry_points(group="inspect_ai"):
+        if package.name != BENCHMARKS:
+            entrypoints.ensure_entry_points(package.name)
+    entrypoints._inspect_ai_eps_loaded_all = True
+
+
+def import_ahead() -> None:
+    """Import what Inspect would import inside the first evaluation (seconds), before a cell's clock
+    runs: its server of agents, and the clients of OpenAI and Anthropic where they are installed.
+    A version that keeps them elsewhere imports them later, and only the first cell is slower."""
+    with suppress(ImportError):
+        import_module("inspect_ai.agent._acp.server")
+        from inspect_ai.model._assistant_internal import init_sample_assistant_internal
+
+        init_sample_assistant_internal()
+
+
+def task_parameters(name: str) -> list[str] | None:
+    """Names of the arguments of a registered task; null: there is no such task."""
+    from inspect_ai._util.registry import registry_info, registry_lookup
+
+    found = registry_lookup("task", name)
+    return None if found is None else list(registry_info(found).metadata["params"])
+
+
+def create_task(name: str, args: dict[str, Any]) -> Task:
+    """A task of the registry. Raises whatever the task does."""
+    from inspect_ai._eval.registry import task_create
+
+    return task_create(name, **args)
+
+
+def scorer_name(scorer: Any) -> str:
+    """A scorer's name without that of its package."""
+    from inspect_ai._util.registry import registry_unqualified_name
+
+    return registry_unqualified_name(scorer)
+
+
+def provider_names() -> set[str]:
+    """The providers that Inspect itself registers."""
+    import inspect_ai.model  # noqa: F401
+    from inspect_ai._util.registry import registry_find, registry_info
+
+    found = (registry_info(one).name for one in registry_find(lambda i: i.type == "modelapi"))
+    names = {name.removeprefix("inspect_ai/") for name in found}
+    return {name for name in names if "/" not in name}
