@@ -15,7 +15,7 @@ from distilbench.cli import app
 from distilbench.distill import load_experiment, run_experiment
 from distilbench.errors import InputError
 from distilbench.report import write_experiment_report
-from distilbench.report._experiment_report import compare, read_experiment
+from distilbench.report.experiment._report import compare, read_experiment
 
 pytest.importorskip("trl")
 TINY = """

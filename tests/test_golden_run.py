@@ -22,7 +22,7 @@ from distilbench.errors import InputError
 from distilbench.interchange import export_run
 from distilbench.records import SAMPLE_COLUMNS, frame
 from distilbench.report import read_run, write_report
-from distilbench.report._run_sections import answers
+from distilbench.report.run._sections import answers
 from distilbench.runner import collect, imported_folder, load_cells, opened_run
 from distilbench.stats import Requirements, costs, recommend
 

@@ -8,8 +8,8 @@ import polars as pl
 import pytest
 
 from distilbench.catalog import load_catalog
-from distilbench.report._money_sections import money
-from distilbench.report._page import Cell, Section, Table
+from distilbench.report.page._page import Cell, Section, Table
+from distilbench.report.run._money import money
 from distilbench.stats import machine_usd, token_usd
 from distilbench.suite import load_suite
 

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Page, Route, sync_playwright
 
 from distilbench.report import write_report
-from distilbench.report._page import render_page
+from distilbench.report.page._page import render_page
 from tests.test_report import HOSTILE, make_run, sample
 
 pytestmark = pytest.mark.browser

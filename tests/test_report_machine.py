@@ -10,8 +10,8 @@ import polars as pl
 import pytest
 
 from distilbench.report import write_report
-from distilbench.report._result_sections import pareto_figures
-from distilbench.report._run_report import read_run
+from distilbench.report.run._report import read_run
+from distilbench.report.run._results import pareto_figures
 from tests.test_report import make_run, sample
 
 QUIET = {

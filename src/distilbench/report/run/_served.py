@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from distilbench.report import _machine_sections as machine
-from distilbench.report._format import number
-from distilbench.report._page import Section, Table, Text
+from distilbench.report.page._format import number
+from distilbench.report.page._page import Section, Table, Text
+from distilbench.report.run import _machine as machine
 
 if TYPE_CHECKING:
     import polars as pl

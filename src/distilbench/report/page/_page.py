@@ -117,7 +117,7 @@ def render_page(
     for chart in charts:
         _write_images(chart, out_dir)
     environment = Environment(
-        loader=PackageLoader("distilbench.report"),
+        loader=PackageLoader("distilbench.report.page"),
         autoescape=lambda name: name is not None and name.endswith(".html"),
         undefined=StrictUndefined,
         trim_blocks=True,

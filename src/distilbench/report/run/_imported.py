@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from distilbench.records import ORIGIN
-from distilbench.report._format import NOT_AVAILABLE, number, si
-from distilbench.report._page import Cell, Section, Table, Text
+from distilbench.report.page._format import NOT_AVAILABLE, number, si
+from distilbench.report.page._page import Cell, Section, Table, Text
 
 if TYPE_CHECKING:
     import polars as pl

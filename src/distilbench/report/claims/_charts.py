@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from distilbench.claims import Claims, FamilyCurve
 from distilbench.compute import TornadoBar, scope_cost
-from distilbench.report._charts import PALETTE, inline, styled
-from distilbench.report._claims import Claims, FamilyCurve
-from distilbench.report._page import Chart
+from distilbench.report.page._charts import PALETTE, inline, styled
+from distilbench.report.page._page import Chart
 
 if TYPE_CHECKING:
     pass

@@ -10,10 +10,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distilbench.catalog import Catalog, Figure, cited_in
+from distilbench.claims import (
+    Claims,
+    Placement,
+    count_outcomes,
+    curve_verdict,
+    size_verdict,
+)
 from distilbench.compute import SCOPES, TornadoBar
-from distilbench.report import _claims_charts as charts
-from distilbench.report._claims import Claims, Placement, curve_verdict, size_verdict
-from distilbench.report._claims_cells import (
+from distilbench.report.claims import _charts as charts
+from distilbench.report.claims._cells import (
     flops_cell,
     gain_text,
     interval_cell,
@@ -25,7 +31,7 @@ from distilbench.report._claims_cells import (
     source_cell,
     yes_no,
 )
-from distilbench.report._page import Cell, Chart, Details, Section, Table, Text, render_page
+from distilbench.report.page._page import Cell, Chart, Details, Section, Table, Text, render_page
 
 if TYPE_CHECKING:
     import polars as pl
@@ -332,8 +338,6 @@ def _counts(caption: str, counts: pl.DataFrame) -> Table:
 
 
 def _by_model(claims: Claims) -> Table:
-    from distilbench.stats import count_outcomes
-
     counted = count_outcomes(claims.comparisons, by=("distilled_model",))
     wanted = counted.filter(counted["size_band"].is_in(["5-10x", ">10x"]))
     rows = [

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from distilbench.report import _charts
-from distilbench.report import _machine_sections as machine
-from distilbench.report._format import NOT_AVAILABLE, number, percent_range, si
-from distilbench.report._page import Cell, Chart, Details, Section, Table, Text
+from distilbench.report.page import _charts
+from distilbench.report.page._format import NOT_AVAILABLE, number, percent_range, si
+from distilbench.report.page._page import Cell, Chart, Details, Section, Table, Text
+from distilbench.report.run import _machine as machine
 
 if TYPE_CHECKING:
     import polars as pl

@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Any
 from distilbench.durations import duration
 from distilbench.errors import InputError
 from distilbench.files import read_json
-from distilbench.report._experiment_charts import accuracy_against_creation
-from distilbench.report._format import percent_range, si
-from distilbench.report._page import Chart, Details, Pre, Section, Table, Text, render_page
+from distilbench.report.experiment._charts import accuracy_against_creation
+from distilbench.report.page._format import percent_range, si
+from distilbench.report.page._page import Chart, Details, Pre, Section, Table, Text, render_page
 from distilbench.stats import (
     EqualAccuracy,
     MeasuredCurve,

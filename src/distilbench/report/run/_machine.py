@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from distilbench.report._format import NOT_AVAILABLE, number
-from distilbench.report._page import Details, Section, Table, Text
+from distilbench.report.page._format import NOT_AVAILABLE, number
+from distilbench.report.page._page import Details, Section, Table, Text
 
 if TYPE_CHECKING:
     import polars as pl

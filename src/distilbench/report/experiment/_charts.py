@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from distilbench.report._charts import _colour, _padded, _shape, _tips, inline, styled
+from distilbench.report.page._charts import _colour, _padded, _shape, _tips, inline, styled
 
 
 def accuracy_against_creation(

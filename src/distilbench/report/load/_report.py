@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from distilbench.errors import InputError
 from distilbench.files import read_json
-from distilbench.report import _charts
-from distilbench.report._format import number
-from distilbench.report._page import Chart, Section, Table, Text, render_page
+from distilbench.report.page import _charts
+from distilbench.report.page._format import number
+from distilbench.report.page._page import Chart, Section, Table, Text, render_page
 
 if TYPE_CHECKING:
     import polars as pl

@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, Any
 from distilbench.errors import InputError
 from distilbench.files import read_json
 from distilbench.records import CELL_COLUMNS, SAMPLE_COLUMNS, Column
-from distilbench.report import _imported_sections as imported
-from distilbench.report import _machine_sections as machine
-from distilbench.report import _money_sections as prices
-from distilbench.report import _reasoning_sections as reasoning
-from distilbench.report import _resource_sections as resources
-from distilbench.report import _result_sections as head
-from distilbench.report import _run_sections as sections
-from distilbench.report import _served_sections as served
-from distilbench.report import _subset_sections as subsets
-from distilbench.report._page import Section, render_page
-from distilbench.report._recommendation import recommendation
+from distilbench.report.page._page import Section, render_page
+from distilbench.report.run import _imported as imported
+from distilbench.report.run import _machine as machine
+from distilbench.report.run import _money as prices
+from distilbench.report.run import _reasoning as reasoning
+from distilbench.report.run import _resources as resources
+from distilbench.report.run import _results as head
+from distilbench.report.run import _sections as sections
+from distilbench.report.run import _served as served
+from distilbench.report.run import _subsets as subsets
+from distilbench.report.run._recommendation import recommendation
 
 if TYPE_CHECKING:
     import polars as pl

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from distilbench.durations import duration
 from distilbench.records import Column
-from distilbench.report import _charts
-from distilbench.report._format import NOT_AVAILABLE, percent_range, points
-from distilbench.report._page import Cell, Chart, Details, Pre, Section, Table, Text
+from distilbench.report.page import _charts
+from distilbench.report.page._format import NOT_AVAILABLE, percent_range, points
+from distilbench.report.page._page import Cell, Chart, Details, Pre, Section, Table, Text
 
 if TYPE_CHECKING:
     import polars as pl

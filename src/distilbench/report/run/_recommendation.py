@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from distilbench.report._format import NOT_AVAILABLE, percent_range
-from distilbench.report._page import Section, Table, Text
+from distilbench.report.page._format import NOT_AVAILABLE, percent_range
+from distilbench.report.page._page import Section, Table, Text
 
 if TYPE_CHECKING:
     import polars as pl

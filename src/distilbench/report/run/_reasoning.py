@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from distilbench.report._format import NOT_AVAILABLE, percent_range
-from distilbench.report._page import Cell, Details, Section, Table, Text
+from distilbench.report.page._format import NOT_AVAILABLE, percent_range
+from distilbench.report.page._page import Cell, Details, Section, Table, Text
 
 if TYPE_CHECKING:
     import polars as pl

@@ -8,7 +8,7 @@ from typing import Literal
 import polars as pl
 
 from distilbench.errors import InputError
-from distilbench.stats._intervals import normal_quantile, wilson
+from distilbench.stats import normal_quantile, wilson
 
 SCORE_SCHEMA: dict[str, pl.DataType] = {
     "model": pl.String(),
