@@ -8,15 +8,33 @@ catalog. Imports ``claims``, ``stats``, ``catalog``, ``compute``, ``records`` an
 from distilbench.report.claims import write_claims_report
 from distilbench.report.experiment import write_experiment_report
 from distilbench.report.load import write_load_report
-from distilbench.report.page import Cell, Chart, Details, Pre, Section, Table, Text, render_page
-from distilbench.report.run import chance, read_run, recommendation_sentences, write_report
+from distilbench.report.page import (
+    Cell,
+    Chart,
+    Details,
+    Pre,
+    Section,
+    Shown,
+    Table,
+    Text,
+    render_page,
+)
+from distilbench.report.run import (
+    RunData,
+    chance,
+    read_run,
+    recommendation_sentences,
+    write_report,
+)
 
 __all__ = [
     "Cell",
     "Chart",
     "Details",
     "Pre",
+    "RunData",
     "Section",
+    "Shown",
     "Table",
     "Text",
     "chance",

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from distilbench.catalog import Catalog
 from distilbench.compute import Interval, Quantity, Unavailable, interval
-from distilbench.report.page._format import NOT_AVAILABLE
-from distilbench.report.page._page import Cell
+from distilbench.report.page import NOT_AVAILABLE, Cell
 
 if TYPE_CHECKING:
     from distilbench.stats import Equivalent, Gain

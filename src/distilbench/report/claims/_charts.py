@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from distilbench.claims import Claims, FamilyCurve
 from distilbench.compute import TornadoBar, scope_cost
-from distilbench.report.page._charts import PALETTE, inline, styled
-from distilbench.report.page._page import Chart
+from distilbench.report.page import PALETTE, Chart, inline, styled
 
 if TYPE_CHECKING:
     pass

@@ -31,7 +31,7 @@ from distilbench.report.claims._cells import (
     source_cell,
     yes_no,
 )
-from distilbench.report.page._page import Cell, Chart, Details, Section, Table, Text, render_page
+from distilbench.report.page import Cell, Chart, Details, Section, Table, Text, render_page
 
 if TYPE_CHECKING:
     import polars as pl

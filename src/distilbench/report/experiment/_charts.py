@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from distilbench.report.page._charts import _colour, _padded, _shape, _tips, inline, styled
+from distilbench.report.page import colour, inline, padded, shape, styled, tooltips
 
 
 def accuracy_against_creation(
@@ -19,7 +19,7 @@ def accuracy_against_creation(
     x = alt.X(
         "flops:Q",
         title=title,
-        scale=alt.Scale(type="log", domain=_padded([row["flops"] for row in seeds]), nice=False),
+        scale=alt.Scale(type="log", domain=padded([row["flops"] for row in seeds]), nice=False),
         axis=alt.Axis(format="~s", tickCount=5),
     )
     top = min(1.0, 1.05 * max(row["high"] for row in means))
@@ -29,8 +29,8 @@ def accuracy_against_creation(
         axis=alt.Axis(format="%"),
         scale=alt.Scale(domain=[0, top]),
     )
-    base = alt.Chart(inline(means)).encode(x=x, color=_colour("arm", arms))
-    tips = _tips(
+    base = alt.Chart(inline(means)).encode(x=x, color=colour("arm", arms))
+    tips = tooltips(
         {"arm": "arm", "budget": "training questions"},
         {"accuracy": "accuracy", "low": "95% from", "high": "95% to"},
         {"flops": "FLOPs"},
@@ -41,7 +41,7 @@ def accuracy_against_creation(
         y=alt.Y("low:Q"), y2="high:Q", tooltip=tips
     )
     points = base.mark_point(size=100, filled=True, opacity=1).encode(
-        y=y, shape=_shape("arm", arms), tooltip=tips
+        y=y, shape=shape("arm", arms), tooltip=tips
     )
     each = (
         alt.Chart(inline(seeds))
@@ -49,8 +49,8 @@ def accuracy_against_creation(
         .encode(
             x=x,
             y=y,
-            color=_colour("arm", arms),
-            tooltip=_tips(
+            color=colour("arm", arms),
+            tooltip=tooltips(
                 {"arm": "arm", "seed": "seed"}, {"accuracy": "accuracy"}, {"flops": "FLOPs"}, ".3~s"
             ),
         )

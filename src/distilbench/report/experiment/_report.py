@@ -20,8 +20,17 @@ from distilbench.durations import duration
 from distilbench.errors import InputError
 from distilbench.files import read_json
 from distilbench.report.experiment._charts import accuracy_against_creation
-from distilbench.report.page._format import percent_range, si
-from distilbench.report.page._page import Chart, Details, Pre, Section, Table, Text, render_page
+from distilbench.report.page import (
+    Chart,
+    Details,
+    Pre,
+    Section,
+    Table,
+    Text,
+    percent_range,
+    render_page,
+    si,
+)
 from distilbench.stats import (
     EqualAccuracy,
     MeasuredCurve,

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from distilbench.errors import InputError
 from distilbench.files import read_json
-from distilbench.report.page import _charts
-from distilbench.report.page._format import number
-from distilbench.report.page._page import Chart, Section, Table, Text, render_page
+from distilbench.report.load._charts import against_concurrency
+from distilbench.report.page import Chart, Section, Table, Text, number, render_page
 
 if TYPE_CHECKING:
     import polars as pl
@@ -82,7 +81,7 @@ def _chart(
         if row[column] is not None
     ]
     words = "; ".join(f"{r['what']} {r['value']:.3g} at {r['concurrency']}" for r in rows)
-    chart = _charts.against_concurrency(rows, list(columns.values()), title, form)
+    chart = against_concurrency(rows, list(columns.values()), title, form)
     return Chart(f"load-{name}", f"{title} against concurrent requests.", words, chart)
 
 

@@ -1,4 +1,4 @@
-"""Numbers as the report writes them."""
+"""Numbers as the report writes them; what is null is not available."""
 
 from __future__ import annotations
 
@@ -20,11 +20,23 @@ def si(value: float | None) -> str:
     return f"{value:.4g}"
 
 
-def percent_range(low: float, high: float) -> str:
+def mib(size: float | None) -> str:
+    """Bytes in mebibytes: 1,024."""
+    return NOT_AVAILABLE if size is None else f"{size / 2**20:,.0f}"
+
+
+def percent_range(low: float | None, high: float | None) -> str:
     """The ends of an interval of shares."""
-    return f"{low:.1%} to {high:.1%}"
+    return NOT_AVAILABLE if low is None or high is None else f"{low:.1%} to {high:.1%}"
 
 
-def points(share: float) -> str:
+def points(share: float | None) -> str:
     """A difference of shares in percentage points: +19.2."""
+    if share is None:
+        return NOT_AVAILABLE
     return f"{round(100 * share, 1) + 0.0:+.1f}"  # + 0.0: no negative zero
+
+
+def points_range(low: float | None, high: float | None) -> str:
+    """The ends of an interval of a difference, in percentage points."""
+    return NOT_AVAILABLE if low is None or high is None else f"{points(low)} to {points(high)}"

@@ -10,28 +10,15 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 from distilbench.files import write_text
+from distilbench.report.page._table import Table
 
-Known = Literal["measured", "derived", "published", "estimated"]
 _IMAGE_WIDTH = 760
-_SIGN = r"[-+~≈≥≤<>$ ]*"
-# A number with its unit, or a range of two: not a sentence that begins with a number.
-_NUMBER = re.compile(rf"{_SIGN}\d\S*( to {_SIGN}\d\S*)?")
-
-
-class Cell(NamedTuple):
-    """A table cell with more than text: where it leads, what it says on hover, how it is known."""
-
-    text: str
-    href: str | None = None
-    title: str | None = None
-    kind: Known | None = None
 
 
 @dataclass(frozen=True)
@@ -47,23 +34,6 @@ class Pre:
     """Text as it is: a suite file, a command."""
 
     text: str
-
-
-@dataclass(frozen=True)
-class Table:
-    """Rows of cells. A column whose cells are all numbers stands to the right. ``anchors`` gives
-    rows an id to link to."""
-
-    caption: str
-    columns: Sequence[str]
-    rows: Sequence[Sequence[Any]]
-    anchors: Sequence[str] = ()
-
-    def cells(self) -> list[list[Cell]]:
-        return [[_cell(value) for value in row] for row in self.rows]
-
-    def numeric(self) -> list[bool]:
-        return [all(_numeric(row[i]) for row in self.rows) for i in range(len(self.columns))]
 
 
 @dataclass(frozen=True)
@@ -179,17 +149,6 @@ def _policy(scripts: Sequence[str]) -> str:
     digests = (base64.b64encode(hashlib.sha256(s.encode()).digest()).decode() for s in scripts)
     allowed = " ".join(f"'sha256-{digest}'" for digest in digests) or "'none'"
     return f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src {allowed}"
-
-
-def _cell(value: Any) -> Cell:
-    if isinstance(value, Cell):
-        return value
-    return Cell("–" if value is None else str(value))
-
-
-def _numeric(value: Any) -> bool:
-    text = _cell(value).text
-    return text in ("–", "not available") or _NUMBER.fullmatch(text) is not None
 
 
 def _markdown_text(text: str) -> str:

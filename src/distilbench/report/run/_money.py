@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from distilbench.report.page._format import NOT_AVAILABLE
-from distilbench.report.page._page import Cell, Section, Table, Text
+from distilbench.report.page import NOT_AVAILABLE, Section, Shown, Table, Text
 
 if TYPE_CHECKING:
     import polars as pl
 
     from distilbench.catalog import Catalog
+    from distilbench.report.run._data import RunData
 
 _ON_OWN_MACHINE = ("llama.cpp", "inspect:hf", "inspect:vllm", "inspect:sglang", "inspect:ollama")
 _MAYBE_OWN = ("inspect:openai-api",)  # a server of one's own, or somebody's
 _PRICES = ("input_usd_per_mtok", "cached_input_usd_per_mtok", "output_usd_per_mtok")
 _COLUMNS = (
-    "model", "USD / question", "USD / 1,000 questions", "USD / correct answer", "price", "source",
-)  # fmt: skip
+    Shown("model", "entry"),
+    Shown("USD / question", "usd_per_question", "{:.3g}", "derived"),
+    Shown("USD / 1,000 questions", "usd_per_thousand", "{:.3g}", "derived"),
+    Shown("USD / correct answer", "usd_per_correct", "{:.3g}", "derived"),
+    Shown("price", "price", lambda words: words or NOT_AVAILABLE),
+    Shown("source", "source"),
+)
 
 
 class Rate(NamedTuple):
@@ -37,10 +42,10 @@ class Rate(NamedTuple):
         )
 
 
-def money(samples: pl.DataFrame, cells: pl.DataFrame, catalog: Catalog) -> Section:
+def money(data: RunData) -> Section:
     """US dollars of every entry: by the suite's price, the card's, or the machine's."""
-    facts = _facts(cells)
-    rates = {row["entry"]: rate for row in facts if (rate := _rate(row, catalog)) is not None}
+    facts = _facts(data.cells)
+    rates = {row["entry"]: rate for row in facts if (rate := _rate(row, data.catalog)) is not None}
     hourly = {
         row["entry"]: row["machine_usd_per_hour"]
         for row in facts
@@ -49,11 +54,10 @@ def money(samples: pl.DataFrame, cells: pl.DataFrame, catalog: Catalog) -> Secti
     if not rates and not hourly:
         reason = "no price in the suite or on a card, and no machine_usd_per_hour in the profile"
         return Section("Money", (Text(f"Money: {NOT_AVAILABLE} ({reason})."),))
-    costs = _costs(samples, cells, rates, list(hourly))
+    costs = _costs(data.used, data.cells, rates, list(hourly))
     rows = [_row(row["entry"], costs.get(row["entry"]), rates, hourly) for row in facts]
-    return Section(
-        "Money", (Table("Cost in US dollars", _COLUMNS, rows), Text(_note(costs, bool(hourly))))
-    )
+    table = Table.of("Cost in US dollars", rows, _COLUMNS)
+    return Section("Money", (table, Text(_note(costs, bool(hourly)))))
 
 
 def _facts(cells: pl.DataFrame) -> list[dict[str, Any]]:
@@ -109,21 +113,27 @@ def _costs(
 
 def _row(
     entry: str, cost: dict[str, Any] | None, rates: dict[str, Rate], hourly: dict[str, float]
-) -> tuple[Any, ...]:
+) -> dict[str, Any]:
+    """An entry's figures, its price in words, and who says so; null: not known."""
     if cost is None:
         priced = entry in rates or entry in hourly
         why = "no answers" if priced else "no price in the suite or on a card"
-        return (entry, *[NOT_AVAILABLE] * 4, why)
-    each = cost["usd_per_question"]
-    usd = (each, None if each is None else 1000 * each, cost["usd_per_correct"])
-    cells = [
-        Cell(f"{value:.3g}", kind="derived") if value is not None else Cell(NOT_AVAILABLE)
-        for value in usd
-    ]
-    rate = rates.get(entry)
-    if rate is not None:
-        return (entry, *cells, rate.words(), rate.source)
-    return (entry, *cells, f"USD for an hour of the machine: {hourly[entry]:g}", "suite (profile)")
+        figures = dict.fromkeys(
+            ("usd_per_question", "usd_per_thousand", "usd_per_correct", "price")
+        )
+        return {"entry": entry, **figures, "source": why}
+    each, rate = cost["usd_per_question"], rates.get(entry)
+    said = (
+        (rate.words(), rate.source)
+        if rate is not None
+        else (f"USD for an hour of the machine: {hourly[entry]:g}", "suite (profile)")
+    )
+    return {
+        **cost,
+        "usd_per_thousand": None if each is None else 1000 * each,
+        "price": said[0],
+        "source": said[1],
+    }
 
 
 def _note(costs: dict[str, dict[str, Any]], by_time: bool) -> str:

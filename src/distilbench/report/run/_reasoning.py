@@ -4,45 +4,69 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from distilbench.report.page._format import NOT_AVAILABLE, percent_range
-from distilbench.report.page._page import Cell, Details, Section, Table, Text
+from distilbench.report.page import (
+    Details,
+    Section,
+    Shown,
+    Table,
+    Text,
+    percent_range,
+    points,
+    points_range,
+)
 
 if TYPE_CHECKING:
-    import polars as pl
+    from distilbench.report.run._data import RunData
 
 
-def greedy_repeats(cells: pl.DataFrame) -> str | None:
-    """A warning that epochs of greedy answers are the same answer again; null: there are none."""
-    import polars as pl
+_ESTIMATES = (
+    Shown("model", "entry"),
+    Shown("estimate", ("metric", "k"), "{}@{}"),
+    Shown("value", "value", "{:.1%}", "derived"),
+    Shown("95% interval", ("low", "high"), percent_range),
+    Shown("questions", "n_questions"),
+)
+_SPREAD = (
+    Shown("model", "entry"),
+    Shown("task", "task"),
+    Shown("templates", "n_templates"),
+    Shown("accuracy", ("lowest", "highest"), percent_range),
+    Shown("spread", "spread", lambda share: f"{100 * share:.1f}", "derived"),
+    Shown("sd", "sd", lambda share: f"{100 * share:.1f}", "derived"),
+    Shown(
+        "95% interval of sd",
+        ("low", "high"),
+        lambda low, high: f"{100 * low:.1f} to {100 * high:.1f}",
+    ),
+    Shown("sd by chance", "sd_by_chance", lambda share: f"{100 * share:.1f}"),
+)
+_TEMPLATES = (
+    Shown("model", "entry"),
+    Shown("task", "task"),
+    Shown("template", "template"),
+    Shown("questions", "n_questions"),
+    Shown("accuracy", "accuracy", "{:.1%}"),
+    Shown("95% interval", ("low", "high"), percent_range),
+)
+_GAPS = (
+    Shown("model", "entry"),
+    *(
+        Shown(heading, (kind, f"{kind}_low", f"{kind}_high"), "{:.1%} ({:.1%} to {:.1%})")
+        for heading, kind in (("public", "public"), ("held back", "held_back"))
+    ),
+    Shown("gap", "gap", points, "derived"),
+    Shown("excess over the others", "excess", points, "derived"),
+    Shown("95% interval of excess", ("excess_low", "excess_high"), points_range),
+)
 
-    greedy = cells.filter((pl.col("epochs") > 1) & (pl.col("temperature") == 0))["model"]
-    if greedy.is_empty():
-        return None
-    return (
-        f"Every question was asked several times at temperature 0 ({_names(greedy)}): greedy"
-        " answers repeat themselves, so these epochs tell nothing of pass@k or cons@k."
-    )
 
-
-def repeated(samples: pl.DataFrame) -> Section:
+def repeated(data: RunData) -> Section:
     """pass@k and cons@k, where questions were asked several times."""
     from distilbench.stats import repeats
 
-    table = repeats(samples, ("entry",), question=("task", "variant", "seed", "sample_id"))
-    if table.is_empty():
+    found = repeats(data.heard, ("entry",), question=("task", "variant", "seed", "sample_id"))
+    if found.is_empty():
         return Section("Repeated answers")
-    rows = [
-        (
-            row["entry"],
-            f"{row['metric']}@{row['k']}",
-            Cell(f"{row['value']:.1%}", kind="derived"),
-            _range(row["low"], row["high"]),
-            row["n_questions"],
-        )
-        for row in table.sort("entry", "metric", "k", descending=[False, True, False]).iter_rows(
-            named=True
-        )
-    ]
     note = (
         "pass@1 is the mean over all answers. pass@k: the chance that one of k answers is right,"
         " by the unbiased estimator of Chen et al. 2021 (arXiv 2107.03374). cons@k: the score of"
@@ -50,46 +74,21 @@ def repeated(samples: pl.DataFrame) -> Section:
         " answers at hand. Equal answers are those that the task's grader holds to be right, or"
         " whose normalised text or number is the same. Errors are over questions."
     )
-    columns = ("model", "estimate", "value", "95% interval", "questions")
-    return Section("Repeated answers", (Text(note), Table("pass@k and cons@k", columns, rows)))
+    ordered = found.sort("entry", "metric", "k", descending=[False, True, False])
+    table = Table.of("pass@k and cons@k", ordered, _ESTIMATES)
+    return Section("Repeated answers", (Text(note), table))
 
 
-def templates(samples: pl.DataFrame) -> Section:
+def templates(data: RunData) -> Section:
     """Accuracy under each template, and how far apart templates are."""
-    import polars as pl
-
     from distilbench.stats import accuracy, template_spread
 
-    asked = samples.filter(pl.col("template").is_not_null())
+    asked = data.heard.filter(data.heard["template"].is_not_null())
     if asked.is_empty():
         return Section("Prompt templates")
     spread = template_spread(asked, ("entry",))
     if spread.is_empty():
         return Section("Prompt templates")
-    rows = [
-        (
-            row["entry"],
-            row["task"],
-            row["n_templates"],
-            f"{row['lowest']:.1%} to {row['highest']:.1%}",
-            Cell(f"{100 * row['spread']:.1f}", kind="derived"),
-            Cell(f"{100 * row['sd']:.1f}", kind="derived"),
-            f"{100 * row['low']:.1f} to {100 * row['high']:.1f}",
-            f"{100 * row['sd_by_chance']:.1f}",
-        )
-        for row in spread.iter_rows(named=True)
-    ]
-    each = [
-        (
-            row["entry"],
-            row["task"],
-            row["template"],
-            row["n_questions"],
-            f"{row['accuracy']:.1%}",
-            percent_range(row["low"], row["high"]),
-        )
-        for row in accuracy(asked, ("entry", "task", "template")).iter_rows(named=True)
-    ]
     note = (
         "The same questions in several formats. Spread: best template less worst; sd: standard"
         " deviation over templates, with a bootstrap interval over questions, both in percentage"
@@ -97,55 +96,24 @@ def templates(samples: pl.DataFrame) -> Section:
         " is not clearly above it is no sign that the format matters. In every mean over tasks"
         " these templates are one task."
     )
-    columns = (
-        "model", "task", "templates", "accuracy", "spread", "sd", "95% interval of sd",
-        "sd by chance",
-    )  # fmt: skip
-    details = Table(
-        "Accuracy by template",
-        ("model", "task", "template", "questions", "accuracy", "95% interval"),
-        each,
-    )
-    return Section(
-        "Prompt templates",
-        (
-            Text(note),
-            Table("Spread over templates", columns, rows),
-            Details("Every template", (details,)),
-        ),
-    )
+    each = accuracy(asked, ("entry", "task", "template"))
+    every = Details("Every template", (Table.of("Accuracy by template", each, _TEMPLATES),))
+    table = Table.of("Spread over templates", spread, _SPREAD)
+    return Section("Prompt templates", (Text(note), table, every))
 
 
-def contamination(samples: pl.DataFrame, compared: pl.DataFrame) -> Section:
+def contamination(data: RunData) -> Section:
     """Public tasks beside those whose questions no training data can hold."""
-    import polars as pl
-
     from distilbench.stats import contamination_gap
 
-    table = contamination_gap(samples if compared.is_empty() else compared)
-    if table.is_empty():
+    found = contamination_gap(data.used)
+    if found.is_empty():
         return Section("Contamination")
-    rows = [
-        (
-            row["entry"],
-            *(
-                f"{row[kind]:.1%} ({percent_range(row[f'{kind}_low'], row[f'{kind}_high'])})"
-                for kind in ("public", "held_back")
-            ),
-            Cell(_points(row["gap"]), kind="derived"),
-            NOT_AVAILABLE
-            if row["excess"] is None
-            else Cell(_points(row["excess"]), kind="derived"),
-            _points_range(row["excess_low"], row["excess_high"]),
-        )
-        for row in table.iter_rows(named=True)
-    ]
-    unsaid = samples.filter(pl.col("contamination").is_null())["task"]
-    left_out = (
-        f" Left out, as the suite does not say what they are ('contamination'): {_names(unsaid)}."
-        if len(unsaid)
-        else ""
-    )
+    unsaid = data.heard.filter(data.heard["contamination"].is_null())["task"].unique().sort()
+    left_out = ""
+    if len(unsaid):
+        names = ", ".join(unsaid)
+        left_out = f" Left out, as the suite does not say what they are ('contamination'): {names}."
     note = (
         "Public: benchmarks that may stand in training data. Held back: generated or private"
         " questions. The gap alone shows nothing: one kind of task may simply be harder. Excess is"
@@ -154,24 +122,5 @@ def contamination(samples: pl.DataFrame, compared: pl.DataFrame) -> Section:
         " one that was trained for that kind of task. It cannot show contamination that all the"
         f" models share, and no excess is no proof of clean data.{left_out}"
     )
-    columns = (
-        "model", "public", "held back", "gap", "excess over the others", "95% interval of excess",
-    )  # fmt: skip
     caption = "Accuracy on public tasks and on tasks held back, in percentage points from 'gap' on"
-    return Section("Contamination", (Text(note), Table(caption, columns, rows)))
-
-
-def _range(low: float | None, high: float | None) -> str:
-    return NOT_AVAILABLE if low is None or high is None else percent_range(low, high)
-
-
-def _points(share: float) -> str:
-    return f"{round(100 * share, 1) + 0.0:+.1f}"
-
-
-def _points_range(low: float | None, high: float | None) -> str:
-    return NOT_AVAILABLE if low is None or high is None else f"{_points(low)} to {_points(high)}"
-
-
-def _names(column: pl.Series) -> str:
-    return ", ".join(column.unique().sort())
+    return Section("Contamination", (Text(note), Table.of(caption, found, _GAPS)))

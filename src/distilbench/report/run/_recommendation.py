@@ -5,39 +5,41 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from distilbench.report.page._format import NOT_AVAILABLE, percent_range
-from distilbench.report.page._page import Section, Table, Text
+from distilbench.report.page import (
+    NOT_AVAILABLE,
+    Section,
+    Shown,
+    Table,
+    Text,
+    percent_range,
+)
 
 if TYPE_CHECKING:
-    import polars as pl
-
+    from distilbench.report.run._data import RunData
     from distilbench.stats import Candidate, Recommendation
 
-_COLUMNS = ("model", "accuracy", "probability of being best", "same scores as")
+_COLUMNS = (
+    Shown("model", "entry"),
+    Shown("accuracy", "accuracy", "{:.1%}"),
+    Shown("probability of being best", "probability_best", lambda share: chance(share)),
+    Shown("same scores as", "same_as", lambda names: ", ".join(names) or None),
+)
+_FALLEN = (Shown("model", "entry"), Shown("why", "reasons", "; ".join))
 
 
-def recommendation(samples: pl.DataFrame, cells: pl.DataFrame, comparable: bool) -> Section:
+def recommendation(data: RunData) -> Section:
     """The best entry without any limit, how sure that is, and what is as good for less."""
     from distilbench.stats import Requirements, recommend
 
-    if not comparable or samples["entry"].n_unique() < 2:
+    if not data.comparable or data.samples["entry"].n_unique() < 2:
         return Section("Recommendation")
-    found = recommend(samples, cells, Requirements())
-    rows = [
-        (
-            c.entry,
-            f"{c.accuracy:.1%}",
-            chance(c.probability_best) or "–",
-            ", ".join(c.same_as) or "–",
-        )
-        for c in found.candidates
-    ]
+    found = recommend(data.samples, data.cells, Requirements())
     blocks: list[Text | Table] = [Text(" ".join(recommendation_sentences(found)))]
-    if rows:
-        blocks.append(Table("Bootstrap probability of being best", _COLUMNS, rows))
+    if found.candidates:
+        caption = "Bootstrap probability of being best"
+        blocks.append(Table.of(caption, found.candidates, _COLUMNS))
     if found.fallen_out:
-        fallen = [(out.entry, "; ".join(out.reasons)) for out in found.fallen_out]
-        blocks.append(Table("Fell out", ("model", "why"), fallen))
+        blocks.append(Table.of("Fell out", found.fallen_out, _FALLEN))
     blocks.append(
         Text("Under limits of your own: distilbench recommend RUN --memory 2GiB --max-latency-s 5")
     )

@@ -2,22 +2,37 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from distilbench.report.page import _charts
-from distilbench.report.page._format import NOT_AVAILABLE, number, percent_range, points, si
-from distilbench.report.page._page import Cell, Chart, Section, Table, Text
-from distilbench.report.run import _machine as machine
+from distilbench.report.page import (
+    NOT_AVAILABLE,
+    Cell,
+    Chart,
+    Section,
+    Shown,
+    Table,
+    Text,
+    percent_range,
+    points,
+    si,
+)
+from distilbench.report.run._charts import accuracy_against
+from distilbench.report.run._marks import explained
 
 if TYPE_CHECKING:
     import polars as pl
 
     from distilbench.catalog import Catalog
+    from distilbench.report.run._data import RunData
 
 _SPEEDS = (
-    ("total_s", "{:.2f}"), ("median_s", "{:.2f}"), ("p95_s", "{:.2f}"),
-    ("ttft_median_s", "{:.2f}"), ("decode_tokens_per_s", "{:.0f}"),
-)  # fmt: skip
+    ("mean s", "total_s", "{:.2f}"),
+    ("median s", "median_s", "{:.2f}"),
+    ("p95 s", "p95_s", "{:.2f}"),
+    ("median TTFT s", "ttft_median_s", "{:.2f}"),
+    ("decode tokens/s per slot", "decode_tokens_per_s", "{:.0f}"),
+)
 _COSTS = (
     ("flops", "inference FLOPs per question", "flops", ".3~s"),
     ("total_s", "mean seconds per question", "latency", ".3~f"),
@@ -28,10 +43,12 @@ _COSTS = (
 _SHORT = {"flops": "FLOPs", "latency": "seconds", "memory": "memory"}
 
 
-def summary(overall: pl.DataFrame, differences: pl.DataFrame) -> str:
-    """The result in plain words, from the numbers: models, each in its best configuration."""
-    import polars as pl
-
+def summary(data: RunData) -> str:
+    """The result in plain words, from the numbers: models, each in its best configuration; empty
+    without any."""
+    overall = data.overall
+    if overall.is_empty():
+        return ""
     models = overall.unique("model", keep="first", maintain_order=True)
     best = models.row(0, named=True)
     several = models.height < overall.height
@@ -43,21 +60,28 @@ def summary(overall: pl.DataFrame, differences: pl.DataFrame) -> str:
     )
     if several and models.height == 1:
         said += f", the best of {overall.height} configurations of one model"
-    if models.height == 1 or differences.is_empty():
+    if models.height == 1 or data.differences.is_empty():
         return said + "."
     second = models.row(1, named=True)
     said += f"; {second['entry']} {second['accuracy']:.1%}."
+    return said + _second_best(best, second, data.differences)
+
+
+def _second_best(best: dict[str, Any], second: dict[str, Any], differences: pl.DataFrame) -> str:
+    """How much better the best is than the second, and at which cost."""
+    import polars as pl
+
     pair = differences.filter(
         pl.col("task").is_null()
         & pl.col("model_a").is_in([best["entry"], second["entry"]])
         & pl.col("model_b").is_in([best["entry"], second["entry"]])
     )
     if pair.is_empty():
-        return said
+        return ""
     row = pair.row(0, named=True)
     sign = 1 if row["model_a"] == best["entry"] else -1
     low, high = sorted((sign * row["low"], sign * row["high"]))
-    said += (
+    said = (
         f" On the same {row['n_questions']} questions the difference is"
         f" {points(sign * row['difference'])} percentage points"
         f" (95% interval {points(low)} to {points(high)})"
@@ -71,92 +95,56 @@ def summary(overall: pl.DataFrame, differences: pl.DataFrame) -> str:
     return said + (f" {best['entry']} takes {' and '.join(costs)}." if costs else "")
 
 
-def results(
-    overall: pl.DataFrame,
-    apart: pl.DataFrame,
-    silent: pl.DataFrame,
-    comparable: bool,
-    catalog: Catalog,
-) -> Section:
+def results(data: RunData) -> Section:
     """The headline tables: what can be compared, what answered other questions, and nothing."""
     import polars as pl
 
-    frontier = _frontiers(overall) if comparable else {}
-    everything = pl.concat([overall, apart], how="diagonal")
-    return Section(
-        "Results",
-        (
-            _quality(everything, silent, frontier, catalog),
-            _running_cost(everything, silent),
-            Text(_note(overall, everything)),
-        ),
+    everything = pl.concat([data.overall, data.apart], how="diagonal")
+    silent = data.silent.drop("peak_memory_mib").rename({"questions": "n_questions"})
+    both = pl.concat([everything, silent], how="diagonal_relaxed")
+    tables = (_quality(both, data), _running_cost(both))
+    return Section("Results", (*tables, Text(_note(data.overall, everything))))
+
+
+def _quality(both: pl.DataFrame, data: RunData) -> Table:
+    frontier = _frontiers(data.overall) if data.comparable else {}
+
+    def place(entry: str, no_answer: str | None) -> str:
+        return "no answer" if no_answer else frontier.get(entry, "not compared")
+
+    def accuracy(share: float | None, no_answer: str | None) -> Cell | str:
+        return no_answer or Cell(f"{share:.1%}", kind="measured")
+
+    columns = (
+        Shown("model", "entry"),
+        Shown("role", ("role", "card"), partial(_role, data.catalog)),
+        Shown("accuracy", ("accuracy", "no_answer"), accuracy),
+        Shown("95% interval", ("low", "high"), percent_range),
+        Shown("questions", "n_questions"),
+        Shown("on the Pareto frontier of accuracy against", ("entry", "no_answer"), place),
+        Shown("parameters", "parameters", si),
+        Shown("quantization", "quantization"),
     )
+    return Table.of("Quality, best first", both, columns)
 
 
-def _quality(
-    everything: pl.DataFrame, silent: pl.DataFrame, frontier: dict[str, str], catalog: Catalog
-) -> Table:
-    rows = [
-        (
-            row["entry"],
-            _role(row, catalog),
-            Cell(f"{row['accuracy']:.1%}", kind="measured"),
-            percent_range(row["low"], row["high"]),
-            row["n_questions"],
-            frontier.get(row["entry"], "not compared"),
-            si(row["parameters"]),
-            row["quantization"],
-        )
-        for row in everything.iter_rows(named=True)
-    ]
-    rows += [
-        (
-            row["entry"],
-            _role(row, catalog),
-            row["no_answer"],
-            NOT_AVAILABLE,
-            row["questions"],
-            "no answer",
-            si(row["parameters"]),
-            row["quantization"],
-        )
-        for row in silent.iter_rows(named=True)
-    ]
+def _running_cost(both: pl.DataFrame) -> Table:
     columns = (
-        "model", "role", "accuracy", "95% interval", "questions",
-        "on the Pareto frontier of accuracy against", "parameters", "quantization",
-    )  # fmt: skip
-    return Table("Quality, best first", columns, rows)
-
-
-def _running_cost(everything: pl.DataFrame, silent: pl.DataFrame) -> Table:
-    rows = [
-        (
-            row["entry"],
-            Cell(si(row["flops"]), kind="derived"),
-            *(number(row[name], form + row["mark"]) for name, form in _SPEEDS),
-            number(row["output_tokens"], "{:.1f}"),
-            number(row["peak_memory_mib"], "{:,.0f}"),
-            number(row["model_file_mib"], "{:,.0f}"),
-        )
-        for row in everything.iter_rows(named=True)
-    ]
-    rows += [
-        (row["entry"], *[NOT_AVAILABLE] * 8, number(row["model_file_mib"], "{:,.0f}"))
-        for row in silent.iter_rows(named=True)
-    ]
-    columns = (
-        "model", "FLOPs / question", "mean s", "median s", "p95 s", "median TTFT s",
-        "decode tokens/s per slot", "output tokens", "peak memory MiB", "file MiB",
-    )  # fmt: skip
-    return Table("Running cost", columns, rows)
+        Shown("model", "entry"),
+        Shown("FLOPs / question", "flops", si, "derived"),
+        *(Shown(heading, (name, "mark"), form + "{}") for heading, name, form in _SPEEDS),
+        Shown("output tokens", "output_tokens", "{:.1f}"),
+        Shown("peak memory MiB", "peak_memory_mib", "{:,.0f}"),
+        Shown("file MiB", "model_file_mib", "{:,.0f}"),
+    )
+    return Table.of("Running cost", both, columns)
 
 
 def _note(overall: pl.DataFrame, everything: pl.DataFrame) -> str:
     return (
         "Accuracy is the mean over tasks; FLOPs, mean seconds and output tokens are means over"
         " tasks of a task's mean; median, p95 and rate are over all questions. Seconds are those"
-        f" of a whole question, timeouts included.{machine.explained(''.join(everything['mark']))}"
+        f" of a whole question, timeouts included.{explained(''.join(everything['mark']))}"
         f"{_without_flops(overall)} Figures"
         " in italics are derived by a formula, roles with a dotted line are published on the"
         " model's card, the rest is measured. On a Pareto frontier nothing else is as accurate for"
@@ -165,38 +153,38 @@ def _note(overall: pl.DataFrame, everything: pl.DataFrame) -> str:
     )
 
 
-def pareto_figures(overall: pl.DataFrame, cells: pl.DataFrame, comparable: bool) -> Section:
+def pareto_figures(data: RunData) -> Section:
     """Accuracy against each cost that was measured."""
+    if not data.comparable:
+        return Section("Accuracy against cost")
+    blocks = [_against(data, *cost) for cost in _COSTS]
+    return Section("Accuracy against cost", blocks)
+
+
+def _against(data: RunData, column: str, title: str, name: str, form: str) -> Chart | Text:
     import polars as pl
 
     from distilbench.stats import pareto
 
-    if not comparable:
-        return Section("Accuracy against cost")
-    entries = overall["entry"].to_list()
-    blocks: list[Any] = []
-    heard = cells.filter(pl.col("entry").is_in(entries))
+    overall, entries = data.overall, data.overall["entry"].to_list()
+    known = overall.filter(overall[column].is_not_null() & (overall[column] > 0))
+    if known.is_empty():
+        return Text(f"Accuracy against {title}: {NOT_AVAILABLE}.")
+    caption = f"Accuracy against {title}; the dashed line is the Pareto frontier."
+    heard = data.cells.filter(pl.col("entry").is_in(entries))
     slots = sorted(set(heard["slots"].drop_nulls()))
-    for column, title, name, form in _COSTS:
-        known = overall.filter(overall[column].is_not_null() & (overall[column] > 0))
-        if known.is_empty():
-            blocks.append(Text(f"Accuracy against {title}: {NOT_AVAILABLE}."))
-            continue
-        caption = f"Accuracy against {title}; the dashed line is the Pareto frontier."
-        if column == "total_s" and slots:
-            parallel = " or ".join(map(str, slots))
-            caption += f" Latency was measured with {parallel} questions in flight at a time."
-            caption += machine.explained("".join(known["mark"]))
-        else:  # the marks are of seconds
-            known = known.with_columns(mark=pl.lit(""))
-        words = "; ".join(
-            f"{row['entry']} {row['accuracy']:.1%} at {si(row[column])}"
-            for row in known.iter_rows(named=True)
-        )
-        marked = pareto(known, column, "accuracy")
-        chart = _charts.accuracy_against(marked, entries, column, title, form)
-        blocks.append(Chart(f"accuracy-{name}", caption, f"{title}: {words}", chart))
-    return Section("Accuracy against cost", blocks)
+    if column == "total_s" and slots:
+        parallel = " or ".join(map(str, slots))
+        caption += f" Latency was measured with {parallel} questions in flight at a time."
+        caption += explained("".join(known["mark"]))
+    else:  # the marks are of seconds
+        known = known.with_columns(mark=pl.lit(""))
+    words = "; ".join(
+        f"{row['entry']} {row['accuracy']:.1%} at {si(row[column])}"
+        for row in known.iter_rows(named=True)
+    )
+    drawn = accuracy_against(pareto(known, column, "accuracy"), entries, column, title, form)
+    return Chart(f"accuracy-{name}", caption, f"{title}: {words}", drawn)
 
 
 def _frontiers(overall: pl.DataFrame) -> dict[str, str]:
@@ -234,9 +222,9 @@ def _energy(overall: pl.DataFrame) -> str:
     return ", ".join(each) or f"{NOT_AVAILABLE}, no sensor"
 
 
-def _role(row: dict[str, Any], catalog: Catalog) -> Cell | str | None:
+def _role(catalog: Catalog, role: str | None, card_id: str | None) -> Cell | str | None:
     """The role that the suite gives, else that of the card."""
-    if row["role"] or not row["card"]:
-        return str(row["role"]) if row["role"] else None
-    card = catalog.cards.get(row["card"])
+    if role or not card_id:
+        return role or None
+    card = catalog.cards.get(card_id)
     return Cell(card.role, title=f"from the card {card.id}", kind="published") if card else None

@@ -1,56 +1,49 @@
-"""Parts of a run's report on tasks of which a part was asked: a random one, or without bad rows."""
+"""The section of a run's report on tasks of which a random part was asked."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from distilbench.report.page._format import NOT_AVAILABLE, percent_range
-from distilbench.report.page._page import Cell, Section, Table, Text
+from distilbench.report.page import NOT_AVAILABLE, Cell, Section, Shown, Table, Text, percent_range
 
 if TYPE_CHECKING:
-    import polars as pl
+    from distilbench.report.run._data import RunData
 
 _NOTE = (
     "Estimated, not measured over all questions: the score that the model would have on the whole"
     " data set, from a random subset of it. Strata are weighted by their size in the whole set; the"
     " interval has the finite-population correction. It covers the draw of the questions only."
 )
-_COLUMNS = ("model", "task", "estimated full score", "95% interval", "estimated from")
 
 
-def left_out(cells: pl.DataFrame) -> list[str]:
-    """What each task leaves out of its data files, in a sentence."""
-    known = cells.select("task", "skipped_rows").drop_nulls().unique(maintain_order=True)
-    return [f"Task {task}: {sentence}." for task, sentence in known.iter_rows()]
+def _estimate(share: float | None) -> Cell:
+    if share is None:
+        return Cell(NOT_AVAILABLE, title="a stratum has no answered question")
+    return Cell(f"{share:.1%}", kind="estimated")
 
 
-def full_scores(samples: pl.DataFrame) -> Section:
+def _drawn(asked: int, of: int, strata: int) -> str:
+    said = f"{asked:,} of {of:,} questions"
+    return f"{said}, {strata} strata" if strata > 1 else said
+
+
+_COLUMNS = (
+    Shown("model", "entry"),
+    Shown("task", "task"),
+    Shown("estimated full score", "accuracy", _estimate),
+    Shown("95% interval", ("low", "high"), percent_range),
+    Shown("estimated from", ("n_questions", "all_questions", "n_strata"), _drawn),
+)
+
+
+def full_scores(data: RunData) -> Section:
     """Estimated full score of each entry on each subset task."""
-    import polars as pl
-
     from distilbench.stats import full_score
 
-    drawn = samples.filter(pl.col("all_questions").is_not_null())
+    drawn = data.heard.filter(data.heard["all_questions"].is_not_null())
     if drawn.is_empty():
         return Section("Full scores, estimated")
-    table = full_score(drawn, by=("entry", "task"))
-    rows = []
-    for row in table.sort("task", "accuracy", "entry", descending=[False, True, False]).iter_rows(
-        named=True
-    ):
-        asked = f"{row['n_questions']:,} of {row['all_questions']:,} questions"
-        known = row["accuracy"] is not None
-        rows.append(
-            (
-                row["entry"],
-                row["task"],
-                Cell(f"{row['accuracy']:.1%}", kind="estimated")
-                if known
-                else Cell(NOT_AVAILABLE, title="a stratum has no answered question"),
-                percent_range(row["low"], row["high"]) if row["low"] is not None else NOT_AVAILABLE,
-                f"{asked}, {row['n_strata']} strata" if row["n_strata"] > 1 else asked,
-            )
-        )
-    return Section(
-        "Full scores, estimated", (Text(_NOTE), Table("Estimated full scores", _COLUMNS, rows))
-    )
+    found = full_score(drawn, by=("entry", "task"))
+    ordered = found.sort("task", "accuracy", "entry", descending=[False, True, False])
+    table = Table.of("Estimated full scores", ordered, _COLUMNS)
+    return Section("Full scores, estimated", (Text(_NOTE), table))
