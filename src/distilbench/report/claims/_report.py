@@ -17,7 +17,7 @@ from distilbench.claims import (
     curve_verdict,
     size_verdict,
 )
-from distilbench.compute import SCOPES, TornadoBar
+from distilbench.compute import SCOPE_WORDS, SCOPES, TornadoBar
 from distilbench.report.claims import _charts as charts
 from distilbench.report.claims._cells import (
     flops_cell,
@@ -38,12 +38,6 @@ if TYPE_CHECKING:
 
 
 PAPER = "arXiv 2602.20164"
-_SCOPE_MEANING = {
-    "student": "the student's own training",
-    "pipeline": "+ the teacher's inference",
-    "amortised": "+ a share of the teacher's training",
-    "lineage": "+ the pretraining of the student's base",
-}
 
 
 def write_claims_report(claims: Claims, out_dir: Path) -> Path:
@@ -100,7 +94,7 @@ def creation_ratio(claims: Claims) -> Section:
     rows = [
         (
             verdict.scope,
-            _SCOPE_MEANING[verdict.scope],
+            SCOPE_WORDS[verdict.scope],
             interval_cell(verdict.ratio, verdict.at_most),
             range_text(verdict.ratio),
             f"> {head.claimed_ratio:,.0f}",

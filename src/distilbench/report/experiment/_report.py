@@ -1,11 +1,7 @@
 """The report of distilled against vanilla students: reads the experiment's folder, writes the page.
 
-Creation cost of a student under each scope, from its measured stages. A vanilla student's is its
-training, under every scope. A distilled one's:
-``student`` its training alone; ``pipeline`` with all
-that its teacher generated or scored for it, as if no other student had used it; ``amortised`` with
-its share of the teacher's training; ``lineage`` with the pretraining of its base, which students
-from scratch do not have. Evaluation on the held-out questions is the measurement, and in no scope.
+Creation costs are those of ``compute``'s scopes, from a student's measured stages; what its teacher
+generated or scored for it is counted as if no other student had used it.
 """
 
 from __future__ import annotations
@@ -14,8 +10,18 @@ import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
+from distilbench.compute import (
+    SCOPE_WORDS,
+    Input,
+    Quantity,
+    Scope,
+    Stage,
+    StageName,
+    known,
+    stages_cost,
+)
 from distilbench.durations import duration
 from distilbench.errors import InputError
 from distilbench.files import read_json
@@ -42,16 +48,21 @@ from distilbench.stats import (
 if TYPE_CHECKING:
     import polars as pl
 
-SCOPES = ("student", "pipeline", "amortised", "lineage", "one student")
-_TITLES = {
-    "student": "student: its training alone",
-    "pipeline": "pipeline: with the teacher's generation and scoring",
-    "amortised": "amortised: with its share of the teacher's training",
-    "lineage": "lineage: with its base's pretraining (there is no base: as amortised)",
-    "one student": "amortised over one student: the whole teacher's training",
+_ALONE = "one student"
+_TITLES: dict[str, str] = {
+    **{str(scope): f"{scope}: {words}" for scope, words in SCOPE_WORDS.items()},
+    "lineage": f"lineage: {SCOPE_WORDS['lineage']} (there is no base: as amortised)",
+    _ALONE: "amortised over one student: + the whole of the teacher's training",
 }
-_DRAWN = ("student", "pipeline", "amortised", "one student")  # lineage looks as amortised does
+_DRAWN = ("student", "pipeline", "amortised", _ALONE)  # lineage looks as amortised does
+_INFERENCE: tuple[StageName, ...] = ("teacher_generation", "logit_caching")
 _DRAWS = 2000
+
+
+def measured(name: str, value: float) -> Quantity:
+    """A figure of the experiment."""
+    value = float(value)
+    return known(Input(name, value, value, value, kind="measured", source="trainings.parquet"))
 
 
 @dataclass(frozen=True)
@@ -75,15 +86,24 @@ class Experiment:
         return int(self.spec["teacher"]["uses"] or made)
 
     def flops(self, row: dict[str, Any], scope: str) -> float:
-        """Creation cost of one training under a scope."""
-        own = float(row["student_training_flops"])
-        if row["arm"] == "vanilla" or scope == "student":
-            return own
-        pipeline = own + float(row["teacher_generation_flops"]) + float(row["logit_caching_flops"])
-        if scope == "pipeline":
-            return pipeline
-        shared = 1 if scope == "one student" else self.uses
-        return pipeline + float(self.teacher["student_training_flops"]) / shared
+        """Creation cost of one training under a scope, or amortised over one student. A vanilla
+        student's is its training, under every scope."""
+        own = measured("student_training", row["student_training_flops"])
+        if row["arm"] == "vanilla":
+            return own.central
+        alone = scope == _ALONE
+        stages = (
+            Stage("student_training", own, "measured"),
+            *(Stage(n, measured(n, row[f"{n}_flops"]), "measured") for n in _INFERENCE),
+            self._teacher_training(1 if alone else self.uses),
+        )
+        cost = stages_cost(row["name"], "amortised" if alone else cast(Scope, scope), stages).flops
+        assert isinstance(cost, Quantity)
+        return cost.central
+
+    def _teacher_training(self, uses: int) -> Stage:
+        flops = measured("teacher_training", self.teacher["student_training_flops"])
+        return Stage("teacher_training", flops, "measured", uses=measured("uses", uses))
 
     def curve(self, arm: str, scope: str) -> MeasuredCurve:
         """The arm's points, shapes as :class:`MeasuredCurve` says."""
@@ -156,7 +176,7 @@ def compare(experiment: Experiment) -> Compared:
     for arm in experiment.arms:
         if arm == "vanilla":
             continue
-        for scope in SCOPES:
+        for scope in _TITLES:
             vanilla, other = (experiment.curve(name, scope) for name in ("vanilla", arm))
             levels = shared_levels(vanilla, other)
             found[arm, scope] = [equal_accuracy(vanilla, other, at, _DRAWS) for at in levels]
