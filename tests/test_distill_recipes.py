@@ -13,11 +13,11 @@ from distilbench.catalog import load_catalog
 from distilbench.cli import app
 from distilbench.compute import training_flops_6nd
 from distilbench.distill import load_recipe, packaged_recipe, plan_recipe, recipe_names
-from distilbench.distill._counting import TrainingShape
-from distilbench.distill._losses import top_k_divergence
+from distilbench.distill.accounts._counting import TrainingShape
+from distilbench.distill.training.objectives._cached_logit import top_k_divergence
 from distilbench.errors import InputError
 
-ACCELERATE = Path(__file__).parents[1] / "src/distilbench/distill/accelerate/fsdp-8.yaml"
+ACCELERATE = Path(__file__).parents[1] / "src/distilbench/distill/recipe/accelerate/fsdp-8.yaml"
 
 
 @pytest.mark.parametrize("name", recipe_names())
@@ -155,7 +155,7 @@ def test_checkpointing_is_counted_as_executed() -> None:
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    from distilbench.distill._counting import counted, shape_of
+    from distilbench.distill.accounts._counting import counted, shape_of
 
     config = LlamaConfig(
         vocab_size=64,
@@ -166,7 +166,7 @@ def test_checkpointing_is_counted_as_executed() -> None:
         num_key_value_heads=2,
     )
     model = LlamaForCausalLM(config).train()
-    model.gradient_checkpointing_enable()
+    model.activation_checkpointing_enable()
     ids = torch.randint(0, 64, (2, 20))
     with counted(model) as seen:
         model(ids, labels=ids, use_cache=False).loss.backward()

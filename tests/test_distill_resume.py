@@ -118,7 +118,7 @@ def test_two_processes_train_one_student(tmp_path: Path) -> None:
     shutil.rmtree(place / "trials")
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "-m"]
     environment = {**ENVIRONMENT, "DISTILBENCH_LAUNCHED": "1"}
-    job = [*command, "distilbench.distill._launched", str(place / "job.json")]
+    job = [*command, "distilbench.distill.training._launched", str(place / "job.json")]
     assert subprocess.run(job, env=environment, timeout=400, check=False).returncode == 0
     (beat,) = sorted((place / "attempts").glob("*-student_training.json"))[1:]
     both = json.loads(beat.read_text())

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 import pytest
@@ -14,6 +13,7 @@ from typer.testing import CliRunner
 from distilbench.cli import app
 from distilbench.distill import load_experiment, run_experiment
 from distilbench.errors import InputError
+from distilbench.events import Event, TrainingFinished, TrainingNamed
 from distilbench.report import write_experiment_report
 from distilbench.report.experiment._report import compare, read_experiment
 
@@ -41,17 +41,17 @@ learning_rate: 0.01
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict[str, Any]]]:
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Event]]:
     """The experiment, begun, killed behind its third training, and run on."""
     folder = tmp_path_factory.mktemp("experiment")
     patch = pytest.MonkeyPatch()
     patch.setenv("DISTILBENCH_CACHE", str(folder / "cache"))
     (folder / "tiny.yaml").write_text(TINY)
     spec = load_experiment(folder / "tiny.yaml")
-    events: list[dict[str, Any]] = []
+    events: list[Event] = []
 
-    def killed(event: dict[str, Any]) -> None:
-        if event["event"] == "training" and event["number"] == 3:
+    def killed(event: Event) -> None:
+        if isinstance(event, TrainingNamed) and event.number == 3:
             raise KeyboardInterrupt
         events.append(event)
 
@@ -63,14 +63,14 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict[str,
     return folder / "out", events
 
 
-def test_what_was_finished_is_not_trained_again(made: tuple[Path, list[dict[str, Any]]]) -> None:
-    finished = [event["name"] for event in made[1] if event["event"] == "finished"]
+def test_what_was_finished_is_not_trained_again(made: tuple[Path, list[Event]]) -> None:
+    finished = [event.name for event in made[1] if isinstance(event, TrainingFinished)]
     assert len(finished) == len(set(finished)) == 7
     assert finished[:3] == ["teacher", "vanilla-16-0", "sequence-level-16-0"]
 
 
 def test_arms_have_the_same_steps_and_the_first_weights(
-    made: tuple[Path, list[dict[str, Any]]],
+    made: tuple[Path, list[Event]],
 ) -> None:
     table = pl.read_parquet(made[0] / "trainings.parquet").filter(pl.col("arm") != "teacher")
     for _, group in table.group_by("budget", "seed"):
@@ -84,7 +84,7 @@ def test_arms_have_the_same_steps_and_the_first_weights(
 
 
 def test_scopes_hold_each_other_and_costs_are_measured(
-    made: tuple[Path, list[dict[str, Any]]],
+    made: tuple[Path, list[Event]],
 ) -> None:
     experiment = read_experiment(made[0])
     assert experiment.uses == 4
@@ -106,7 +106,7 @@ def test_scopes_hold_each_other_and_costs_are_measured(
     assert large == pytest.approx(3 * small, rel=0.1)
 
 
-def test_the_page_shows_ratios_and_curves(made: tuple[Path, list[dict[str, Any]]]) -> None:
+def test_the_page_shows_ratios_and_curves(made: tuple[Path, list[Event]]) -> None:
     page = (made[0] / "report" / "report.md").read_text()
     html = (made[0] / "report" / "index.html").read_text()
     assert "Compute at equal accuracy" in page
@@ -122,7 +122,7 @@ def test_the_page_shows_ratios_and_curves(made: tuple[Path, list[dict[str, Any]]
 
 
 def test_another_experiment_or_half_of_one_is_told(
-    made: tuple[Path, list[dict[str, Any]]], tmp_path: Path
+    made: tuple[Path, list[Event]], tmp_path: Path
 ) -> None:
     spec = load_experiment(made[0].parent / "tiny.yaml")
     with pytest.raises(InputError, match="another experiment"):

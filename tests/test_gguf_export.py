@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from distilbench.architecture import describe
-from distilbench.distill._gguf_export import export_gguf
-from distilbench.distill._loading import load_pretrained
-from distilbench.distill._shrinking import make_student
-from distilbench.distill._student_spec import StudentSpec
+from distilbench.distill.recipe._student_spec import StudentSpec
+from distilbench.distill.weights._gguf_export import export_gguf
+from distilbench.distill.weights._loading import load_pretrained
+from distilbench.distill.weights._shrinking import make_student
 from distilbench.engines import EngineSettings
 from distilbench.engines._llama_cpp import LlamaCpp
 from distilbench.errors import InputError

@@ -10,15 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from distilbench.distill import Recipe
-from distilbench.distill._data import Example, completion_ids
-from distilbench.distill._gold import (
+from distilbench.distill.data._corpus import Example, completion_ids
+from distilbench.distill.recipe._recipe import Distillation
+from distilbench.distill.training.objectives._gold import (
     GoldCollator,
     _loss_settings,
     aligned,
     byte_ends,
     check_byte_level,
 )
-from distilbench.distill._recipe import Distillation
 from distilbench.errors import InputError
 from tests.test_distill import NEW, TASK, close, from_teacher, make, stage
 from tests.test_distill import teacher as teacher

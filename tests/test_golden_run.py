@@ -18,14 +18,14 @@ from typer.testing import CliRunner
 
 from distilbench.catalog import load_catalog
 from distilbench.cli import app
-from distilbench.cli._run import _accuracies, _rows
+from distilbench.cli._run import _rows
 from distilbench.errors import InputError
 from distilbench.interchange import export_run
-from distilbench.records import SAMPLE_COLUMNS, frame
+from distilbench.records import SampleRecord, frame
 from distilbench.report import RunData, read_run, write_report
 from distilbench.report.run._answers import answers
 from distilbench.runner import collect, imported_folder, load_cells, opened_run
-from distilbench.stats import Requirements, costs, recommend
+from distilbench.stats import Requirements, accuracy_of_answers, costs, recommend
 
 MIB = 2**20
 LIMITS = {"phone": 300, "laptop": 900}
@@ -53,7 +53,7 @@ def add_cell(
     ]  # fmt: skip
     folder = imported_folder(run) / name
     folder.mkdir(parents=True)
-    frame(rows, SAMPLE_COLUMNS).write_parquet(folder / "samples.parquet")
+    frame(rows, SampleRecord).write_parquet(folder / "samples.parquet")
     cell = {**identity, "config_hash": "0" * 64, "samples": len(rows), "wall_s": 60.0, **facts}
     (folder / "cell.json").write_text(json.dumps(cell))
 
@@ -384,10 +384,11 @@ def test_a_record_of_the_run_without_a_field_is_one_sentence(run: Path, tmp_path
 
 def test_the_terminal_gives_no_score_to_what_answered_nothing(run: Path) -> None:
     samples, cells = (pl.read_parquet(run / f"{name}.parquet") for name in ("samples", "cells"))
-    rows = {row[:2]: row[3:] for row in _rows(_accuracies(samples, cells))}
+    table = accuracy_of_answers(samples, cells, ("model", "profile", "task"))
+    rows = {row[:2]: row[3:] for row in _rows(table)}
     assert rows["huge", "phone"] == (10, "out of memory at 300 MiB", None)
     assert rows["small", "phone"][:2] == (10, "60.0%")
-    silent = _accuracies(samples, cells).filter(pl.col("model") == "huge")
+    silent = table.filter(pl.col("model") == "huge")
     figures = silent.select("accuracy", "stderr", "low", "high")
     assert figures.null_count().row(0) == (2, 2, 2, 2)
 

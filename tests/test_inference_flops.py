@@ -68,7 +68,7 @@ def test_decoding_behind_a_cache(kind: str, prompt: int) -> None:
     with torch.no_grad():
         cache = model(torch.ones(1, prompt, dtype=torch.long), use_cache=True).past_key_values
     step = torch.ones(1, 1, dtype=torch.long)
-    counted = sum(_counted(lambda: model(step, past_key_values=cache)) for _ in range(4))
+    counted = sum(_counted(lambda: model(step, cache=cache)) for _ in range(4))
     assert inference_flops(shape, prompt, 5).decode == pytest.approx(counted, rel=0.02)
 
 

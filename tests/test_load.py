@@ -15,7 +15,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from distilbench.engines import cache_folder
+from distilbench.cache import cache_folder
+from distilbench.engines import EngineSettings
 from distilbench.errors import InputError
 from distilbench.load import (
     Objective,
@@ -285,7 +286,7 @@ def test_a_generator_that_is_not_there_is_one_sentence(monkeypatch: pytest.Monke
 def test_a_sweep_of_the_embedded_engine(tmp_path: Path) -> None:
     """The real generator; its own summary and ours of the same requests must agree."""
     work = Workload(prompt_tokens=24, output_tokens=8, requests=4)
-    with serving("pypi:smollm2-135m-instruct", None, 2, work) as target:
+    with serving("pypi:smollm2-135m-instruct", EngineSettings(spin_count=500), 2, work) as target:
         table = sweep(target, work, Objective(ttft_s=60), tmp_path, concurrencies=[1, 2])
         secret = target.key
     assert table["concurrency"].to_list() == [1, 2]
@@ -300,6 +301,8 @@ def test_a_sweep_of_the_embedded_engine(tmp_path: Path) -> None:
         assert row["ttft_p99_s"] == pytest.approx(theirs["time_to_first_token"]["p99"] / 1e3)
         rate = theirs["output_token_throughput"]["avg"]
         assert row["output_tokens_per_s"] == pytest.approx(rate, rel=0.1)
+    facts = json.loads((tmp_path / "load.json").read_text())
+    assert (facts["slots"], facts["spin_count"]) == (2, 500)
     page = write_load_report(tmp_path).read_text()
     assert "tokens a second" in page
     assert secret

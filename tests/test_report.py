@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from distilbench.errors import InputError
-from distilbench.records import CELL_COLUMNS, SAMPLE_COLUMNS, frame
+from distilbench.records import CellRecord, SampleRecord, frame
 from distilbench.report import Table, write_report
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>"
@@ -53,9 +53,9 @@ def make_run(folder: Path, rows: list[dict[str, Any]] | None = None, name: str =
     ]
     run = folder / "run"
     run.mkdir()
-    frame(rows, SAMPLE_COLUMNS).write_parquet(run / "samples.parquet")
+    frame(rows, SampleRecord).write_parquet(run / "samples.parquet")
     pairs = sorted({(row["model"], row["task"]) for row in rows})
-    frame([cell(*pair) for pair in pairs], CELL_COLUMNS).write_parquet(run / "cells.parquet")
+    frame([cell(*pair) for pair in pairs], CellRecord).write_parquet(run / "cells.parquet")
     facts = {
         "name": name, "created": "2026-11-24T10:00:00+0000", "hardware": {"energy_sensors": []},
         "cells": [f"{model}--{task}" for model, task in pairs],

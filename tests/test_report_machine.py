@@ -9,6 +9,8 @@ from typing import Any
 import polars as pl
 import pytest
 
+from distilbench.cli import app
+from distilbench.cli._boundary import run_command
 from distilbench.report import read_run, write_report
 from distilbench.report.run._results import pareto_figures
 from tests.test_report import make_run, sample
@@ -107,3 +109,19 @@ def test_greedy_answers_that_depend_on_the_batch_are_said(
     text = markdown(made(tmp_path, {"small": QUIET | facts, "large": QUIET | {"slots": 1}}))
     assert ("Temperature 0 does not fix every answer of small:" in text) is said
     assert ("'slots: 1'" in text) is said
+
+
+def test_recommend_marks_a_latency_of_a_busy_machine(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = made(tmp_path, {"small": BUSY, "large": QUIET})
+    assert run_command(app, ["recommend", str(run)]) == 0
+    out = capsys.readouterr().out
+    lines = out.split("Meet every limit, best first:")[1].splitlines()
+    marked = {line.split()[0]: "†" in line for line in lines[2:4]}
+    assert marked == {"small": True, "large": False}
+    assert "† 2 of 4 cells were measured on a busy machine" in out
+    assert run_command(app, ["recommend", str(run), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert {c["entry"]: c["busy"] for c in found["candidates"]} == {"small": True, "large": False}
+    assert "busy machine" in found["warnings"][0]

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from distilbench.records import CELL_COLUMNS, SAMPLE_COLUMNS, frame
+from distilbench.records import CellRecord, SampleRecord, frame
 from distilbench.report import read_run, write_report
 
 
@@ -15,13 +15,13 @@ def make_run(folder: Path, rows: list[dict[str, Any]], cells: list[dict[str, Any
     run.mkdir()
     common = {"run": "run", "profile": "p", "seed": 0, "outcome": "stop", "target": "1"}
     made = [{**common, **row, "cell": f"{row['model']}--{row['task']}"} for row in rows]
-    frame(made, SAMPLE_COLUMNS).write_parquet(run / "samples.parquet")
+    frame(made, SampleRecord).write_parquet(run / "samples.parquet")
     named = [
         {"run": "run", "profile": "p", "seed": 0, "wall_s": 1.0, "slots": 1, **cell,
          "cell": f"{cell['model']}--{cell['task']}"}
         for cell in cells
     ]  # fmt: skip
-    frame(named, CELL_COLUMNS).write_parquet(run / "cells.parquet")
+    frame(named, CellRecord).write_parquet(run / "cells.parquet")
     facts = {
         "name": "made", "created": "2026-11-24", "hardware": {}, "seeds": [0], "python": "3",
         "cells": [cell["cell"] for cell in named], "versions": {},

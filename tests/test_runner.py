@@ -9,7 +9,6 @@ import signal
 import time
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 import psutil
@@ -17,7 +16,8 @@ import pytest
 from inspect_ai.log import list_eval_logs, read_eval_log
 
 from distilbench.errors import InputError
-from distilbench.records import CELL_COLUMNS, KEY, SAMPLE_COLUMNS, schema
+from distilbench.events import Collected, Event, Planned, SampleDone
+from distilbench.records import KEY, CellRecord, SampleRecord, schema
 from distilbench.runner import RunResult, collect, load_cells, run_suite
 from distilbench.runner._store import log_folder, project, surroundings_file
 from tests.tiny_gguf import tiny_gguf
@@ -60,9 +60,9 @@ def watched(suite: Path, runs: Path) -> tuple[RunResult, list[tuple[str, int]]]:
     """A run, and the samples that it asked."""
     asked: list[tuple[str, int]] = []
 
-    def watch(event: dict[str, Any]) -> None:
-        if event["event"] == "sample":
-            asked.append((event["sample_id"], event["epoch"]))
+    def watch(event: Event) -> None:
+        if isinstance(event, SampleDone):
+            asked.append((event.sample_id, event.epoch))
 
     return run_suite(suite, runs, watch), asked
 
@@ -76,7 +76,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> RunResult:
 def test_every_question_has_one_record_with_its_measurements(finished: RunResult) -> None:
     samples = samples_of(finished)
     assert finished.complete
-    assert samples.schema == schema(SAMPLE_COLUMNS)
+    assert samples.schema == schema(SampleRecord)
     assert samples.height == samples.unique(KEY).height == EXPECTED
     assert samples["score"].is_between(0, 1).all()
     assert set(samples["outcome"]) <= {"stop", "length"}
@@ -89,7 +89,7 @@ def test_every_question_has_one_record_with_its_measurements(finished: RunResult
 
 def test_the_cell_record_says_what_ran(finished: RunResult, smollm2: str) -> None:
     cells = pl.read_parquet(finished.run_dir / "cells.parquet")
-    assert cells.schema == schema(CELL_COLUMNS)
+    assert cells.schema == schema(CellRecord)
     assert cells["samples"].to_list() == [EXPECTED // 2] * 2
     size = Path(smollm2).stat().st_size
     assert cells["model_file_bytes"].to_list() == [size] * 2
@@ -144,24 +144,24 @@ def test_logs_open_in_inspect_with_each_sample_once(finished: RunResult) -> None
 
 
 def test_a_second_run_repeats_nothing(finished: RunResult) -> None:
-    events: list[dict[str, Any]] = []
+    events: list[Event] = []
     before = samples_of(finished)
     again = run_suite(
         finished.run_dir.parent.parent / "trial.yaml", finished.run_dir.parent, events.append
     )
     assert again.complete
-    assert [e["event"] for e in events] == ["plan", "collected"]
+    assert [type(event) for event in events] == [Planned, Collected]
     assert samples_of(again).equals(before)
 
 
 def test_a_killed_worker_costs_its_unfinished_samples_only(tmp_path: Path) -> None:
     done: list[tuple[str, int]] = []
 
-    def kill_midway(event: dict[str, Any]) -> None:
-        if event["event"] == "sample":
-            done.append((event["sample_id"], event["epoch"]))
+    def kill_midway(event: Event) -> None:
+        if isinstance(event, SampleDone):
+            done.append((event.sample_id, event.epoch))
             if len(done) == 30:  # in the second of the two cells
-                os.kill(event["pid"], signal.SIGKILL)
+                os.kill(event.pid, signal.SIGKILL)
 
     suite = suite_file(tmp_path)
     killed = run_suite(suite, tmp_path / "runs", kill_midway)
@@ -199,9 +199,9 @@ def test_an_interrupted_run_leaves_nothing_behind_and_resumes(
     seen: list[int] = []
     interrupted: list[float] = []
 
-    def interrupt(event: dict[str, Any]) -> None:
-        if event["event"] == "sample":
-            done.append((event["sample_id"], event["epoch"]))
+    def interrupt(event: Event) -> None:
+        if isinstance(event, SampleDone):
+            done.append((event.sample_id, event.epoch))
             seen.append(len(list(scratch.glob("distilbench-*"))))
             if len(done) == 30:
                 interrupted.append(time.monotonic())

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import polars as pl
+import psutil
 import pytest
 
 from distilbench.cli._serve import _url
@@ -30,7 +31,7 @@ KEY = "planted-server-key-0815"
 def served(model: str, folder: Path) -> Iterator[str]:
     """URL of ``distilbench serve MODEL``; checks that it ends cleanly on SIGTERM."""
     command = [sys.executable, "-m", "distilbench", "serve", model, "--port", "0"]
-    options = ["--slots", "2", "--context", "512", "--threads", "1"]
+    options = ["--slots", "2", "--context", "512", "--threads", "1", "--spin-count", "500"]
     process = subprocess.Popen(
         [*command, *options],
         stdout=subprocess.PIPE,
@@ -42,6 +43,8 @@ def served(model: str, folder: Path) -> Iterator[str]:
     assert process.stdout is not None
     said = process.stdout.readline()
     assert "serving" in said, said
+    engines = psutil.Process(process.pid).children()
+    assert [engine.environ()["GOMP_SPINCOUNT"] for engine in engines] == ["500"]
     try:
         yield said.split(" at ")[1].split()[0]
     finally:

@@ -219,8 +219,8 @@ def test_role_card_and_price_may_change_and_nothing_is_asked_again(
     other, price = "qwen2.5-7b-instruct", "{provider: Lab, date: 2025-01-01, input_usd_per_mtok: 3"
     said = f"card: {other}, role: distilled, price: {price}, output_usd_per_mtok: 4}}"
     suite.write_text(suite.read_text().replace(f"card: {CARD}", said))
-    run_suite(suite, run_dir.parent, lambda event: events.append(event["event"]))  # no server
-    assert events == ["plan", "collected"]
+    run_suite(suite, run_dir.parent, lambda event: events.append(event.event))  # no server
+    assert events == ["planned", "collected"]
     cell = pl.read_parquet(run_dir / "cells.parquet").row(0, named=True)
     assert (cell["role"], cell["card"], cell["input_usd_per_mtok"]) == ("distilled", other, 3)
     assert cell["flops_source"].startswith(f"card {other} (")

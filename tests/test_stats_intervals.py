@@ -22,7 +22,7 @@ def samples(rows):
         common | {"cluster": row.get("sample_id"), "sample_id": row.get("sample_id")} | row
         for row in rows
     ]
-    return records.frame(filled, records.SAMPLE_COLUMNS)
+    return records.frame(filled, records.SampleRecord)
 
 
 def answers(scores, **more):

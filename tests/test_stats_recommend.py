@@ -19,6 +19,8 @@ def run_of(
     memory: dict[str, int] | None = None,
     outcome: dict[str, str] | None = None,
     flops: dict[str, float] | None = None,
+    answers: dict[str, str | None] | None = None,
+    busy: dict[str, bool | None] | None = None,
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Entries that answered the same questions of one task; a question takes a second."""
     rows = [
@@ -31,6 +33,7 @@ def run_of(
             "cluster": str(i),
             "score": score,
             "outcome": (outcome or {}).get(entry, "stop"),
+            "answer": (answers or {}).get(entry, str(score)),
             "total_s": 1.0,
             "energy_j": None,
             "flops": (flops or {}).get(entry, 1e9),
@@ -40,9 +43,13 @@ def run_of(
     ]
     sizes = {entry: (memory or {}).get(entry, 100) for entry in scores}
     cells = pl.DataFrame(
-        {"entry": list(sizes), "peak_memory_bytes": [mib * MIB for mib in sizes.values()]}
+        {
+            "entry": list(sizes),
+            "peak_memory_bytes": [mib * MIB for mib in sizes.values()],
+            "busy": pl.Series([(busy or {}).get(entry) for entry in sizes], dtype=pl.Boolean),
+        }
     )
-    return pl.DataFrame(rows, schema_overrides={"energy_j": pl.Float64}), cells
+    return pl.DataFrame(rows, schema_overrides={"energy_j": pl.Float64, "answer": pl.String}), cells
 
 
 def choose(
@@ -79,6 +86,41 @@ def test_the_same_answers_are_one_for_the_probability() -> None:
     alone = choose({"a": HALF, "b": HALF})
     assert [c.probability_best for c in alone.candidates] == [None, None]
     assert [c.entry for c in alone.equals] == ["b"]
+
+
+@pytest.mark.parametrize("answers", [{"a": "x", "b": "y"}, {"a": None, "b": None}])
+def test_the_same_scores_are_not_the_same_answers(answers: dict[str, str | None]) -> None:
+    """Each leads half of every draw; of answers that are not on record nobody knows."""
+    found = choose({"a": HALF, "b": HALF}, answers=answers)
+    assert [c.probability_best for c in found.candidates] == [0.5, 0.5]
+    assert [c.same_as for c in found.candidates] == [(), ()]
+    assert [c.entry for c in found.equals] == ["b"]
+
+
+def test_an_answer_in_one_repetition_tells_two_apart() -> None:
+    samples, cells = run_of({"a": HALF, "b": HALF})
+    again = samples.with_columns(epoch=pl.lit(2, pl.Int64))
+    other = again.with_columns(
+        answer=pl.when((pl.col("entry") == "b") & (pl.col("sample_id") == "3"))
+        .then(pl.lit("otherwise"))
+        .otherwise("answer")
+    )
+    for repeated, same in ((again, ("b",)), (other, ())):
+        found = recommend(pl.concat([samples, repeated]), cells, Requirements(), draws=100)
+        assert found.candidates[0].same_as == same
+
+
+def test_a_latency_of_a_busy_machine_is_said() -> None:
+    scores = {"a": RIGHT, "b": HALF, "c": HALF}
+    busy = {"a": True, "b": False}
+    found = choose(scores, busy=busy)
+    assert {c.entry: c.busy for c in found.candidates} == {"a": True, "b": False, "c": None}
+    out = choose(scores, Requirements(latency_s=0.5), busy=busy).fallen_out
+    assert {one.entry: one.reasons for one in out} == {
+        "a": ("p95 of a question 1 s (measured on a busy machine) > 0.5 s",),
+        "b": ("p95 of a question 1 s > 0.5 s",),
+        "c": ("p95 of a question 1 s > 0.5 s",),
+    }
 
 
 def test_a_cheaper_entry_that_is_not_beaten_beyond_chance_is_named() -> None:

@@ -10,8 +10,9 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import binomtest
 
-from distilbench.stats import cons_at_k, pass_at_k, repeats
+from distilbench.stats import cons_at_k, macro_accuracy, pass_at_k, repeats
 
 votes = st.lists(st.sampled_from(["a", "b", "c", None]), min_size=1, max_size=8)
 
@@ -85,8 +86,31 @@ def test_a_run_worked_by_hand() -> None:
     spread = pl.Series([1 / 2, 1 / 4, 0]).std()
     assert isinstance(spread, float)
     assert found["pass", 1]["stderr"] == pytest.approx(spread / 3**0.5)
-    assert found["pass", 1]["low"] == 0.0
     assert found["pass", 1]["n_questions"] == 3
+
+
+@pytest.mark.parametrize(
+    "answers", [{"q1": "1123", "q2": "2221", "q3": "----"}, {"q1": "1111"}, {"a": "11", "b": "11"}]
+)
+def test_pass_at_1_is_the_accuracy_with_its_interval(answers: dict[str, str]) -> None:
+    length = len(next(iter(answers.values())))
+    samples = pl.DataFrame(asked(answers) + asked({"r": "12" * (length // 2)}, "other"))
+    one = repeats(samples).filter((pl.col("metric") == "pass") & (pl.col("k") == 1))
+    wanted = macro_accuracy(samples).rename({"accuracy": "value"})
+    for column in ("value", "stderr", "low", "high", "n_questions"):
+        assert one[column].to_list() == pytest.approx(wanted[column].to_list()), column
+
+
+def test_the_interval_of_pass_at_k_is_wilsons_over_questions() -> None:
+    """Of 40 questions asked twice, 10 have a right answer: p 1/4 of 40, by scipy; and where all
+    have, it does not collapse."""
+    answers = {f"q{n}": "12" if n < 10 else "22" for n in range(40)}
+    for right, texts in ((10, answers), (40, dict.fromkeys(answers, "12"))):
+        table = repeats(pl.DataFrame(asked(texts)))
+        two = table.row(by_predicate=(pl.col("metric") == "pass") & (pl.col("k") == 2), named=True)
+        wilson = binomtest(right, 40).proportion_ci(0.95, "wilson")
+        assert two["value"] == right / 40
+        assert (two["low"], two["high"]) == pytest.approx(tuple(wilson), abs=1e-9)
 
 
 def test_tasks_weigh_the_same_and_one_answer_is_no_repeat() -> None:

@@ -44,7 +44,7 @@ def rows(
 
 
 def estimate(found: list[dict[str, Any]]) -> pl.DataFrame:
-    return full_score(records.frame(found, records.SAMPLE_COLUMNS))
+    return full_score(records.frame(found, records.SampleRecord))
 
 
 @given(
@@ -154,7 +154,7 @@ def test_strata_and_the_finite_population_make_it_narrower() -> None:
     scores = {q.id: float(q.stratum == "s0") for q in asked}
     scores |= {f"0-{i}": 0.0 for i in range(8)} | {f"1-{i}": 1.0 for i in range(8)}
     drawn, sizes = draw(asked, Subset(questions=100, stratify="x"), 3, "t")
-    found = records.frame(rows(drawn, sizes, scores), records.SAMPLE_COLUMNS)
+    found = records.frame(rows(drawn, sizes, scores), records.SampleRecord)
     wide, narrow = accuracy(found).row(0, named=True), full_score(found).row(0, named=True)
     assert narrow["high"] - narrow["low"] < 0.5 * (wide["high"] - wide["low"])
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from distilbench.distill._shrinking import evenly_spaced, make_student
-from distilbench.distill._student_spec import StudentSpec
+from distilbench.distill.recipe._student_spec import StudentSpec
+from distilbench.distill.weights._shrinking import evenly_spaced, make_student
 from distilbench.errors import InputError
 from tests.tiny_models import tiny_llama, tiny_tokenizer
 

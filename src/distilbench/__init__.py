@@ -1,7 +1,76 @@
-"""distilbench: what a distilled language model is worth.
+"""What a distilled language model is worth: accuracy, running cost and creation cost.
 
-Quality, running cost and creation cost of language models, measured in one run. The rooms of the
-package and the way data flows through them are described in ``docs/architecture.md``.
+The front door. Everything a program or a notebook needs has its name here; nothing is imported
+before it is asked for, so that ``import distilbench`` costs nothing.
+
+    >>> import distilbench
+    >>> cost = distilbench.creation_cost("deepseek-r1-distill-llama-8b")
+    >>> cost.card.role
+    'distilled'
+
+The rooms of the package, and the way data flows through them, are in ``docs/architecture.md``.
 """
 
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from distilbench._api import (
+        Comparison,
+        CreationCost,
+        Run,
+        Task,
+        compare,
+        creation_cost,
+        run,
+    )
+    from distilbench.catalog import load_catalog
+    from distilbench.distill import make_student as distill
+    from distilbench.errors import InputError
+    from distilbench.stats import accuracy, paired_difference
+    from distilbench.suite import Model, Profile, Suite
+
 __version__ = "0.1.0"
+__all__ = [
+    "Comparison",
+    "CreationCost",
+    "InputError",
+    "Model",
+    "Profile",
+    "Run",
+    "Suite",
+    "Task",
+    "accuracy",
+    "compare",
+    "creation_cost",
+    "distill",
+    "load_catalog",
+    "paired_difference",
+    "run",
+]
+_HOMES = {
+    "distilbench._api": (
+        "Comparison", "CreationCost", "Run", "Task", "compare", "creation_cost", "run",
+    ),
+    "distilbench.catalog": ("load_catalog",),
+    "distilbench.errors": ("InputError",),
+    "distilbench.stats": ("accuracy", "paired_difference"),
+    "distilbench.suite": ("Model", "Profile", "Suite"),
+}  # fmt: skip
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "distill":  # a room and what it does: calling the room makes a student
+        return import_module("distilbench.distill")
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = getattr(import_module(_HOME_OF[name]), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

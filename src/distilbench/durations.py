@@ -23,5 +23,9 @@ def duration(seconds: float) -> str:
 
 
 def time_left(done: int, total: int, elapsed_s: float) -> float | None:
-    """Seconds that the rest takes at the pace until now; null before the first is done."""
+    """Seconds that the rest takes at the pace until now; null before the first is done.
+
+    >>> time_left(done=5, total=20, elapsed_s=10.0)
+    30.0
+    """
     return elapsed_s / done * (total - done) if done > 0 else None

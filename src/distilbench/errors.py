@@ -36,6 +36,9 @@ class InputError(ValueError):
 
     Carries one sentence that names the file, the field and the remedy. The command line prints
     it and exits with code 2.
+
+    >>> print(InputError("a.yaml: field 'seed'", "is -1", "give 0 or more"))
+    a.yaml: field 'seed': is -1; give 0 or more
     """
 
     def __init__(self, where: str, problem: str, remedy: str) -> None:

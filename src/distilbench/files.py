@@ -1,9 +1,11 @@
-"""Files that are written whole or not at all, and folders that one process holds at a time."""
+"""Files and folders that are written whole or not at all, and those that one process holds at a
+time."""
 
 from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -23,14 +25,23 @@ def write_json(path: Path, data: object) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    with _whole(path) as partial:
-        partial.write_text(text, "utf-8")
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    with whole_file(path) as partial:
+        partial.write_bytes(data)
+
+
+def copy_file(file: Path, to: Path) -> None:
+    with whole_file(to) as partial:
+        shutil.copyfile(file, partial)
 
 
 def write_parquet(path: Path, data: pl.DataFrame) -> None:
     from polars.exceptions import ComputeError
 
-    with _whole(path) as partial:
+    with whole_file(path) as partial:
         try:
             data.write_parquet(partial)
         except ComputeError as error:  # what the disk refuses, without its number
@@ -76,7 +87,7 @@ def alone(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _whole(path: Path) -> Iterator[Path]:
+def whole_file(path: Path) -> Iterator[Path]:
     """Another name to write under, renamed to ``path`` once all is written."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}")
@@ -90,3 +101,28 @@ def _whole(path: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             partial.unlink()
+
+
+@contextmanager
+def whole_alone(path: Path) -> Iterator[Path]:
+    """Another name to make a file or folder under; it takes the name and place of ``path`` once all
+    of it is made.
+
+    For one process at a time (:func:`alone`, :func:`distilbench.cache.held`): the other name is
+    always the same, so that what a killed one left, which may be gigabytes, does not stay.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.partial")
+    _remove(partial)
+    try:
+        yield partial
+        if path.is_dir():
+            _remove(path)
+        partial.replace(path)
+    finally:
+        _remove(partial)
+
+
+def _remove(path: Path) -> None:
+    with suppress(OSError):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()

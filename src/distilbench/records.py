@@ -1,13 +1,16 @@
-"""The two records that a run leaves, and how each of their figures is known.
+"""The two records that a run leaves: of each field its unit, how it is known and what it says.
 
 This is the contract between the runner, which writes them, and stats and report, which read them.
-A *sample record* is one question answered once. A *cell record* is one model on one task under one
-profile with one seed. Both are Parquet files in the run directory; units are in the names.
+Both are Parquet files in the run directory. The schema of those, the page docs/records.md and the
+report's list of figures come from the classes below; no other place repeats them.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from functools import cache
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args, get_type_hints
 
 if TYPE_CHECKING:
     import polars as pl
@@ -26,159 +29,234 @@ Outcome = Literal[
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 
 
-class Column(NamedTuple):
-    """One column: its name, Polars type by name, how it is known, and what it says."""
-
-    name: str
-    dtype: str
-    known: Known
-    meaning: str
-
-
 ORIGIN = "distilbench"
 """Origin of what this program measured itself."""
 KEY = ("model", "task", "profile", "seed", "sample_id", "epoch")
 """Columns that name a sample record within a run, once each."""
 
-SAMPLE_COLUMNS = (
-    Column("run", "String", "identity", "run directory name"),
-    Column("cell", "String", "identity", "cell the sample belongs to; key into the cell records"),
-    Column("origin", "String", "identity", "program that measured: distilbench, or one imported"),
-    Column("model", "String", "identity", "model name in the suite"),
-    Column("task", "String", "identity", "task name in the suite"),
-    Column("profile", "String", "identity", "profile name in the suite"),
-    Column("seed", "Int64", "identity", "seed of questions, few-shot examples and sampling"),
-    Column("sample_id", "String", "identity", "question; the same for every model"),
-    Column("epoch", "Int64", "identity", "repetition of the question, from 1"),
-    Column("cluster", "String", "identity", "questions that share a source share a cluster"),
-    Column("stratum", "String", "identity", "stratum of a random subset; null: not a subset"),
-    Column("stratum_questions", "Int64", "setting", "questions of that stratum in the full set"),
-    Column("all_questions", "Int64", "setting", "questions of the full set of a random subset"),
-    Column("score", "Float64", "measured", "grade in [0, 1]; 0 for every outcome without answer"),
-    Column("outcome", "String", "measured", "how it ended: " + ", ".join(OUTCOMES)),
-    Column("answer", "String", "measured", "answer extracted from the output, null if none"),
-    Column("vote", "String", "derived", "answer normalised: equal answers are equal text"),
-    Column("target", "String", "setting", "reference answer"),
-    Column("input_tokens", "Int64", "measured", "tokens of the prompt, cached ones included"),
-    Column("cached_tokens", "Int64", "measured", "prompt tokens taken from the prefix cache"),
-    Column("output_tokens", "Int64", "measured", "tokens generated"),
-    Column("reasoning_tokens", "Int64", "measured", "generated tokens inside thinking, if known"),
-    Column("budget_forced", "Boolean", "measured", "thinking was ended by the thinking budget"),
-    Column("thinking_truncated", "Boolean", "measured", "a token limit ended it inside a thought"),
-    Column("prefill_s", "Float64", "measured", "engine's clock: prompt evaluation to first token"),
-    Column("ttft_s", "Float64", "measured", "request sent to first token, on the cell's clock"),
-    Column("decode_s", "Float64", "measured", "first token to last, on the cell's clock"),
-    Column("total_s", "Float64", "measured", "request sent to answer received, no retries"),
-    Column("suspended", "Boolean", "measured", "stopped meanwhile, or asleep: no seconds"),
-    Column("inter_token_s", "Float64", "derived", "decode_s / (output_tokens - 1)"),
-    Column("inter_token_p99_s", "Float64", "measured", "99th percentile gap of streamed events"),
-    Column("retries", "Int64", "measured", "failed attempts at a server before the answer"),
-    Column("retry_s", "Float64", "measured", "those attempts and the waiting after them"),
-    Column("prefill_flops", "Float64", "derived", "forward FLOPs of the whole prompt, no cache"),
-    Column("decode_flops", "Float64", "derived", "forward FLOPs of the generated tokens"),
-    Column("cached_flops", "Float64", "derived", "part of prefill_flops that the cache saved"),
-    Column("flops", "Float64", "derived", "prefill_flops + decode_flops"),
-    Column("energy_j", "Float64", "derived", "share of the cell's joules; null: no sensor"),
-    Column("energy_method", "String", "identity", "sensor or estimate behind energy_j"),
-    Column("error", "String", "identity", "message of an outcome without an answer"),
-)
-
-CELL_COLUMNS = (
-    Column("run", "String", "identity", "run directory name"),
-    Column("cell", "String", "identity", "cell name: model, task, profile, seed, config hash"),
-    Column("origin", "String", "identity", "program that measured: distilbench, or one imported"),
-    Column("model", "String", "identity", "model name in the suite"),
-    Column("task", "String", "identity", "task name in the suite"),
-    Column("profile", "String", "identity", "profile name in the suite"),
-    Column("seed", "Int64", "identity", "seed of questions, few-shot examples and sampling"),
-    Column("config_hash", "String", "identity", "SHA-256 over everything that sets the result"),
-    Column("role", "String", "setting", "vanilla, distilled or proprietary; null: not said"),
-    Column("card", "String", "setting", "id of the model's card in the catalog, null if none"),
-    Column(
-        "flops_source",
-        "String",
-        "identity",
-        "where the architecture behind FLOPs is stated, or why there is none",
-    ),
-    Column("samples", "Int64", "measured", "finished samples"),
-    Column(
-        "peak_memory_bytes", "Int64", "measured", "peak of the engine's memory; null if it died"
-    ),
-    Column("predicted_memory_bytes", "Int64", "estimated", "peak predicted before loading"),
-    Column("memory_limit_bytes", "Int64", "setting", "limit on the engine's memory, null if none"),
-    Column("cpus", "Int64", "setting", "limit on the engine's cores, null if none"),
-    Column("time_per_question_s", "Int64", "setting", "limit, null if none"),
-    Column("input_usd_per_mtok", "Float64", "published", "price that the suite states"),
-    Column("cached_input_usd_per_mtok", "Float64", "published", "price that the suite states"),
-    Column("output_usd_per_mtok", "Float64", "published", "price that the suite states"),
-    Column("price_source", "String", "identity", "who charges that price, and since when"),
-    Column("machine_usd_per_hour", "Float64", "published", "price of the machine, by the suite"),
-    Column("energy_per_question_j", "Float64", "setting", "limit, null if none"),
-    Column("power_cap_w", "Float64", "setting", "power limit set on the hardware, null if none"),
-    Column("thinking_tokens", "Int64", "setting", "thinking budget, null if none"),
-    Column("epochs", "Int64", "setting", "times each question was asked"),
-    Column("template", "String", "setting", "format of the questions, null: the task's own"),
-    Column("variant_of", "String", "setting", "task whose questions these are, null: its own"),
-    Column("contamination", "String", "setting", "public, private or generated; null: not said"),
-    Column("skipped_rows", "String", "identity", "bad rows of its file left out; null: none"),
-    Column("temperature", "Float64", "setting", "sampling temperature; 0 is greedy"),
-    Column("top_p", "Float64", "setting", "nucleus of the sampling, null if none"),
-    Column("top_k", "Int64", "setting", "most likely tokens sampled from, null if all"),
-    Column("min_p", "Float64", "setting", "least share of the likeliest token, null if none"),
-    Column("system_prompt", "Boolean", "setting", "false: instructions in the first user turn"),
-    Column("sampling_source", "String", "identity", "default, the suite, or the model's card"),
-    Column("enforcement", "String", "identity", "by which means each limit was enforced"),
-    Column("model_file_bytes", "Int64", "measured", "size of the model file, all parts together"),
-    Column("model_sha256", "String", "identity", "SHA-256 of the model file, or over its parts'"),
-    Column("parameters", "Int64", "measured", "weights counted in the model file"),
-    Column("quantization", "String", "identity", "quantization the model file declares"),
-    Column("bits_per_weight", "Float64", "derived", "bytes of all weights over their number"),
-    Column("declared_name", "String", "identity", "name the model file declares"),
-    Column("load_s", "Float64", "measured", "model load time"),
-    Column("warmup_s", "Float64", "measured", "evaluating the prompt prefix all questions share"),
-    Column("warmup_tokens", "Int64", "measured", "tokens of that prefix"),
-    Column(
-        "wall_s", "Float64", "measured", "wall time of the attempt that finished the cell, no load"
-    ),
-    Column("resumed_samples", "Int64", "measured", "samples of earlier attempts, not in wall_s"),
-    Column("threads", "Int64", "setting", "threads of the engine"),
-    Column("spin_count", "Int64", "setting", "turns that a waiting thread spins; null: no libgomp"),
-    Column("slots", "Int64", "setting", "questions answered in parallel"),
-    Column("context", "Int64", "setting", "tokens of context of one slot"),
-    Column("load_average", "Float64", "measured", "runnable processes, the engine's own included"),
-    Column("other_cpu_share", "Float64", "measured", "of all cores' time: other processes'"),
-    Column("steal_share", "Float64", "measured", "of all cores' time: taken by the hypervisor"),
-    Column("busy", "Boolean", "derived", "others took a tenth, in a tenth of the cell's time"),
-    Column("suspended_s", "Float64", "measured", "stopped, or the machine asleep"),
-    Column("clock", "String", "identity", "whose clock gave the seconds, and what it cannot tell"),
-    Column("engine", "String", "identity", "engine name"),
-    Column("engine_version", "String", "identity", "engine version"),
-    Column("hardware", "String", "identity", "processor, cores, memory, system"),
-    Column("reported_score", "Float64", "published", "score that the other program states"),
-    Column("reported_stderr", "Float64", "published", "standard error that it states"),
-    Column("reported_metric", "String", "identity", "which of its metrics that is"),
-    Column("missing", "String", "identity", "what of an imported result is; null: nothing"),
-    Column("all_questions", "Int64", "setting", "questions of the set of which a limit took some"),
-    Column("prompt_tokens_per_s", "Float64", "published", "llama-bench's rate of prompt tokens"),
-    Column("output_tokens_per_s", "Float64", "published", "llama-bench's rate of output tokens"),
-    Column("mixed_tokens_per_s", "Float64", "published", "llama-bench's rate of both together"),
-    Column("tokens_per_s_deviation", "Float64", "published", "standard deviation of that rate"),
-    Column("energy_total_j", "Float64", "measured", "joules while the cell's questions ran"),
-    Column("energy_idle_j", "Float64", "measured", "part of it that the idle machine would take"),
-    Column("energy_method", "String", "identity", "sensor or estimate behind the joules"),
-    Column("energy_known", "String", "identity", "measured or estimated; null: not available"),
-)
+# How the end of a field's name says its unit: the longest that fits. What has none of these is a
+# name, a share or a count of what the name says.
+_UNITS = {
+    "_usd_per_mtok": "USD per million tokens",
+    "_usd_per_hour": "USD per hour",
+    "_tokens_per_s": "tokens/s",
+    "tokens_per_s_deviation": "tokens/s",
+    "_tokens": "tokens",
+    "flops": "FLOP",
+    "_bytes": "bytes",
+    "_usd": "USD",
+    "_s": "s",
+    "_j": "J",
+    "_w": "W",
+}
+_TYPES = {str: "String", int: "Int64", float: "Float64", bool: "Boolean"}
 
 
-def schema(columns: tuple[Column, ...]) -> dict[str, pl.DataType]:
+class Column(NamedTuple):
+    """One field: its name, Polars type by name, unit (empty: none), how it is known, and what it
+    says."""
+
+    name: str
+    dtype: str
+    unit: str
+    known: Known
+    meaning: str
+
+
+def _known(known: Known) -> Callable[..., Any]:
+    def kind(meaning: str, *, default: Any = None, unit: str | None = None) -> Any:
+        return field(default=default, metadata={"known": known, "meaning": meaning, "unit": unit})
+
+    return kind
+
+
+# Fields of a record, by how their values are known.
+identity = _known("identity")  # names
+setting = _known("setting")  # set by the suite, or by the machine's owner
+measured = _known("measured")
+derived = _known("derived")  # computed from what is measured
+published = _known("published")  # stated by another
+estimated = _known("estimated")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SampleRecord:
+    """One question answered once. ``None``: not available."""
+
+    run: str | None = identity("run directory name")
+    cell: str | None = identity("cell the sample belongs to; key into the cell records")
+    origin: str | None = identity("program that measured: distilbench, or one imported")
+    model: str | None = identity("model name in the suite")
+    task: str | None = identity("task name in the suite")
+    profile: str | None = identity("profile name in the suite")
+    seed: int | None = identity("seed of questions, few-shot examples and sampling")
+    sample_id: str | None = identity("question; the same for every model")
+    epoch: int | None = identity("repetition of the question, from 1")
+    cluster: str | None = identity("questions that share a source share a cluster")
+    stratum: str | None = identity("stratum of a random subset; null: not a subset")
+    stratum_questions: int | None = setting("questions of that stratum in the full set")
+    all_questions: int | None = setting("questions of the full set of a random subset")
+    score: float | None = measured("grade in [0, 1]; 0 for every outcome without answer")
+    outcome: str | None = measured("how it ended: " + ", ".join(OUTCOMES))
+    answer: str | None = measured("answer extracted from the output, null if none")
+    vote: str | None = derived("answer normalised: equal answers are equal text")
+    target: str | None = setting("reference answer")
+    input_tokens: int | None = measured("tokens of the prompt, cached ones included")
+    cached_tokens: int | None = measured("prompt tokens taken from the prefix cache")
+    output_tokens: int | None = measured("tokens generated")
+    reasoning_tokens: int | None = measured("generated tokens inside thinking, if known")
+    budget_forced: bool | None = measured("thinking was ended by the thinking budget")
+    thinking_truncated: bool | None = measured("a token limit ended it inside a thought")
+    prefill_s: float | None = measured("engine's clock: prompt evaluation to first token")
+    ttft_s: float | None = measured("request sent to first token, on the cell's clock")
+    decode_s: float | None = measured("first token to last, on the cell's clock")
+    total_s: float | None = measured("request sent to answer received, no retries")
+    suspended: bool | None = measured("stopped meanwhile, or asleep: no seconds")
+    inter_token_s: float | None = derived("decode_s / (output_tokens - 1)")
+    inter_token_p99_s: float | None = measured("99th percentile gap of streamed events")
+    retries: int | None = measured("failed attempts at a server before the answer")
+    retry_s: float | None = measured("those attempts and the waiting after them")
+    prefill_flops: float | None = derived("forward FLOPs of the whole prompt, no cache")
+    decode_flops: float | None = derived("forward FLOPs of the generated tokens")
+    cached_flops: float | None = derived("part of prefill_flops that the cache saved")
+    flops: float | None = derived("prefill_flops + decode_flops")
+    energy_j: float | None = derived("share of the cell's joules; null: no sensor")
+    energy_method: str | None = identity("sensor or estimate behind energy_j")
+    error: str | None = identity("message of an outcome without an answer")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CellRecord:
+    """One model on one task under one profile with one seed. ``None``: not available."""
+
+    run: str | None = identity("run directory name")
+    cell: str | None = identity("cell name: model, task, profile, seed, config hash")
+    origin: str | None = identity("program that measured: distilbench, or one imported")
+    model: str | None = identity("model name in the suite")
+    task: str | None = identity("task name in the suite")
+    profile: str | None = identity("profile name in the suite")
+    seed: int | None = identity("seed of questions, few-shot examples and sampling")
+    config_hash: str | None = identity("SHA-256 over everything that sets the result")
+    role: str | None = setting("vanilla, distilled or proprietary; null: not said")
+    card: str | None = setting("id of the model's card in the catalog, null if none")
+    flops_source: str | None = identity(
+        "where the architecture behind FLOPs is stated, or why there is none"
+    )
+    samples: int | None = measured("finished samples")
+    peak_memory_bytes: int | None = measured("peak of the engine's memory; null if it died")
+    predicted_memory_bytes: int | None = estimated("peak predicted before loading")
+    memory_limit_bytes: int | None = setting("limit on the engine's memory, null if none")
+    cpus: int | None = setting("limit on the engine's cores, null if none")
+    time_per_question_s: int | None = setting("limit, null if none")
+    input_usd_per_mtok: float | None = published("price that the suite states")
+    cached_input_usd_per_mtok: float | None = published("price that the suite states")
+    output_usd_per_mtok: float | None = published("price that the suite states")
+    price_source: str | None = identity("who charges that price, and since when")
+    machine_usd_per_hour: float | None = published("price of the machine, by the suite")
+    energy_per_question_j: float | None = setting("limit, null if none")
+    power_cap_w: float | None = setting("power limit set on the hardware, null if none")
+    thinking_tokens: int | None = setting("thinking budget, null if none")
+    epochs: int | None = setting("times each question was asked")
+    template: str | None = setting("format of the questions, null: the task's own")
+    variant_of: str | None = setting("task whose questions these are, null: its own")
+    contamination: str | None = setting("public, private or generated; null: not said")
+    skipped_rows: str | None = identity("bad rows of its file left out; null: none")
+    temperature: float | None = setting("sampling temperature; 0 is greedy")
+    top_p: float | None = setting("nucleus of the sampling, null if none")
+    top_k: int | None = setting("most likely tokens sampled from, null if all")
+    min_p: float | None = setting("least share of the likeliest token, null if none")
+    system_prompt: bool | None = setting("false: instructions in the first user turn")
+    sampling_source: str | None = identity("default, the suite, or the model's card")
+    enforcement: str | None = identity("by which means each limit was enforced")
+    model_file_bytes: int | None = measured("size of the model file, all parts together")
+    model_sha256: str | None = identity("SHA-256 of the model file, or over its parts'")
+    parameters: int | None = measured("weights counted in the model file")
+    quantization: str | None = identity("quantization the model file declares")
+    bits_per_weight: float | None = derived("bytes of all weights over their number")
+    declared_name: str | None = identity("name the model file declares")
+    load_s: float | None = measured("model load time")
+    warmup_s: float | None = measured("evaluating the prompt prefix all questions share")
+    warmup_tokens: int | None = measured("tokens of that prefix")
+    wall_s: float | None = measured("wall time of the attempt that finished the cell, no load")
+    resumed_samples: int | None = measured("samples of earlier attempts, not in wall_s")
+    threads: int | None = setting("threads of the engine")
+    spin_count: int | None = setting("turns that a waiting thread spins; null: no libgomp")
+    slots: int | None = setting("questions answered in parallel")
+    context: int | None = setting("tokens of context of one slot")
+    load_average: float | None = measured("runnable processes, the engine's own included")
+    other_cpu_share: float | None = measured("of all cores' time: other processes'")
+    steal_share: float | None = measured("of all cores' time: taken by the hypervisor")
+    busy: bool | None = derived("others took a tenth, in a tenth of the cell's time")
+    suspended_s: float | None = measured("stopped, or the machine asleep")
+    clock: str | None = identity("whose clock gave the seconds, and what it cannot tell")
+    engine: str | None = identity("engine name")
+    engine_version: str | None = identity("engine version")
+    hardware: str | None = identity("processor, cores, memory, system")
+    reported_score: float | None = published("score that the other program states")
+    reported_stderr: float | None = published("standard error that it states")
+    reported_metric: str | None = identity("which of its metrics that is")
+    missing: str | None = identity("what of an imported result is; null: nothing")
+    all_questions: int | None = setting("questions of the set of which a limit took some")
+    prompt_tokens_per_s: float | None = published("llama-bench's rate of prompt tokens")
+    output_tokens_per_s: float | None = published("llama-bench's rate of output tokens")
+    mixed_tokens_per_s: float | None = published("llama-bench's rate of both together")
+    tokens_per_s_deviation: float | None = published("standard deviation of that rate")
+    energy_total_j: float | None = measured("joules while the cell's questions ran")
+    energy_idle_j: float | None = measured("part of it that the idle machine would take")
+    energy_method: str | None = identity("sensor or estimate behind the joules")
+    energy_known: str | None = identity("measured or estimated; null: not available")
+
+
+@cache
+def columns(record: type) -> tuple[Column, ...]:
+    """The columns of a record, in their order.
+
+    >>> [c[:4] for c in columns(SampleRecord) if c.name == "ttft_s"]
+    [('ttft_s', 'Float64', 's', 'measured')]
+    """
+    types = get_type_hints(record)
+    return tuple(
+        Column(
+            made.name,
+            _dtype(types[made.name]),
+            unit_of(made.name) if made.metadata["unit"] is None else made.metadata["unit"],
+            made.metadata["known"],
+            made.metadata["meaning"],
+        )
+        for made in fields(record)
+    )
+
+
+def _dtype(hint: Any) -> str:
+    """Polars' name of ``int | None``, ``Literal["a", "b"]`` and the like."""
+    while get_args(hint):
+        hint = get_args(hint)[0]
+    return _TYPES[hint if isinstance(hint, type) else type(hint)]
+
+
+def unit_of(name: str) -> str:
+    """The unit that a field's name ends in; empty: none.
+
+    >>> unit_of("peak_memory_bytes"), unit_of("decode_flops"), unit_of("score")
+    ('bytes', 'FLOP', '')
+    """
+    ends = [end for end in _UNITS if name.endswith(end)]
+    return _UNITS[max(ends, key=len)] if ends else ""
+
+
+def schema(record: type) -> dict[str, pl.DataType]:
     """Polars schema of a record."""
     import polars as pl
 
-    return {column.name: getattr(pl, column.dtype)() for column in columns}
+    return {column.name: getattr(pl, column.dtype)() for column in columns(record)}
 
 
-def frame(rows: list[dict[str, Any]], columns: tuple[Column, ...]) -> pl.DataFrame:
-    """Rows (one dict a record; missing keys become null) as a data frame of a record."""
+def frame(
+    rows: Sequence[Mapping[str, Any]], record: type, names: Sequence[str] | None = None
+) -> pl.DataFrame:
+    """Rows (one mapping a record; missing keys become null) as a data frame of a record, or of
+    those of its fields that are among ``names``."""
     import polars as pl
 
-    return pl.DataFrame(rows, schema=schema(columns))
+    known = schema(record)
+    return pl.DataFrame(rows, schema={n: known[n] for n in known if names is None or n in names})

@@ -1,10 +1,11 @@
-"""The one reader of YAML: suites, recipes, experiments and cards.
+"""The one reader of YAML, and its writer: suites, recipes, experiments and cards.
 
 It reads YAML as its version 1.2 does, as JSON's types: ``yes`` and ``no``, dates and ``1:30`` are
 text (which fields that are truth values or dates understand), ``1e3`` is a number, keys are text.
 What two readers would take for different things is refused with its line: a key given twice, a
 number with a leading zero, two documents in one file. Every size is bounded, since files come from
 others. ``lines`` says where each field stands, so that a schema's complaint names the line too.
+What is written here reads back as the same values.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -35,6 +37,8 @@ _BASED = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
 _LEADING_ZERO = re.compile(r"[-+]?0[0-9_]+")
 _NUMBER = re.compile(r"[-+]?(\.[0-9]+|[0-9][0-9_]*(\.[0-9_]*)?)([eE][-+]?[0-9]+)?")
 _NOT_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
+_NO_TEXT = (_WHOLE, _BASED, _LEADING_ZERO, _NUMBER, _NOT_FINITE)
+_BREAKS = re.compile(r"[\x80-\x9f\u2028\u2029\ufeff]")  # what only double quotes escape
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 Record = TypeVar("Record", bound=BaseModel)
@@ -83,7 +87,11 @@ def read_yaml(path: Path, start: str, where: str = "") -> YamlFile:
 
 
 def parse_yaml(text: str, start: str, where: str) -> YamlFile:
-    """The same for text that has been read."""
+    """The same for text that has been read.
+
+    >>> parse_yaml("runs: 1e3\\nbase: no", "runs:", "a.yaml").data
+    {'runs': 1000.0, 'base': 'no'}
+    """
     try:
         _check_events(text, where)
         node = yaml.compose(text, Loader=_Loader)
@@ -94,6 +102,56 @@ def parse_yaml(text: str, start: str, where: str) -> YamlFile:
     building = _Building(where)
     data = building.value(node, ())
     return YamlFile(where, text, data, building.lines)
+
+
+def yaml_of(given: BaseModel | Mapping[str, Any], where: str) -> YamlFile:
+    """What a program gives in a file's place: a record, or a mapping of JSON's types and records.
+
+    It is written and read back, so that it is checked as a file is, and what is kept of it says the
+    same. Raises ``InputError`` where it holds anything else.
+    """
+    file = parse_yaml(yaml_text(_plain(given, where, ())), "its fields", where)
+    return YamlFile(where, file.text, file.data, {})
+
+
+def _plain(value: Any, where: str, at: FieldPath) -> Any:
+    """Records as mappings of what was set, paths and dates as text."""
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json", exclude_unset=True)
+    if isinstance(value, Mapping):
+        return {str(key): _plain(part, where, (*at, str(key))) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(part, where, (*at, index)) for index, part in enumerate(value)]
+    if isinstance(value, Path | date):
+        return str(value)
+    if value is None or type(value) in (bool, int, float, str):
+        return value
+    remedy = "give a number, text, a list, a dict, or a part of distilbench"
+    raise InputError(f"{where}: field {dotted(at)!r}", f"is a {type(value).__name__}", remedy)
+
+
+def yaml_text(data: Mapping[str, Any]) -> str:
+    """Data of JSON's types as YAML that :func:`parse_yaml` takes for the same.
+
+    >>> print(yaml_text({"name": "1e3", "seeds": [1, 2]}), end="")
+    name: '1e3'
+    seeds:
+    - 1
+    - 2
+    """
+    return yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
+
+
+class _Dumper(yaml.SafeDumper):
+    """PyYAML quotes what version 1.1 would not take for text; here, what 1.2 would not either."""
+
+    def represent_text(self, text: str) -> yaml.ScalarNode:
+        taken = text in _WORDS or any(kind.fullmatch(text) for kind in _NO_TEXT)
+        style = "'" if taken else '"' if _BREAKS.search(text) else None
+        return self.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Dumper.add_representer(str, _Dumper.represent_text)
 
 
 def _decoded(raw: bytes, where: str) -> str:

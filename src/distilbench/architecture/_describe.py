@@ -11,8 +11,9 @@ from pydantic import BaseModel, ConfigDict
 
 from distilbench.architecture._agreement import disagreement
 from distilbench.architecture._folder import weight_files
-from distilbench.architecture._gguf import GGUFHeader, read_gguf_header
+from distilbench.architecture._gguf import read_gguf_header
 from distilbench.architecture._gguf_checks import check_model
+from distilbench.architecture._gguf_header import GGUFHeader
 from distilbench.architecture._gguf_shape import gguf_shape
 from distilbench.architecture._huggingface import read_config
 from distilbench.architecture._packed import count_weights

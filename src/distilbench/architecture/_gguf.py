@@ -8,11 +8,7 @@ Format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
 
 from __future__ import annotations
 
-import re
 import struct
-from collections import Counter
-from dataclasses import dataclass
-from math import prod
 from typing import Any, BinaryIO, NamedTuple
 
 from distilbench.architecture._gguf_checks import (
@@ -23,7 +19,8 @@ from distilbench.architecture._gguf_checks import (
     check_version,
     rounded_up,
 )
-from distilbench.architecture._quantization import FILE_TYPES, TENSOR_TYPES, tensor_bytes
+from distilbench.architecture._gguf_header import GGUFHeader
+from distilbench.architecture._quantization import TENSOR_TYPES
 from distilbench.errors import InputError
 
 _SCALARS = {
@@ -43,80 +40,11 @@ _STRING, _ARRAY = 8, 9
 _KEPT_ARRAY = 1024  # per-layer settings are kept, vocabularies are skipped
 _MOST_STRING, _MOST_ITEMS, _MOST_DIMS = 1 << 24, 1 << 28, 4
 
-_TABLES = re.compile(r"(^|\.)(rope_(freqs|factors_\w+)|attn_rot_embd)\b")  # computed, not learned
-# A running state is the end of all that was read: it cannot go back to the middle of a text.
-_RECURRENT = re.compile(r"\.(ssm_|time_mix_|shortconv\.)")
-
 
 class SkippedArray(NamedTuple):
     """Stands for an array too long to keep."""
 
     length: int
-
-
-@dataclass(frozen=True)
-class GGUFHeader:
-    """Metadata by key, and shape and type of each tensor by name."""
-
-    metadata: dict[str, Any]
-    shapes: dict[str, tuple[int, ...]]
-    types: dict[str, str]
-
-    @property
-    def weights(self) -> dict[str, int]:
-        """Number of elements of each tensor that holds weights; tables of positions hold none."""
-        return {n: prod(s) for n, s in self.shapes.items() if not _TABLES.search(n)}
-
-    @property
-    def parameters(self) -> int:
-        """Weights in the file: all elements of all tensors that hold weights."""
-        return sum(self.weights.values())
-
-    @property
-    def embedding_parameters(self) -> int:
-        tables = ("token_embd.weight", "output.weight", "position_embd.weight")
-        return sum(prod(self.shapes[n]) for n in tables if n in self.shapes)
-
-    @property
-    def weights_bytes(self) -> int | None:
-        """Bytes of all tensors; null where one is of an unknown type."""
-        sizes = [tensor_bytes(self.types[n], prod(s)) for n, s in self.shapes.items()]
-        return None if None in sizes else sum(s for s in sizes if s)
-
-    @property
-    def quantization(self) -> str:
-        """The mix that the file declares, by its number if that is not known; a file that declares
-        none is called by the type of most of its weights."""
-        declared = self.metadata.get("general.file_type")
-        if declared is not None:
-            return FILE_TYPES.get(declared, f"file type {declared}")
-        held: Counter[str] = Counter()
-        for name, shape in self.shapes.items():
-            held[self.types[name]] += prod(shape)
-        return held.most_common(1)[0][0]
-
-    @property
-    def blocks(self) -> int | None:
-        """Blocks that answer; those behind them only guess further tokens ahead."""
-        arch = self.metadata.get("general.architecture")
-        count = self.metadata.get(f"{arch}.block_count")
-        return count - self.blocks_ahead if isinstance(count, int) else None
-
-    @property
-    def blocks_ahead(self) -> int:
-        """Blocks at the end that only guess further tokens ahead. Some files state them and neither
-        count nor hold them: their last block answers like the others."""
-        arch = self.metadata.get("general.architecture")
-        stated = self.metadata.get(f"{arch}.nextn_predict_layers", 0)
-        last = f"blk.{self.metadata.get(f'{arch}.block_count', 0) - 1}."
-        answers = any(name.startswith(last) for name in self.shapes)
-        guesses = any(".nextn." in name for name in self.shapes)
-        return 0 if answers and not guesses else int(stated)
-
-    @property
-    def recurrent(self) -> bool:
-        """Whether layers keep a running state (state space, RWKV, convolution)."""
-        return any(_RECURRENT.search(name) for name in self.shapes)
 
 
 class _CutShortError(Exception):

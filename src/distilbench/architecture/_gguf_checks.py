@@ -7,13 +7,11 @@ processor. What llama.cpp itself would stop at is told before anything is loaded
 from __future__ import annotations
 
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from distilbench.architecture._gguf_header import GGUFHeader
 from distilbench.architecture._quantization import TENSOR_TYPES, tensor_bytes
 from distilbench.errors import InputError
-
-if TYPE_CHECKING:
-    from distilbench.architecture._gguf import GGUFHeader
 
 # What a file may say of itself, and in which form. llama.cpp stops at another form.
 _TEXTS = ("general.architecture", "general.name", "general.license", "general.type",

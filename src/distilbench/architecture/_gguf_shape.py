@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from distilbench.architecture._gguf import GGUFHeader
+from distilbench.architecture._gguf_header import GGUFHeader
 from distilbench.architecture._shape import ModelShape
 from distilbench.errors import InputError, one_sentence
 

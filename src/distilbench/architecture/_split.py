@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from distilbench.architecture._gguf import GGUFHeader
+from distilbench.architecture._gguf_header import GGUFHeader
 from distilbench.errors import InputError
 
 _PART = re.compile(

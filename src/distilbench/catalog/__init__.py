@@ -33,6 +33,7 @@ from distilbench.catalog._load import (
     load_catalog,
     read_card,
 )
+from distilbench.catalog._scores import common_scores
 
 __all__ = [
     "Accelerator",
@@ -57,6 +58,7 @@ __all__ = [
     "blank_card",
     "card_slug",
     "cited_in",
+    "common_scores",
     "described_card",
     "load_catalog",
     "read_card",

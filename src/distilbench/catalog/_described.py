@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any, get_args
 
-import yaml
-
 from distilbench.architecture import ModelDescription
 from distilbench.catalog._card import Card, Role
 from distilbench.errors import InputError, use_one_of
+from distilbench.yaml_file import yaml_text
 
 _SOURCE = "model-file"
 
@@ -57,20 +56,16 @@ def blank_card(model: ModelDescription, name: str, role: str) -> str:
     return "".join(
         (
             _TOP,
-            _yaml(head),
+            yaml_text(head),
             _ABOUT.format(family=card_slug(name), role=role),
-            _yaml(known) if known else "",
+            yaml_text(known) if known else "",
             _TRAINING,
             recipe,
             _SCORES,
-            _yaml(sources),
+            yaml_text(sources),
             _MORE_SOURCES,
         )
     )
-
-
-def _yaml(data: dict[str, Any]) -> str:
-    return yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=120)
 
 
 _TOP = """\

@@ -7,6 +7,7 @@ functions only, so that ``distilbench --help`` answers at once.
 
 from __future__ import annotations
 
+import signal
 import sys
 from typing import Annotated
 
@@ -73,5 +74,7 @@ def _all_commands(
 
 
 def main() -> None:
-    """Entry point of the ``distilbench`` command."""
-    sys.exit(_boundary.run_command(app, sys.argv[1:]))
+    """Run the command of this process's arguments, and end the process with its exit code."""
+    code = _boundary.run_command(app, sys.argv[1:])
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is done but the end of Python
+    sys.exit(code)

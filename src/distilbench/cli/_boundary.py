@@ -14,6 +14,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Sequence
+from threading import current_thread, main_thread
 from typing import Any
 
 from distilbench.errors import InputError, printable
@@ -50,6 +51,7 @@ def run_command(app: Any, arguments: Sequence[str]) -> int:
 
     arguments = [_at_home(argument) for argument in arguments]
     try:
+        _heed_interrupts()
         code = get_command(app).main(arguments, "distilbench", standalone_mode=False)
         sys.stdout.flush()  # a full disk behind it shows here
         code = code if isinstance(code, int) else 0
@@ -134,6 +136,13 @@ def _at_home(argument: str) -> str:
     if sign and option.startswith("--") and value.startswith("~"):
         return f"{option}={os.path.expanduser(value)}"
     return os.path.expanduser(argument) if argument.startswith("~") else argument
+
+
+def _heed_interrupts() -> None:
+    """Ctrl-C raises ``KeyboardInterrupt`` from here on, where it ended the process until now;
+    where it is ignored, as of a job in the background, it stays so."""
+    if callable(signal.getsignal(signal.SIGINT)) and current_thread() is main_thread():
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _say_stopped(arguments: Sequence[str]) -> None:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from distilbench.cli._creation import Cards
-from distilbench.cli._named import ModelName, described_model
+from distilbench.cli._options import ModelName
 from distilbench.cli._print import Json, print_json, print_line, print_table, si
 from distilbench.errors import InputError
+from distilbench.named import described_model
 
 if TYPE_CHECKING:
     from distilbench.catalog import Accelerator

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from distilbench.cli._named import MODEL_HELP, ModelName, named_cards
+from distilbench.cli._options import MODEL_HELP, ModelName
 from distilbench.cli._print import Json, print_json, print_line, print_table, si
+from distilbench.named import named_cards
 
 if TYPE_CHECKING:
-    from distilbench.catalog import Card, Catalog
+    from distilbench.catalog import Catalog
     from distilbench.compute import Plan, Quantity, Unavailable
 
 ScopeName = Literal["student", "pipeline", "amortised", "lineage", "all"]
@@ -40,12 +41,11 @@ def compute(
     as_json: Json = False,
 ) -> None:
     """Creation cost of a model: training FLOPs, and for a distilled one stage by stage."""
-    from distilbench.compute import SCOPES, scope_cost, training_estimates
+    import distilbench
 
-    [card], known = named_cards([model], cards or [])
-    scopes = SCOPES if scope == "all" else (scope,)
-    costs = [scope_cost(card, known.cards, s, known.accelerators) for s in scopes]
-    estimates = training_estimates(card, known.accelerators)
+    found = distilbench.creation_cost(model, cards or ())
+    card, estimates = found.card, found.training
+    costs = [cost for name, cost in found.scopes.items() if scope in ("all", name)]
     if as_json:
         print_json(
             {
@@ -84,11 +84,10 @@ def compare(
     as_json: Json = False,
 ) -> None:
     """Creation cost of A over that of B under each scope, and their published scores."""
-    from distilbench.compute import SCOPES, cost_ratio
+    import distilbench
 
-    [a, b], known = named_cards([model_a, model_b], cards or [])
-    ratios = [cost_ratio(a, b, known.cards, s, known.accelerators) for s in SCOPES]
-    scores = _common_scores(a, b)
+    found = distilbench.compare(model_a, model_b, cards or ())
+    a, b, scores, ratios = found.a, found.b, found.scores, list(found.ratios.values())
     if as_json:
         print_json(
             {
@@ -299,18 +298,3 @@ def _bars(value: Quantity | Unavailable) -> list[dict[str, Any]]:
     from distilbench.compute import Unavailable, tornado
 
     return [] if isinstance(value, Unavailable) else [asdict(bar) for bar in tornado(value)]
-
-
-def _common_scores(a: Card, b: Card) -> list[dict[str, Any]]:
-    """Scores of both on one benchmark in one setting."""
-
-    def setting(score: Any) -> tuple[Any, ...]:
-        return (score.benchmark, score.metric, score.shots, score.mode)
-
-    of_b = {setting(score): score.value for score in b.scores}
-    names = ("benchmark", "metric", "shots", "mode")
-    return [
-        {**dict(zip(names, setting(s), strict=True)), a.id: s.value, b.id: of_b[setting(s)]}
-        for s in a.scores
-        if setting(s) in of_b
-    ]

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from distilbench.cli._boundary import TRAINING, need
-from distilbench.cli._counts import Count, Seldom, say
 from distilbench.cli._creation import Cards, Draws, Seed, plan_table
 from distilbench.cli._print import Json, print_json, print_line, print_table
+from distilbench.cli._progress_lines import Lines
 from distilbench.durations import duration
 
 if TYPE_CHECKING:
@@ -58,70 +58,6 @@ def distill(
     print_line(f"student: {result.student_dir}")
     costs = f"distilbench compute {_card_id(result)} --cards {result.student_dir}"
     print_line(f"card: {result.card_file}; its cost: {costs}")
-
-
-class Lines:
-    """Progress as lines on standard error: what begins and what came of it, and in between every
-    ``LINE_S`` how many texts or steps are done and how long the rest takes."""
-
-    def __init__(self, quiet: bool) -> None:
-        self._quiet, self._seldom = quiet, Seldom()
-        self._count = Count("steps", 0)
-        self._loss: float | None = None
-
-    def on_event(self, event: dict[str, Any]) -> None:
-        """Take one event of :func:`distilbench.distill.run_recipe`."""
-        read = getattr(self, f"_on_{event['event']}", None)
-        text = read(event) if read else None
-        if text and not self._quiet:
-            say(text)
-
-    def _on_teacher(self, event: dict[str, Any]) -> str:
-        return f"the teacher first: {event['recipe']}"
-
-    def _on_load(self, event: dict[str, Any]) -> str:
-        return f"loading {event['what']}"
-
-    def _on_generate(self, event: dict[str, Any]) -> str:
-        return self._texts("generates", "texts generated", event)
-
-    def _on_score(self, event: dict[str, Any]) -> str:
-        return self._texts("scores", "texts scored", event)
-
-    def _texts(self, verb: str, what: str, event: dict[str, Any]) -> str:
-        """The count goes on from the texts that are in the cache."""
-        new, reused = event["total"], event["reused"]
-        self._count, self._loss = Count(what, new + reused, done=reused, skipped=reused), None
-        return f"the teacher {verb} {new:,} texts, {reused:,} are in the cache"
-
-    def _on_generated(self, event: dict[str, Any]) -> str | None:
-        return self._advance(self._count.done + event["count"])
-
-    _on_scored = _on_generated
-
-    def _on_rejected(self, event: dict[str, Any]) -> str:
-        return f"{event['kept']:,} of {event['total']:,} answers are right and kept"
-
-    def _on_train(self, event: dict[str, Any]) -> str:
-        steps, first = event["steps"], event["from"]
-        self._count, self._loss = Count("steps", steps, done=first, skipped=first), None
-        return f"training: {steps:,} steps, from step {first:,}"
-
-    def _on_step(self, event: dict[str, Any]) -> str | None:
-        return self._advance(event["step"])
-
-    def _on_loss(self, event: dict[str, Any]) -> None:
-        self._loss = event["loss"]
-
-    def _on_trial(self, event: dict[str, Any]) -> str:
-        return f"trial {event['trial']}: held-out loss {event['loss']:.4f}"
-
-    def _advance(self, done: int) -> str | None:
-        """The count so far, if it is time to say it or all is done."""
-        self._count.done = done
-        if not self._seldom.due() and done < self._count.total:
-            return None
-        return f"{self._count}{'' if self._loss is None else f', loss {self._loss:.4f}'}"
 
 
 def _in_words(facts: dict[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,15 +14,23 @@ from distilbench.errors import InputError
 if TYPE_CHECKING:
     from distilbench.engines import EngineSettings
 
+SpinCount = Annotated[
+    int | None,
+    typer.Option(
+        min=0, help="Turns that a waiting thread spins before it sleeps.", show_default="1,000"
+    ),
+]
+
 
 def engine_settings(**given: Any) -> EngineSettings:
-    """Settings from the options of the same names; raises ``InputError`` for one out of range."""
+    """Settings from the options of the same names, null: as they are; raises ``InputError`` for
+    one out of range."""
     from pydantic import ValidationError
 
     from distilbench.engines import EngineSettings
 
     try:
-        return EngineSettings(**given)
+        return EngineSettings(**{name: one for name, one in given.items() if one is not None})
     except ValidationError as error:
         first = error.errors()[0]
         option = "--" + str(first["loc"][0]).replace("_", "-")

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from distilbench.cli._boundary import TRAINING, need
-from distilbench.cli._counts import say
-from distilbench.cli._distill import Lines
 from distilbench.cli._print import Json, print_json, print_line
+from distilbench.cli._progress_lines import Lines
 from distilbench.cli._run import Open, open_page
-from distilbench.durations import duration
 from distilbench.errors import InputError
 
 
@@ -47,7 +44,7 @@ def distil_vs_vanilla(
 
     experiment = load_experiment(config)
     need(*TRAINING)
-    run_experiment(experiment, out, _Progress(quiet=as_json))
+    run_experiment(experiment, out, Lines(quiet=as_json).on_event)
     page = write_experiment_report(out)
     if as_json:
         print_json({"report": str(page), "folder": str(out)})
@@ -55,23 +52,3 @@ def distil_vs_vanilla(
         print_line(f"report: {page}")
     if open_report:
         open_page(page)
-
-
-class _Progress:
-    """Lines on standard error: each training as it begins and ends, with the time spent until
-    then, and what goes on inside of it."""
-
-    def __init__(self, quiet: bool) -> None:
-        self._quiet, self._started = quiet, time.perf_counter()
-        self._lines = Lines(quiet)
-
-    def __call__(self, event: dict[str, Any]) -> None:
-        if event["event"] == "training":
-            said = f"{event['name']} ({event['number']} of {event['of']})"
-        elif event["event"] == "finished":
-            said = f"{event['name']}: accuracy {event['accuracy']:.1%}"
-        else:
-            self._lines.on_event(event)
-            return
-        if not self._quiet:
-            say(f"{said} ({duration(time.perf_counter() - self._started)} so far)")

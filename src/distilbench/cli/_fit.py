@@ -9,9 +9,10 @@ import typer
 
 from distilbench.cli._counts import say
 from distilbench.cli._engine import engine_settings
-from distilbench.cli._named import MODEL_HELP, described_model
+from distilbench.cli._options import MODEL_HELP
 from distilbench.cli._print import Json, print_json, print_line, print_table
 from distilbench.errors import InputError
+from distilbench.named import described_model
 
 if TYPE_CHECKING:
     from distilbench.architecture import ModelDescription

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from distilbench.cli._counts import say
-from distilbench.cli._engine import engine_failures
+from distilbench.cli._engine import SpinCount, engine_failures, engine_settings
 from distilbench.cli._print import Json, print_json, print_line, print_table
 from distilbench.cli._run import Open, open_page
 from distilbench.errors import InputError
@@ -53,6 +53,7 @@ def load(
     inter_token_s: Annotated[float | None, typer.Option(help="Objective: most seconds.")] = None,
     latency_s: Annotated[float | None, typer.Option(help="Objective: most seconds.")] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads of the engine.")] = None,
+    spin_count: SpinCount = None,
     ignore_eos: Annotated[
         bool, typer.Option(help="Full-length answers; a server that refuses needs --no-...")
     ] = True,
@@ -70,7 +71,10 @@ def load(
     levels = _levels(concurrency)
     slots = max(levels) if levels else most
     objective = Objective(ttft_s, inter_token_s, latency_s)
-    with engine_failures(), _serve(target, model, api_key_env, threads, slots, workload) as server:
+    with (
+        engine_failures(),
+        _serve(target, model, api_key_env, threads, spin_count, slots, workload) as server,
+    ):
         busy = busy_sentence(look_now())
         if busy:  # said once nothing else is wrong
             say(f"note: {busy}")
@@ -87,12 +91,20 @@ def load(
 
 
 def _serve(
-    target: str, model: str, key_variable: str, threads: int | None, slots: int, workload: Workload
+    target: str,
+    model: str,
+    key_variable: str,
+    threads: int | None,
+    spin_count: int | None,
+    slots: int,
+    workload: Workload,
 ) -> contextlib.AbstractContextManager[Target]:
     from distilbench.load import Target, serving
 
     if not target.lower().startswith(("http://", "https://")):
-        return serving(target, threads, slots, workload)
+        return serving(
+            target, engine_settings(threads=threads, spin_count=spin_count), slots, workload
+        )
     key = os.environ.get(key_variable) if key_variable else None
     if key_variable and not key:
         raise InputError(f"--api-key-env {key_variable}", "is not set", "export it")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Mapping
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from rich.console import Console
 from rich.progress import (
@@ -22,6 +23,18 @@ from rich.text import Text
 from distilbench.cli._counts import LINE_S, Count, say
 from distilbench.durations import duration
 from distilbench.errors import printable
+from distilbench.events import (
+    CellBegun,
+    CellDone,
+    Event,
+    ModelLoaded,
+    ModelLoading,
+    ModelRefused,
+    Noted,
+    Planned,
+    SampleDone,
+    WorkerDied,
+)
 
 
 class Progress:
@@ -41,7 +54,7 @@ class Progress:
             disable=quiet or self._lines,
         )
         self._all: TaskID | None = None
-        self._samples: dict[str, int] = {}
+        self._samples: Mapping[str, int] = {}
         self._finished = 0  # questions of finished cells
         self._cells = 0
         self._count: Count | None = None
@@ -64,64 +77,62 @@ class Progress:
         self._over.set()
         self._bars.stop()
 
-    def on_event(self, event: dict[str, Any]) -> None:
-        """Take one event; see ``runner._run`` and ``runner._worker`` for what is told."""
-        draw = getattr(self, f"_on_{event['event']}", None)
-        if draw is not None:
-            draw(event)
+    def on_event(self, event: Event) -> None:
+        match event:
+            case Planned():
+                self._begin(event)
+            case Noted(text):
+                self._say(f"note: {text}")
+            case ModelLoading(model, None):
+                self._describe(f"loading {model}")
+                if self._lines:
+                    self._say(self._doing)
+            case ModelLoading(model, share):
+                self._describe(f"loading {model}, {share:.0%} read")
+            case ModelLoaded(model, load_s) if self._lines:
+                self._say(f"{model} is loaded after {duration(load_s)}")
+            case ModelRefused(model, error):
+                self._say(f"{model} does not load: {error}")
+            case CellBegun(cell):
+                self._begin_cell(cell)
+            case SampleDone():
+                self._count_sample()
+            case CellDone(cell):
+                self._end_cell(cell)
+            case WorkerDied(model, reason, log):
+                self._say(f"the worker of {model} died ({reason}), see {log}")
 
-    def _on_plan(self, event: dict[str, Any]) -> None:
-        self._samples = event["samples"]
-        kept = event["cells"] - len(self._samples)
+    def _begin(self, event: Planned) -> None:
+        self._samples = event.samples
+        kept = event.cells - len(self._samples)
         if kept:
-            self._say(f"{kept} of {event['cells']} cells are finished and kept")
+            self._say(f"{kept} of {event.cells} cells are finished and kept")
         total = sum(self._samples.values())
         self._count = Count("questions", total)
         self._all = self._bars.add_task("starting", total=total or None)
 
-    def _on_note(self, event: dict[str, Any]) -> None:
-        self._say(f"note: {event['text']}")
-
-    def _on_load(self, event: dict[str, Any]) -> None:
-        self._describe(f"loading {event['model']}")
-        if self._lines:
-            self._say(self._doing)
-
-    def _on_loading(self, event: dict[str, Any]) -> None:
-        self._describe(f"loading {event['model']}, {event['share']:.0%} read")
-
-    def _on_loaded(self, event: dict[str, Any]) -> None:
-        if self._lines:
-            self._say(f"{event['model']} is loaded after {duration(event['load_s'])}")
-
-    def _on_load_failed(self, event: dict[str, Any]) -> None:
-        self._say(f"{event['model']} does not load: {event['error']}")
-
-    def _on_cell(self, event: dict[str, Any]) -> None:
+    def _begin_cell(self, cell: str) -> None:
         if self._count is not None and not self._count.done:
             self._count.begun = time.monotonic()  # imports and loading are no pace of answers
-        model, task = event["cell"].split("--")[:2]
+        model, task = cell.split("--")[:2]
         self._describe(f"{model} on {task}")
 
-    def _on_sample(self, event: dict[str, Any]) -> None:
+    def _count_sample(self) -> None:
         if self._all is not None:
             self._bars.advance(self._all)
         if self._count is not None:
             self._count.done += 1
 
-    def _on_cell_done(self, event: dict[str, Any]) -> None:
+    def _end_cell(self, cell: str) -> None:
         self._cells += 1
-        self._finished += self._samples.get(event["cell"], 0)
+        self._finished += self._samples.get(cell, 0)
         if self._all is not None:
             self._bars.update(self._all, completed=self._finished)
         if self._count is not None:  # also what was answered before the run was interrupted
             self._count.skipped += max(0, self._finished - self._count.done)
             self._count.done = self._finished
         if self._lines:
-            self._say(f"[{self._cells}/{len(self._samples)}] {event['cell']}")
-
-    def _on_worker_died(self, event: dict[str, Any]) -> None:
-        self._say(f"the worker of {event['model']} died ({event['reason']}), see {event['log']}")
+            self._say(f"[{self._cells}/{len(self._samples)}] {cell}")
 
     def _describe(self, text: str) -> None:
         self._doing = text

@@ -12,6 +12,8 @@ from distilbench.cli._print import Json, print_json, print_line, print_table
 from distilbench.cli._sizes import memory_bytes
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from distilbench.stats import Candidate, Recommendation
 
 
@@ -37,7 +39,7 @@ def recommend(
     as_json: Json = False,
 ) -> None:
     """Say which model of a finished run to take under limits, and how sure that is."""
-    from distilbench.report import read_run
+    from distilbench.report import read_run, run_warnings
     from distilbench.stats import Requirements
     from distilbench.stats import recommend as choose
 
@@ -46,16 +48,18 @@ def recommend(
     )
     data = read_run(run_dir)
     found = choose(data.samples, data.cells, required)
+    warnings = run_warnings(data)
     if as_json:
-        print_json({**asdict(found), "cheapest_tie": found.cheapest_tie})
+        chosen = {**asdict(found), "cheapest_tie": found.cheapest_tie}
+        print_json({**chosen, "warnings": warnings})
     else:
-        _print(found, data.warnings)
+        _print(found, data.cells, warnings)
     if found.best is None:
         raise typer.Exit(1)
 
 
-def _print(found: Recommendation, warnings: tuple[str, ...]) -> None:
-    from distilbench.report import recommendation_sentences
+def _print(found: Recommendation, cells: pl.DataFrame, warnings: tuple[str, ...]) -> None:
+    from distilbench.report import marks, recommendation_sentences
 
     for sentence in (*warnings, *recommendation_sentences(found)):
         print_line(sentence)
@@ -64,13 +68,15 @@ def _print(found: Recommendation, warnings: tuple[str, ...]) -> None:
         "FLOPs", "J",
     )  # fmt: skip
     if found.candidates:
-        print_table(columns, [_row(c) for c in found.candidates], "Meet every limit, best first:")
+        mark = dict(marks(cells).iter_rows())
+        rows = [_row(c, mark[c.entry]) for c in found.candidates]
+        print_table(columns, rows, "Meet every limit, best first:")
     if found.fallen_out:
-        rows = [(out.entry, "; ".join(out.reasons)) for out in found.fallen_out]
-        print_table(("model", "why"), rows, "Fell out:")
+        fallen = [(out.entry, "; ".join(out.reasons)) for out in found.fallen_out]
+        print_table(("model", "why"), fallen, "Fell out:")
 
 
-def _row(c: Candidate) -> tuple[Any, ...]:
+def _row(c: Candidate, mark: str) -> tuple[Any, ...]:
     from distilbench.report import chance
 
     return (
@@ -80,7 +86,7 @@ def _row(c: Candidate) -> tuple[Any, ...]:
         chance(c.probability_best),
         chance(c.probability_enough),
         c.peak_memory_bytes and f"{c.peak_memory_bytes / 2**20:,.0f}",
-        c.p95_s and f"{c.p95_s:.2f}",
+        c.p95_s and f"{c.p95_s:.2f} {mark}".rstrip(),
         c.flops and f"{c.flops:.3g}",
         c.energy_j and f"{c.energy_j:.3g}",
     )

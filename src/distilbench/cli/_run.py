@@ -165,8 +165,12 @@ def _listed(text: str) -> tuple[str, ...]:
 def _print_result(result: RunResult, page: Path, as_json: bool) -> None:
     import polars as pl
 
-    samples = pl.read_parquet(result.run_dir / "samples.parquet")
-    table = _accuracies(samples, pl.read_parquet(result.run_dir / "cells.parquet"))
+    from distilbench.stats import accuracy_of_answers
+
+    samples, cells = (
+        pl.read_parquet(result.run_dir / f"{name}.parquet") for name in ("samples", "cells")
+    )
+    table = accuracy_of_answers(samples, cells, ("model", "profile", "task"))
     facts: dict[str, Any] = {
         "run_dir": str(result.run_dir),
         "report": str(page),
@@ -182,23 +186,6 @@ def _print_result(result: RunResult, page: Path, as_json: bool) -> None:
         left = result.planned - result.finished
         print_line(f"{left} of {result.planned} cells are unfinished: run again to resume")
     print_line(f"report: {page}")
-
-
-def _accuracies(samples: pl.DataFrame, cells: pl.DataFrame) -> pl.DataFrame:
-    """Of each model, profile and task; where nothing was answered all is null, and ``no_answer``
-    says why."""
-    import polars as pl
-
-    from distilbench.stats import accuracy, unanswered
-
-    by = ("model", "profile", "task")
-    silent = unanswered(samples, cells, by).drop("questions")
-    figures = ("accuracy", "stderr", "low", "high")
-    return (
-        accuracy(samples, by)
-        .join(silent, on=by, how="left", maintain_order="left")
-        .with_columns(pl.when(pl.col("no_answer").is_null()).then(f).alias(f) for f in figures)
-    )
 
 
 def _rows(table: pl.DataFrame) -> list[tuple[Any, ...]]:

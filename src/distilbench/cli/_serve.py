@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from distilbench.cli._engine import engine_failures, engine_settings
+from distilbench.cli._engine import SpinCount, engine_failures, engine_settings
 from distilbench.cli._print import print_line
 from distilbench.cli._sizes import memory_bytes
 from distilbench.errors import InputError
@@ -32,6 +32,7 @@ def serve(
     memory: Annotated[str, typer.Option(help="Most memory of the engine, as 2GiB.")] = "",
     cpus: Annotated[int | None, typer.Option(min=1, help="Cores that it may run on.")] = None,
     gpu: Annotated[int | None, typer.Option(min=0, help="Number of the GPU to use.")] = None,
+    spin_count: SpinCount = None,
     api_key_env: Annotated[
         str, typer.Option(help="Variable with the key to ask for; not set: no key is asked for.")
     ] = "DISTILBENCH_API_KEY",
@@ -47,7 +48,13 @@ def serve(
         )
     limit = memory_bytes(memory or None)
     settings = engine_settings(
-        slots=slots, context=context, threads=threads, memory_bytes=limit, cpus=cpus, gpu_index=gpu
+        slots=slots,
+        context=context,
+        threads=threads,
+        memory_bytes=limit,
+        cpus=cpus,
+        gpu_index=gpu,
+        spin_count=spin_count,
     )
     port = _free(host, port)
     file = locate_model(model, Path.cwd(), f"model {model!r}")

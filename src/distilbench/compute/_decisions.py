@@ -66,6 +66,9 @@ def lifetime_flops(creation_flops: float, active_parameters: float, served_token
 
     ``served_tokens`` counts prompt and generated tokens alike. Source: Sardana et al. 2023
     (arXiv 2401.00448), who minimise 6 N D_train + 2 N D_inference at equal quality.
+
+    >>> lifetime_flops(6e18, active_parameters=1e9, served_tokens=1e9)
+    8e+18
     """
     _not_negative("creation_flops", creation_flops)
     _not_negative("active_parameters", active_parameters)

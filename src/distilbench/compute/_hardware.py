@@ -148,13 +148,21 @@ def generation_utilisation(name: str) -> Quantity:
 
 
 def accelerator_hours(flops: Number, peak_flops: Number, utilisation: Number) -> Number:
-    """Hours of one accelerator: FLOPs / (peak FLOP/s x utilisation x 3600 s)."""
+    """Hours of one accelerator: FLOPs / (peak FLOP/s x utilisation x 3600 s).
+
+    >>> accelerator_hours(3.6e21, peak_flops=1e15, utilisation=0.4)
+    2500.0
+    """
     _share(utilisation)
     return flops / (peak_flops * utilisation * 3600.0)
 
 
 def flops_of_hours(hours: Number, peak_flops: Number, utilisation: Number) -> Number:
-    """FLOPs done in accelerator-hours: the inverse of :func:`accelerator_hours`."""
+    """FLOPs done in accelerator-hours: the inverse of :func:`accelerator_hours`.
+
+    >>> flops_of_hours(2500.0, peak_flops=1e15, utilisation=0.4)
+    3.6e+21
+    """
     _share(utilisation)
     return hours * 3600.0 * peak_flops * utilisation
 
@@ -164,6 +172,9 @@ def energy_kwh(hours: Number, power_w: Number, pue: Number) -> Number:
 
     Board power is the thermal design power, an upper bound of what the accelerator draws; hosts
     and network are not counted apart from the PUE.
+
+    >>> energy_kwh(hours=1000.0, power_w=700.0, pue=1.5)
+    1050.0
     """
     return hours * power_w * pue / 1000.0
 

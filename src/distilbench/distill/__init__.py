@@ -1,30 +1,53 @@
 """Makes distilled students, and meters every stage of it.
 
-Holds the recipe file (``_recipe.py``), the methods on TRL, the stage meter, the caches of teacher
-outputs, checkpoints, and the card that a student leaves for the catalog. Imports ``meter``,
-``compute``, ``catalog``, ``tasks``, ``engines``, ``architecture``, ``records`` and ``errors``;
-nobody but ``cli`` imports it. torch, transformers and TRL are imported inside functions only: the
-core does not need them (``pip install 'distilbench[distill]'``).
+Its rooms, from the ground up: ``recipe``; ``data``, ``weights`` and ``accounts``; ``teacher``;
+``training`` with its ``objectives``; ``experiment``. Each says in its docstring what it holds and
+imports. All of them import ``meter``, ``compute``, ``catalog``, ``tasks``, ``engines``,
+``architecture`` and the ground floor; nobody but ``cli`` imports them. torch, transformers and TRL
+are imported inside functions only: the core does not need them
+(``pip install 'distilbench[distill]'``).
+
+The room can be called: ``distilbench.distill(recipe)`` is :func:`make_student`.
 """
 
-from distilbench.distill._experiment import run_experiment
-from distilbench.distill._experiment_spec import ExperimentSpec, load_experiment
-from distilbench.distill._load import (
+import sys
+from types import ModuleType
+from typing import Any
+
+from distilbench.distill.accounts import (
+    PlannedStudent,
+    StageRecord,
+    plan_recipe,
+    read_stages,
+)
+from distilbench.distill.experiment import (
+    DistillResult,
+    ExperimentSpec,
+    load_experiment,
+    make_student,
+    run_experiment,
+    run_recipe,
+)
+from distilbench.distill.recipe import (
+    Recipe,
+    StudentSpec,
     accelerate_configuration,
     load_recipe,
     packaged_recipe,
     recipe_names,
 )
-from distilbench.distill._planning import PlannedStudent, plan_recipe
-from distilbench.distill._recipe import Recipe
-from distilbench.distill._run import DistillResult, run_recipe
-from distilbench.distill._stages import STAGE_COLUMNS, StageRecord, read_stages
-from distilbench.distill._student_spec import StudentSpec
+from distilbench.distill.training import (
+    Objective,
+    of_this_rank,
+    teacher_logits,
+    with_loss,
+    with_teacher,
+)
 
 __all__ = [
-    "STAGE_COLUMNS",
     "DistillResult",
     "ExperimentSpec",
+    "Objective",
     "PlannedStudent",
     "Recipe",
     "StageRecord",
@@ -32,10 +55,25 @@ __all__ = [
     "accelerate_configuration",
     "load_experiment",
     "load_recipe",
+    "make_student",
+    "of_this_rank",
     "packaged_recipe",
     "plan_recipe",
     "read_stages",
     "recipe_names",
     "run_experiment",
     "run_recipe",
+    "teacher_logits",
+    "with_loss",
+    "with_teacher",
 ]
+
+
+class _Lab(ModuleType):
+    """``distilbench.distill`` is this package, and the front door's word for what it does."""
+
+    def __call__(self, *args: Any, **options: Any) -> DistillResult:
+        return make_student(*args, **options)
+
+
+sys.modules[__name__].__class__ = _Lab

@@ -13,7 +13,6 @@ from distilbench.engines._memory import MemoryEstimate, predict_memory
 from distilbench.engines._models import (
     PACKAGED,
     PackagedModel,
-    cache_folder,
     describe_model,
     locate_model,
     sha256_of,
@@ -43,7 +42,6 @@ __all__ = [
     "Listen",
     "MemoryEstimate",
     "PackagedModel",
-    "cache_folder",
     "check_provider",
     "describe_model",
     "few_shot_prompt",

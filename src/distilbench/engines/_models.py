@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import json
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +22,7 @@ from distilbench.architecture import (
     part_names,
     refuse_missing,
 )
+from distilbench.cache import cache_folder, made_once, remembered
 from distilbench.engines._transport import fetch_errors
 from distilbench.errors import InputError, use_one_of
 
@@ -201,27 +200,12 @@ def sha256_of(path: Path) -> str:
 
 
 def _file_sha256(path: Path) -> str:
-    stat = path.stat()
-    key = f"{path}|{stat.st_size}|{stat.st_mtime_ns}"
-    memory = cache_folder() / "sha256.json"
-    try:
-        known = json.loads(memory.read_text())
-    except (OSError, ValueError):
-        known = {}
-    if key not in known:
+    def find() -> str:
         with path.open("rb") as stream:
-            known[key] = hashlib.file_digest(stream, "sha256").hexdigest()
-        partial = memory.with_suffix(f".{os.getpid()}")
-        partial.write_text(json.dumps(known))
-        partial.replace(memory)
-    return str(known[key])
+            return hashlib.file_digest(stream, "sha256").hexdigest()
 
-
-def cache_folder() -> Path:
-    """``$DISTILBENCH_CACHE``, else ``~/.cache/distilbench``; made if missing."""
-    folder = Path(os.environ.get("DISTILBENCH_CACHE", "~/.cache/distilbench")).expanduser()
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+    stat = path.stat()
+    return remembered("sha256", f"{path}|{stat.st_size}|{stat.st_mtime_ns}", find)
 
 
 def _packaged(name: str, where: str) -> Path:
@@ -241,13 +225,11 @@ def _packaged(name: str, where: str) -> Path:
 
 def _assembled(model: PackagedModel) -> Path:
     """The Gemma package comes in four parts, which its own ``assemble`` joins and checks."""
-    path = cache_folder() / model.file
-    if not path.is_file():
-        module = importlib.import_module(model.package)
-        partial = path.with_suffix(f".{os.getpid()}")
-        module.assemble(partial, overwrite=True)
-        partial.replace(path)
-    return path
+
+    def assemble(path: Path) -> None:
+        importlib.import_module(model.package).assemble(path, overwrite=True)
+
+    return made_once(cache_folder() / model.file, assemble)
 
 
 def _hub_parts(reference: str, where: str) -> list[str]:

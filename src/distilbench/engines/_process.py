@@ -116,6 +116,10 @@ class EngineProcess:
                 self._process.kill()
                 self._process.wait()
                 self.usage.ended()
+            for pipe in (self._process.stdin, self._process.stdout):
+                if pipe is not None:
+                    with contextlib.suppress(BrokenPipeError):
+                        pipe.close()
             self._process = None
 
     def close(self) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
 from distilbench.architecture import Quantization, describe, model_files
-from distilbench.engines._models import cache_folder, sha256_of
+from distilbench.cache import cache_folder, made_once
+from distilbench.engines._models import sha256_of
 from distilbench.errors import InputError
 
 # What the gguf package, llama.cpp's own, can write; the k- and i-quants need llama-quantize.
@@ -29,22 +29,16 @@ def quantized(source: Path, to: Quantization, where: str, out: Path | None = Non
     if describe(source).quantization == to:
         return source
     folder = out or cache_folder() / "quantized"
-    folder.mkdir(parents=True, exist_ok=True)
-    made = folder / f"{source.stem}-{sha256_of(source)[:8]}-{to}.gguf"
-    if made.is_file():
-        return made
-    partial = made.with_suffix(f".{os.getpid()}")
-    try:
+
+    def make(made: Path) -> None:
         if shutil.which("llama-quantize"):
-            _by_llama_quantize(source, partial, to, where)
+            _by_llama_quantize(source, made, to, where)
         elif to in _BY_PACKAGE:
-            _by_package(source, partial, to)
+            _by_package(source, made, to)
         else:
             raise InputError(where, f"{to} is made by llama-quantize, which is not here", _GET_IT)
-        partial.replace(made)
-    finally:
-        partial.unlink(missing_ok=True)
-    return made
+
+    return made_once(folder / f"{source.stem}-{sha256_of(source)[:8]}-{to}.gguf", make)
 
 
 def _by_llama_quantize(source: Path, out: Path, to: Quantization, where: str) -> None:

@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 
 from inspect_ai.model import Model, ModelAPI, ModelCall, ModelOutput, RetryDecision, StreamEvent
 from tenacity import RetryCallState
-from tenacity.wait import WaitBaseT, wait_exponential_jitter
+from tenacity.wait import WaitBaseT, wait_exponential, wait_random
 
 from distilbench.engines._settings import METADATA_KEY
 from distilbench.engines._transport import transport_errors
@@ -32,7 +32,7 @@ from distilbench.keys import clean_error, redact, redacted, secrets
 from distilbench.meter import Timing
 
 _LONGEST_WAIT_S = 300  # that a server's Retry-After may ask for
-_BACKOFF = wait_exponential_jitter(initial=0.5, max=60, jitter=0.5)
+_BACKOFF = wait_exponential(multiplier=0.5, max=60) + wait_random(0, 0.5)
 _LEAST_GAPS = 2  # between streamed events, to speak of their tail
 
 

@@ -13,7 +13,7 @@ def seen_runs(out: Path) -> dict[str, Any]:
     """
     import polars as pl
 
-    from distilbench.records import CELL_COLUMNS, frame
+    from distilbench.records import CellRecord, frame
 
     rates: dict[str, float] = {}
     tokens: dict[tuple[str, str], float] = {}
@@ -24,7 +24,7 @@ def seen_runs(out: Path) -> dict[str, Any]:
         answered = pl.read_parquet(path).filter(pl.col("output_tokens") > 0)
         rows = pl.read_parquet(cells).to_dicts()
         walls = (
-            frame(rows, CELL_COLUMNS)
+            frame(rows, CellRecord)
             .filter(pl.col("resumed_samples") == 0, pl.col("suspended_s").fill_null(0) == 0)
             .select("cell", "wall_s")
             .drop_nulls()

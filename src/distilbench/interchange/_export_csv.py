@@ -6,6 +6,7 @@ from pathlib import Path
 
 import polars as pl
 
+from distilbench.files import whole_file
 from distilbench.interchange._exported import Exported
 
 _FORMULA = r"^[=+\-@\t\r]"  # how a text begins that a spreadsheet would run
@@ -19,7 +20,8 @@ def write_csv(data: Exported, out: Path) -> list[Path]:
     cells = pl.concat([data.everything, data.silent], how="diagonal")
     for frame, file in zip((data.samples, cells), files, strict=True):
         texts = [name for name, kind in frame.schema.items() if kind == pl.String]
-        frame.with_columns(_harmless(pl.col(name)) for name in texts).write_csv(file)
+        with whole_file(file) as partial:
+            frame.with_columns(_harmless(pl.col(name)) for name in texts).write_csv(partial)
     return files
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import polars as pl
 
+from distilbench.files import write_bytes
 from distilbench.interchange._every_eval_ever import SOURCE
 from distilbench.interchange._exported import Exported
 from distilbench.records import ORIGIN
@@ -39,8 +40,7 @@ def write_every_eval_ever(data: Exported, out: Path) -> list[Path]:
             ("_samples.jsonl", lines),
         ):
             file = out / f"{path}{suffix}"
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_bytes(content)
+            write_bytes(file, content)
             files.append(file)
     return files
 

@@ -9,9 +9,10 @@ from typing import Any
 
 import polars as pl
 
+from distilbench.files import write_text
 from distilbench.interchange._exported import Exported, shots
 from distilbench.interchange._lm_eval_own import IDENTITY, RECORD
-from distilbench.records import CELL_COLUMNS, SAMPLE_COLUMNS
+from distilbench.records import CellRecord, SampleRecord, columns
 
 _METRIC = "exact_match"
 _FILTER = "none"
@@ -27,7 +28,6 @@ def write_lm_eval(data: Exported, out: Path) -> list[Path]:
     date = data.made.strftime("%Y-%m-%dT%H-%M-%S.%f")
     for entry, rows in data.entries(data.everything):
         folder = out / entry
-        folder.mkdir(parents=True, exist_ok=True)
         several = rows["seed"].n_unique() > 1
         tasks = {
             f"{row['task']}-seed{row['seed']}" if several else row["task"]: row
@@ -37,10 +37,10 @@ def write_lm_eval(data: Exported, out: Path) -> list[Path]:
             if row["accuracy"] is None:
                 continue
             file = folder / f"samples_{task}_{date}.jsonl"
-            file.write_text("".join(_samples(data.samples, row)), "utf-8")
+            write_text(file, "".join(_samples(data.samples, row)))
             files.append(file)
         results = folder / f"results_{date}.json"
-        results.write_text(json.dumps(_results(data, entry, tasks), indent=2), "utf-8")
+        write_text(results, json.dumps(_results(data, entry, tasks), indent=2))
         files.append(results)
     return files
 
@@ -106,7 +106,7 @@ def _known(error: float | None) -> float | str:
 def _samples(samples: pl.DataFrame, row: dict[str, Any]) -> list[str]:
     """One line a question; of several epochs the mean score and the first answer. The records of
     them all stand beside, so that outcomes, tokens and seconds are not lost."""
-    kept = [c.name for c in SAMPLE_COLUMNS if c.name not in IDENTITY]
+    kept = [c.name for c in columns(SampleRecord) if c.name not in IDENTITY]
     mine = (
         samples.filter(pl.col("cell") == row["cell"])
         .sort("sample_id", "epoch")
@@ -140,7 +140,7 @@ def _samples(samples: pl.DataFrame, row: dict[str, Any]) -> list[str]:
 
 
 def _cell_record(row: dict[str, Any]) -> dict[str, Any]:
-    known = (column.name for column in CELL_COLUMNS)
+    known = (column.name for column in columns(CellRecord))
     return {name: row[name] for name in known if row.get(name) is not None}
 
 

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-import yaml
 
+from distilbench.files import write_text
 from distilbench.interchange._exported import Exported
 from distilbench.stats import accuracy
+from distilbench.yaml_file import yaml_text
 
 
 def write_model_index(data: Exported, out: Path) -> list[Path]:
@@ -27,7 +28,7 @@ def write_model_index(data: Exported, out: Path) -> list[Path]:
             }
         ]
         file = out / f"{entry}.yaml"
-        file.write_text(yaml.safe_dump({"model-index": index}, sort_keys=False), "utf-8")
+        write_text(file, yaml_text({"model-index": index}))
         files.append(file)
     return files
 

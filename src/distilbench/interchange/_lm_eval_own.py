@@ -9,7 +9,7 @@ from typing import Any
 from distilbench.errors import InputError
 from distilbench.interchange._imported import Imported, number
 from distilbench.interchange._read import mapping
-from distilbench.records import CELL_COLUMNS, ORIGIN, SAMPLE_COLUMNS
+from distilbench.records import ORIGIN, CellRecord, SampleRecord, columns
 
 RECORD = "distilbench"
 """Field of the record in a task's metadata and in a line of its samples."""
@@ -29,7 +29,7 @@ def exported_cell(
     config = mapping(mapping(data["configs"], where).get(task) or {}, where)
     metadata = mapping(config.get("metadata") or {}, f"{where}, field 'metadata'")
     record = mapping(metadata.get(RECORD), f"{where}, field 'metadata.{RECORD}'")
-    facts = {c.name: record[c.name] for c in CELL_COLUMNS if c.name in record}
+    facts = {c.name: record[c.name] for c in columns(CellRecord) if c.name in record}
     origin = str(facts.get("origin") or ORIGIN)
     own = f"{ORIGIN} {data['distilbench_version']}"
     samples = [sample for row in rows for sample in _samples(row, where)]
@@ -66,7 +66,7 @@ def _samples(row: dict[str, Any], where: str) -> list[dict[str, Any]]:
     records = row.get(RECORD)
     if not isinstance(records, list) or not records:
         raise InputError(line, f"has no field {RECORD!r}", "export the run again")
-    known = [c.name for c in SAMPLE_COLUMNS if c.name not in IDENTITY]
+    known = [c.name for c in columns(SampleRecord) if c.name not in IDENTITY]
     samples = [{k: mapping(r, line)[k] for k in known if k in r} for r in records]
     scores = [number(sample.get("score")) for sample in samples]
     said = number(row.get("exact_match"))

@@ -14,7 +14,7 @@ from distilbench.errors import InputError
 from distilbench.files import read_json, write_json, write_parquet
 from distilbench.interchange._imported import Imported, Naming
 from distilbench.interchange._names import clean_name, model_names
-from distilbench.records import CELL_COLUMNS, OUTCOMES, SAMPLE_COLUMNS, frame, schema
+from distilbench.records import OUTCOMES, CellRecord, SampleRecord, frame, schema
 from distilbench.runner import imported_folder, load_cells, question_sets
 
 _APART = "import it under another name with --profile or --model"
@@ -214,11 +214,11 @@ def _tables(run_dir: Path, cell: _Cell, naming: Naming) -> tuple[dict[str, Any],
 
 def _checked(cell: Imported, facts: dict[str, Any], rows: list[dict[str, Any]]) -> Any:
     """The sample records; raises ``InputError`` if a value is none that a record can hold."""
-    known = schema(CELL_COLUMNS)
+    known = schema(CellRecord)
     where = f"{cell.source}: task {cell.task!r}"
     try:
-        frame([{k: v for k, v in facts.items() if k in known}], CELL_COLUMNS)
-        samples = frame(rows, SAMPLE_COLUMNS)
+        frame([{k: v for k, v in facts.items() if k in known}], CellRecord)
+        samples = frame(rows, SampleRecord)
     except Exception as error:  # Polars and Python refuse in many ways
         reason = " ".join(str(error).split())[:100]
         raise InputError(where, f"a value is of a wrong kind ({reason})", "mend it") from error

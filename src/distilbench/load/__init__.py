@@ -3,7 +3,7 @@
 Holds the sweep, the load generator's environment (AIPerf in a virtual environment of its own,
 because its dependencies do not go with Inspect's) and the reading of its results. Works on any
 OpenAI-compatible server, and on the embedded engine, whose server it starts. Imports ``engines``,
-``meter``, ``errors`` and ``keys``.
+``meter``, ``stats``, ``errors`` and ``keys``.
 """
 
 from distilbench.load._results import Objective, read_requests, summarise

@@ -12,9 +12,7 @@ import venv
 from collections.abc import Sequence
 from pathlib import Path
 
-from filelock import FileLock
-
-from distilbench.engines import cache_folder
+from distilbench.cache import cache_folder, held
 from distilbench.errors import InputError
 from distilbench.keys import redact
 from distilbench.load._results import read_requests
@@ -47,7 +45,7 @@ def generator_python() -> Path:
         return Path(found)
     folder = cache_folder() / AIPERF.replace("==", "-")
     python = folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
-    with FileLock(folder.with_name(f"{folder.name}.lock")):  # two runs may need it at once
+    with held(folder):  # two runs may need it at once
         if not (folder / "installed").is_file():
             _install(folder, python)
     return python

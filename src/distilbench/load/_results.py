@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from distilbench.stats import percentile
+
 if TYPE_CHECKING:
     import polars as pl
 
@@ -39,7 +41,8 @@ def read_requests(path: Path) -> pl.DataFrame:
 
 def summarise(requests: pl.DataFrame, objective: Objective) -> dict[str, Any]:
     """Figures of one level of concurrency. Rates are over the time from the first request sent to
-    the last answer received; percentiles and rates are of answered requests. Goodput counts the
+    the last answer received; percentiles (as all of distilbench's) and
+    rates are of answered requests. Goodput counts the
     requests a second that keep to every objective (DistServe, arXiv 2401.09670)."""
     import polars as pl
 
@@ -64,7 +67,7 @@ def summarise(requests: pl.DataFrame, objective: Objective) -> dict[str, Any]:
     for name in _TIMES:
         for share in _PERCENTILES:
             label = f"{name.removesuffix('_s')}_p{100 * share:.0f}_s"
-            figures[label] = ok[name].quantile(share, "linear")
+            figures[label] = ok.select(percentile(name, share)).item()
     return figures
 
 

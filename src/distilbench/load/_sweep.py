@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from distilbench.engines import MOST_SLOTS, EngineSettings, locate_model
 from distilbench.errors import InputError
+from distilbench.files import write_json, write_parquet
 from distilbench.keys import secret_in_url
 from distilbench.load._generator import AIPERF, run_level
 from distilbench.load._results import Objective, read_requests, summarise
@@ -45,6 +45,9 @@ class Target:
     """Requests that the server decodes together, if known."""
     tokens_per_word: float = 1.3
     """Of its tokenizer on English words; how long prompts were is counted by the server."""
+    threads: int | None = None
+    spin_count: int | None = None
+    """How it computes and waits, if known."""
 
     def __post_init__(self) -> None:
         where = "the URL of the server"
@@ -103,12 +106,13 @@ def sweep(
         if saturated and concurrencies is None:
             break
     frame = pl.DataFrame(levels)
-    out.mkdir(parents=True, exist_ok=True)
-    frame.write_parquet(out / "load.parquet")
+    write_parquet(out / "load.parquet", frame)
     facts = {
         "target": target.name or target.url,
         "model": target.model,
         "slots": target.slots,
+        "threads": target.threads,
+        "spin_count": target.spin_count,
         "saturated": saturated,
         "workload": asdict(workload),
         "seed": seed,
@@ -116,7 +120,7 @@ def sweep(
         "generator": AIPERF,
         "hardware": describe_hardware().model_dump(mode="json"),
     }
-    (out / "load.json").write_text(json.dumps(facts, indent=1))
+    write_json(out / "load.json", facts)
     return frame
 
 
@@ -136,8 +140,11 @@ def is_saturated(levels: Sequence[dict[str, Any]]) -> bool:
 
 
 @contextlib.contextmanager
-def serving(source: str, threads: int | None, most: int, workload: Workload) -> Iterator[Target]:
-    """The embedded engine as a server with ``most`` slots, on all cores but the generator's.
+def serving(
+    source: str, settings: EngineSettings, most: int, workload: Workload
+) -> Iterator[Target]:
+    """The embedded engine as a server with ``most`` slots, on all cores but the generator's; the
+    threads and spin count are those of ``settings``.
     Raises ``InputError`` if those are too many, ``EngineError`` if the model does not load."""
     import asyncio
 
@@ -151,7 +158,7 @@ def serving(source: str, threads: int | None, most: int, workload: Workload) -> 
     path = locate_model(source, Path.cwd(), f"model {source!r}")
     room = 2 * (workload.prompt_tokens + workload.output_tokens) + 64
     cores = max(1, usable_cores() - 1)
-    settings = EngineSettings(threads=threads, cpus=cores, slots=most, context=room)
+    settings = settings.model_copy(update={"cpus": cores, "slots": most, "context": room})
     with LlamaCpp(path, settings) as engine:
         url, key = engine.address
         endpoint = "chat" if engine.chat else "completions"
@@ -163,7 +170,8 @@ def serving(source: str, threads: int | None, most: int, workload: Workload) -> 
                 await engine.aclose()
 
         per_word = asyncio.run(count()) / len(_WORDS)
-        yield Target(url, path.stem, key, endpoint, source, most, per_word)
+        spins = settings.spin_count
+        yield Target(url, path.stem, key, endpoint, source, most, per_word, engine.threads, spins)
 
 
 def _measure(

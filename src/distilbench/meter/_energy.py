@@ -13,9 +13,9 @@ from importlib.metadata import version
 from importlib.resources import files
 from typing import Literal, NamedTuple, Protocol
 
-import yaml
-
+from distilbench.durations import duration
 from distilbench.errors import InputError
+from distilbench.yaml_file import parse_yaml
 
 TDP_VARIABLE = "DISTILBENCH_TDP_W"
 _NO_ZEUS = "Zeus is not installed: pip install 'distilbench[energy]'"
@@ -128,7 +128,7 @@ class EnergyMeter:
         chip = self.processor
         joules = chip.tdp_w / chip.cores * cpu_s
         method = (
-            f"estimated: TDP {chip.tdp_w:g} W / {chip.cores} cores x {cpu_s:.1f} CPU seconds"
+            f"estimated: TDP {chip.tdp_w:g} W / {chip.cores} cores x {duration(cpu_s)} of CPU time"
             f" ({chip.source})"
         )
         return Energy(joules, 0.0, begun, begun + seconds, method, "estimated")
@@ -253,7 +253,8 @@ def _gpu(index: int) -> Counter:
 @cache
 def _processors() -> list[Processor]:
     text = (files("distilbench.meter") / "tdp.yaml").read_text("utf-8")
-    return [Processor(**entry) for entry in yaml.safe_load(text)]
+    listed = parse_yaml(text, "processors:", "tdp.yaml").data["processors"]
+    return [Processor(**entry) for entry in listed]
 
 
 def _first_sentence(error: Exception) -> str:

@@ -22,8 +22,10 @@ from distilbench.report.page import (
 from distilbench.report.run import (
     RunData,
     chance,
+    marks,
     read_run,
     recommendation_sentences,
+    run_warnings,
     write_report,
 )
 
@@ -38,9 +40,11 @@ __all__ = [
     "Table",
     "Text",
     "chance",
+    "marks",
     "read_run",
     "recommendation_sentences",
     "render_page",
+    "run_warnings",
     "write_claims_report",
     "write_experiment_report",
     "write_load_report",

@@ -6,11 +6,11 @@ lineage into ``<run>/cards``, where the report finds them.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
 from distilbench.errors import InputError
+from distilbench.files import copy_file
 from distilbench.yaml_file import read_yaml
 
 _CARD = "card.yaml"
@@ -42,5 +42,4 @@ def copy_cards(run_dir: Path, cards: Iterable[Path]) -> None:
             name = card_id(file)
             if name and Path(name).name == name:
                 target = run_dir / "cards" / f"{name}.yaml"
-                target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(file, target)
+                copy_file(file, target)

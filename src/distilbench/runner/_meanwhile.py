@@ -6,11 +6,12 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from distilbench.events import ModelLoading, OnEvent
 from distilbench.meter import Watch, cpu_seconds, read_bytes
 from distilbench.runner._plan import Cell
 from distilbench.runner._store import surroundings_file
@@ -18,7 +19,6 @@ from distilbench.runner._store import surroundings_file
 if TYPE_CHECKING:
     from distilbench.engines._llama_cpp import LlamaCpp
 
-Tell = Callable[..., None]
 _GLANCE_S = 1.0  # between two looks at what a loading engine has read
 
 
@@ -44,7 +44,7 @@ def watch(run_dir: Path, cell: Cell, engine: LlamaCpp | None, resumed: int) -> W
 
 
 @contextmanager
-def telling_what_is_read(tell: Tell, model: str, engine: LlamaCpp) -> Iterator[None]:
+def telling_what_is_read(tell: OnEvent, model: str, engine: LlamaCpp) -> Iterator[None]:
     """Tells from time to time what part of its model file the engine has read, where the system
     counts that (Linux)."""
     over, size = threading.Event(), engine.description.size_bytes
@@ -53,7 +53,7 @@ def telling_what_is_read(tell: Tell, model: str, engine: LlamaCpp) -> Iterator[N
         while not over.wait(_GLANCE_S):
             read = read_bytes(engine.pid)
             if read is not None and size:
-                tell("loading", model=model, share=min(1.0, read / size))
+                tell(ModelLoading(model, min(1.0, read / size)))
 
     looking = threading.Thread(target=look, daemon=True)
     looking.start()

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from itertools import groupby
 from pathlib import Path
-from typing import Any
 
 from pydantic import ValidationError
 
 from distilbench.engines import check_provider
 from distilbench.errors import InputError, one_sentence
+from distilbench.events import Collected, Noted, OnEvent, Planned, WorkerDied, ignore, read_line
 from distilbench.files import alone, read_json, write_json, write_text
 from distilbench.meter import busy_sentence, describe_hardware, given_tdp_w, look_now
 from distilbench.runner._cards import copy_cards
@@ -30,11 +29,10 @@ from distilbench.runner._store import (
     questions_file,
 )
 from distilbench.runner._worker import Job
-from distilbench.suite import UNCHANGED, Changes, Suite, load_suite, suite_text
+from distilbench.suite import UNCHANGED, Changes, Suite, SuiteLike, read_suite
 from distilbench.tasks import QuestionSet, attempt_questions
 
 _LEAVING_S = 5.0  # a worker takes a fraction of a second, unless it is deep in a library
-OnEvent = Callable[[dict[str, Any]], None]
 _VERSIONS = ("distilbench", "inspect-ai", "xllamacpp", "reasoning-gym", "math-verify", "polars")
 
 
@@ -53,12 +51,13 @@ class RunResult:
 
 
 def run_suite(
-    suite_file: Path,
+    suite: SuiteLike,
     out: Path = Path("runs"),
-    on_event: OnEvent = lambda event: None,
+    on_event: OnEvent = ignore,
     changes: Changes = UNCHANGED,
 ) -> RunResult:
-    """Run a suite, or what is missing of it. The run directory is ``out/<suite name>``.
+    """Run a suite, or what is missing of it: a file, its data as a dict, or a ``Suite``. The run
+    directory is ``out/<suite name>``.
 
     ``changes`` come from the command line; the run keeps the changed suite.
 
@@ -66,29 +65,30 @@ def run_suite(
     when the suite has been changed elsewhere. Raises ``InputError`` on a bad suite before any
     work, and if another run is at work in the same directory.
     """
-    suite = load_suite(suite_file, changes)
+    given = read_suite(suite, changes)
+    suite, where = given.suite, given.where
     given_tdp_w()  # a bad one is told here, not by every worker
-    cells = plan(suite, suite_file.parent, str(suite_file))
+    cells = plan(suite, given.folder, where)
     run_dir = out / suite.name
     reopen_refused(run_dir, cells)
     missing = [cell for cell in cells if not is_finished(run_dir, cell)]
-    _check_providers(suite, missing, str(suite_file))
+    _check_providers(suite, missing, where)
     samples = prepare_questions(run_dir, missing)
     run_dir.mkdir(parents=True, exist_ok=True)
     with alone(run_dir):
-        write_text(run_dir / "suite.yaml", suite_text(suite_file, changes))
+        write_text(run_dir / "suite.yaml", given.text)
         _write_run_facts(run_dir, suite.name, cells, suite.seeds)
         copy_cards(run_dir, (cell.card_file for cell in cells if cell.card_file))
-        on_event({"event": "plan", "cells": len(cells), "samples": samples})
+        on_event(Planned(len(cells), samples))
         notes = (*_skipped(run_dir), *models_without_flops(cells), *refusals(run_dir, missing))
         for sentence in notes:
-            on_event({"event": "note", "text": sentence})
+            on_event(Noted(sentence))
         busy = busy_sentence(look_now()) if missing else None
         if busy:
-            on_event({"event": "note", "text": busy})
+            on_event(Noted(busy))
         failed = tuple(_run_groups(run_dir, missing, on_event))
         collected, _ = collect(run_dir, cells)
-        on_event({"event": "collected", "samples": len(collected)})
+        on_event(Collected(len(collected)))
     finished = sum(is_finished(run_dir, cell) for cell in cells)
     return RunResult(run_dir, finished, len(cells), failed)
 
@@ -191,7 +191,7 @@ def _run_groups(run_dir: Path, cells: list[Cell], on_event: OnEvent) -> Iterator
         code = _run_worker(job, log, on_event)
         if code != 0:
             reason = f"signal {-code}" if code < 0 else f"exit code {code}"
-            on_event({"event": "worker_died", "model": model, "reason": reason, "log": str(log)})
+            on_event(WorkerDied(model, reason, str(log)))
             yield f"{model} under {profile}: worker ended with {reason}, see {log}"
         else:
             for cell in job.cells:
@@ -213,7 +213,9 @@ def _run_worker(job: Job, log: Path, on_event: OnEvent) -> int:
         try:
             assert worker.stdout is not None
             for line in worker.stdout:
-                on_event({**json.loads(line), "pid": worker.pid})
+                event = read_line(line)
+                if event is not None:
+                    on_event(event)
             return worker.wait()
         finally:
             _end(worker)
@@ -229,6 +231,8 @@ def _end(worker: subprocess.Popen[str]) -> None:
     finally:  # also if the user is impatient
         worker.kill()
         worker.wait()
+        if worker.stdout is not None:
+            worker.stdout.close()
 
 
 def _drop_superseded_logs(folder: Path) -> None:

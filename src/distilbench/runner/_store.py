@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 from distilbench.errors import InputError
 from distilbench.files import read_json, write_json, write_parquet
 from distilbench.meter import Energy, read_stretches, summarise
-from distilbench.records import CELL_COLUMNS, KEY, ORIGIN, SAMPLE_COLUMNS, frame, schema
+from distilbench.records import KEY, ORIGIN, CellRecord, SampleRecord, columns, frame, schema
 from distilbench.runner._plan import Cell
 from distilbench.runner._records import energy_shares, sample_record, strata
 from distilbench.tasks import QuestionSet, contamination_of
@@ -111,19 +111,26 @@ def project(
         }
         for sample, share in zip(samples.values(), joules, strict=True)
     ]
-    return frame(rows, SAMPLE_COLUMNS)
+    return frame(rows, SampleRecord)
 
 
 def collect(run_dir: Path, cells: list[Cell]) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Join the records of all cells, and of those imported, into the run's two Parquet files, and
-    return them.
+    """Write the run's two Parquet files: :func:`joined`, which is returned."""
+    samples, records = joined(run_dir, cells)
+    write_parquet(run_dir / "samples.parquet", samples)
+    write_parquet(run_dir / "cells.parquet", records)
+    return samples, records
+
+
+def joined(run_dir: Path, cells: list[Cell]) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The sample records and the cell records of all cells, and of those imported.
 
     An unfinished cell gives the samples that its logs hold. A finished one is kept as it is, but
     for what the suite and the cards say of its model, which sets no result.
     """
     import polars as pl
 
-    samples, rows = [frame([], SAMPLE_COLUMNS)], []
+    samples, rows = [frame([], SampleRecord)], []
     for cell in cells:
         if is_finished(run_dir, cell):
             record = _with_fresh_flops(run_dir, cell)
@@ -136,12 +143,9 @@ def collect(run_dir: Path, cells: list[Cell]) -> tuple[pl.DataFrame, pl.DataFram
     for path in sorted(imported_folder(run_dir).glob("*/cell.json")):
         samples.append(_samples(path.with_name("samples.parquet")))
         rows.append(_record(path))
-    known = schema(CELL_COLUMNS)
+    known = schema(CellRecord)
     rows = [{k: v for k, v in row.items() if k in known} for row in rows]
-    joined, cell_records = pl.concat(samples, how="diagonal"), frame(rows, CELL_COLUMNS)
-    write_parquet(run_dir / "samples.parquet", joined)
-    write_parquet(run_dir / "cells.parquet", cell_records)
-    return joined, cell_records
+    return pl.concat(samples, how="diagonal"), frame(rows, CellRecord)
 
 
 def _record(path: Path) -> dict[str, Any]:
@@ -150,10 +154,10 @@ def _record(path: Path) -> dict[str, Any]:
     import polars as pl
 
     record = read_json(path, _KNOWN_BY)
-    for column in CELL_COLUMNS:
+    for column in columns(CellRecord):
         if record.get(column.name) is not None:
             try:
-                frame([{column.name: record[column.name]}], (column,))
+                frame([{column.name: record[column.name]}], CellRecord, [column.name])
             except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError) as error:
                 raise InputError(f"{path}: field {column.name!r}", "is damaged", _AGAIN) from error
     return record
@@ -168,7 +172,7 @@ def _samples(path: Path) -> pl.DataFrame:
         found = pl.read_parquet(path)
     except pl.exceptions.PolarsError as error:
         raise InputError(str(path), "is damaged", _AGAIN) from error
-    for name, kind in schema(SAMPLE_COLUMNS).items():
+    for name, kind in schema(SampleRecord).items():
         if found.schema.get(name, None if name in ("cell", *KEY) else kind) != kind:
             raise InputError(f"{path}: column {name!r}", "is missing or damaged", _AGAIN)
     return found

@@ -7,7 +7,6 @@ JSON lines on standard output; everything else that libraries print goes to stan
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import sys
 import time
@@ -19,7 +18,19 @@ from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import BaseModel
 
+from distilbench.durations import duration
 from distilbench.engines import predict_memory
+from distilbench.events import (
+    CellBegun,
+    CellDone,
+    Event,
+    ModelLoaded,
+    ModelLoading,
+    ModelRefused,
+    OnEvent,
+    SampleDone,
+    as_line,
+)
 from distilbench.keys import guard_output, key_in_environment, redact
 from distilbench.meter import (
     EnergyMeter,
@@ -30,7 +41,7 @@ from distilbench.meter import (
 )
 from distilbench.runner._conduct import Conduct, install, sampling_seed, without_system
 from distilbench.runner._leave import leave, leave_on_signals
-from distilbench.runner._meanwhile import Tell, telling_what_is_read, watch
+from distilbench.runner._meanwhile import telling_what_is_read, watch
 from distilbench.runner._plan import Cell
 from distilbench.runner._sampling import request_options
 from distilbench.runner._sandbox import no_sandbox, refuse
@@ -84,7 +95,7 @@ def main() -> None:
         _work(job, _progress_channel(undo), undo)
 
 
-def _work(job: Job, tell: Tell, undo: ExitStack) -> None:
+def _work(job: Job, tell: OnEvent, undo: ExitStack) -> None:
     _report_samples(tell)
     _ready_inspect(job)
     _ready_graders(job)
@@ -95,9 +106,9 @@ def _work(job: Job, tell: Tell, undo: ExitStack) -> None:
     loaded.capped = capped
     install(loaded.conduct)
     for cell in job.cells:
-        tell("cell", cell=cell.name)
+        tell(CellBegun(cell.name))
         run_cell(job.run_dir, cell, loaded)
-        tell("cell_done", cell=cell.name)
+        tell(CellDone(cell.name))
 
 
 def _ready_inspect(job: Job) -> None:
@@ -198,7 +209,7 @@ def _evaluate(run_dir: Path, cell: Cell, task: Task, model: InspectModel) -> Non
     )
 
 
-def _load(cell: Cell, tell: Tell, undo: ExitStack) -> Loaded:
+def _load(cell: Cell, tell: OnEvent, undo: ExitStack) -> Loaded:
     """The model, its engine if embedded, and what loading took. A model that does not load is
     no crash: each of its questions then ends in an outcome that says why."""
     from inspect_ai.model import get_model
@@ -206,10 +217,10 @@ def _load(cell: Cell, tell: Tell, undo: ExitStack) -> Loaded:
     hardware = describe_hardware()
     facts: dict[str, Any] = {"hardware": str(hardware)}
     if not cell.embedded:
-        tell("load", model=cell.model.name)
+        tell(ModelLoading(cell.model.name))
         loaded = _load_served(cell, facts)
         if loaded.error:
-            tell("load_failed", model=cell.model.name, error=loaded.error)
+            tell(ModelRefused(cell.model.name, loaded.error))
         return loaded
     from distilbench.engines._process import EngineError
     from distilbench.engines._provider import DistilbenchAPI
@@ -220,13 +231,14 @@ def _load(cell: Cell, tell: Tell, undo: ExitStack) -> Loaded:
     undo.callback(engine.close)
     meter = find_meter(hardware.processor, settings.gpu_index, lambda: engine.usage.cpu_seconds)
     meter.measure_idle()
-    tell("load", model=cell.model.name)
+    tell(ModelLoading(cell.model.name))
     try:
         with telling_what_is_read(tell, cell.model.name, engine):
             engine.load()
-        tell("loaded", model=cell.model.name, load_s=engine.load_s)
+        assert engine.load_s is not None
+        tell(ModelLoaded(cell.model.name, engine.load_s))
     except EngineError as error:
-        tell("load_failed", model=cell.model.name, error=str(error))
+        tell(ModelRefused(cell.model.name, str(error)))
     facts["load_peak_bytes"] = peak_memory_bytes(engine.pid) if engine.pid else None
     facts["load_s"] = engine.load_s
     return Loaded(model, engine, meter, facts)
@@ -324,7 +336,7 @@ def _enforcement(cell: Cell, loaded: Loaded) -> str:
     if engine and profile.gpu:
         said.append(f"GPU {profile.gpu.index} by its number, its memory by the number of layers")
     if profile.time_per_question_s:
-        said.append(f"{profile.time_per_question_s} s a question by Inspect's time limit")
+        said.append(f"{duration(profile.time_per_question_s)} a question by Inspect's time limit")
     if profile.thinking_tokens:
         means = "budget forcing" if engine else "the provider"
         said.append(f"{profile.thinking_tokens} thinking tokens by {means}")
@@ -370,28 +382,28 @@ def _max_tokens(cell: Cell, task: Task) -> int:
     return min(own, cell.limits.max_tokens or own, cell.model.max_tokens or own)
 
 
-def _progress_channel(undo: ExitStack) -> Tell:
+def _progress_channel(undo: ExitStack) -> OnEvent:
     """Keep standard output for progress alone. The parent gone, so is the reason to go on."""
     sys.stdout.flush()
     channel = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
 
-    def tell(event: str, **facts: Any) -> None:
+    def tell(event: Event) -> None:
         try:
-            channel.write(json.dumps({"event": event, **facts}) + "\n")
+            channel.write(as_line(event))
         except OSError:
             leave(undo, 1)
 
     return tell
 
 
-def _report_samples(tell: Tell) -> None:
+def _report_samples(tell: OnEvent) -> None:
     from inspect_ai.hooks import Hooks, SampleEnd, hooks
 
     @hooks(name="distilbench_progress", description="tells the parent of finished samples")
     class Progress(Hooks):
         async def on_sample_end(self, data: SampleEnd) -> None:
-            tell("sample", sample_id=str(data.sample.id), epoch=data.sample.epoch)
+            tell(SampleDone(str(data.sample.id), data.sample.epoch, os.getpid()))
 
 
 if __name__ == "__main__":

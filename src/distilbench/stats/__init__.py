@@ -8,7 +8,7 @@ frames and numbers: nothing here reads a file or knows a model card. Imports
 ``errors`` only; takes the columns of ``records``.
 """
 
-from distilbench.stats._answered import answered, spent, unanswered
+from distilbench.stats._answered import accuracy_of_answers, answered, spent, unanswered
 from distilbench.stats._budget import per_correct, truncation_curve
 from distilbench.stats._choice import (
     Candidate,
@@ -63,6 +63,7 @@ __all__ = [
     "Scatter",
     "SeedMean",
     "accuracy",
+    "accuracy_of_answers",
     "answered",
     "cheaper",
     "compute_equivalent_gain",

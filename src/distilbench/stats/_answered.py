@@ -7,11 +7,14 @@ from typing import Any
 
 import polars as pl
 
+from distilbench.durations import duration
+from distilbench.stats._intervals import accuracy
+
 ANSWERED = ("stop", "length", "over_energy")
 """Outcomes in which the model gave an answer, if a wrong, cut or too dear one."""
 _WORDS: dict[str, tuple[str, str | None, Callable[[Any], str] | None]] = {
     "out_of_memory": ("out of memory", "memory_limit_bytes", lambda b: f"{b / 2**20:,.0f} MiB"),
-    "timeout": ("no answer in time", "time_per_question_s", lambda seconds: f"{seconds:g} s"),
+    "timeout": ("no answer in time", "time_per_question_s", duration),
     "context_overflow": ("longer than the context", "context", lambda n: f"{n:,} tokens"),
     "crash": ("crashed", None, None),
     "error": ("error", None, None),
@@ -63,3 +66,17 @@ def _said(ended: list[dict[str, Any]], limits: dict[str, Any]) -> str:
         at = f" at {form(value)}" if form and value is not None else ""
         parts.append(said + at + (f" ({one['len']:,})" if len(ended) > 1 else ""))
     return ", ".join(parts)
+
+
+def accuracy_of_answers(
+    samples: pl.DataFrame, cells: pl.DataFrame, by: Sequence[str]
+) -> pl.DataFrame:
+    """:func:`accuracy` of each group, null where nothing was answered: ``no_answer`` says what it
+    was instead, as :func:`unanswered`, and is null elsewhere."""
+    silent = unanswered(samples, cells, by).drop("questions")
+    figures = ("accuracy", "stderr", "low", "high")
+    return (
+        accuracy(samples, by)
+        .join(silent, on=list(by), how="left", maintain_order="left")
+        .with_columns(pl.when(pl.col("no_answer").is_null()).then(f).alias(f) for f in figures)
+    )

@@ -35,11 +35,14 @@ class Candidate:
     probability_enough: float | None
     """Share of draws in which it reaches the accuracy that is asked for; null if none is."""
     same_as: tuple[str, ...]
-    """Those that meet everything and have the same score on every question."""
+    """Those that meet everything and have the same answer and score on every question."""
     peak_memory_bytes: float | None
     p95_s: float | None
     energy_j: float | None
     flops: float | None
+    busy: bool | None
+    """Whether a cell of it was measured on a busy machine, so that ``p95_s`` is not its own speed;
+    null: not known of all."""
 
 
 @dataclass(frozen=True)

@@ -53,7 +53,12 @@ class EqualAccuracy(NamedTuple):
 
 
 def seed_interval(values: Sequence[float], level: float = 0.95) -> SeedMean:
-    """Mean of one value a seed, with ``mean +- t(n-1) s/sqrt(n)``; infinite for a single seed."""
+    """Mean of one value a seed, with ``mean +- t(n-1) s/sqrt(n)``; infinite for a single seed.
+
+    >>> found = seed_interval([0.4, 0.5, 0.6])  # s = 0.1, t(2) = 4.303
+    >>> round(found.low, 3), round(found.high, 3)
+    (0.252, 0.748)
+    """
     given = np.asarray(values, dtype=np.float64)
     mean, count = float(given.mean()), len(given)
     if count < 2:

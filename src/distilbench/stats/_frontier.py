@@ -13,6 +13,10 @@ def pareto(frame: pl.DataFrame, cost: str, value: str, by: Sequence[str] = ()) -
     A row is on the frontier unless another row of its group (``by``: for example the task) costs no
     more and is worth no less, and differs in one of them. Rows equal in both are on it together. A
     row whose cost or value is null or NaN is not on it, and keeps no other row off it.
+
+    >>> models = pl.DataFrame({"usd": [1, 2, 3], "accuracy": [0.5, 0.4, 0.7]})
+    >>> pareto(models, "usd", "accuracy")["on_frontier"].to_list()
+    [True, False, True]
     """
     groups = list(by)
     known = frame.filter(

@@ -35,6 +35,11 @@ def accuracy(
 
     Returns ``by`` and n_questions, n_clusters, n_samples, accuracy, stderr, low, high; scores in
     [0, 1]. Raises InputError if a column is missing or a score is not in [0, 1].
+
+    >>> asked = {"sample_id": ["1", "1", "2"], "cluster": ["1", "1", "2"], "score": [1.0, 0.0, 1.0]}
+    >>> samples = pl.DataFrame(asked).with_columns(task=pl.lit("sums"), seed=0)
+    >>> accuracy(samples, by=("task",)).select("n_questions", "n_samples", "accuracy").row(0)
+    (2, 3, 0.75)
     """
     groups = list(by)
     check_samples(samples, groups)
@@ -48,6 +53,12 @@ def accuracy(
         )
         .with_columns(pl.col("cluster").fill_null(pl.col("sample_id")))
     )
+    return of_questions(questions, groups, level)
+
+
+def of_questions(questions: pl.DataFrame, groups: list[str], level: float) -> pl.DataFrame:
+    """What :func:`accuracy` returns, of one row a question: ``groups``, task, cluster, score in [0,
+    1], samples (what it is the mean of) and binary (whether each of those is 0 or 1)."""
     counts = questions.group_by(groups).agg(
         pl.col("samples").sum().alias("n_samples"), pl.col("binary").all()
     )
@@ -83,7 +94,11 @@ def macro_accuracy(
     unknown), low, high.
     """
     groups = [name for name in by if name != "task"]
-    tasks = accuracy(samples, [*groups, "task"], level)
+    return of_tasks(accuracy(samples, [*groups, "task"], level), groups)
+
+
+def of_tasks(tasks: pl.DataFrame, groups: list[str]) -> pl.DataFrame:
+    """What :func:`macro_accuracy` returns, of the accuracies of ``groups`` and task."""
     centre = pl.col("accuracy")
 
     def limit(end: str) -> pl.Expr:
@@ -143,7 +158,11 @@ def wilson(p: pl.Expr, n: pl.Expr, z: float) -> tuple[pl.Expr, pl.Expr]:
 
 
 def normal_quantile(level: float) -> float:
-    """Half-width, in standard errors, of a two-sided normal interval."""
+    """Half-width, in standard errors, of a two-sided normal interval.
+
+    >>> round(normal_quantile(0.95), 2)
+    1.96
+    """
     return float(stats.norm.ppf(0.5 + level / 2))
 
 
@@ -164,7 +183,7 @@ def check_samples(samples: pl.DataFrame, columns: Sequence[str]) -> None:
         raise InputError(
             "sample records",
             f"no column {', '.join(missing)}",
-            "give the columns of distilbench.records.SAMPLE_COLUMNS",
+            "give the columns of distilbench.records.SampleRecord",
         )
     if not samples.select(pl.col("score").is_between(0, 1).fill_null(False).all()).item():
         raise InputError(

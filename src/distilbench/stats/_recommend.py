@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 _CHUNK = 4_000_000  # weights of one batch of draws: bounds memory at some 30 MB
+_BUSY = " (measured on a busy machine)"
 _FAILURES = ("out_of_memory", "crash", "error", "timeout", "over_energy", "context_overflow")
 
 
@@ -44,7 +45,7 @@ def recommend(
     clusters of questions within each task, the same for all entries (paired; Efron and Tibshirani
     1993). Raises ``InputError`` if there are no samples, or the entries have no question in common.
     """
-    check_samples(samples, ["entry", "task", "sample_id", "cluster", "score", "outcome"])
+    check_samples(samples, ["entry", "epoch", "score", "outcome", "answer"])
     if samples.is_empty():
         raise InputError("the run", "holds no answers to choose by", "finish it, or import more")
     silent = unanswered(samples, cells)
@@ -99,9 +100,12 @@ def _figures(samples: pl.DataFrame, cells: pl.DataFrame) -> pl.DataFrame:
         pl.len().alias("questions"),
         *((pl.col("outcome") == name).sum().alias(name) for name in _FAILURES),
     )
-    peaks = cells.group_by("entry").agg(pl.col("peak_memory_bytes").max())
+    busy = pl.col("busy") if "busy" in cells.columns else pl.lit(None, pl.Boolean)
+    of_cells = cells.group_by("entry").agg(
+        pl.col("peak_memory_bytes").max(), busy.any(ignore_nulls=False).alias("busy")
+    )
     figures = macro_accuracy(samples, ("entry",))
-    for table in (counts, costs(samples), peaks):
+    for table in (counts, costs(samples), of_cells):
         figures = figures.join(table, on="entry", how="left")
     return figures.sort("entry")
 
@@ -143,6 +147,7 @@ def _shortfalls(row: dict[str, Any], required: Requirements) -> Iterator[_Shortf
             value, limit, gap = (
                 f"{figure / unit:{form}}{suffix}" for figure in (row[name], most, row[name] - most)
             )
+            value += _BUSY if name == "p95_s" and row["busy"] else ""
             yield _Shortfall(
                 what, f"{what} {value} > {limit}", row[name] - most, value, limit, f"{gap} more"
             )
@@ -173,15 +178,19 @@ def _closest(broken: dict[str, tuple[_Shortfall, ...]]) -> tuple[Closest, ...]:
 
 
 def _identical(samples: pl.DataFrame, entries: list[str]) -> dict[str, tuple[str, ...]]:
-    """Each entry with those, itself among them, that have its score on every question."""
-    by = ["entry", "task", "seed", "sample_id"]
-    means = samples.group_by(by).agg(pl.col("score").mean().round(12)).sort(by)
-    scores = {
-        entry: tuple(part["score"])
-        for (entry,), part in means.group_by("entry", maintain_order=True)
-        if entry in entries
+    """Each entry with those, itself among them, that give its answers, and get its scores, on
+    every question. One whose answers are not on record (of an imported result) is by itself."""
+    asked = ["task", "seed", "sample_id", "epoch"]
+    given = {
+        entry: part.sort(asked, nulls_last=True).select(*asked, "answer", pl.col("score").round(12))
+        for (entry,), part in samples.group_by("entry")
     }
-    return {e: tuple(o for o in entries if scores[o] == scores[e]) for e in entries}
+
+    def same(one: str, other: str) -> bool:
+        on_record = given[one]["answer"].count() > 0
+        return one == other or (on_record and given[one].equals(given[other]))
+
+    return {e: tuple(o for o in entries if same(e, o)) for e in entries}
 
 
 def _bootstrap(

@@ -8,14 +8,18 @@ from math import comb
 
 import polars as pl
 
-from distilbench.stats._intervals import check_samples, clustered, t_quantile
+from distilbench.stats._intervals import check_samples, of_questions, of_tasks
 
 QUESTION = ("task", "seed", "sample_id")
 
 
 def pass_at_k(n: int, c: int, k: int) -> float:
     """Chance that one of ``k`` answers drawn from ``n``, of which ``c`` are right, is right:
-    1 - C(n-c, k) / C(n, k), the unbiased estimator of Chen et al. 2021 (arXiv 2107.03374)."""
+    1 - C(n-c, k) / C(n, k), the unbiased estimator of Chen et al. 2021 (arXiv 2107.03374).
+
+    >>> pass_at_k(n=4, c=1, k=2)  # 3 of the 6 pairs hold the right one
+    0.5
+    """
     if not 0 <= c <= n or not 1 <= k <= n:
         raise ValueError(f"0 <= c <= n and 1 <= k <= n do not hold: n={n}, c={c}, k={k}")
     return 1.0 - comb(n - c, k) / comb(n, k)
@@ -28,6 +32,9 @@ def cons_at_k(answers: Sequence[str | None], scores: Sequence[float], k: int) ->
     vote. ``scores`` are those of the answers; where equal answers differ in score, the mean counts.
     A tie is broken at random, and counted by its expected value. Exact, not sampled: the draws are
     counted by how often the commonest answer is drawn. Without any vote the score is 0.
+
+    >>> cons_at_k(["7", "7", "8", None], [1, 1, 0, 0], k=2)  # 7,7 7,- 7,-; half of 7,8 7,8
+    0.6666666666666666
     """
     if len(answers) != len(scores) or not 1 <= k <= len(answers):
         raise ValueError(f"1 <= k <= {len(answers)} answers with a score each do not hold: k={k}")
@@ -57,10 +64,13 @@ def repeats(
 
     ``samples`` are sample records with the column ``vote``: the normalised answer; ``question``
     are the columns that tell one question from another. A score of 1 is
-    right and anything less is wrong for pass@k; cons@k takes scores as they are. The value of a
-    task is the mean over its questions, its standard error clustered over questions; overall it is
-    the mean over tasks, variances adding. pass@1 is the mean score. A task in which nobody has a
-    vote (its scorer names no answer) has no cons@k.
+    right and anything less is wrong for pass@k; cons@k takes scores as they are. Means, standard
+    errors and intervals over questions and tasks are those of ``macro_accuracy``, which pass@1, the
+    mean score, equals: each is a share of questions, for which Wilson's interval at an effective
+    sample size is among the best in clustered samples (Dean and Pagano 2015, J. Surv. Stat.
+    Methodol. 3, 484-503), and Student's leaves [0, 1] and collapses where all are equal (Brown, Cai
+    and DasGupta 2001). A question counts as often as it has ``k`` answers of its own. A task in
+    which nobody has a vote (its scorer names no answer) has no cons@k.
 
     Returns ``by``, metric (pass or cons), k, n_questions, value, stderr (null with one cluster),
     low, high; ``value`` in [0, 1]. Empty if no question was asked twice.
@@ -82,35 +92,9 @@ def repeats(
         return pl.DataFrame()
     measured = [*groups, "metric", "k"]
     table = pl.DataFrame(rows).with_columns(pl.col("cluster").fill_null(pl.col("sample_id")))
-    tasks = clustered(table, [*measured, "task"], "value").with_columns(
-        df=(pl.col("n_clusters") - 1).cast(pl.Float64)
-    )
-    return mean_of_tasks(tasks, measured, level).rename({"mean": "value"})
-
-
-def mean_of_tasks(tasks: pl.DataFrame, groups: list[str], level: float) -> pl.DataFrame:
-    """Unweighted mean over tasks of ``clustered`` figures (with ``df``), variances adding, degrees
-    of freedom by Welch and Satterthwaite; the interval is Student's, cut to [0, 1]."""
-    variance = pl.col("variance")
-    half = t_quantile(pl.col("df"), level) * pl.col("stderr")
-    return (
-        tasks.group_by(groups)
-        .agg(
-            pl.col("n_questions").sum(),
-            pl.col("mean").mean(),
-            pl.when(variance.is_not_null().all())
-            .then(variance.sum().sqrt() / pl.len())
-            .alias("stderr"),
-            pl.when(variance.is_not_null().all() & (variance.sum() > 0))
-            .then(variance.sum().pow(2) / (variance.pow(2) / pl.col("df")).sum())
-            .alias("df"),
-        )
-        .with_columns(
-            low=(pl.col("mean") - half).clip(0, 1), high=(pl.col("mean") + half).clip(0, 1)
-        )
-        .drop("df")
-        .sort(groups)
-    )
+    tasks = of_questions(table, [*measured, "task"], level)
+    figures = ("n_questions", "accuracy", "stderr", "low", "high")
+    return of_tasks(tasks, measured).select(*measured, *figures).rename({"accuracy": "value"})
 
 
 def steps(most: int) -> list[int]:
@@ -124,11 +108,14 @@ def _of_question(
 ) -> list[dict[str, str | int | float]]:
     right = sum(score >= 1 for score in scores)
     mean = sum(scores) / len(scores)
+    binary = all(score in (0, 1) for score in scores)
     found: list[dict[str, str | int | float]] = []
     for k in ks:
+        counted = {"k": k, "samples": len(scores) // k}
         passed = mean if k == 1 else pass_at_k(len(scores), right, k)
-        found.append({"metric": "pass", "k": k, "value": passed})
-        found.append({"metric": "cons", "k": k, "value": cons_at_k(votes, scores, k)})
+        found.append({"metric": "pass", "score": passed, "binary": binary or k > 1, **counted})
+        majority = cons_at_k(votes, scores, k)
+        found.append({"metric": "cons", "score": majority, "binary": binary, **counted})
     return found
 
 

@@ -7,7 +7,14 @@ data), ``architecture`` (the names of quantizations) and ``errors``.
 """
 
 from distilbench.suite._changes import UNCHANGED, Changes
-from distilbench.suite._load import json_schema, load_suite, packaged_suite, suite_text
+from distilbench.suite._load import (
+    GivenSuite,
+    SuiteLike,
+    json_schema,
+    load_suite,
+    packaged_suite,
+    read_suite,
+)
 from distilbench.suite._profile import GPU, Bytes, Device, Profile, devices
 from distilbench.suite._suite import Generation, Limits, Model, Price, Suite
 
@@ -18,14 +25,16 @@ __all__ = [
     "Changes",
     "Device",
     "Generation",
+    "GivenSuite",
     "Limits",
     "Model",
     "Price",
     "Profile",
     "Suite",
+    "SuiteLike",
     "devices",
     "json_schema",
     "load_suite",
     "packaged_suite",
-    "suite_text",
+    "read_suite",
 ]

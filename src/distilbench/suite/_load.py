@@ -1,12 +1,13 @@
-"""Reads a suite file, and says what is wrong with it in one sentence."""
+"""Reads a suite, and says what is wrong with it in one sentence."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
 from distilbench.errors import FieldPath, InputError, one_sentence
@@ -14,46 +15,64 @@ from distilbench.suite._changes import UNCHANGED, Changes
 from distilbench.suite._keys import refuse_keys
 from distilbench.suite._suite import Suite
 from distilbench.tasks import FileTask
-from distilbench.yaml_file import YamlFile, read_yaml, refuse_truths
+from distilbench.yaml_file import YamlFile, read_yaml, refuse_truths, yaml_of, yaml_text
 
+SuiteLike = Suite | Mapping[str, Any] | Path | str
 _SUITES = files("distilbench.suite") / "suites"
 
 
-def load_suite(path: Path, changes: Changes = UNCHANGED) -> Suite:
-    """Read and validate a suite, with changes from the command line made to it.
+@dataclass(frozen=True)
+class GivenSuite:
+    """A suite as somebody gave it: in a file, as data, or made of its parts."""
+
+    suite: Suite
+    text: str
+    """Of the suite that runs, as YAML: the file's own, or with the changes made."""
+    folder: Path
+    """Where relative paths start: the file's folder, or the current one."""
+    where: str
+    """What errors call it."""
+
+
+def read_suite(given: SuiteLike, changes: Changes = UNCHANGED) -> GivenSuite:
+    """Read and validate a suite, with changes from the command line made to it: a file, its data as
+    a dict, or a ``Suite``.
 
     Raises ``InputError`` naming the file, the field, the remedy.
     """
-    file = _read(path)
-    data = {"name": _file_name(path), **file.data}
+    file, folder = _read(given)
+    data = {"name": _file_name(Path(file.where)), **file.data}
     if changes:
-        data = changes.apply(data, str(path))
-        refuse_keys("the command line", yaml.safe_dump(data), data)
+        data = changes.apply(data, file.where)
+        refuse_keys("the command line", yaml_text(data), data)
+    lines = _lines(file, data)
     try:
         suite = Suite.model_validate(data)
     except ValidationError as error:
-        raise one_sentence(str(path), error, _lines(file, data)) from error
-    refuse_truths(str(path), data, suite, _lines(file, data))
-    tasks = tuple(t.within(path.parent) if isinstance(t, FileTask) else t for t in suite.tasks)
-    return suite.model_copy(update={"tasks": tasks})
+        raise one_sentence(file.where, error, lines) from error
+    refuse_truths(file.where, data, suite, lines)
+    tasks = tuple(t.within(folder) if isinstance(t, FileTask) else t for t in suite.tasks)
+    text = file.text
+    if changes:
+        text = f"# {Path(file.where).name}, changed from the command line\n{yaml_text(data)}"
+    return GivenSuite(suite.model_copy(update={"tasks": tasks}), text, folder, file.where)
 
 
-def suite_text(path: Path, changes: Changes = UNCHANGED) -> str:
-    """Text of the suite that runs: the file's own, or with the changes made, as YAML."""
-    if not changes:
-        return _read(path).text
-    data = changes.apply(_read(path).data, str(path))
-    return f"# {path.name}, changed from the command line\n" + yaml.safe_dump(
-        data, sort_keys=False, allow_unicode=True
-    )
+def load_suite(given: SuiteLike, changes: Changes = UNCHANGED) -> Suite:
+    """The suite alone: :func:`read_suite`."""
+    return read_suite(given, changes).suite
 
 
-def _read(path: Path) -> YamlFile:
-    if not path.is_file():
-        raise InputError(str(path), "there is no such suite file", "make one: distilbench init")
-    file = read_yaml(path, "'models:' and 'tasks:'")
-    refuse_keys(str(path), file.text, file.data)
-    return file
+def _read(given: SuiteLike) -> tuple[YamlFile, Path]:
+    if isinstance(given, str | Path):
+        path = Path(given)
+        if not path.is_file():
+            raise InputError(str(path), "there is no such suite file", "make one: distilbench init")
+        file, folder = read_yaml(path, "'models:' and 'tasks:'"), path.parent
+    else:
+        file, folder = yaml_of(given, "suite"), Path()
+    refuse_keys(file.where, file.text, file.data)
+    return file, folder
 
 
 def _lines(file: YamlFile, data: dict[str, Any]) -> dict[FieldPath, int]:

@@ -6,7 +6,6 @@ from functools import cache
 from importlib.resources import files
 from typing import Annotated, Any, NamedTuple
 
-import yaml
 from pydantic import (
     BaseModel,
     BeforeValidator,
@@ -20,6 +19,7 @@ from pydantic import (
 )
 
 from distilbench.errors import use_one_of
+from distilbench.yaml_file import parse_yaml
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._\-]*$", max_length=80)]
 
@@ -125,7 +125,8 @@ class Device(NamedTuple):
 def devices() -> dict[str, Device]:
     """The built-in devices by name."""
     text = (files("distilbench.suite") / "devices.yaml").read_text("utf-8")
-    return {entry["name"]: Device(**entry) for entry in yaml.safe_load(text)}
+    listed = parse_yaml(text, "devices:", "devices.yaml").data["devices"]
+    return {entry["name"]: Device(**entry) for entry in listed}
 
 
 def one_for_each(data: Any, field: str, mark: str) -> list[Any]:

@@ -33,6 +33,15 @@ def extract(
     ``choice``. ``last_number``: see ``_numbers``. ``choice``: see ``_choice``; ``letters`` are
     those that the question offers. ``regex``: the last match of ``pattern``, its first group if it
     has one.
+
+    >>> extract("3 boxes of 400 are 1,200.\n#### 1,200", "####")
+    '1200'
+    >>> extract(r"First \boxed{3}, no: \boxed{\frac{1}{2}}.", "boxed")
+    '\\frac{1}{2}'
+    >>> extract("It weighs 12 kg.", "regex", r"(\d+) kg")
+    '12'
+    >>> extract("I do not know.", "boxed") is None
+    True
     """
     text = text[-_MOST_TEXT:]
     if how == "whole":
@@ -52,7 +61,11 @@ def extract(
 
 
 def marked_answer(text: str) -> str | None:
-    """The number behind the last ``####`` and nothing else: for reference answers."""
+    """The number behind the last ``####`` and nothing else: for reference answers.
+
+    >>> marked_answer("3 * 4 = 12\\n#### 1,012.")
+    '1012'
+    """
     marked = _MARKED.findall(text)
     return _clean_number(marked[-1]) if marked else None
 

@@ -20,6 +20,23 @@ _UNIT = re.compile(  # with a power: cm^2. Those without one math-verify knows.
     r"(?<=[\d})\s,~])\\(?:text|mathrm|mbox|textrm)\s*\{[A-Za-z. ]+\}\s*\^\s*(?:[23]|\{[23]\})"
 )
 
+_WORDED = re.compile(  # 12 dollars, 3/4 cup, 4 m/s; a single letter may be a variable
+    r"(.*[\d}])\s+([A-Za-z]{3,15}(?:\s[A-Za-z]{2,15}){0,2}|[a-z]{1,4}/[a-z]{1,4})\.?"
+)
+_COUNTS = re.compile(  # words that change the number before them
+    r"\b(?:or|and|hundred|thousand|million|billion|trillion|dozen|squared|cubed|factorial|sin|cos"
+    r"|tan|log|exp)\b"
+)
+_SHORT = re.compile(
+    r"\d\s*([mckd]?m|km|in|ft|yd|mi|k?g|mg|lbs?|oz|m?s|min|hr?|m?[lL]|cents|dollars)\.?$"
+)
+_RELATION = re.compile(
+    r"^[^(\[]{0,10}?(?:\\(?:[gl]eq?|[gl]t|neq?|[gl]eqslant)(?![a-z])|[<>≤≥≠])"
+    r"|\bor (?:more|less|fewer)\b"
+)
+_OPENS = re.compile(r"[(\[]|\\\{")
+_LISTED = re.compile(r"(?<![_\w.])\d+\s+\d")
+
 
 def grade(answer: str | None, target: str, grader: str) -> float:
     """1.0 if ``answer`` is right, else 0.0. No answer is wrong.
@@ -28,6 +45,9 @@ def grade(answer: str | None, target: str, grader: str) -> float:
     ``math``: that, or the same value: of two numbers exactly, else by math-verify, within a time
     limit (it must run in the main thread, where math-verify can interrupt itself; Inspect's scorers
     do). Brackets, ``!`` and ``'`` are part of an answer.
+
+    >>> grade("**Paris.**", "paris", "exact"), grade("0.50", "1/2", "math"), grade(None, "", "math")
+    (1.0, 1.0, 0.0)
     """
     if answer is None:
         return 0.0
@@ -63,18 +83,46 @@ def _same_value(answer: str, target: str) -> bool:
     if len(answer) > _MOST_ANSWER or DATE.search(answer) or DATE.search(target):
         return False
     one, other = plain(_UNIT.sub("", answer)), plain(_UNIT.sub("", target))
+    if _tight(one) == _tight(other):
+        return True
+    one, other = _unworded(one, other), _unworded(other, one)
     value, wanted = rational(one), rational(other)
     if value is None or wanted is None:
-        # math-verify reads f' as f, and 12_7 as 12_8
-        bases = {tuple(found) for text in (one, other) if (found := _BASE.findall(text))}
-        same_marks = one.count("'") == other.count("'") and len(bases) < 2
-        return same_marks and _verified(one, other)
+        return not _apart(one, other) and _verified(one, other)
     if value == wanted or ("%" in answer and value == 100 * wanted):
         return True
     if not _rounded(one, other):
         return False
     apart = abs(value - wanted)
     return apart <= _TOLERANCE * abs(wanted) and apart < _last_place(one, other, wanted)
+
+
+def _tight(text: str) -> str:
+    """Without the spaces that mean nothing in LaTeX, and with one sign of the empty set."""
+    text = re.sub(r"\s+(?=[^\w.])|(?<=[^\w.])\s+", "", text)
+    return re.sub(r"\\varnothing(?![a-z])|∅|\\\{\\\}", r"\\emptyset", text)
+
+
+def _unworded(text: str, other: str) -> str:
+    """The number of a text that is a number and a unit in words, if the other is one without."""
+    found = _WORDED.fullmatch(text)
+    if found and rational(other) is not None and not _COUNTS.search(found[2]):
+        return found[1] if rational(found[1]) is not None else text
+    return text
+
+
+def _apart(one: str, other: str) -> bool:
+    """Whether two texts differ in what math-verify does not look at: it reads f' as f, 12_7 as
+    12_8, 1 2 as 3, 5 cm as 5 m, and at least 5 as 5."""
+    both = (one, other)
+    bases = {tuple(found) for text in both if (found := _BASE.findall(text))}
+    units = {unit[1] for text in both if (unit := _SHORT.search(text))}
+    braces = {start[0] == "\\{" for text in both if (start := _OPENS.match(text))}
+    bounds = [text for text in both if _RELATION.search(text)]
+    bounded = len(bounds) == 1 and any(rational(text) is not None for text in both)
+    listed = any(_LISTED.search(text) for text in both)
+    marks = one.count("'") != other.count("'")
+    return marks or listed or bounded or len(bases) > 1 or len(units) > 1 or len(braces) > 1
 
 
 def _last_place(one: str, other: str, wanted: Fraction) -> Fraction:

@@ -9,6 +9,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
+from distilbench.yaml_file import read_yaml
+
 # Where a package states no size, or that of all splits and not of the one that it asks.
 _SIZES = {"inspect_evals/math": 5000, "distilbench/math_500": 500}
 
@@ -54,12 +56,9 @@ def _with_size(entry: TaskEntry) -> TaskEntry:
 
 def _described(package: str, folder: Path) -> list[TaskEntry]:
     """Tasks that a package describes in ``eval.yaml`` files, as inspect_evals does."""
-    import yaml
-
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     entries = []
     for path in sorted(folder.glob("*/eval.yaml")):
-        described = yaml.load(path.read_text("utf-8"), loader)
+        described = read_yaml(path, "title:").data
         for task in described.get("tasks", ()):
             entries.append(
                 TaskEntry(

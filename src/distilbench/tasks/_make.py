@@ -108,14 +108,16 @@ class _Child:
 
     def _read(self) -> None:
         assert self._process.stdout is not None
-        for line in self._process.stdout:
-            self._lines.put(line)
+        with self._process.stdout as lines:
+            for line in lines:
+                self._lines.put(line)
         self._lines.put("")
 
     def _listen(self) -> None:
         assert self._process.stderr is not None
-        for line in self._process.stderr:
-            self._words = [*self._words[-20:], line]
+        with self._process.stderr as lines:
+            for line in lines:
+                self._words = [*self._words[-20:], line]
 
 
 def _attempt(spec: TaskSpec, seed: int) -> QuestionSet | InputError:

@@ -21,7 +21,7 @@ DATE = re.compile(r"(?<![\d-])\d{4}-\d{2}-\d{2}(?![\d-])")
 _DATE_LENGTH = 12
 _THIN = "\u2009\u202f\u00a0"
 _FRACTION = re.compile(r"\\[dt]?frac\s*(?:\{\s*(-?\d+)\s*\}\s*\{\s*(\d+)\s*\}|(\d)\s*(\d)(?!\d))")
-_GROUPED = re.compile(rf"(?<=\d)(?:\{{,\}}|\\[,; ]|[{_THIN}'’_])(?=\d{{3}}(?!\d))")
+_GROUPED = re.compile(rf"(?<=\d)(?:\{{,\}}|,?\\[,;! ]|[{_THIN}'’_])(?=\d{{3}}(?!\d))")
 _SPACED = re.compile(r"(?<![\d.,])\d{1,3}(?:(?: \d{3}){2,12}| 0\d{2})(?! ?\d)")
 _POWER_OF_TEN = re.compile(
     r"[ \t]{0,3}(?:\\times|\\cdot|[×x*·])[ \t]{0,3}10[ \t]?(?:\^[ \t]?\{?[ \t]?|\*\*[ \t]?)"
@@ -29,7 +29,10 @@ _POWER_OF_TEN = re.compile(
 )
 _STARRED = re.compile(r"(?<![\d.*])(\d+(?:\.\d+)?)\*\*(-?\d+)(?![\d*])")
 _VULGAR = re.compile(r"(\d?)[ ]?([¼-¾⅐-⅞])")
-_REPEATING = re.compile(r"(-?)(\d*)\.(\d*)\\overline\s*\{(\d+)\}")
+_REPEATING = re.compile(r"(-?)(?<!\d)(\d{0,20})\.(\d{0,20})\\overline\s*\{(\d{1,20})\}")
+_GOES_ON = re.compile(  # 0.333...
+    r"(-?)(?<!\d)(\d{0,20})\.(\d{0,10}?)(\d{1,6}?)\4{2,10}(?:\.\.\.|…|\\[cl]?dots)"
+)
 _RAISED_POWER = re.compile(r"(?<=\d)(⁻?[⁰¹²³⁴⁵⁶⁷⁸⁹]+)")
 _WHOLE = r"\d{1,3}(?:,\d{3}){1,12}(?!,?\d)|\d{1,2}(?:,\d{2}){1,12},\d{3}(?!,?\d)|\d+"
 _NUMBER = re.compile(
@@ -48,6 +51,10 @@ _PLAIN = re.compile(
 )
 _MIXED = re.compile(r"(-?)(\d+) +(\d+)/(\d+)")
 _APART = re.compile(r"\d +[\d.]")
+_GROUPS_OF_3 = re.compile(r"[-+]?\d{1,3}(?: \d{3})+(?:\.\d+)?")  # all of a text: no list
+_EUROPEAN = re.compile(r"(?<![\d.,])(\d{1,3}(?:\.\d{3})+),(\d{1,2})(?![\d,]|\.\d)")
+_DOTTED = re.compile(r"(?<![\d.,])\d{1,3}(?:\.\d{3}){2,}(?![\d,]|\.\d)")
+_NEGATIVE = re.compile(r"(?i:\bnegative |(?:^|(?<= is )|(?<=: )|(?<== ))minus )(?=\$?\.?\d)")
 _UNITS = re.compile(r"\\?[$%€£¥]|\^\{?\\circ\}?|°|\\degree")
 _MOST_DIGITS = 4000
 _SHOWN_EXPONENT = 30
@@ -77,8 +84,8 @@ def rational(text: str) -> Fraction | None:
     if len(text) > _MOST_DIGITS:
         return None
     bare = _UNITS.sub("", _written_plainly(text)).strip().rstrip(".")
-    if repeating := _REPEATING.fullmatch(bare):
-        return _repeating(repeating)
+    if _GROUPS_OF_3.fullmatch(bare):
+        bare = bare.replace(" ", "")
     if _APART.search(bare):
         return _mixed(bare)
     stripped = bare.replace(" ", "")
@@ -91,7 +98,12 @@ def rational(text: str) -> Fraction | None:
 def _written_plainly(text: str) -> str:
     """ASCII signs, no separators that are not commas, fractions and powers of ten in one line."""
     text = text.translate(_MINUS)
+    text = _NEGATIVE.sub("-", text)
+    for repeating in (_REPEATING, _GOES_ON):
+        text = repeating.sub(lambda m: str(_repeating(m)), text)
     text = _FRACTION.sub(_in_line, text)
+    text = _EUROPEAN.sub(lambda m: f"{m[1].replace('.', '')}.{m[2]}", text)
+    text = _DOTTED.sub(lambda m: m[0].replace(".", ""), text)
     text = _GROUPED.sub("", text)
     text = _SPACED.sub(lambda m: m[0].replace(" ", ""), text)
     text = _VULGAR.sub(_in_ascii, text)

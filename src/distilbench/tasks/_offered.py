@@ -19,6 +19,7 @@ from distilbench.tasks._spec import FileTask
 
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _LETTER = re.compile(r"\(?([A-Za-z])[.):]?")
+_UNSEPARATED = re.compile(r"""(?<=\w)(['"])\s+(['"])(?=\w)""")
 _MOST_LIST = 100_000  # characters of a list written as text
 
 
@@ -89,6 +90,8 @@ def _written(text: str) -> Any:
         found = ast.literal_eval(text.strip())
     except (ValueError, SyntaxError, RecursionError, MemoryError, TypeError):
         return text
+    if _UNSEPARATED.search(text):
+        raise ValueError("a list is written without commas, as numpy writes it")
     return typed(found) if isinstance(found, list) else text
 
 

@@ -13,8 +13,14 @@ _ALONE = re.compile(r"[-+−]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?", re.ASCII)
 _THOUSANDS = re.compile(r"(?<!\d)\d{1,3}(?:,\d{2,3})*,\d{3}(?!\d)")
 _PAIR = re.compile(r"\d,\d")  # 10,20 or 3,5: two numbers, or a decimal comma
 _POWER_OF_10 = re.compile(r"10\s*\^")
-_EXPRESSION = re.compile(  # 5!, 5², \sqrt{2}, 2\pi: not the number that stands in it
+_EXPRESSION = re.compile(  # 5!, 5², \sqrt{2}, 101_2, 6 million, at least 5: not the number in it
     r"[\d)}]\s*[!^²³⁰-⁹]|[√π∞]|(?i:sqrt|\\(?:pi|[dt]?frac|d?binom|log|ln|sin|cos|tan|infty)(?![a-z]))"
+    r"|\d_\{?\d|\b0[bxo][0-9a-f]|\d[ie]\b|\d\.\d+\.\d|[<>≤≥≠]|\\(?:[gl]eq?|[gl]t|neq?)(?![a-z])"
+    r"|(?i:\b(?:hundred|thousand|[mbtr]+illion|dozen|log|ln|sin|cos|tan|or (?:more|less|fewer)"
+    r"|(?:more|less|fewer) than|at (?:least|most))s?\b)"
+)
+_BOXES = re.compile(
+    r"\\boxed\s*\{[^{}]*\}[\s,;$.]*(?:(?:and|or)\b|\\text\{ ?(?:and|or) ?\})?[\s,$]*\\boxed"
 )
 _MOST_ANSWER = 200  # characters; what is longer is a worked solution
 
@@ -35,6 +41,8 @@ def reference_of(spec: FileTask, answer: Any, boxed: bool) -> str:
         found = marked_answer(worked)
     elif spec.extract == "last_number":
         found = _number(worked, spec.answer_is == "worked")
+    elif spec.extract == "boxed" and _BOXES.search(worked):
+        raise ValueError(f"holds several boxes side by side: {worked[-60:]!r}")
     elif spec.extract == "boxed" and (boxed or len(worked) > _MOST_ANSWER):
         found = extract(worked, "boxed")
     else:

@@ -101,10 +101,17 @@ def _conditions(facts: dict[str, Any]) -> Section:
     work, machine = facts["workload"], facts["hardware"]
     rows = [
         ("model", facts["model"]),
-        ("slots", facts["slots"] or "not known"),
+        *(
+            (what, _known(facts[what.replace(" ", "_")]))
+            for what in ("slots", "threads", "spin count")
+        ),
         ("prompt tokens asked for", work["prompt_tokens"]),
         ("output tokens", work["output_tokens"]),
         ("load generator", facts["generator"]),
         ("machine of the client", f"{machine['processor']}, {machine['usable_cores']} cores"),
     ]
     return Section("Conditions", (Table("Conditions", ("what", "value"), rows),))
+
+
+def _known(count: int | None) -> str:
+    return "not known" if count is None else f"{count:,}"

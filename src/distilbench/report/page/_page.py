@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from distilbench.files import write_text
+from distilbench.files import write_bytes, write_text
 from distilbench.report.page._table import Table
 
 _IMAGE_WIDTH = 760
@@ -129,8 +129,8 @@ def _write_images(chart: Chart, out_dir: Path) -> None:
     import vl_convert
 
     spec = {**chart.chart.to_dict(), "width": _IMAGE_WIDTH}
-    (out_dir / f"{chart.name}.svg").write_text(vl_convert.vegalite_to_svg(spec), "utf-8")
-    (out_dir / f"{chart.name}.png").write_bytes(vl_convert.vegalite_to_png(spec, scale=2))
+    write_text(out_dir / f"{chart.name}.svg", vl_convert.vegalite_to_svg(spec))
+    write_bytes(out_dir / f"{chart.name}.png", vl_convert.vegalite_to_png(spec, scale=2))
 
 
 def _vega() -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from distilbench.durations import duration
-from distilbench.records import CELL_COLUMNS, SAMPLE_COLUMNS, Column
+from distilbench.records import CellRecord, Column, SampleRecord, columns
 from distilbench.report.page import NOT_AVAILABLE, Details, Pre, Section, Shown, Table, Text, mib
 
 if TYPE_CHECKING:
@@ -46,8 +46,8 @@ def provenance(data: RunData) -> Section:
 
 def _figures(data: RunData) -> Iterator[tuple[Column, bool]]:
     """Columns of both records that hold figures, and whether any value is there."""
-    for columns, frame in ((SAMPLE_COLUMNS, data.samples), (CELL_COLUMNS, data.cells)):
-        for column in columns:
+    for record, frame in ((SampleRecord, data.samples), (CellRecord, data.cells)):
+        for column in columns(record):
             if column.known in ("measured", "derived", "published", "estimated"):
                 yield column, frame[column.name].null_count() < frame.height
 

@@ -12,7 +12,6 @@ from distilbench.errors import InputError
 from distilbench.files import read_json
 from distilbench.report.run._entries import foreign, others, with_entries, with_variant
 from distilbench.report.run._marks import marks
-from distilbench.report.run._warnings import run_warnings
 
 if TYPE_CHECKING:
     import polars as pl
@@ -103,11 +102,6 @@ class RunData:
     def differences(self) -> pl.DataFrame:
         """Paired differences of every two entries, task by task and overall (task null)."""
         return _differences(self.compared)
-
-    @cached_property
-    def warnings(self) -> tuple[str, ...]:
-        """What the reader must know before taking a number from the run."""
-        return (*run_warnings(self), *self.bad_cards)
 
 
 def read_run(run_dir: Path) -> RunData:

@@ -72,7 +72,7 @@ def repeated(data: RunData) -> Section:
         " by the unbiased estimator of Chen et al. 2021 (arXiv 2107.03374). cons@k: the score of"
         " the commonest of k answers, ties broken at random. Both count every choice of k of the"
         " answers at hand. Equal answers are those that the task's grader holds to be right, or"
-        " whose normalised text or number is the same. Errors are over questions."
+        " whose normalised text or number is the same. Errors are over questions, as of accuracy."
     )
     ordered = found.sort("entry", "metric", "k", descending=[False, True, False])
     table = Table.of("pass@k and cons@k", ordered, _ESTIMATES)

@@ -18,11 +18,12 @@ if TYPE_CHECKING:
     from distilbench.report.run._data import RunData
     from distilbench.stats import Candidate, Recommendation
 
+_BUSY = " (of a busy machine)"
 _COLUMNS = (
     Shown("model", "entry"),
     Shown("accuracy", "accuracy", "{:.1%}"),
     Shown("probability of being best", "probability_best", lambda share: chance(share)),
-    Shown("same scores as", "same_as", lambda names: ", ".join(names) or None),
+    Shown("same answers as", "same_as", lambda names: ", ".join(names) or None),
 )
 _FALLEN = (Shown("model", "entry"), Shown("why", "reasons", "; ".join))
 
@@ -82,8 +83,8 @@ def _how_sure(found: Recommendation, best: Candidate) -> str:
     if len(found.candidates) == 1:
         return "the only one that meets every limit" if found.fallen_out else "the only one"
     if best.probability_best is None:
-        return "and all that meet every limit answer with the same scores"
-    together = f", with {', '.join(best.same_as)}, which answers with the same scores,"
+        return "and all that meet every limit answer identically"
+    together = f", with {', '.join(best.same_as)}, which answers identically,"
     return (
         f"the most accurate{together if best.same_as else ''} in {chance(best.probability_best)}"
         f" of {found.draws:,} bootstrap draws of the questions"
@@ -109,7 +110,7 @@ def _times(one: Candidate, other: Candidate) -> str:
     pairs = (
         (one.flops, other.flops, "FLOPs"),
         (one.peak_memory_bytes, other.peak_memory_bytes, "memory"),
-        (one.p95_s, other.p95_s, "p95 latency"),
+        (one.p95_s, other.p95_s, "p95 latency" + (_BUSY if one.busy or other.busy else "")),
     )
     less: list[str] = []
     same: list[str] = []

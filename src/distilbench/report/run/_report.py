@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
+from distilbench.files import copy_file
 from distilbench.report.page import render_page
 from distilbench.report.run._data import read_run
 from distilbench.report.run._results import summary
 from distilbench.report.run._sections import sections
+from distilbench.report.run._warnings import run_warnings
 
 
 def write_report(run_dir: Path, out_dir: Path | None = None) -> Path:
@@ -24,7 +25,7 @@ def write_report(run_dir: Path, out_dir: Path | None = None) -> Path:
         lede=summary(data),
         sections=sections(data),
         out_dir=out,
-        notes=data.warnings,
+        notes=run_warnings(data),
     )
-    shutil.copyfile(run_dir / "samples.parquet", out / "samples.parquet")
+    copy_file(run_dir / "samples.parquet", out / "samples.parquet")
     return page

@@ -14,7 +14,12 @@ if TYPE_CHECKING:
     from distilbench.report.run._data import RunData
 
 
-def run_warnings(data: RunData) -> Iterator[str]:
+def run_warnings(data: RunData) -> tuple[str, ...]:
+    """What the reader must know before taking a number from the run."""
+    return (*_sentences(data), *data.bad_cards)
+
+
+def _sentences(data: RunData) -> Iterator[str]:
     """Sentences: what is missing, imported, not compared, left out, silent, or too slow."""
     yield from _unfinished(data)
     yield from _imported(data.cells)

@@ -1,0 +1,203 @@
+"""What the front door offers beyond the rooms' own names: a run as one object, and creation cost.
+
+Imported by ``distilbench/__init__.py`` when it is asked for; may import every room but ``cli``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from distilbench.events import OnEvent, ignore
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from distilbench.catalog import Card
+    from distilbench.compute import CostRatio, Estimate, Interval, Scope, ScopeCost, Unavailable
+    from distilbench.suite import SuiteLike
+    from distilbench.tasks import TaskSpec
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run directory: what was measured, and what can be made of it.
+
+    Made by ``run``, or by ``open`` of a run that somebody made before, on this machine or
+    another. In a notebook it shows its figure of accuracy against cost and its table of accuracy.
+    """
+
+    path: Path
+    """The run directory."""
+    failed: tuple[str, ...] = ()
+    """Workers that died in the call that made this, and where their words are."""
+
+    @classmethod
+    def open(cls, path: str | Path) -> Run:
+        """A run that was made before. Raises ``InputError`` if ``path`` is no run directory, or of
+        another version."""
+        from distilbench.runner import load_cells
+
+        load_cells(Path(path))
+        return cls(Path(path))
+
+    @property
+    def name(self) -> str:
+        """The suite's name, which is the folder's."""
+        return self.path.resolve().name
+
+    @property
+    def complete(self) -> bool:
+        """Whether every cell of the plan is finished; if not, ``run`` of the same suite goes on."""
+        from distilbench.runner import is_finished, load_cells
+
+        return all(is_finished(self.path, cell) for cell in load_cells(self.path))
+
+    @property
+    def samples(self) -> pl.DataFrame:
+        """One row for each question answered once (docs: the sample record). Seconds, joules and
+        FLOPs as the columns' names say; null where it was not measured."""
+        return self._tables[0]
+
+    @property
+    def cells(self) -> pl.DataFrame:
+        """One row for each model on one task under one profile with one seed: peak memory, load
+        time, hardware, versions, how limits were enforced (docs: the cell record)."""
+        return self._tables[1]
+
+    @cached_property
+    def _tables(self) -> tuple[pl.DataFrame, pl.DataFrame]:
+        from distilbench.runner import joined, load_cells
+
+        return joined(self.path, load_cells(self.path))
+
+    def accuracy(self, by: Sequence[str] = ("model", "profile", "task")) -> pl.DataFrame:
+        """Accuracy of each group with its 95% interval, as ``distilbench.accuracy``; null for a
+        group that answered nothing, with the reason in ``no_answer``."""
+        from distilbench.stats import accuracy_of_answers
+
+        return accuracy_of_answers(self.samples, self.cells, by)
+
+    def report(self, out: str | Path | None = None) -> Path:
+        """Write the report (HTML, Markdown, figures) into ``out``, by default the run's folder
+        ``report``; returns the HTML file. Raises ``InputError`` if the run holds no samples."""
+        from distilbench.report import write_report
+        from distilbench.runner import collect, load_cells
+
+        collect(self.path, load_cells(self.path))
+        return write_report(self.path, Path(out) if out is not None else None)
+
+
+def run(
+    suite: SuiteLike,
+    out: str | Path = "runs",
+    *,
+    limit: int | None = None,
+    max_tokens: int | None = None,
+    epochs: int | None = None,
+    models: Sequence[str] = (),
+    tasks: Sequence[str] = (),
+    on_event: OnEvent = ignore,
+) -> Run:
+    """Run a suite, or what is missing of it, and return the run.
+
+    ``suite`` is a ``Suite``, its data as a dict, or a file (YAML). Paths in a file start at
+    its folder, others at the current one. The run directory is ``out/<suite name>``; finished
+    cells in it are kept. ``limit`` takes the first so many questions of each task, ``max_tokens``
+    bounds each answer, ``epochs`` says how often each question is asked, ``models`` (sources) stand
+    in place of the suite's, ``tasks`` names those to keep. ``on_event`` hears typed events
+    (``distilbench.events``).
+
+    Raises ``InputError`` on a bad suite before any work. A model that does not load or fit is a
+    result; a worker that died is in ``Run.failed``.
+    """
+    from distilbench.runner import run_suite
+    from distilbench.suite import Changes
+
+    changes = Changes(limit, max_tokens, epochs, tuple(models), tuple(tasks))
+    result = run_suite(suite, Path(out), on_event, changes)
+    return Run(result.run_dir, result.failed)
+
+
+def Task(**fields: Any) -> TaskSpec:
+    """A task of a suite, by the fields of its kind: ``reasoning_gym=`` (generated offline),
+    ``file=`` (your own questions) or ``inspect=`` (a benchmark of an installed package).
+
+    >>> Task(reasoning_gym="products", questions=40).name
+    'products'
+
+    Raises ``InputError`` naming the field.
+    """
+    from pydantic import TypeAdapter, ValidationError
+
+    from distilbench.errors import one_sentence
+    from distilbench.tasks import TaskSpec
+
+    adapter: TypeAdapter[TaskSpec] = TypeAdapter(TaskSpec)
+    try:
+        return adapter.validate_python(fields)
+    except ValidationError as error:
+        raise one_sentence("task", error) from error
+
+
+@dataclass(frozen=True)
+class CreationCost:
+    """What it took to create a model, in FLOPs.
+
+    ``training`` are the estimates of its own training by each method that its card allows;
+    ``scopes`` the cost from narrow (``student``) to wide (``lineage``), stage by stage.
+    """
+
+    card: Card
+    training: tuple[Estimate, ...]
+    scopes: Mapping[Scope, ScopeCost]
+
+    def flops(
+        self, scope: Scope = "lineage", draws: int = 10_000, seed: int = 0
+    ) -> Interval | Unavailable:
+        """Central value and 5% to 95% of a scope's FLOPs by Monte Carlo over what is not known
+        exactly; ``Unavailable`` with its reason where a stage is not known."""
+        from distilbench.compute import Unavailable, interval
+
+        found = self.scopes[scope].flops
+        return found if isinstance(found, Unavailable) else interval(found, draws, seed)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Creation cost of ``a`` over that of ``b`` under each scope, and what both were published to
+    score in one setting (rows of benchmark, metric, shots, mode, and a column for each card)."""
+
+    a: Card
+    b: Card
+    ratios: Mapping[Scope, CostRatio]
+    scores: Sequence[Mapping[str, Any]]
+
+
+def creation_cost(model: str, cards: Sequence[str | Path] = ()) -> CreationCost:
+    """Creation cost of a card of the catalog or of a model file (GGUF, config.json, folder,
+    ``hf:``, ``pypi:``). ``cards`` are folders or files of further cards.
+
+    Raises ``InputError`` if there is no such model.
+    """
+    from distilbench.compute import SCOPES, scope_cost, training_estimates
+    from distilbench.named import named_cards
+
+    [card], known = named_cards([model], [Path(path) for path in cards])
+    scopes = {s: scope_cost(card, known.cards, s, known.accelerators) for s in SCOPES}
+    return CreationCost(card, tuple(training_estimates(card, known.accelerators)), scopes)
+
+
+def compare(model_a: str, model_b: str, cards: Sequence[str | Path] = ()) -> Comparison:
+    """Creation cost of A over that of B under each scope, and their published scores: models and
+    ``cards`` as in ``creation_cost``."""
+    from distilbench.catalog import common_scores
+    from distilbench.compute import SCOPES, cost_ratio
+    from distilbench.named import named_cards
+
+    [a, b], known = named_cards([model_a, model_b], [Path(path) for path in cards])
+    ratios = {s: cost_ratio(a, b, known.cards, s, known.accelerators) for s in SCOPES}
+    return Comparison(a, b, ratios, common_scores(a, b))

@@ -1,0 +1,45 @@
+"""Holds what each stage of making a student took, and what it would take: the records of attempts,
+FLOPs counted and by formula, the card, the plan. Imports ``recipe``.
+"""
+
+from distilbench.distill.accounts._card import CardFacts, check_lineage, write_card
+from distilbench.distill.accounts._counting import (
+    FlopSample,
+    TrainingShape,
+    counted,
+    forward_flops,
+    generation_flops,
+    shape_of,
+)
+from distilbench.distill.accounts._origin import Origin, find_origin
+from distilbench.distill.accounts._planning import PlannedStudent, plan_recipe
+from distilbench.distill.accounts._stages import (
+    Attempt,
+    SharedCost,
+    StageMeter,
+    StageRecord,
+    read_stages,
+    write_stages,
+)
+
+__all__ = [
+    "Attempt",
+    "CardFacts",
+    "FlopSample",
+    "Origin",
+    "PlannedStudent",
+    "SharedCost",
+    "StageMeter",
+    "StageRecord",
+    "TrainingShape",
+    "check_lineage",
+    "counted",
+    "find_origin",
+    "forward_flops",
+    "generation_flops",
+    "plan_recipe",
+    "read_stages",
+    "shape_of",
+    "write_card",
+    "write_stages",
+]

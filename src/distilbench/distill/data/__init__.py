@@ -1,0 +1,43 @@
+"""Holds what a student is trained and judged on: questions of a task or plain text, as examples of
+tokens and as padded batches. Imports ``recipe``.
+"""
+
+from distilbench.distill.data._batches import IGNORED, Collator, as_example, rows, to_batch
+from distilbench.distill.data._corpus import (
+    Asked,
+    Corpus,
+    Example,
+    Task,
+    answered,
+    load_corpus,
+    prompt_ids,
+)
+from distilbench.distill.data._examples import (
+    Texts,
+    asked_texts,
+    held_out_examples,
+    some_left,
+    some_texts,
+    training_examples,
+)
+
+__all__ = [
+    "IGNORED",
+    "Asked",
+    "Collator",
+    "Corpus",
+    "Example",
+    "Task",
+    "Texts",
+    "answered",
+    "as_example",
+    "asked_texts",
+    "held_out_examples",
+    "load_corpus",
+    "prompt_ids",
+    "rows",
+    "some_left",
+    "some_texts",
+    "to_batch",
+    "training_examples",
+]

@@ -1,0 +1,62 @@
+"""What a student is trained and judged on, from a corpus and the answers to its questions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, TypeVar
+
+from distilbench.distill.data._corpus import Asked, Corpus, Example, answered, blocks
+from distilbench.errors import InputError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+Texts = Sequence[Sequence[str]]
+"""Answers for each training question."""
+T = TypeVar("T")
+_SHOWN = 1000  # texts, and characters of a plain text, that activations are measured on
+
+
+def training_examples(
+    corpus: Corpus, texts: Texts, tokenizer: PreTrainedTokenizerBase, max_length: int, where: str
+) -> list[Example]:
+    """Raises ``InputError`` if no example is left within ``max_length``."""
+    if corpus.train_texts:
+        return blocks(tokenizer, corpus.train_texts, max_length)
+    made = (answered(tokenizer, asked, t, max_length) for asked, t in asked_texts(corpus, texts))
+    return some_left([example for example in made if example], where)
+
+
+def held_out_examples(
+    corpus: Corpus, tokenizer: PreTrainedTokenizerBase, max_length: int, where: str
+) -> list[Example]:
+    """Raises ``InputError`` if no example is left within ``max_length``."""
+    if corpus.held_out_texts:
+        return blocks(tokenizer, corpus.held_out_texts, max_length)
+    made = (answered(tokenizer, asked, asked.gold, max_length) for asked in corpus.held_out)
+    return some_left([example for example in made if example], where)
+
+
+def some_texts(corpus: Corpus, texts: Texts) -> list[str]:
+    """A few training texts, for pruning by activation."""
+    if corpus.train_texts:
+        return [text[:_SHOWN] for text in corpus.train_texts[:_SHOWN]]
+    return [f"{asked.question.text} {text}" for asked, text in asked_texts(corpus, texts)][:_SHOWN]
+
+
+def asked_texts(corpus: Corpus, texts: Texts) -> Iterator[tuple[Asked, str]]:
+    """Every training question with each of its answers."""
+    for asked, group in zip(corpus.train, texts, strict=True):
+        for text in group:
+            yield asked, text
+
+
+def some_left(examples: list[T], where: str) -> list[T]:
+    """``examples``. Raises ``InputError`` if there are none."""
+    if not examples:
+        raise InputError(
+            f"{where}: field 'training.max_length'",
+            "every example's prompt alone is longer",
+            "raise it",
+        )
+    return examples

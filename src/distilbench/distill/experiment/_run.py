@@ -1,0 +1,235 @@
+"""Runs a recipe: teacher, data, students, choice, evaluation, card.
+
+    <out>/<name>/recipe.yaml           the recipe
+    <out>/<name>/attempts/*.json       one record for each attempt of each stage, as it goes on
+    <out>/<name>/trials/N/checkpoints  transformers' checkpoints of a training under way
+    <out>/<name>/trials/N/model        a trained student; its presence means: trained
+    <out>/<name>/student/              the kept student: safetensors, tokenizer, GGUF files,
+                                       card.yaml, lineage/*.yaml, stages.parquet, result.json
+
+A run that was killed is resumed: what is in the folder is kept, a training goes on from its last
+checkpoint, and teacher outputs are in the cache.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from distilbench.distill.accounts import (
+    CardFacts,
+    StageRecord,
+    check_lineage,
+    read_stages,
+    write_card,
+    write_stages,
+)
+from distilbench.distill.data import Corpus, load_corpus
+from distilbench.distill.recipe import Recipe, RecipeLike, read_recipe
+from distilbench.distill.teacher import (
+    Sampling,
+    Teaching,
+    accepted,
+    find_teacher,
+    teacher_answers,
+)
+from distilbench.distill.training import Bench, Judged, Trial, check_accelerate, held_out_accuracy
+from distilbench.distill.weights import export_gguf, load
+from distilbench.errors import InputError
+from distilbench.events import AccuracyMeasured, AnswersJudged, OnEvent, WeightsLoading, ignore
+from distilbench.files import alone, whole_alone, write_json, write_text
+from distilbench.yaml_file import yaml_text
+
+
+@dataclass(frozen=True)
+class DistillResult:
+    """What a recipe made. ``loss`` in nats for each held-out token; ``accuracy`` null if the data
+    is plain text, or it was not asked for."""
+
+    folder: Path
+    student_dir: Path
+    card_file: Path
+    stages: list[StageRecord]
+    loss: float
+    loss_before: float | None
+    """Before training; null for a student that started from nothing."""
+    accuracy: float | None
+    questions: int | None
+    trial: int
+    """Which values of the sweep were kept."""
+
+
+def make_student(
+    recipe: RecipeLike, out: str | Path = "students", on_event: OnEvent = lambda event: None
+) -> DistillResult:
+    """Make a distilled model, or what is missing of it, with every stage metered.
+
+    ``recipe`` is a :class:`Recipe`, its data as a dict, or a file (YAML); the student and all that
+    was measured are in ``out/<name>``. Raises ``InputError`` on a bad recipe before any work, and
+    where the extra ``distilbench[distill]`` is not installed ``ImportError``.
+    """
+    made, folder = read_recipe(recipe)
+    return run_recipe(made, folder, Path(out), on_event)
+
+
+def run_recipe(
+    recipe: Recipe,
+    folder: Path = Path(),
+    out: Path = Path("students"),
+    on_event: OnEvent = ignore,
+) -> DistillResult:
+    """Make the student of a recipe, or what is missing of it, in ``out/<name>``.
+
+    ``folder`` is where the relative paths of models start. Raises ``InputError`` on a bad recipe
+    before any work, and if another run is at work in the same folder.
+    """
+    place = out / recipe.name
+    place.mkdir(parents=True, exist_ok=True)
+    with alone(place):
+        _keep_recipe(recipe, place)
+        return _Run(Bench(recipe, folder, place, on_event)).result()
+
+
+@dataclass
+class _Run:
+    bench: Bench
+
+    def __post_init__(self) -> None:
+        self.recipe, self.student_dir = self.bench.recipe, self.bench.place / "student"
+
+    def result(self) -> DistillResult:
+        bench, recipe = self.bench, self.recipe
+        check_accelerate(recipe, bench.folder, bench.where)
+        corpus = load_corpus(recipe, bench.where)
+        teaching = find_teacher(
+            recipe, bench.folder, bench.place.parent, bench.where, bench.on_event, run_recipe
+        )
+        if not (self.student_dir / "result.json").is_file():
+            check_lineage(recipe, teaching, bench.folder)
+            trial, judged = self._make(corpus, teaching)
+            write_json(self.student_dir / "result.json", {"trial": trial, **asdict(judged)})
+        return self._finish(corpus, teaching)
+
+    def _make(self, corpus: Corpus, teaching: Teaching) -> tuple[int, Judged]:
+        """Train the student of every trial, and keep the best by held-out loss."""
+        texts = self._texts(corpus, teaching)
+        found = [
+            Trial(self.bench, number, corpus, texts, teaching).judged()
+            for number in range(len(self.recipe.trials()))
+        ]
+        best = min(range(len(found)), key=lambda n: found[n][1].loss)
+        model, judged = found[best]
+        with whole_alone(self.student_dir) as partial:
+            shutil.copytree(model, partial)
+        if self.recipe.held_out.accuracy and corpus.held_out:
+            judged = self._accuracy(corpus, judged)
+        return best, judged
+
+    def _texts(self, corpus: Corpus, teaching: Teaching) -> list[list[str]]:
+        """The answers that the student learns from, for each training question."""
+        if not corpus.train:
+            return []
+        if self.recipe.answers == "gold":
+            return [[asked.gold] for asked in corpus.train]
+        bench, recipe, task = self.bench, self.recipe, self.recipe.task
+        assert task is not None
+        sampling = Sampling.of(recipe.generation, task, recipe.seed)
+        bench.on_event(WeightsLoading(f"the teacher, {teaching.source}"))
+        with bench.meter.stage("teacher_generation") as attempt:
+            generator = teaching.generator(sampling, recipe.generation.batch)
+            try:
+                texts = teacher_answers(
+                    corpus.train, generator, sampling, recipe.generation, bench.cache, bench.user,
+                    attempt, bench.on_event,
+                )  # fmt: skip
+            finally:
+                generator.close()
+        return self._kept(corpus, texts) if recipe.generation.reject else texts
+
+    def _kept(self, corpus: Corpus, texts: list[list[str]]) -> list[list[str]]:
+        """Rejection: right answers, each once."""
+        task = self.recipe.task
+        assert task is not None
+        with self.bench.meter.stage("rejection") as attempt:
+            passed = [
+                [text for text in group if accepted(asked, text, task)]
+                for asked, group in zip(corpus.train, texts, strict=True)
+            ]
+            right = sum(map(len, passed))
+            total = sum(map(len, texts))
+            attempt.record.samples, attempt.record.rejected = total, total - right
+            attempt.record.work(0.0)
+        self.bench.on_event(AnswersJudged(right, total))
+        if not right:
+            raise InputError(
+                self.bench.where,
+                f"the teacher answered none of {total} questions right",
+                "use a better teacher, easier questions, or 'generation: {reject: false}'",
+            )
+        return [list(dict.fromkeys(group)) for group in passed]
+
+    def _accuracy(self, corpus: Corpus, judged: Judged) -> Judged:
+        bench, task = self.bench, self.recipe.task
+        assert task is not None
+        student = load(str(self.student_dir), Path(), bench.where)
+        with bench.meter.stage("evaluation") as attempt:
+            accuracy = held_out_accuracy(
+                student, corpus.held_out, task, self.recipe.generation.batch, attempt
+            )
+        bench.on_event(AccuracyMeasured(accuracy))
+        return replace(judged, accuracy=accuracy, questions=len(corpus.held_out))
+
+    def _finish(self, corpus: Corpus, teaching: Teaching) -> DistillResult:
+        """Records, exports and card. Also of a finished student: its teacher's outputs may have
+        found further users since."""
+        bench = self.bench
+        noted = json.loads((self.student_dir / "result.json").read_text())
+        records = self._records(teaching, noted["trial"])
+        write_stages(records, self.student_dir / "stages.parquet")
+        facts = CardFacts(
+            recipe=self.recipe,
+            records=[r for r in records if r.owner == self.recipe.name],
+            shared=bench.cache.shared_costs(bench.user),
+            data_digest=corpus.digest,
+            loss=noted["loss"],
+            accuracy=noted["accuracy"],
+        )
+        card_file = write_card(facts, self.student_dir, teaching, bench.folder)
+        self._export()
+        kept = Trial(bench, noted["trial"], corpus, (), teaching)
+        return DistillResult(
+            folder=bench.place,
+            student_dir=self.student_dir,
+            card_file=card_file,
+            stages=read_stages(self.student_dir / "stages.parquet"),
+            loss=noted["loss"],
+            loss_before=kept.loss_before(),
+            accuracy=noted["accuracy"],
+            questions=noted["questions"],
+            trial=noted["trial"],
+        )
+
+    def _records(self, teaching: Teaching, kept: int) -> list[StageRecord]:
+        """The teacher's and the student's own, of which the trial ``kept`` is marked."""
+        records = [*teaching.records(), *self.bench.meter.records()]
+        return [replace(r, kept=r.trial == kept) if r.trial is not None else r for r in records]
+
+    def _export(self) -> None:
+        for quantization in self.recipe.export:
+            file = self.student_dir / f"{self.recipe.name}-{quantization}.gguf"
+            if not file.is_file():
+                kind = None if quantization.lower() == "f16" else quantization
+                export_gguf(self.student_dir, file, kind)
+
+
+def _keep_recipe(recipe: Recipe, place: Path) -> None:
+    """A folder holds one recipe: its stages could not be told apart otherwise."""
+    file = place / "recipe.yaml"
+    text = yaml_text(recipe.model_dump(mode="json", exclude_defaults=True))
+    if file.is_file() and file.read_text("utf-8") != text:
+        raise InputError(
+            str(place), "holds a student of another recipe", "give the recipe another 'name'"
+        )
+    write_text(file, text)

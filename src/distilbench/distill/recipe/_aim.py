@@ -1,0 +1,133 @@
+"""What a recipe's student is trained towards, and the registry of the objectives that there are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+from inspect import isabstract
+from pkgutil import iter_modules
+from types import ModuleType
+from typing import Any, ClassVar, Literal
+
+from distilbench.distill.recipe._parts import Data, Distillation, Training
+from distilbench.distill.recipe._student_spec import StudentSpec
+from distilbench.errors import InputError
+
+Need = Literal["text", "cached logits", "live"]
+"""What an objective needs of a teacher: its answers, its best logits on the training texts (made
+once, before), or its weights beside the student's, step by step."""
+ENTRY_POINT = "distilbench.objectives"
+_HOME = "distilbench.distill.training.objectives"
+
+
+class Aim:
+    """An objective as far as recipe, plan and card ask it: before anything is loaded, without
+    torch. The whole of it is :class:`distilbench.distill.Objective`.
+
+    An instance is the objective under a recipe's ``distillation``.
+    """
+
+    method: ClassVar[str]
+    """The recipe's ``method``. Several objectives may share one, if what they take differs."""
+    divergences: ClassVar[tuple[str, ...]] = ("forward-kl", "reverse-kl", "jsd")
+    """The recipe's ``distillation.divergence``: which of them it takes."""
+    needs: ClassVar[Need | None] = None
+    needs_task: ClassVar[bool] = False
+    """Whether it trains on questions of a task only, not on plain text."""
+
+    def __init__(self, distillation: Distillation) -> None:
+        self.distillation = distillation
+
+    @classmethod
+    def takes(cls, distillation: Distillation) -> bool:
+        """Whether a recipe of its ``method`` with these settings is its own."""
+        return distillation.divergence in cls.divergences
+
+    def check(self, student: StudentSpec, data: Data, training: Training) -> None:
+        """Raises ``ValueError`` if the recipe's fields cannot be together."""
+
+    @property
+    def compares_logits(self) -> bool:
+        return self.needs in ("cached logits", "live")
+
+    @property
+    def own_share(self) -> float:
+        """Share of the steps that are on text that the student writes itself."""
+        return 0.0
+
+    def scored_epochs(self, epochs: float) -> float:
+        """Epochs of text whose logits the teacher computes, if the student sees ``epochs``."""
+        return {"live": epochs, "cached logits": 1.0}.get(self.needs or "", 0.0)
+
+
+def aim_of(method: str, distillation: Distillation) -> Aim:
+    """The objective of a recipe. Raises ``ValueError`` if there is none, or more than one."""
+    of_method = [kind for kind in aims() if kind.method == method]
+    found = [kind for kind in of_method if kind.takes(distillation)]
+    if len(found) > 1:
+        names = " and ".join(f"{kind.__module__}.{kind.__qualname__}" for kind in found)
+        raise ValueError(f"method {method} is that of {names}; uninstall one")
+    if not found:
+        raise ValueError(_not_taken(distillation.divergence))
+    return found[0](distillation)
+
+
+def _not_taken(divergence: str) -> str:
+    methods = sorted({kind.method for kind in aims() if divergence in kind.divergences})
+    if methods:
+        return f"'divergence: {divergence}' needs method {' or '.join(methods)}"
+    words = dict.fromkeys(word for kind in aims() for word in kind.divergences)
+    return f"'divergence: {divergence}' is not known; use one of: {', '.join(words)}"
+
+
+def known_method(name: str) -> str:
+    """``name``, if it is an objective's ``method``. Raises ``ValueError`` naming all of them."""
+    names = list(dict.fromkeys(kind.method for kind in aims()))
+    if name not in names:
+        raise ValueError(f"it is one of {', '.join(names)}")
+    return name
+
+
+def distilling_methods() -> tuple[str, ...]:
+    """The methods that have a teacher."""
+    return tuple(dict.fromkeys(kind.method for kind in aims() if kind.needs))
+
+
+@cache
+def aims() -> tuple[type[Aim], ...]:
+    """All objectives: each module of ``training/objectives`` holds one, and other packages name
+    theirs by the entry point ``distilbench.objectives``.
+
+    They are found by their place, not imported by name, since they stand above this room. Raises
+    ``InputError`` if what another package names is no objective.
+    """
+    home = import_module(_HOME)
+    modules = (import_module(f"{_HOME}.{found.name}") for found in iter_modules(home.__path__))
+    own = (kind for module in modules for kind in _in(module))
+    return (*own, *map(_loaded, entry_points(group=ENTRY_POINT)))
+
+
+def _in(module: ModuleType) -> Iterator[type[Aim]]:
+    for kind in vars(module).values():
+        if _is_aim(kind) and kind.__module__ == module.__name__:
+            yield kind
+
+
+def _loaded(point: EntryPoint) -> type[Aim]:
+    where = f"package {point.dist.name}" if point.dist else f"entry point {ENTRY_POINT}"
+    try:
+        kind = point.load()
+    except (ImportError, AttributeError) as error:
+        problem = f"its objective {point.name!r} cannot be imported ({error})"
+        raise InputError(where, problem, "mend or uninstall it") from error
+    named = isinstance(getattr(kind, "method", None), str)
+    if not _is_aim(kind) or isabstract(kind) or not named:
+        problem = f"{point.value} is no objective with a 'method' and a 'trainer'"
+        raise InputError(where, problem, "derive it from distilbench.distill.Objective")
+    return kind  # type: ignore[no-any-return]
+
+
+def _is_aim(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, Aim)

@@ -1,0 +1,67 @@
+"""Reads a recipe, and says what is wrong with it in one sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from distilbench.distill.recipe._aim import aims
+from distilbench.distill.recipe._recipe import Recipe
+from distilbench.errors import InputError
+from distilbench.yaml_file import read_yaml, yaml_of
+
+RecipeLike = Recipe | Mapping[str, Any] | Path | str
+_ROOM = files("distilbench.distill.recipe")
+_RECIPES = _ROOM / "recipes"
+
+
+def read_recipe(given: RecipeLike) -> tuple[Recipe, Path]:
+    """Read and validate a recipe: a file, its data as a dict, or a ``Recipe``; and the folder where
+    the relative paths of its models start.
+
+    Raises ``InputError`` naming the file, the field, the remedy.
+    """
+    if isinstance(given, str | Path):
+        path = Path(given)
+        if not path.is_file():
+            raise InputError(
+                str(path),
+                "there is no such recipe file",
+                "make one: distilbench init --recipe template",
+            )
+        file, folder = read_yaml(path, "'method:' and 'student:'"), path.parent
+    else:
+        file, folder = yaml_of(given, "recipe"), Path()
+    file.data.setdefault("name", _file_name(Path(file.where)))
+    aims()  # another package's objective may be broken: not the recipe's fault
+    return file.validated(Recipe).within(folder), folder
+
+
+def load_recipe(given: RecipeLike) -> Recipe:
+    """The recipe alone: :func:`read_recipe`."""
+    return read_recipe(given)[0]
+
+
+def recipe_names() -> list[str]:
+    """Recipes that come with the package."""
+    found = (Path(entry.name) for entry in _RECIPES.iterdir())
+    return sorted(entry.stem for entry in found if entry.suffix == ".yaml")
+
+
+def packaged_recipe(name: str) -> str:
+    """Text of a recipe that comes with the package."""
+    if name not in recipe_names():
+        raise InputError(f"recipe {name!r}", "there is none", f"use {', '.join(recipe_names())}")
+    return (_RECIPES / f"{name}.yaml").read_text("utf-8")
+
+
+def accelerate_configuration() -> str:
+    """Text of the configuration of accelerate launch for eight GPUs (FSDP)."""
+    return (_ROOM / "accelerate" / "fsdp-8.yaml").read_text("utf-8")
+
+
+def _file_name(path: Path) -> str:
+    cleaned = "".join(c if c.isalnum() or c in "._-" else "-" for c in path.stem)
+    return cleaned.lstrip("._-") or "recipe"

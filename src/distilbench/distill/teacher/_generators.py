@@ -1,0 +1,231 @@
+"""What generates a teacher's answers: transformers in this process, or an engine by Inspect."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from distilbench.architecture import ModelShape
+from distilbench.distill.accounts import FlopSample, generation_flops, shape_of
+from distilbench.distill.data import Asked, prompt_ids
+from distilbench.distill.teacher._answers import Answer, Sampling
+from distilbench.distill.weights import Loaded, device
+from distilbench.engines import describe_model, locate_model, sha256_of
+
+if TYPE_CHECKING:
+    from inspect_ai.model import Model
+
+
+class TransformersGenerator:
+    """A teacher in this process, by ``model.generate``."""
+
+    def __init__(self, teacher: Loaded, sampling: Sampling) -> None:
+        self.digest, self.shape = teacher.digest, shape_of(teacher.model)
+        self._model, self._tokenizer, self._sampling = teacher.model, teacher.tokenizer, sampling
+        self._sample = FlopSample(every=10)
+        self._ends = _end_tokens(teacher)
+
+    def answer(self, asked: Sequence[tuple[Asked, int]]) -> list[Answer]:
+        import torch
+
+        model, tokenizer = self._model.to(device()).eval(), self._tokenizer
+        prompts = [prompt_ids(tokenizer, one) for one, _ in asked]
+        width = max(map(len, prompts))
+        pad = int(tokenizer.pad_token_id)
+        ids = torch.tensor([[pad] * (width - len(p)) + list(p) for p in prompts])
+        mask = torch.tensor([[0] * (width - len(p)) + [1] * len(p) for p in prompts])
+        torch.manual_seed(self._sampling.seed + asked[0][1])
+
+        def work() -> Any:
+            with torch.inference_mode():
+                return model.generate(
+                    ids.to(device()), attention_mask=mask.to(device()), **self._settings()
+                )
+
+        # The units of the sample are FLOPs by formula here: generation has no fixed length.
+        if self._sample.is_due():
+            made, count = self._counted(work, len(prompts), width)
+        else:
+            made, count = work(), None
+        return self._answers(made[:, width:].tolist(), prompts, width, count)
+
+    @property
+    def pid(self) -> int | None:
+        return None
+
+    def close(self) -> None:
+        self._model.to("cpu")
+
+    def _counted(self, work: Callable[[], Any], rows: int, width: int) -> tuple[Any, float]:
+        before = self._sample.flops
+        made = self._sample.run(self._model, 0.0, work)
+        generated = made.shape[1] - width
+        self._sample.units += rows * (width + generated - 1)
+        return made, self._sample.flops - before
+
+    def _answers(
+        self,
+        made: list[list[int]],
+        prompts: list[tuple[int, ...]],
+        width: int,
+        count: float | None,
+    ) -> list[Answer]:
+        rows, generated = len(made), len(made[0])
+        padded = width + generated - 1
+        if count is None:
+            count = self._sample.scaled(rows * padded) or 0.0
+        formula = generation_flops(self.shape, width, generated)
+        answers = []
+        for row, prompt in zip(made, prompts, strict=True):
+            written = self._until_end(row)
+            text = str(self._tokenizer.decode(written, skip_special_tokens=True))
+            answers.append(
+                Answer(
+                    text=_stopped(text, self._sampling.stop),
+                    input_tokens=len(prompt),
+                    output_tokens=len(written),
+                    flops=count / rows,
+                    flops_formula=formula,
+                    padded_tokens=padded,
+                )
+            )
+        return answers
+
+    def _until_end(self, row: list[int]) -> list[int]:
+        """Tokens up to the end token, which is counted: it was generated. Padding is not."""
+        stops = {*self._ends, self._tokenizer.pad_token_id}
+        at = next((n for n, token in enumerate(row) if token in stops), len(row))
+        return row[: at + 1] if at < len(row) and row[at] in self._ends else row[:at]
+
+    def _settings(self) -> dict[str, Any]:
+        chosen = self._sampling
+        settings: dict[str, Any] = {
+            "max_new_tokens": chosen.max_tokens,
+            "do_sample": chosen.temperature > 0,
+            "pad_token_id": self._tokenizer.pad_token_id,
+            "eos_token_id": self._ends,
+        }
+        if chosen.temperature > 0:
+            settings |= {"temperature": chosen.temperature, "top_k": 0}
+            settings |= {"top_p": chosen.top_p or 1.0}
+        if chosen.stop:
+            settings |= {"stop_strings": list(chosen.stop), "tokenizer": self._tokenizer}
+        return settings
+
+
+def _end_tokens(teacher: Loaded) -> list[int]:
+    """Tokens that end an answer: the tokenizer's, and those that the model's own generation
+    settings name (a chat model's turn may end with another token than a text)."""
+    named = teacher.model.generation_config.eos_token_id
+    named = [] if named is None else [named] if isinstance(named, int) else list(named)
+    return list(dict.fromkeys([int(teacher.tokenizer.eos_token_id), *named]))
+
+
+class InspectGenerator:
+    """A teacher behind any of Inspect's providers: the embedded llama.cpp, vLLM, a server."""
+
+    def __init__(
+        self,
+        reference: str,
+        digest: str,
+        shape: ModelShape | None,
+        sampling: Sampling,
+        batch: int,
+    ) -> None:
+        from inspect_ai.model import get_model
+
+        self.digest, self.shape, self._sampling = digest, shape, sampling
+        settings: dict[str, Any] = (
+            {"slots": min(batch, 8)} if reference.startswith("distilbench/") else {}
+        )
+        self._model: Model = get_model(reference, memoize=False, **settings)
+        self._loop = asyncio.new_event_loop()
+
+    def answer(self, asked: Sequence[tuple[Asked, int]]) -> list[Answer]:
+        async def all_of_them() -> list[Answer]:
+            return await asyncio.gather(*(self._one(one, number) for one, number in asked))
+
+        return self._loop.run_until_complete(all_of_them())
+
+    @property
+    def pid(self) -> int | None:
+        engine = getattr(self._model.api, "engine", None)
+        return engine.pid if engine is not None else None
+
+    def close(self) -> None:
+        engine = getattr(self._model.api, "engine", None)
+        self._loop.run_until_complete(self._model.api.aclose())
+        if engine is not None:
+            engine.close()
+        self._loop.close()
+
+    async def _one(self, asked: Asked, number: int) -> Answer:
+        from inspect_ai.model import GenerateConfig
+
+        chosen = self._sampling
+        output = await self._model.generate(
+            as_chat(asked),
+            config=GenerateConfig(
+                max_tokens=chosen.max_tokens,
+                stop_seqs=list(chosen.stop) or None,
+                temperature=chosen.temperature,
+                top_p=chosen.top_p,
+                seed=chosen.seed + number,
+            ),
+        )
+        usage = output.usage
+        if usage is None:
+            return Answer(output.completion, None, None)
+        read = usage.input_tokens + (usage.input_tokens_cache_read or 0)
+        written = usage.output_tokens
+        flops = generation_formula(self.shape, read, written)
+        return Answer(output.completion, read, written, None, flops)
+
+
+def generation_formula(shape: ModelShape | None, read: int, written: int) -> float | None:
+    """FLOPs by the meter's own formula, for engines whose work torch does not see."""
+    from distilbench.meter import inference_flops
+
+    if shape is None:
+        return None
+    flops = inference_flops(shape, read, written)
+    return flops.prefill + flops.decode
+
+
+def inspect_generator(
+    source: str,
+    folder: Path,
+    shape: ModelShape | None,
+    sampling: Sampling,
+    batch: int,
+    where: str,
+) -> InspectGenerator:
+    """``inspect:provider/model``, or a GGUF on the embedded engine. ``shape``: from the teacher's
+    card, for a model that is served elsewhere."""
+    if source.startswith("inspect:"):
+        reference = source.removeprefix("inspect:")
+        return InspectGenerator(reference, f"inspect:{reference}", shape, sampling, batch)
+    file = locate_model(source, folder, where)
+    found = describe_model(source, folder, where).architecture
+    return InspectGenerator(f"distilbench/{file}", sha256_of(file), found, sampling, batch)
+
+
+def as_chat(asked: Asked) -> list[Any]:
+    from inspect_ai.model import ChatMessageAssistant, ChatMessageSystem, ChatMessageUser
+
+    kinds = {
+        "system": ChatMessageSystem,
+        "user": ChatMessageUser,
+        "assistant": ChatMessageAssistant,
+    }
+    return [kinds[message["role"]](content=message["content"]) for message in asked.messages]
+
+
+def _stopped(text: str, stops: tuple[str, ...]) -> str:
+    """The text before the first stop sequence that is not at its beginning's white space."""
+    text = text.lstrip() if stops else text
+    for stop in stops:
+        text = text.partition(stop)[0]
+    return text

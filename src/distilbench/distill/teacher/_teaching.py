@@ -1,0 +1,98 @@
+"""The teacher of a recipe: found, made first if it has a recipe of its own, loaded when needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from distilbench.architecture import ModelShape
+from distilbench.catalog import load_catalog
+from distilbench.distill.accounts import Origin, StageRecord, find_origin, read_stages
+from distilbench.distill.recipe import Recipe, load_recipe
+from distilbench.distill.teacher._answers import Generator, Sampling
+from distilbench.distill.teacher._generators import TransformersGenerator, inspect_generator
+from distilbench.distill.weights import Loaded, load
+from distilbench.errors import InputError
+from distilbench.events import OnEvent, TeacherFirst
+
+
+@dataclass
+class Teaching(Origin):
+    """A teacher at work: what generates for it, and its weights while they are needed."""
+
+    engine: str | None = None
+    stages: list[StageRecord] = field(default_factory=list)
+    _loaded: Loaded | None = None
+
+    def loaded(self) -> Loaded | None:
+        """The teacher in transformers."""
+        if self.source is None:
+            return None
+        if self._loaded is None:
+            if self.source.startswith("inspect:"):
+                raise InputError(
+                    self.where, "is served elsewhere, and its weights are needed", "give its files"
+                )
+            self._loaded = load(self.source, self.folder, self.where)
+        return self._loaded
+
+    def release(self) -> None:
+        """Forget the loaded weights: other processes need the memory."""
+        self._loaded = None
+
+    def generator(self, sampling: Sampling, batch: int) -> Generator:
+        """What answers for it: llama.cpp or another engine through Inspect, or transformers."""
+        assert self.source is not None
+        if self.engine == "transformers":
+            loaded = self.loaded()
+            assert loaded is not None
+            return TransformersGenerator(loaded, sampling)
+        return inspect_generator(
+            self.source, self.folder, self._stated_shape(), sampling, batch, self.where
+        )
+
+    def _stated_shape(self) -> ModelShape | None:
+        """The architecture on the teacher's card, if the recipe names one."""
+        if self.card is None:
+            return None
+        stated = load_catalog().card(self.card).architecture
+        return stated.shape if stated else None
+
+    def records(self) -> list[StageRecord]:
+        """The teacher's own stages, if it was made here: as the stage ``teacher_training``."""
+        return [replace(record, stage="teacher_training") for record in self.stages]
+
+
+def find_teacher(
+    recipe: Recipe,
+    folder: Path,
+    out: Path,
+    where: str,
+    on_event: OnEvent,
+    run: Callable[..., Any],
+) -> Teaching:
+    """Find the teacher; ``run`` makes it first if the recipe names the recipe of its teacher."""
+    teacher = recipe.teacher
+    if teacher is None:
+        return Teaching(None, folder, where)
+    if teacher.recipe is not None:
+        path = folder / teacher.recipe
+        on_event(TeacherFirst(str(path)))
+        made = run(load_recipe(path), path.parent, out, on_event)
+        return Teaching(
+            str(made.student_dir.resolve()), folder, f"{where}: field 'teacher.recipe'",
+            teacher.card, made.card_file, "transformers", made.stages,
+        )  # fmt: skip
+    source = teacher.source
+    assert source is not None
+    origin = find_origin(teacher, source, folder, where)
+    place = (folder / Path(source).expanduser()).resolve()
+    stages = (place if place.is_dir() else place.parent) / "stages.parquet"
+    is_folder = place.is_dir() or (source.startswith("hf:") and source.count("/") == 1)
+    return Teaching(
+        **vars(origin),
+        engine=teacher.engine or ("transformers" if is_folder else "llama.cpp"),
+        stages=read_stages(stages) if stages.is_file() else [],
+    )

@@ -1,0 +1,89 @@
+"""How good a student is: its loss on held-out text, and its accuracy on held-out questions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from distilbench.distill.accounts import Attempt, FlopSample, forward_flops, shape_of
+from distilbench.distill.data import IGNORED, Asked, Example, Task, to_batch
+from distilbench.distill.recipe import Generation
+from distilbench.distill.teacher import Sampling, TransformersGenerator, accepted
+from distilbench.distill.weights import Loaded, device
+
+
+@dataclass(frozen=True)
+class Judged:
+    """``loss``: nats for each labelled token. ``accuracy``: null if not asked for."""
+
+    loss: float
+    tokens: int
+    accuracy: float | None = None
+    questions: int | None = None
+
+    @property
+    def perplexity(self) -> float:
+        return math.exp(self.loss)
+
+
+def held_out_loss(
+    student: Loaded, examples: Sequence[Example], batch_size: int, attempt: Attempt
+) -> Judged:
+    """Mean negative log-likelihood of what follows the prompts."""
+    import torch
+
+    model, shape = student.model.to(device()).eval(), shape_of(student.model)
+    sample, record = FlopSample(every=20), attempt.record
+    total, labelled = 0.0, 0
+    for at in range(0, len(examples), batch_size):
+        batch = to_batch(examples[at : at + batch_size], int(student.tokenizer.pad_token_id))
+        rows, length = batch["input_ids"].shape
+
+        def work(batch: dict[str, torch.Tensor] = batch) -> torch.Tensor:
+            with torch.inference_mode():
+                ids, mask = batch["input_ids"], batch["attention_mask"]
+                logits: torch.Tensor = model(ids.to(device()), mask.to(device())).logits
+                return logits
+
+        logits = sample.run(model, rows * length, work) if sample.is_due() else work()
+        labels = batch["labels"][:, 1:].reshape(-1).to(logits.device)
+        flat = logits[:, :-1].reshape(labels.shape[0], -1).float()
+        losses = torch.nn.functional.cross_entropy(
+            flat, labels, ignore_index=IGNORED, reduction="sum"
+        )
+        total, labelled = total + float(losses), labelled + int((labels != IGNORED).sum())
+        tokens = int(batch["attention_mask"].sum())
+        record.tokens += tokens
+        record.padded_tokens += rows * length
+        record.samples += rows
+        record.work(forward_flops(shape, rows, length), 2.0 * model.num_parameters() * tokens)
+        record.flops_counted = sample.scaled(record.padded_tokens)
+        attempt.beat()
+    return Judged(total / labelled, labelled)
+
+
+def held_out_accuracy(
+    student: Loaded, asked: Sequence[Asked], task: Task, batch_size: int, attempt: Attempt
+) -> float:
+    """Share of the questions that the student answers right, greedily, by the task's own
+    extraction and grader."""
+    greedy = Sampling.of(Generation(), task, 0)
+    generator, right = TransformersGenerator(student, greedy), 0
+    record = attempt.record
+    for at in range(0, len(asked), batch_size):
+        part = asked[at : at + batch_size]
+        answers = generator.answer([(one, 0) for one in part])
+        right += sum(accepted(a, b.text, task) for a, b in zip(part, answers, strict=True))
+        for answer in answers:
+            read, written = answer.input_tokens or 0, answer.output_tokens or 0
+            record.tokens += read + written
+            record.output_tokens += written
+            record.padded_tokens += answer.padded_tokens or 0
+            record.work(
+                answer.flops_formula or 0.0,
+                2.0 * student.model.num_parameters() * (read + written),
+            )
+            record.flops_counted = (record.flops_counted or 0.0) + (answer.flops or 0.0)
+        attempt.beat()
+    return right / len(asked)

@@ -1,0 +1,173 @@
+"""One student of a recipe, under one combination of its sweep: started, trained and judged."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from distilbench.distill.data import (
+    Corpus,
+    Example,
+    Texts,
+    held_out_examples,
+    load_corpus,
+    some_texts,
+)
+from distilbench.distill.recipe import Recipe
+from distilbench.distill.teacher import Teaching, cache_logits, find_teacher
+from distilbench.distill.training._bench import Bench
+from distilbench.distill.training._evaluate import Judged, held_out_loss
+from distilbench.distill.training._job import Job
+from distilbench.distill.training._launch import is_launched, launch
+from distilbench.distill.training._objective import Objective, objective_of
+from distilbench.distill.training._train import train
+from distilbench.distill.weights import Loaded, load, prepare, start_student
+from distilbench.events import TrialJudged, WeightsLoading, ignore
+from distilbench.files import write_json
+
+
+@dataclass
+class Trial:
+    """The student ``number`` of a bench's recipe, in ``trials/NUMBER``."""
+
+    bench: Bench
+    number: int
+    corpus: Corpus
+    texts: Texts
+    """Answers that it learns from, for each training question."""
+    teaching: Teaching
+    logits: list[Path] | None = None
+    """In a launched process: what its parent cached."""
+
+    def __post_init__(self) -> None:
+        self.training, self.distillation = self.bench.recipe.trials()[self.number]
+        self.place = self.bench.place / "trials" / str(self.number)
+
+    @cached_property
+    def objective(self) -> Objective:
+        return objective_of(self.bench.recipe.method, self.distillation)
+
+    def judged(self) -> tuple[Path, Judged]:
+        """The trained student's folder, and how good it is; what is there already is kept."""
+        noted = self.place / "judged.json"
+        if noted.is_file():
+            return self.place / "model", Judged(**json.loads(noted.read_text()))
+        if not (self.place / "model").is_dir():
+            self.train()
+        judged = self._judge(load(str(self.place / "model"), Path(), self.bench.where))
+        write_json(noted, asdict(judged))
+        shutil.rmtree(self.place / "checkpoints", ignore_errors=True)
+        self.bench.on_event(TrialJudged(self.number, judged.loss))
+        return self.place / "model", judged
+
+    def train(self) -> None:
+        """Train it, here or in the processes of the recipe's ``accelerate``."""
+        bench, recipe = self.bench, self.bench.recipe
+        teacher = self._teacher()
+        bench.on_event(WeightsLoading("the student as it starts"))
+        start = some_texts(self.corpus, self.texts)
+        student = Loaded(*start_student(recipe, bench.folder, teacher, start, bench.where), "")
+        if teacher is not None:
+            self.objective.check_models(student, teacher, bench.where)
+        self._judge_start(student)
+        examples = self.objective.examples(
+            self.corpus, self.texts, student.tokenizer, teacher.tokenizer if teacher else None,
+            self.training.max_length, bench.where,
+        )  # fmt: skip
+        logits = self._cached_logits(examples, teacher)
+        if recipe.accelerate is not None and not is_launched():
+            source = self.teaching.source
+            self.teaching.release()
+            del teacher, student
+            launch(recipe, source, bench.folder, bench.place, self.number, self.texts, logits)
+            return
+        task = recipe.task
+        job = Job(
+            objective=self.objective,
+            training=self.training,
+            examples=examples,
+            folder=self.place,
+            seed=recipe.seed,
+            max_new_tokens=recipe.generation.max_tokens or (task.max_tokens if task else 1),
+            logits=logits,
+        )
+        self._metered(job, student, teacher)
+
+    def _metered(self, job: Job, student: Loaded, teacher: Loaded | None) -> None:
+        meter = self.bench.meter
+        with meter.stage("student_training", self.number) as attempt:
+            online = self.objective.needs == "live"
+            scoring = meter.beside(attempt, "logit_caching") if online else None
+            try:
+                prepare(student.model, self.training)
+                train(job, student, teacher, attempt, scoring, self.bench.on_event)
+            finally:
+                if scoring is not None:
+                    done = attempt.record.last_step is not None
+                    scoring.status = "done" if done else "failed"
+
+    def _teacher(self) -> Loaded | None:
+        """The teacher's weights, if its logits, its words or its weights to start from are
+        needed."""
+        spec, recipe = self.bench.recipe.student, self.bench.recipe
+        own_start = spec.new is not None or spec.model is not None
+        own_words = recipe.tokenizer is not None or spec.model is not None
+        scores = self.objective.compares_logits and self.logits is None
+        if not scores and own_start and own_words:
+            return None
+        source = self.teaching.source
+        self.bench.on_event(WeightsLoading(f"the weights of {source}"))
+        return self.teaching.loaded()
+
+    def _cached_logits(
+        self, examples: Sequence[Example], teacher: Loaded | None
+    ) -> list[Path] | None:
+        """Files of the teacher's logits, where the objective needs them kept. Launched processes
+        are given those that were made before they began."""
+        if self.objective.needs != "cached logits":
+            return None
+        if self.logits is not None:
+            return self.logits
+        assert teacher is not None
+        bench = self.bench
+        with bench.meter.stage("logit_caching", self.number) as attempt:
+            return cache_logits(
+                examples, teacher, self.distillation, self.training.batch_size, bench.cache,
+                bench.user, attempt, bench.on_event,
+            )  # fmt: skip
+
+    def _judge_start(self, student: Loaded) -> None:
+        """The held-out loss before training, of students that do not start from nothing."""
+        noted = self.place / "start.json"
+        if self.bench.recipe.student.new is None and not noted.is_file():
+            write_json(noted, asdict(self._judge(student)))
+
+    def _judge(self, student: Loaded) -> Judged:
+        with self.bench.meter.stage("evaluation", self.number) as attempt:
+            length = self.training.max_length
+            held = held_out_examples(self.corpus, student.tokenizer, length, self.bench.where)
+            return held_out_loss(student, held, self.training.batch_size, attempt)
+
+    def loss_before(self) -> float | None:
+        """Held-out loss before training; null if it started from nothing."""
+        noted = self.place / "start.json"
+        return float(json.loads(noted.read_text())["loss"]) if noted.is_file() else None
+
+
+def train_launched(job: dict[str, Any]) -> None:
+    """Train one student in each of several processes; ``job`` is what :func:`launch` wrote."""
+    recipe, place = Recipe.model_validate(job["recipe"]), Path(job["place"])
+    bench = Bench(recipe, Path(job["folder"]), place, ignore)
+    corpus = load_corpus(recipe, bench.where)
+    teaching = find_teacher(recipe, bench.folder, place, bench.where, bench.on_event, _made_before)
+    logits = None if job["logits"] is None else [Path(file) for file in job["logits"]]
+    Trial(bench, job["number"], corpus, job["texts"], teaching, logits).train()
+
+
+def _made_before(*_: object) -> None:
+    raise AssertionError("who launches names the teacher's folder, not its recipe")

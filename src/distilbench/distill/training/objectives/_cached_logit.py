@@ -1,0 +1,135 @@
+"""Logit distillation from the teacher's k best logits, computed once and kept, which TRL does not
+have: its SFT trainer with another loss."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from distilbench.distill.data import IGNORED, as_example, to_batch
+from distilbench.distill.recipe import Data, Distillation, StudentSpec, Training
+from distilbench.distill.teacher import read_logits
+from distilbench.distill.training._objective import Objective
+from distilbench.distill.training._with_loss import of_this_rank, with_loss
+
+if TYPE_CHECKING:
+    import torch
+
+
+class CachedLogit(Objective):
+    """The generalised Jensen-Shannon divergence over k + 1 outcomes; see
+    :func:`top_k_divergence`."""
+
+    method = "logit"
+    needs = "cached logits"
+
+    @classmethod
+    def takes(cls, distillation: Distillation) -> bool:
+        return super().takes(distillation) and distillation.top_k is not None
+
+    def check(self, student: StudentSpec, data: Data, training: Training) -> None:
+        asked = self.distillation
+        if asked.tail == "renormalise" and asked.beta_of_divergence == 1:
+            raise ValueError("reverse KL is infinite where the teacher has 0; use 'tail: bucket'")
+
+    def collator(self, student: Any, teacher: Any) -> Callable[..., Any]:
+        return CachedLogitCollator(int(student.pad_token_id))
+
+    def trainer(self, settings: dict[str, Any], max_new_tokens: int) -> tuple[Any, Any]:
+        from trl import SFTConfig, SFTTrainer
+
+        return with_loss(SFTTrainer, self._loss), SFTConfig(**settings)
+
+    def _loss(
+        self, trainer: Any, logits: Any, inputs: dict[str, Any], num_items_in_batch: Any
+    ) -> Any:
+        wanted = inputs["labels"][:, 1:] != IGNORED
+        total = top_k_divergence(
+            logits[:, :-1][wanted],
+            inputs["teacher_tokens"],
+            inputs["teacher_logprobs"],
+            beta=self.distillation.beta_of_divergence,
+            temperature=self.distillation.temperature,
+            tail=self.distillation.tail,
+        )
+        items = of_this_rank(trainer, num_items_in_batch)
+        return total / (wanted.sum() if items is None else items)
+
+
+@dataclass(frozen=True)
+class CachedLogitCollator:
+    """Batches with the teacher's best logits, read from their files (memory-mapped)."""
+
+    pad: int
+
+    def __call__(self, batch: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        import torch
+
+        made = to_batch([as_example(row) for row in batch], self.pad)
+        tokens, logprobs = [], []
+        for row in batch:
+            found = read_logits(Path(row["logits"]))
+            tokens.append(found["tokens"].long())
+            logprobs.append(found["logprobs"].float())
+        return {
+            **made,
+            "teacher_tokens": torch.cat(tokens),
+            "teacher_logprobs": torch.cat(logprobs),
+        }
+
+
+def top_k_divergence(
+    student_logits: torch.Tensor,
+    teacher_tokens: torch.Tensor,
+    teacher_logprobs: torch.Tensor,
+    *,
+    beta: float,
+    temperature: float,
+    tail: Literal["renormalise", "bucket"],
+) -> torch.Tensor:
+    """Sum over positions of the generalised Jensen-Shannon divergence (Agarwal et al. 2024, arXiv
+    2306.13649, equation 1; beta 0: forward KL, 1: reverse KL) between distributions over k + 1
+    outcomes: the teacher's k best tokens, and all other tokens together.
+
+    ``student_logits``: (positions, vocabulary). ``teacher_tokens`` and ``teacher_logprobs``:
+    (positions, k), log-probabilities at ``temperature`` under the teacher's whole softmax. The
+    student's probabilities come from its whole softmax. ``bucket``: the teacher's rest is what its
+    k best leave of 1. ``renormalise``: its rest is 0 and its k best are scaled to sum to 1.
+    """
+    import torch
+
+    log_q = torch.log_softmax(student_logits.float() / temperature, dim=-1)
+    log_q = log_q.gather(-1, teacher_tokens)
+    log_q = torch.cat([log_q, _rest(log_q)], dim=-1)
+    log_p = teacher_logprobs.float()
+    if tail == "bucket":
+        log_p = torch.cat([log_p, _rest(log_p)], dim=-1)
+    else:
+        log_p = torch.log_softmax(log_p, dim=-1)
+        log_p = torch.cat([log_p, torch.full_like(log_p[:, :1], -torch.inf)], dim=-1)
+    if beta == 0:
+        return _kl(log_p, log_q)
+    if beta == 1:
+        return _kl(log_q, log_p)
+    weights = torch.tensor([beta, 1 - beta], device=log_p.device).log()
+    mixture = torch.logaddexp(log_p + weights[0], log_q + weights[1])
+    return beta * _kl(log_p, mixture) + (1 - beta) * _kl(log_q, mixture)
+
+
+def _rest(logprobs: torch.Tensor) -> torch.Tensor:
+    """Log of what the probabilities leave of 1; at least 1e-6, so that its gradient is finite."""
+    import torch
+
+    total = logprobs.exp().sum(-1, keepdim=True)
+    return torch.log((1 - total).clamp_min(1e-6))
+
+
+def _kl(log_p: torch.Tensor, log_q: torch.Tensor) -> torch.Tensor:
+    """Sum of p (log p - log q); outcomes with p = 0 add nothing."""
+    import torch
+
+    held = torch.isfinite(log_p)
+    safe = torch.where(held, log_p, torch.zeros_like(log_p))
+    return torch.where(held, safe.exp() * (safe - log_q), torch.zeros_like(log_p)).sum()

@@ -1,0 +1,128 @@
+"""The models of a recipe: loaded when a stage needs them, known by the hash of their weights."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from distilbench.distill.recipe import Recipe, Training
+from distilbench.errors import InputError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+
+@dataclass
+class Loaded:
+    """A model, its tokenizer, and the SHA-256 of its weights."""
+
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    digest: str
+
+
+def load(source: str, folder: Path, where: str) -> Loaded:
+    """Load a model in float32. Raises ``InputError`` if it cannot be found or read."""
+    quiet()
+    from distilbench.distill.weights._loading import load_pretrained
+
+    model, tokenizer = load_pretrained(source, folder, where)
+    padded(tokenizer, where)
+    return Loaded(model, tokenizer, weights_digest(model))
+
+
+def load_tokenizer(source: str, folder: Path, where: str) -> PreTrainedTokenizerBase:
+    """The tokenizer in a folder."""
+    quiet()
+    from transformers import AutoTokenizer
+
+    path = folder / Path(source).expanduser()
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(str(path if path.exists() else source))
+    except (OSError, ValueError) as error:
+        if isinstance(error, OSError) and error.errno is not None:  # of a file, not of its content
+            raise
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InputError(where, f"no tokenizer in {source!r} ({reason})", "correct it") from error
+    return padded(tokenizer, where)
+
+
+def padded(tokenizer: PreTrainedTokenizerBase, where: str) -> PreTrainedTokenizerBase:
+    """The same tokenizer with a padding token. It must know where an answer ends."""
+    if tokenizer.eos_token_id is None:
+        raise InputError(where, "the tokenizer has no end-of-sequence token", "set eos_token in it")
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
+
+
+def same_tokens(one: PreTrainedTokenizerBase, other: PreTrainedTokenizerBase) -> bool:
+    """Whether two tokenizers give every token the same id."""
+    return bool(one.get_vocab() == other.get_vocab())
+
+
+def weights_digest(model: PreTrainedModel) -> str:
+    """SHA-256 over names, shapes and values of all weights."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        digest.update(f"{name}{tuple(tensor.shape)}".encode())
+        digest.update(tensor.detach().float().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def start_student(
+    recipe: Recipe, folder: Path, teacher: Loaded | None, texts: Sequence[str], where: str
+) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """The untrained student and its tokenizer: its own, else its base's, else the teacher's.
+    ``texts``: what activations are measured on, if pruning goes by them."""
+    from distilbench.distill.weights._shrinking import make_student
+
+    own = None
+    if recipe.tokenizer:
+        own = load_tokenizer(recipe.tokenizer, folder, f"{where}: field 'tokenizer'")
+    parent = teacher
+    if recipe.student.model is not None:
+        parent = load(recipe.student.model, folder, f"{where}: field 'student.model'")
+    tokenizer = own or (parent.tokenizer if parent else None)
+    assert tokenizer is not None  # the recipe has seen to it
+    vocab = None
+    if recipe.aim.compares_logits and teacher and same_tokens(tokenizer, teacher.tokenizer):
+        vocab = int(teacher.model.config.vocab_size)  # teachers pad their embeddings
+    model = make_student(
+        recipe.student,
+        parent.model if parent else None,
+        tokenizer,
+        recipe.seed,
+        texts,
+        f"{where}: field 'student'",
+        vocab,
+    )
+    return model, tokenizer
+
+
+def prepare(model: PreTrainedModel, training: Training) -> PreTrainedModel:
+    """Set attention and precision for training."""
+    import torch
+
+    model.set_attn_implementation(training.attention)
+    if training.precision == "bfloat16" and training.lora:
+        model.to(torch.bfloat16)
+    return model
+
+
+def quiet() -> None:
+    """No telemetry, no progress bars, no adoption of what trackers are installed."""
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")
+
+
+def device() -> Any:
+    """Where models of inference go: the first GPU of this process, else the CPU."""
+    import torch
+
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")

@@ -1,0 +1,84 @@
+"""What holds of the source itself: sizes, and examples that are true. Rooms, private modules and
+circles of imports are import-linter's."""
+
+from __future__ import annotations
+
+import ast
+import doctest
+import importlib
+from pathlib import Path
+
+import pytest
+
+import distilbench
+
+SOURCE = Path(distilbench.__file__).parent
+MOST_LINES, MOST_IN_FUNCTION = 350, 45
+
+# Still to be cut. Whoever cuts one takes it off; nobody adds any.
+LONG_FILES = {
+    "cli/_dry_run.py",
+    "distill/_run.py",
+    "distill/_teacher.py",
+    "engines/_llama_cpp.py",
+    "report/_claims.py",
+    "report/_claims_report.py",
+    "runner/_worker.py",
+}
+LONG_FUNCTIONS = {
+    "cli/_load.py::load",
+    "compute/_scaling_law.py::distil_or_train",
+    "distill/_logits.py::_score",
+    "distill/_run.py::_train",
+    "distill/_trainers.py::metered_trainer",
+    "load/_sweep.py::sweep",
+    "report/_claims_report.py::sizes",
+    "report/_experiment_charts.py::accuracy_against_creation",
+    "report/_page.py::render_page",
+    "report/_reasoning_sections.py::templates",
+    "report/_resource_sections.py::quantization",
+    "report/_run_report.py::read_run",
+    "stats/_curve.py::fit_curve",
+    "stats/_intervals.py::accuracy",
+    "stats/_paired.py::paired_difference",
+    "stats/_recommend.py::recommend",
+    "stats/_subset.py::full_score",
+}
+
+
+def test_no_file_is_long() -> None:
+    lengths = {_name(file): file.read_text("utf-8").count("\n") for file in _files()}
+    assert {name for name, lines in lengths.items() if lines > MOST_LINES} == LONG_FILES
+
+
+def test_no_function_is_long() -> None:
+    functions = [
+        (f"{_name(file)}::{node.name}", (node.end_lineno or 0) - node.lineno + 1)
+        for file in _files()
+        for node in ast.walk(ast.parse(file.read_text("utf-8")))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    ]
+    assert len(functions) > 1000
+    assert {name for name, lines in functions if lines > MOST_IN_FUNCTION} == LONG_FUNCTIONS
+
+
+def _files() -> list[Path]:
+    return sorted(SOURCE.rglob("*.py"))
+
+
+def _name(file: Path) -> str:
+    return file.relative_to(SOURCE).as_posix()
+
+
+WITH_EXAMPLES = [file for file in _files() if ">>>" in file.read_text("utf-8")]
+
+
+@pytest.mark.parametrize("file", WITH_EXAMPLES, ids=_name)
+def test_examples_in_docstrings_are_true(file: Path) -> None:
+    name = ".".join(("distilbench", *file.relative_to(SOURCE).with_suffix("").parts))
+    done = doctest.testmod(
+        importlib.import_module(name.removesuffix(".__init__")),
+        optionflags=doctest.NORMALIZE_WHITESPACE,
+    )
+    assert done.attempted
+    assert not done.failed, f"pytest --doctest-modules {file}"
