@@ -252,7 +252,7 @@ def test_exports_hold_only_what_was_answered(run: Path, tmp_path: Path) -> None:
     export_run(run, "every-eval-ever", tmp_path / "ever")
     assert "huge" not in "".join(p.read_text() for p in (tmp_path / "ever").rglob("*.json*"))
     export_run(run, "csv", tmp_path / "csv")
-    rows = list(csv.DictReader((tmp_path / "csv" / "results.csv").open()))
+    rows = list(csv.DictReader((tmp_path / "csv" / "results.csv").read_text().splitlines()))
     huge = {r["profile"]: (r["accuracy"], r["no_answer"]) for r in rows if r["model"] == "huge"}
     assert huge == {
         "phone": ("", "out of memory at 300 MiB"),

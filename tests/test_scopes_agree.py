@@ -26,7 +26,7 @@ from distilbench.claims import check_claims
 from distilbench.cli import app
 from distilbench.compute import SCOPE_STAGES, SCOPE_WORDS, SCOPES, Quantity
 from distilbench.report import RunData, Table
-from distilbench.report.experiment._report import Experiment
+from distilbench.report.experiment._data import Experiment
 from distilbench.report.run._creation import creation
 
 BY_HAND = {"student": 100.0, "pipeline": 148.0, "amortised": 398.0, "lineage": 698.0}

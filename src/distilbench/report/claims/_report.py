@@ -13,7 +13,6 @@ from distilbench.catalog import Catalog, Figure, cited_in
 from distilbench.claims import (
     Claims,
     Placement,
-    count_outcomes,
     curve_verdict,
     size_verdict,
 )
@@ -31,10 +30,11 @@ from distilbench.report.claims._cells import (
     source_cell,
     yes_no,
 )
+from distilbench.report.claims._sizes import sizes
 from distilbench.report.page import Cell, Chart, Details, Section, Table, Text, render_page
 
 if TYPE_CHECKING:
-    import polars as pl
+    pass
 
 
 PAPER = "arXiv 2602.20164"
@@ -50,16 +50,7 @@ def write_claims_report(claims: Claims, out_dir: Path) -> Path:
             " curve. No model was run for this page: every number is published with its source,"
             " derived from such numbers by a stated formula, or an estimate with its range."
         ),
-        sections=[
-            verdicts(claims),
-            creation_ratio(claims),
-            all_ratios(claims),
-            sizes(claims),
-            curves(claims),
-            validation(claims),
-            assumptions(claims),
-            sources(claims.catalog),
-        ],
+        sections=[make(claims) for make in SECTIONS],
         out_dir=out_dir,
         page="claims",
     )
@@ -148,57 +139,6 @@ def all_ratios(claims: Claims) -> Section:
         rows,
     )
     return Section("The ratio for every distilled model", (Text(note), table))
-
-
-def sizes(claims: Claims) -> Section:
-    """Claim (b): wins, ties and losses by ratio of sizes, and every comparison behind them."""
-    note = (
-        "Every distilled model against every vanilla model, benchmark by benchmark, only where the"
-        " metric, the number of shots and the mode agree, and only where the vanilla model is not"
-        " older by more than a year and a half. Written-out reasoning counts as one mode,"
-        " whether prompted (chain of thought) or the model's own (thinking); a thinking model"
-        " writes more, so an equal score is not an equal running cost. Taken as two modes, the"
-        " counts are those of the second table. A tie is a difference within its 95% interval"
-        " from the number of questions (published scores cannot be paired, so ties are too many),"
-        " or within one point where that number is not known ('by rule')."
-    )
-    strict = _counts("The same, chain of thought and thinking kept apart", claims.strict_counts)
-    models = ("distilled_model", "vanilla_model")
-    settings = ("size_band", "benchmark", "metric", "shots")
-    rows = [
-        (
-            *(model_cell(claims.catalog, row[name]) for name in models),
-            *(row[name] for name in settings),
-            source_cell(row["distilled_score"], row["distilled_source"], row["distilled_where"]),
-            source_cell(row["vanilla_score"], row["vanilla_source"], row["vanilla_where"]),
-            f"{row['difference']:+.1f}",
-            row["outcome"],
-        )
-        for row in claims.comparisons.iter_rows(named=True)
-    ]
-    columns = (
-        "distilled", "vanilla", "vanilla size", "benchmark", "metric", "shots",
-        "distilled score", "vanilla score", "difference", "outcome",
-    )  # fmt: skip
-    every = Table("Every comparison", columns, rows)
-    by_model = _by_model(claims)
-    left_out = claims.excluded.group_by("differs").len().sort("len", descending=True)
-    excluded = Table(
-        "Pairs on one benchmark that were not compared, by the settings that differ",
-        ("settings that differ", "pairs"),
-        [tuple(row) for row in left_out.iter_rows()],
-    )
-    return Section(
-        "Claim (b): against larger models",
-        (
-            Text(note),
-            _counts("Distilled against vanilla, by how much larger the vanilla is", claims.counts),
-            strict,
-            Details("By distilled model", (by_model,)),
-            Details(f"All {len(rows)} comparisons, with sources", (every,)),
-            Details("What was not compared", (excluded,)),
-        ),
-    )
 
 
 def curves(claims: Claims) -> Section:
@@ -291,9 +231,10 @@ def assumptions(claims: Claims) -> Section:
     return Section("Assumptions", (Text(note), table))
 
 
-def sources(catalog: Catalog) -> Section:
+def sources(claims: Claims) -> Section:
+    """Every publication behind the figures, with an id to link to."""
     rows, anchors = [], []
-    for key, source in sorted(_all_sources(catalog)):
+    for key, source in sorted(_all_sources(claims.catalog)):
         rows.append(
             (
                 key,
@@ -308,45 +249,6 @@ def sources(catalog: Catalog) -> Section:
     )
     table = Table("Sources", ("key", "publication", "compared"), rows, anchors)
     return Section("Sources", (Text(note), table))
-
-
-def _counts(caption: str, counts: pl.DataFrame) -> Table:
-    rows = [
-        (
-            row["size_band"],
-            row["comparisons"],
-            row["wins"],
-            row["ties"],
-            row["losses"],
-            row["by_rule"],
-            None if row["on_par_share"] is None else f"{row['on_par_share']:.0%}",
-            row["verdict"],
-        )
-        for row in counts.iter_rows(named=True)
-    ]
-    columns = (
-        "vanilla / distilled size", "comparisons", "wins", "ties", "losses", "by rule",
-        "on par or better", "verdict",
-    )  # fmt: skip
-    return Table(caption, columns, rows)
-
-
-def _by_model(claims: Claims) -> Table:
-    counted = count_outcomes(claims.comparisons, by=("distilled_model",))
-    wanted = counted.filter(counted["size_band"].is_in(["5-10x", ">10x"]))
-    rows = [
-        (
-            model_cell(claims.catalog, row["distilled_model"]),
-            row["size_band"],
-            row["wins"],
-            row["ties"],
-            row["losses"],
-        )
-        for row in wanted.iter_rows(named=True)
-        if row["comparisons"]
-    ]
-    columns = ("distilled model", "vanilla / distilled size", "wins", "ties", "losses")
-    return Table("By distilled model, against much larger vanilla models", columns, rows)
 
 
 def _placement_row(catalog: Catalog, place: Placement) -> tuple[Any, ...]:
@@ -380,3 +282,9 @@ def _all_sources(catalog: Catalog) -> Iterator[tuple[str, Any]]:
     yield from catalog.sources.items()
     for card in catalog.cards.values():
         yield from ((k, s) for k, s in card.sources.items() if k not in catalog.sources)
+
+
+SECTIONS = (
+    verdicts, creation_ratio, all_ratios, sizes, curves, validation, assumptions, sources,
+)  # fmt: skip
+"""The sections of the page, functions of the claims, in their order."""

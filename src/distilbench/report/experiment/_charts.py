@@ -16,19 +16,7 @@ def accuracy_against_creation(
     """
     import altair as alt
 
-    x = alt.X(
-        "flops:Q",
-        title=title,
-        scale=alt.Scale(type="log", domain=padded([row["flops"] for row in seeds]), nice=False),
-        axis=alt.Axis(format="~s", tickCount=5),
-    )
-    top = min(1.0, 1.05 * max(row["high"] for row in means))
-    y = alt.Y(
-        "accuracy:Q",
-        title="held-out accuracy",
-        axis=alt.Axis(format="%"),
-        scale=alt.Scale(domain=[0, top]),
-    )
+    x, y = _axes(means, seeds, title)
     base = alt.Chart(inline(means)).encode(x=x, color=colour("arm", arms))
     tips = tooltips(
         {"arm": "arm", "budget": "training questions"},
@@ -56,3 +44,22 @@ def accuracy_against_creation(
         )
     )
     return styled((lines + bars + each + points).properties(height=300))
+
+
+def _axes(means: list[dict[str, Any]], seeds: list[dict[str, Any]], title: str) -> tuple[Any, Any]:
+    import altair as alt
+
+    x = alt.X(
+        "flops:Q",
+        title=title,
+        scale=alt.Scale(type="log", domain=padded([row["flops"] for row in seeds]), nice=False),
+        axis=alt.Axis(format="~s", tickCount=5),
+    )
+    top = min(1.0, 1.05 * max(row["high"] for row in means))
+    y = alt.Y(
+        "accuracy:Q",
+        title="held-out accuracy",
+        axis=alt.Axis(format="%"),
+        scale=alt.Scale(domain=[0, top]),
+    )
+    return x, y

@@ -94,27 +94,21 @@ def render_page(
         lstrip_blocks=True,
     )
     scripts = (_vega(), _start_script()) if charts else ()
+    said = {"title": title, "lede": lede, "notes": notes, "sections": sections, "kind_of": _kind}
     html = environment.get_template("page.html").render(
-        title=title,
-        lede=lede,
-        notes=notes,
-        sections=sections,
+        **said,
         scripts=scripts,
         policy=_policy(scripts),
         specification=_specification,
-        kind_of=lambda block: type(block).__name__,
     )
     write_text(out_dir / "index.html", html)
-    markdown = environment.get_template("page.md").render(
-        title=title,
-        lede=lede,
-        notes=notes,
-        sections=sections,
-        plain=_markdown_text,
-        kind_of=lambda block: type(block).__name__,
-    )
+    markdown = environment.get_template("page.md").render(**said, plain=_markdown_text)
     write_text(out_dir / f"{page}.md", markdown)
     return out_dir / "index.html"
+
+
+def _kind(block: Any) -> str:
+    return type(block).__name__
 
 
 def _specification(chart: Chart) -> str:
