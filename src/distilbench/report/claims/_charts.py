@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from distilbench.claims import Claims, FamilyCurve
 from distilbench.compute import TornadoBar, scope_cost
 from distilbench.report.page import PALETTE, Chart, inline, styled
-
-if TYPE_CHECKING:
-    pass
 
 _LINE_POINTS = 60
 _MOST_FIGURES = 6

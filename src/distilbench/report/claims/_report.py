@@ -6,16 +6,12 @@ A number in a table links to its row among the sources, which links to the publi
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from distilbench.catalog import Catalog, Figure, cited_in
-from distilbench.claims import (
-    Claims,
-    Placement,
-    curve_verdict,
-    size_verdict,
-)
+from distilbench.claims import Claims, curve_verdict, size_verdict
 from distilbench.compute import SCOPE_WORDS, SCOPES, TornadoBar
 from distilbench.report.claims import _charts as charts
 from distilbench.report.claims._cells import (
@@ -31,11 +27,7 @@ from distilbench.report.claims._cells import (
     yes_no,
 )
 from distilbench.report.claims._sizes import sizes
-from distilbench.report.page import Cell, Chart, Details, Section, Table, Text, render_page
-
-if TYPE_CHECKING:
-    pass
-
+from distilbench.report.page import Cell, Chart, Details, Section, Shown, Table, Text, render_page
 
 PAPER = "arXiv 2602.20164"
 
@@ -82,23 +74,17 @@ def creation_ratio(claims: Claims) -> Section:
     """Claim (a): the ratio under each scope, what gives the paper's figure, what moves it."""
     head = claims.headline
     names = claims.catalog.card(head.vanilla).name, claims.catalog.card(head.distilled).name
-    rows = [
-        (
-            verdict.scope,
-            SCOPE_WORDS[verdict.scope],
-            interval_cell(verdict.ratio, verdict.at_most),
-            range_text(verdict.ratio),
-            f"> {head.claimed_ratio:,.0f}",
-            verdict.verdict,
-            verdict.reason,
-        )
-        for verdict in head.scopes
-    ]
-    scopes = Table(
-        f"Compute to create {names[0]} over compute to create {names[1]}",
-        ("scope", "counts", "ratio", "90% range", "paper", "verdict", "why"),
-        rows,
+    columns = (
+        Shown("scope", "scope"),
+        Shown("counts", "scope", lambda scope: SCOPE_WORDS[scope]),
+        Shown("ratio", ("ratio", "at_most"), interval_cell),
+        Shown("90% range", "ratio", range_text),
+        Shown("paper", (), lambda: f"> {head.claimed_ratio:,.0f}"),
+        Shown("verdict", "verdict"),
+        Shown("why", "reason"),
     )
+    caption = f"Compute to create {names[0]} over compute to create {names[1]}"
+    scopes = Table.of(caption, head.scopes, columns)
     blocks: list[Any] = [scopes]
     if head.tokens_per_sample_at_claim:
         blocks.append(
@@ -109,12 +95,12 @@ def creation_ratio(claims: Claims) -> Section:
                 " samples and epochs. Fewer exceed the claim, more fall short of it."
             )
         )
-    ways = [
-        (a.counting, f"{a.ratio:,.0f}", "yes" if a.exceeds_claim else "no")
-        for a in head.alternatives
-    ]
-    exceeds = f"over {head.claimed_ratio:,.0f}"
-    blocks.append(Table("What other ways of counting give", ("counting", "ratio", exceeds), ways))
+    ways = (
+        Shown("counting", "counting"),
+        Shown("ratio", "ratio", "{:,.0f}"),
+        Shown(f"over {head.claimed_ratio:,.0f}", "exceeds_claim", yes_no),
+    )
+    blocks.append(Table.of("What other ways of counting give", head.alternatives, ways))
     for verdict in head.scopes:
         if verdict.tornado:
             blocks.append(_tornado(verdict.scope, verdict.tornado))
@@ -159,12 +145,21 @@ def curves(claims: Claims) -> Section:
         )
     ]
     blocks.extend(charts.curve_figures(claims))
-    rows = [_placement_row(claims.catalog, p) for p in claims.placements]
     columns = (
-        "distilled model", "benchmark", "shots", "score", "against family",
-        "equivalent vanilla size", "95% interval", *(f"gain: {s}" for s in SCOPES),
-    )  # fmt: skip
-    blocks.append(Table("Equivalent size and compute-equivalent gain", columns, rows))
+        Shown("distilled model", "model", partial(model_cell, claims.catalog)),
+        Shown("benchmark", "benchmark"),
+        Shown("shots", "shots"),
+        Shown("score", "score", "{:.1f}"),
+        Shown("against family", "family"),
+        Shown("equivalent vanilla size", "size", size_text),
+        Shown("95% interval", "size", lambda size: size_range(size.low, size.high)),
+        *(
+            Shown(f"gain: {scope}", "gains", lambda gains, scope=scope: gain_text(gains.get(scope)))
+            for scope in SCOPES
+        ),
+    )
+    caption = "Equivalent size and compute-equivalent gain"
+    blocks.append(Table.of(caption, claims.placements, columns))
     refused = [(c.family, c.benchmark, c.scale, c.refused) for c in claims.curves if c.refused]
     if refused:
         blocks.append(
@@ -249,19 +244,6 @@ def sources(claims: Claims) -> Section:
     )
     table = Table("Sources", ("key", "publication", "compared"), rows, anchors)
     return Section("Sources", (Text(note), table))
-
-
-def _placement_row(catalog: Catalog, place: Placement) -> tuple[Any, ...]:
-    return (
-        model_cell(catalog, place.model),
-        place.benchmark,
-        place.shots,
-        f"{place.score:.1f}",
-        place.family,
-        size_text(place.size),
-        size_range(place.size.low, place.size.high),
-        *(gain_text(place.gains.get(scope)) for scope in SCOPES),
-    )
 
 
 def _tornado(scope: str, bars: tuple[TornadoBar, ...]) -> Chart:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from distilbench.errors import InputError
 from distilbench.files import read_json
 from distilbench.report.load._charts import against_concurrency
-from distilbench.report.page import Chart, Section, Table, Text, number, render_page
+from distilbench.report.page import Chart, Section, Shown, Table, Text, number, render_page
 
 if TYPE_CHECKING:
     import polars as pl
@@ -86,15 +86,12 @@ def _chart(
 
 
 def _numbers(levels: pl.DataFrame) -> Section:
-    rows = [
-        [number(value, "{:,.4g}" if isinstance(value, float) else "{}") for value in row]
-        for row in levels.iter_rows()
-    ]
+    columns = [Shown(name, name, _figure) for name in levels.columns]
     note = (
         "Measured by AIPerf at the client: TTFT from sending a request to its first token, queueing"
         " included; inter-token latency is a request's mean. Rates count answered requests."
     )
-    return Section("Numbers", (Table("Levels", levels.columns, rows), Text(note)))
+    return Section("Numbers", (Table.of("Levels", levels, columns), Text(note)))
 
 
 def _conditions(facts: dict[str, Any]) -> Section:
@@ -115,3 +112,7 @@ def _conditions(facts: dict[str, Any]) -> Section:
 
 def _known(count: int | None) -> str:
     return "not known" if count is None else f"{count:,}"
+
+
+def _figure(value: Any) -> str:
+    return number(value, "{:,.4g}" if isinstance(value, float) else "{}")
