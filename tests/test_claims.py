@@ -13,9 +13,9 @@ import polars as pl
 import pytest
 
 from distilbench.catalog import load_catalog
+from distilbench.claims import Claims, check_claims, size_verdict
 from distilbench.compute import Interval
-from distilbench.report import Claims, check_claims, write_claims_report
-from distilbench.report._claims import size_verdict
+from distilbench.report import write_claims_report
 
 DOCS = Path(__file__).parents[1] / "docs" / "claims.md"
 

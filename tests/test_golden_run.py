@@ -16,13 +16,14 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
+from distilbench.catalog import load_catalog
 from distilbench.cli import app
 from distilbench.cli._run import _rows
 from distilbench.errors import InputError
 from distilbench.interchange import export_run
 from distilbench.records import SampleRecord, frame
-from distilbench.report import read_run, write_report
-from distilbench.report._run_sections import answers
+from distilbench.report import RunData, read_run, write_report
+from distilbench.report.run._answers import answers
 from distilbench.runner import collect, imported_folder, load_cells, opened_run
 from distilbench.stats import Requirements, accuracy_of_answers, costs, recommend
 
@@ -251,7 +252,7 @@ def test_exports_hold_only_what_was_answered(run: Path, tmp_path: Path) -> None:
     export_run(run, "every-eval-ever", tmp_path / "ever")
     assert "huge" not in "".join(p.read_text() for p in (tmp_path / "ever").rglob("*.json*"))
     export_run(run, "csv", tmp_path / "csv")
-    rows = list(csv.DictReader((tmp_path / "csv" / "results.csv").open()))
+    rows = list(csv.DictReader((tmp_path / "csv" / "results.csv").read_text().splitlines()))
     huge = {r["profile"]: (r["accuracy"], r["no_answer"]) for r in rows if r["model"] == "huge"}
     assert huge == {
         "phone": ("", "out of memory at 300 MiB"),
@@ -394,12 +395,16 @@ def test_the_terminal_gives_no_score_to_what_answered_nothing(run: Path) -> None
 
 def test_the_first_answers_are_those_of_the_first_questions() -> None:
     ids = ["sums-0", "sums-1", "sums-2", "sums-10", "b7", "b10", "plain"]
+
+    def holding(rows: list[dict[str, Any]]) -> RunData:
+        return RunData({}, "", pl.DataFrame(rows), pl.DataFrame(), load_catalog())
+
     rows = [
-        {"sample_id": i, "epoch": 1, "entry": "m", "task": "t", "answer": "4", "target": "4",
+        {"sample_id": i, "epoch": 1, "entry": "m", "variant": "t", "answer": "4", "target": "4",
          "score": 1.0, "outcome": "stop"}
         for i in reversed(ids)
     ]  # fmt: skip
-    (folded,) = answers(pl.DataFrame(rows[3:])).blocks  # without the last three
+    (folded,) = answers(holding(rows[3:])).blocks  # without the last three
     assert [row[1] for row in folded.blocks[0].rows] == ids[:3]
-    (folded,) = answers(pl.DataFrame(rows[:4])).blocks
+    (folded,) = answers(holding(rows[:4])).blocks
     assert [row[1] for row in folded.blocks[0].rows] == ["b7", "b10", "plain"]

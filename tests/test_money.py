@@ -9,8 +9,8 @@ import pytest
 
 from distilbench.catalog import load_catalog
 from distilbench.providers import HERE, SERVER
-from distilbench.report._money_sections import money
-from distilbench.report._page import Cell, Section, Table
+from distilbench.report import Cell, RunData, Section, Table
+from distilbench.report.run._money import money
 from distilbench.stats import machine_usd, token_usd
 from distilbench.suite import load_suite
 
@@ -20,7 +20,10 @@ def samples(entry: str = "m", unknown: int = 0) -> pl.DataFrame:
     rows += [(entry, "a", "c1", 0.0, None, None, None)] * unknown
     columns = ["entry", "task", "cell", "score", "input_tokens", "cached_tokens", "output_tokens"]
     frame = pl.DataFrame(rows, schema=columns, orient="row").with_row_index("sample_id")
-    return frame.with_columns(pl.col("sample_id").cast(pl.String), cluster=pl.lit("all"))
+    return frame.with_columns(
+        pl.col("sample_id").cast(pl.String), cluster=pl.lit("all"), outcome=pl.lit("stop"),
+        variant=pl.lit("a"), seed=0,
+    )  # fmt: skip
 
 
 def cells(**facts: object) -> pl.DataFrame:
@@ -74,6 +77,10 @@ def test_a_resumed_cell_costs_as_much_as_one_that_ran_through() -> None:
     assert machine_usd(samples(), nothing_left)["usd_per_question"].to_list() == [None]
 
 
+def section(cells: pl.DataFrame) -> Section:
+    return money(RunData({}, "", samples(), cells, load_catalog()))
+
+
 def texts(section: Section) -> list[str]:
     table = next((block for block in section.blocks if isinstance(block, Table)), None)
     if table is None:
@@ -86,8 +93,8 @@ def test_the_suites_price_wins_over_the_cards() -> None:
         card="gpt-4o-mini", price_source="Me, 2026-01-01", input_usd_per_mtok=1.0,
         output_usd_per_mtok=1.0,
     )  # fmt: skip
-    assert texts(money(samples(), stated, load_catalog()))[-1] == "Me, 2026-01-01 (suite)"
-    by_card = texts(money(samples(), cells(card="gpt-4o-mini"), load_catalog()))
+    assert texts(section(stated))[-1] == "Me, 2026-01-01 (suite)"
+    by_card = texts(section(cells(card="gpt-4o-mini")))
     assert by_card[-1] == "OpenAI, 2024-07-18 (card gpt-4o-mini)"
     assert "input 0.15" in by_card[-2]
     usd = (3000 * 0.15 + 400 * 0.6) / 2e6
@@ -96,41 +103,38 @@ def test_the_suites_price_wins_over_the_cards() -> None:
 
 def test_a_model_on_ones_own_machine_is_not_charged_the_price_of_an_api() -> None:
     own = cells(card="deepseek-r1", runs_on=HERE, machine_usd_per_hour=3.0)
-    assert texts(money(samples(), own, load_catalog()))[-1] == "suite (profile)"
+    assert texts(section(own))[-1] == "suite (profile)"
     elsewhere = cells(machine_usd_per_hour=3.0)
-    assert not texts(money(samples(), elsewhere, load_catalog()))  # this machine only waited
+    assert not texts(section(elsewhere))  # this machine only waited
 
 
 @pytest.mark.parametrize("place", [HERE, SERVER, "Together AI", "Azure AI", None])
 def test_a_companys_price_is_for_its_own_api_alone(place: str | None) -> None:
     """Also where the engine is one of Inspect's: what another company charges is not known."""
-    section = money(samples(), cells(card="deepseek-r1", runs_on=place), load_catalog())
-    assert not texts(section)
-    assert "not available" in str(section.blocks)
+    made = section(cells(card="deepseek-r1", runs_on=place))
+    assert not texts(made)
+    assert "not available" in str(made.blocks)
     at_home = cells(card="deepseek-r1", runs_on="DeepSeek")
-    assert texts(money(samples(), at_home, load_catalog()))[-1] == (
-        "DeepSeek, 2025-01-20 (card deepseek-r1)"
-    )
+    assert texts(section(at_home))[-1] == ("DeepSeek, 2025-01-20 (card deepseek-r1)")
 
 
 def test_an_entry_that_ran_in_two_places_has_no_price_of_one() -> None:
     both = pl.concat([cells(card="gpt-4o-mini"), cells(card="gpt-4o-mini", runs_on=SERVER)])
-    assert not texts(money(samples(), both, load_catalog()))
+    assert not texts(section(both))
 
 
 def test_a_server_at_an_address_costs_the_stated_machine_and_says_so() -> None:
-    found = texts(money(samples(), cells(runs_on=SERVER, machine_usd_per_hour=3.0), load_catalog()))
+    found = texts(section(cells(runs_on=SERVER, machine_usd_per_hour=3.0)))
     assert "the server's machine, taken to be the suite's: 3" in found[-2]
 
 
 def test_a_run_that_does_not_say_where_it_ran_has_no_price() -> None:
     old = cells(card="gpt-4o-mini", machine_usd_per_hour=3.0).drop("runs_on")
-    assert not texts(money(samples(), old, load_catalog()))
+    assert not texts(section(old))
 
 
 def test_without_a_price_money_is_not_available() -> None:
-    section = money(samples(), cells(), load_catalog())
-    assert "not available" in str(section.blocks)
+    assert "not available" in str(section(cells()).blocks)
 
 
 def test_prices_in_a_suite(tmp_path: Path) -> None:

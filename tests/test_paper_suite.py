@@ -13,9 +13,10 @@ import pytest
 import yaml
 
 from distilbench.catalog import load_catalog
-from distilbench.cli._dry_run import _ranged, _seen, _short
-from distilbench.compute import run_estimate
+from distilbench.cli._dry_run import _ranged, _short
 from distilbench.errors import InputError
+from distilbench.forecast import _estimate as run_estimate
+from distilbench.forecast import seen_runs
 from distilbench.records import CellRecord, SampleRecord, frame
 from distilbench.suite import Changes, load_suite, packaged_suite, read_suite
 from tests.benchmark_data import lay_out
@@ -147,12 +148,12 @@ def test_a_resumed_cell_gives_no_rate(tmp_path: Path) -> None:
     ]
     frame(answers, SampleRecord).write_parquet(run_dir / "samples.parquet")
     frame(walls, CellRecord).write_parquet(run_dir / "cells.parquet")
-    seen = _seen(tmp_path / "runs")
+    seen = seen_runs(tmp_path / "runs")
     assert seen["rates"] == {"a": 10.0}
     assert seen["tokens"] == {("a", "t"): 100, ("b", "t"): 100}
     older = pl.read_parquet(run_dir / "cells.parquet").drop("resumed_samples")
     older.write_parquet(run_dir / "cells.parquet")  # does not tell which cells were resumed
-    assert _seen(tmp_path / "runs")["rates"] == {}
+    assert seen_runs(tmp_path / "runs")["rates"] == {}
 
 
 def test_changes_are_made_and_kept(tmp_path: Path) -> None:

@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, Route, sync_playwright
 
-from distilbench.report import write_report
-from distilbench.report._page import render_page
+from distilbench.report import render_page, write_report
 from tests.test_report import HOSTILE, make_run, sample
 
 pytestmark = pytest.mark.browser

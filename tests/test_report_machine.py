@@ -11,9 +11,8 @@ import pytest
 
 from distilbench.cli import app
 from distilbench.cli._boundary import run_command
-from distilbench.report import write_report
-from distilbench.report._result_sections import pareto_figures
-from distilbench.report._run_report import read_run
+from distilbench.report import read_run, write_report
+from distilbench.report.run._results import pareto_figures
 from tests.test_report import make_run, sample
 
 QUIET = {
@@ -52,8 +51,7 @@ def markdown(run: Path) -> str:
 
 
 def latency_chart(run: Path) -> dict[str, Any]:
-    data = read_run(run)
-    section = pareto_figures(data.overall, data.cells, comparable=True)
+    section = pareto_figures(read_run(run))
     charts = {chart.name: chart.chart.to_dict() for chart in section.blocks}
     assert '"mark": "†"' not in json.dumps(charts["accuracy-flops"])
     return dict(charts["accuracy-latency"])

@@ -6,8 +6,7 @@ import polars as pl
 import pytest
 from scipy import stats as scipy_stats
 
-from distilbench.errors import InputError
-from distilbench.stats import (
+from distilbench.claims import (
     BANDS,
     SCORE_SCHEMA,
     compare_scores,
@@ -15,6 +14,7 @@ from distilbench.stats import (
     excluded_pairs,
     verdict,
 )
+from distilbench.errors import InputError
 
 
 def scores(*rows):

@@ -233,8 +233,9 @@ def reproduce(
     as_json: Json = False,
 ) -> None:
     """Check the three claims of arXiv 2602.20164 on published figures, with no model at hand."""
+    from distilbench.claims import check_claims
     from distilbench.cli._counts import Steps
-    from distilbench.report import check_claims, write_claims_report
+    from distilbench.report import write_claims_report
 
     must_hold_files(out)
     step = Steps(4, quiet=as_json)

@@ -40,7 +40,7 @@ def recommend(
     as_json: Json = False,
 ) -> None:
     """Say which model of a finished run to take under limits, and how sure that is."""
-    from distilbench.report import read_run
+    from distilbench.report import read_run, run_warnings
     from distilbench.stats import Requirements
     from distilbench.stats import recommend as choose
 
@@ -56,11 +56,12 @@ def recommend(
     )
     data = read_run(run_dir)
     found = choose(data.samples, data.cells, required)
+    warnings = run_warnings(data)
     if as_json:
         chosen = {**asdict(found), "cheapest_tie": found.cheapest_tie}
-        print_json({**chosen, "warnings": data.warnings})
+        print_json({**chosen, "warnings": warnings})
     else:
-        _print(found, data.cells, data.warnings)
+        _print(found, data.cells, warnings)
     if found.best is None:
         raise typer.Exit(1)
 

@@ -86,6 +86,7 @@ from distilbench.compute._scaling_law import (
 )
 from distilbench.compute._scopes import (
     SCOPE_STAGES,
+    SCOPE_WORDS,
     SCOPES,
     CostRatio,
     Scope,
@@ -93,6 +94,7 @@ from distilbench.compute._scopes import (
     cost_ratio,
     scope_cost,
     scope_costs,
+    stages_cost,
 )
 from distilbench.compute._sensitivity import TornadoBar, tornado
 from distilbench.compute._validation import ValidationRow, validation_table
@@ -106,6 +108,7 @@ __all__ = [
     "REGIONS",
     "SCOPES",
     "SCOPE_STAGES",
+    "SCOPE_WORDS",
     "Accelerator",
     "Alternative",
     "CostRatio",
@@ -163,6 +166,7 @@ __all__ = [
     "scope_cost",
     "scope_costs",
     "served_tokens_to_break_even",
+    "stages_cost",
     "student_loss",
     "student_parameters",
     "supervised_loss",

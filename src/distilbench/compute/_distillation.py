@@ -94,7 +94,8 @@ def creation(
     *,
     _ancestors: tuple[str, ...] = (),
 ) -> Creation:
-    """FLOPs of everything that made a model: its own training, its base's, its teacher's share.
+    """FLOPs of everything that made a model: its own training, its base's, its teacher's share. Of
+    a distilled one that is its cost under the scope lineage.
 
     For a vanilla model without a base this is its pretraining (see ``training_flops``). A vanilla
     model with a base whose own post-training is unpublished costs at least what its base did.
@@ -103,7 +104,8 @@ def creation(
         chain = " -> ".join((*_ancestors, card.id))
         raise InputError(card.id, f"its lineage goes in a circle ({chain})", "mend lineage")
     if card.lineage.recipe is not None:
-        return _sum(distillation_stages(card, cards, accelerators, _ancestors=_ancestors))
+        stages = distillation_stages(card, cards, accelerators, _ancestors=_ancestors)
+        return _sum(tuple(stage.share for stage in stages if stage.name != "evaluation"))
     own = training_flops(card, accelerators)
     if card.lineage.base is None:
         return Creation(own)

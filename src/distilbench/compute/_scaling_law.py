@@ -149,12 +149,8 @@ def distil_or_train(
     outside = _outside(
         student_parameters, teacher_parameters, teacher_tokens, supervised, distilled
     )
-    if outside and not extrapolate:
-        raise InputError(
-            "distil-or-train",
-            f"outside the fitted range of the scaling law ({'; '.join(outside)})",
-            "stay inside it or ask for extrapolation",
-        )
+    if not extrapolate:
+        _check_inside(outside)
     return DistilOrTrain(
         scenario=scenario,
         budget_flops=budget_flops,
@@ -167,6 +163,15 @@ def distil_or_train(
         source=LAW_SOURCE,
         provenance=LAW_PROVENANCE,
     )
+
+
+def _check_inside(outside: tuple[str, ...]) -> None:
+    if outside:
+        raise InputError(
+            "distil-or-train",
+            f"outside the fitted range of the scaling law ({'; '.join(outside)})",
+            "stay inside it or ask for extrapolation",
+        )
 
 
 def _predict_supervised(parameters: float, budget: float, law: Law) -> Prediction:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Literal, get_args
 
 from distilbench.catalog import Card
@@ -20,29 +22,29 @@ Scope = Literal["student", "pipeline", "amortised", "lineage"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 """From narrow to wide."""
 
-SCOPE_STAGES: dict[Scope, tuple[StageName, ...]] = {
-    "student": ("student_training",),
-    "pipeline": (
-        "student_training",
-        "teacher_generation",
-        "rejection",
-        "logit_caching",
-        "evaluation",
-    ),
-    "amortised": (
-        "student_training",
-        "teacher_generation",
-        "rejection",
-        "logit_caching",
-        "evaluation",
-        "teacher_training",
-    ),
-    "lineage": get_args(StageName),
+SCOPE_WORDS: dict[Scope, str] = {
+    "student": "the student's own training",
+    "pipeline": "+ the teacher's inference",
+    "amortised": "+ a share of the teacher's training",
+    "lineage": "+ the pretraining of the student's base",
 }
-"""Stages that each scope counts. Every scope holds the one before it, so that costs of published
-figures are ordered: student <= pipeline <= amortised <= lineage. Of measured stages whose outputs
-several students share, amortised and lineage count the share of one student, pipeline the whole:
-what a student takes alone, and what it takes beside the others."""
+"""What each scope adds to the one before it, in the words of every page."""
+_ADDED: dict[Scope, tuple[StageName, ...]] = {
+    "student": ("student_training", "student_generation"),
+    "pipeline": ("teacher_generation", "rejection", "logit_caching"),
+    "amortised": ("teacher_training",),
+    "lineage": ("base_pretraining",),
+}
+SCOPE_STAGES: dict[Scope, tuple[StageName, ...]] = dict(
+    zip(SCOPES, accumulate(_ADDED[scope] for scope in SCOPES), strict=True)
+)
+"""Stages that each scope counts: the one definition. Every scope holds the one before it, so that
+costs of published figures are ordered: student <= pipeline <= amortised <= lineage. Of measured
+stages whose outputs several students share, amortised and lineage count the share of one student,
+pipeline the whole: what a student takes alone, and what it takes beside the others.
+
+Evaluation is in no scope. It measures a model and makes none, and the cost of a vanilla model,
+which stands on the other side of every ratio, does not hold it either."""
 _SHARED: tuple[Scope, ...] = ("amortised", "lineage")
 
 
@@ -91,16 +93,17 @@ def scope_cost(
         made = creation(card, cards, accelerators)
         floor = made.flops if isinstance(made.flops, Quantity) else None
         return ScopeCost(card.id, scope, made.flops, floor, made.omits, ())
-    counted = tuple(
+    return stages_cost(card.id, scope, distillation_stages(card, cards, accelerators))
+
+
+def stages_cost(name: str, scope: Scope, made_by: Iterable[Stage]) -> ScopeCost:
+    """Those of the stages that made a distilled model which a scope counts, added up; see
+    :class:`ScopeCost` for what is missing."""
+    stages = tuple(
         stage.share if scope in _SHARED else stage
-        for stage in distillation_stages(card, cards, accelerators)
+        for stage in made_by
         if stage.name in SCOPE_STAGES[scope]
     )
-    return sum_stages(card.id, scope, counted)
-
-
-def sum_stages(name: str, scope: Scope, stages: tuple[Stage, ...]) -> ScopeCost:
-    """The stages of one scope added up; see :class:`ScopeCost` for what is missing."""
     found = [stage.flops for stage in stages if isinstance(stage.flops, Quantity)]
     missing = [stage for stage in stages if isinstance(stage.flops, Unavailable)]
     omits = tuple(dict.fromkeys(text for stage in stages for text in stage.omits))

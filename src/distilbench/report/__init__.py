@@ -1,44 +1,50 @@
 """What people read: one HTML page that works offline, its figures, the same in Markdown.
 
-Holds the page model (:class:`Section`, :class:`Table`, :class:`Chart`) and its one renderer, the
-report of a run, that of a serving-load sweep, that of an experiment on making models, and that on
-the paper's claims. Only reads: a run directory, a sweep's or an experiment's folder, the catalog.
-Imports ``stats``, ``catalog``, ``compute``, ``records`` and ``errors``.
+``page`` holds the blocks and their renderer; ``run``, ``claims``, ``experiment`` and ``load`` make
+the pages of these names. Only reads: a run directory, a sweep's or an experiment's folder, the
+catalog. Imports ``claims``, ``stats``, ``catalog``, ``compute``, ``records`` and ``errors``.
 """
 
-from distilbench.report._claims import Claims, check_claims
-from distilbench.report._claims_report import write_claims_report
-from distilbench.report._experiment_report import write_experiment_report
-from distilbench.report._load_report import write_load_report
-from distilbench.report._machine_sections import marks
-from distilbench.report._page import (
+from distilbench.report.claims import write_claims_report
+from distilbench.report.experiment import write_experiment_report
+from distilbench.report.load import write_load_report
+from distilbench.report.page import (
     Cell,
     Chart,
     Details,
     Pre,
     Section,
+    Shown,
     Table,
     Text,
     render_page,
 )
-from distilbench.report._recommendation import chance, recommendation_sentences
-from distilbench.report._run_report import read_run, write_report
+from distilbench.report.run import (
+    RunData,
+    chance,
+    marks,
+    read_run,
+    recommendation_sentences,
+    run_warnings,
+    write_report,
+)
 
 __all__ = [
     "Cell",
     "Chart",
-    "Claims",
     "Details",
     "Pre",
+    "RunData",
     "Section",
+    "Shown",
     "Table",
     "Text",
     "chance",
-    "check_claims",
     "marks",
     "read_run",
     "recommendation_sentences",
     "render_page",
+    "run_warnings",
     "write_claims_report",
     "write_experiment_report",
     "write_load_report",

@@ -3,9 +3,9 @@
 Holds intervals of accuracy and of paired differences, the Pareto frontier, the curve of a vanilla
 family's score against compute with the equivalent size of a distilled model on it, the cost of a
 correct answer, pass@k and cons@k of repeated questions, the spread over prompt templates, the gap
-between public and generated questions, the recommendation under limits, and the count of wins, ties
-and losses among published scores. Pure functions on data frames and numbers: nothing
-here reads a file or knows a model card. Imports ``errors`` only; takes the columns of ``records``.
+between public and generated questions, and the recommendation under limits. Pure functions on data
+frames and numbers: nothing here reads a file or knows a model card. Imports
+``errors`` only; takes the columns of ``records``.
 """
 
 from distilbench.stats._answered import accuracy_of_answers, answered, spent, unanswered
@@ -17,15 +17,6 @@ from distilbench.stats._choice import (
     Recommendation,
     Requirements,
     cheaper,
-)
-from distilbench.stats._claims import (
-    BANDS,
-    SCORE_SCHEMA,
-    TOLERANCE,
-    compare_scores,
-    count_outcomes,
-    excluded_pairs,
-    verdict,
 )
 from distilbench.stats._common import in_common
 from distilbench.stats._costs import costs, mean_over_tasks, percentile
@@ -50,7 +41,7 @@ from distilbench.stats._equal_accuracy import (
     shared_levels,
 )
 from distilbench.stats._frontier import pareto
-from distilbench.stats._intervals import accuracy, macro_accuracy
+from distilbench.stats._intervals import accuracy, macro_accuracy, normal_quantile, wilson
 from distilbench.stats._money import machine_usd, token_usd
 from distilbench.stats._paired import paired_difference
 from distilbench.stats._prompts import contamination_gap, template_spread
@@ -59,9 +50,6 @@ from distilbench.stats._repeats import cons_at_k, pass_at_k, repeats
 from distilbench.stats._subset import full_score
 
 __all__ = [
-    "BANDS",
-    "SCORE_SCHEMA",
-    "TOLERANCE",
     "Candidate",
     "Closest",
     "Curve",
@@ -78,15 +66,12 @@ __all__ = [
     "accuracy_of_answers",
     "answered",
     "cheaper",
-    "compare_scores",
     "compute_equivalent_gain",
     "cons_at_k",
     "contamination_gap",
     "costs",
-    "count_outcomes",
     "equal_accuracy",
     "equivalent",
-    "excluded_pairs",
     "fit_curve",
     "flops_at",
     "full_score",
@@ -94,6 +79,7 @@ __all__ = [
     "machine_usd",
     "macro_accuracy",
     "mean_over_tasks",
+    "normal_quantile",
     "paired_difference",
     "pareto",
     "pass_at_k",
@@ -110,5 +96,5 @@ __all__ = [
     "token_usd",
     "truncation_curve",
     "unanswered",
-    "verdict",
+    "wilson",
 ]

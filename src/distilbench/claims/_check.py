@@ -1,0 +1,147 @@
+"""The three claims of arXiv 2602.20164, checked on the published figures of the catalog.
+
+(a) Creating a distilled 8B model takes over 2,000 times less compute than its vanilla counterpart.
+(b) Distilled models reason on par with, or better than, vanilla models ten times their size.
+(c) Distillation gives a superior performance-to-compute curve.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from distilbench.catalog import Card, Catalog
+from distilbench.claims._curves import contemporary, fit_families, place
+from distilbench.claims._found import Claims
+from distilbench.claims._scores import (
+    SCORE_SCHEMA,
+    compare_scores,
+    count_outcomes,
+    excluded_pairs,
+)
+from distilbench.compute import (
+    SCOPES,
+    CostRatio,
+    Quantity,
+    Unavailable,
+    active_parameters,
+    check_headline,
+    cost_ratio,
+    student_parameters,
+    validation_table,
+)
+
+if TYPE_CHECKING:
+    import polars as pl
+
+VANILLA, DISTILLED = "llama-3.1-8b", "deepseek-r1-distill-llama-8b"
+
+
+def check_claims(
+    catalog: Catalog,
+    draws: int = 10_000,
+    seed: int = 0,
+    on_step: Callable[[str], None] = lambda doing: None,
+) -> Claims:
+    """Check the claims. Ranges go through by Monte Carlo with ``draws`` draws from ``seed``.
+    ``on_step`` is told each of the three steps as it begins."""
+    on_step("comparing published scores")
+    scores = score_frame(catalog)
+    reasoned = reasoning_aligned(scores)
+    comparisons = contemporary(compare_scores(reasoned), catalog)
+    strict = contemporary(compare_scores(scores), catalog)
+    on_step("creation cost")
+    headline = check_headline(
+        catalog.card(VANILLA),
+        catalog.card(DISTILLED),
+        catalog.cards,
+        catalog.accelerators,
+        draws=draws,
+        seed=seed,
+    )
+    on_step("performance-to-compute curves")
+    curves = tuple(fit_families(reasoned, catalog))
+    return Claims(
+        catalog=catalog,
+        headline=headline,
+        ratios=tuple(ratios_to_base(catalog)),
+        comparisons=comparisons,
+        strict=strict,
+        counts=count_outcomes(comparisons),
+        strict_counts=count_outcomes(strict),
+        excluded=excluded_pairs(reasoned),
+        curves=curves,
+        placements=tuple(place(reasoned, catalog, curves, draws, seed)),
+        validation=tuple(validation_table(catalog.cards.values())),
+        draws=draws,
+        seed=seed,
+    )
+
+
+def score_frame(catalog: Catalog) -> pl.DataFrame:
+    """Published scores of all cards in the columns of ``stats.SCORE_SCHEMA``. Benchmarks where
+    less is better (perplexity) are left out."""
+    import polars as pl
+
+    rows = [
+        {
+            "model": card.id,
+            "role": card.role,
+            "family": card.family,
+            "parameters": _count(card.parameters.total, card, catalog),
+            "active_parameters": _active(card, catalog),
+            "benchmark": score.benchmark,
+            "metric": score.metric,
+            "shots": score.shots,
+            "mode": score.mode,
+            "setting_key": None,
+            "score": score.value,
+            "stderr": None,
+            "questions": score.questions or catalog.benchmarks[score.benchmark].questions,
+            "source": score.source,
+            "where": score.where,
+        }
+        for card in catalog.cards.values()
+        for score in card.scores
+        if catalog.benchmarks[score.benchmark].higher_is_better
+    ]
+    return pl.DataFrame(rows, schema=SCORE_SCHEMA)
+
+
+def reasoning_aligned(scores: pl.DataFrame) -> pl.DataFrame:
+    """Scores with the modes "cot" and "thinking" taken as one: in both the model writes out its
+    reasoning before the answer, prompted to or by itself. What a thinking model writes is longer,
+    so equal scores are not equal running costs; the page says so."""
+    import polars as pl
+
+    reasoned = pl.col("mode").is_in(["cot", "thinking"])
+    return scores.with_columns(
+        pl.when(reasoned).then(pl.lit("reasoned")).otherwise("mode").alias("mode")
+    )
+
+
+def ratios_to_base(catalog: Catalog) -> Iterator[tuple[str, str, tuple[CostRatio, ...]]]:
+    """Each distilled model beside the vanilla model it started from, under every scope."""
+    for card in catalog.cards.values():
+        base = catalog.cards.get(card.lineage.base or "")
+        if card.role != "distilled" or base is None:
+            continue
+        found = tuple(
+            cost_ratio(base, card, catalog.cards, scope, catalog.accelerators) for scope in SCOPES
+        )
+        if any(isinstance(one.ratio, Quantity) or one.at_most for one in found):
+            yield card.id, base.id, found
+
+
+def _count(figure: Any, card: Card, catalog: Catalog) -> int | None:
+    if figure is not None:
+        return int(figure.value)
+    found = student_parameters(card, catalog.cards)
+    return None if isinstance(found, Unavailable) else int(found.central)
+
+
+def _active(card: Card, catalog: Catalog) -> int | None:
+    found = active_parameters(card)
+    if isinstance(found, Unavailable):
+        return _count(None, card, catalog)
+    return int(found.central)

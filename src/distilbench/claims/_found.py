@@ -1,0 +1,113 @@
+"""What was found on the claims, as data, and the verdicts in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from distilbench.catalog import Catalog
+from distilbench.compute import SCOPES, CostRatio, Headline, Interval, ValidationRow
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from distilbench.stats import Curve, Equivalent, Gain
+
+
+@dataclass(frozen=True)
+class FamilyCurve:
+    """One vanilla family on one benchmark in one setting. ``curve`` null: why there is none."""
+
+    family: str
+    benchmark: str
+    metric: str
+    shots: int | None
+    mode: str
+    scale: str
+    points: pl.DataFrame
+    curve: Curve | None
+    refused: str | None
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where a distilled model stands on a vanilla family's curve."""
+
+    model: str
+    benchmark: str
+    metric: str
+    shots: int | None
+    mode: str
+    family: str
+    score: float
+    active_parameters: int | None
+    size: Equivalent
+    gains: Mapping[str, Gain]
+    """Compute-equivalent gain by scope of the distilled model's own creation cost. Where only a
+    lower bound of the cost is known the gain is an upper bound; where nothing is, it is absent."""
+
+
+@dataclass(frozen=True)
+class Claims:
+    """All that the claims page shows. Frames have the columns that ``stats`` documents."""
+
+    catalog: Catalog
+    headline: Headline
+    ratios: tuple[tuple[str, str, tuple[CostRatio, ...]], ...]
+    comparisons: pl.DataFrame
+    strict: pl.DataFrame
+    counts: pl.DataFrame
+    strict_counts: pl.DataFrame
+    excluded: pl.DataFrame
+    curves: tuple[FamilyCurve, ...]
+    placements: tuple[Placement, ...]
+    validation: tuple[ValidationRow, ...]
+    draws: int
+    seed: int
+
+    def summary(self) -> dict[str, Any]:
+        """Verdicts in words and the numbers behind them, for machines."""
+        return {
+            "verdicts": {
+                "(a) creation over 2,000 times cheaper": self.headline.verdict,
+                "(b) on par with models ten times the size": size_verdict(self.counts),
+                "(c) superior performance-to-compute curve": curve_verdict(self.placements),
+            },
+            "ratio_by_scope": {
+                v.scope: v.ratio.central if isinstance(v.ratio, Interval) else None
+                for v in self.headline.scopes
+            },
+            "counts": self.counts.to_dicts(),
+            "placements": len(self.placements),
+        }
+
+
+def size_verdict(counts: pl.DataFrame) -> str:
+    """Claim (b) in words, from the counts against vanilla models of 5 to 10 times the size and
+    more."""
+    import polars as pl
+
+    parts = []
+    for band in ("5-10x", ">10x"):
+        row = counts.filter(pl.col("size_band") == band).row(0, named=True)
+        parts.append(
+            f"{band}: {row['wins']} wins, {row['ties']} ties, {row['losses']} losses "
+            f"({row['verdict']})"
+        )
+    return "; ".join(parts)
+
+
+def curve_verdict(placements: tuple[Placement, ...]) -> str:
+    """Claim (c) in words: on how many placements the gain is surely above, or below, one."""
+    parts = []
+    for scope in SCOPES:
+        gains = [p.gains[scope] for p in placements if scope in p.gains]
+        if not gains:
+            parts.append(f"{scope}: no data")
+            continue
+        above = sum(g.low is not None and g.low > 1 for g in gains)
+        below = sum(g.high is not None and g.high < 1 for g in gains)
+        rest = len(gains) - above - below
+        parts.append(f"{scope}: gain above 1 in {above}, below in {below}, undecided in {rest}")
+    return "; ".join(parts)

@@ -1,0 +1,272 @@
+"""The report on the paper's three claims: a verdict for each, traceable to sources in two clicks.
+
+A number in a table links to its row among the sources, which links to the publication.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from distilbench.catalog import Catalog, Figure, cited_in
+from distilbench.claims import Claims, curve_verdict, size_verdict
+from distilbench.compute import SCOPE_WORDS, SCOPES, TornadoBar
+from distilbench.report.claims import _charts as charts
+from distilbench.report.claims._cells import (
+    flops_cell,
+    gain_text,
+    interval_cell,
+    model_cell,
+    quantity_cell,
+    range_text,
+    size_range,
+    size_text,
+    source_cell,
+    yes_no,
+)
+from distilbench.report.claims._sizes import sizes
+from distilbench.report.page import Cell, Chart, Details, Section, Shown, Table, Text, render_page
+
+PAPER = "arXiv 2602.20164"
+
+
+def write_claims_report(claims: Claims, out_dir: Path) -> Path:
+    """Write the page into ``out_dir``: ``index.html``, ``claims.md``, PNG and SVG figures."""
+    return render_page(
+        title=f"The claims of {PAPER}, checked on published figures",
+        lede=(
+            "A distilled 8B takes over 2,000 times less compute to create; it reasons on par with"
+            " models ten times its size; distillation gives a superior performance-to-compute"
+            " curve. No model was run for this page: every number is published with its source,"
+            " derived from such numbers by a stated formula, or an estimate with its range."
+        ),
+        sections=[make(claims) for make in SECTIONS],
+        out_dir=out_dir,
+        page="claims",
+    )
+
+
+def verdicts(claims: Claims) -> Section:
+    rows = [
+        (
+            "(a) creating the distilled 8B takes > 2,000 times less compute",
+            claims.headline.verdict,
+            Cell("how", href="#claim-a-creation-compute"),
+        ),
+        (
+            "(b) on par with, or better than, models ten times its size",
+            size_verdict(claims.counts),
+            Cell("how", href="#claim-b-against-larger-models"),
+        ),
+        (
+            "(c) a superior performance-to-compute curve",
+            curve_verdict(claims.placements),
+            Cell("how", href="#claim-c-the-performance-to-compute-curve"),
+        ),
+    ]
+    table = Table("Verdicts, computed from the catalog", ("claim", "verdict", ""), rows)
+    return Section("Verdicts", (table,))
+
+
+def creation_ratio(claims: Claims) -> Section:
+    """Claim (a): the ratio under each scope, what gives the paper's figure, what moves it."""
+    head = claims.headline
+    names = claims.catalog.card(head.vanilla).name, claims.catalog.card(head.distilled).name
+    columns = (
+        Shown("scope", "scope"),
+        Shown("counts", "scope", lambda scope: SCOPE_WORDS[scope]),
+        Shown("ratio", ("ratio", "at_most"), interval_cell),
+        Shown("90% range", "ratio", range_text),
+        Shown("paper", (), lambda: f"> {head.claimed_ratio:,.0f}"),
+        Shown("verdict", "verdict"),
+        Shown("why", "reason"),
+    )
+    caption = f"Compute to create {names[0]} over compute to create {names[1]}"
+    scopes = Table.of(caption, head.scopes, columns)
+    blocks: list[Any] = [scopes]
+    if head.tokens_per_sample_at_claim:
+        blocks.append(
+            Text(
+                f"The ratio is exactly {head.claimed_ratio:,.0f} if the student saw"
+                f" {head.student_tokens_at_claim:.3g} tokens, repeats included: that is"
+                f" {head.tokens_per_sample_at_claim:,.0f} tokens a sample at the central number of"
+                " samples and epochs. Fewer exceed the claim, more fall short of it."
+            )
+        )
+    ways = (
+        Shown("counting", "counting"),
+        Shown("ratio", "ratio", "{:,.0f}"),
+        Shown(f"over {head.claimed_ratio:,.0f}", "exceeds_claim", yes_no),
+    )
+    blocks.append(Table.of("What other ways of counting give", head.alternatives, ways))
+    for verdict in head.scopes:
+        if verdict.tornado:
+            blocks.append(_tornado(verdict.scope, verdict.tornado))
+    return Section("Claim (a): creation compute", blocks)
+
+
+def all_ratios(claims: Claims) -> Section:
+    rows = []
+    for model, base, ratios in claims.ratios:
+        cells = [
+            quantity_cell(ratio.ratio, ratio.at_most, claims.draws, claims.seed) for ratio in ratios
+        ]
+        rows.append((model_cell(claims.catalog, model), model_cell(claims.catalog, base), *cells))
+    note = (
+        "How many times the compute of the distilled model its base took. ≤ marks an upper bound:"
+        " a part of the distilled model's cost is not published. Below 1 under the widest scope"
+        " is no accident: who counts the base's pretraining can never get above 1."
+    )
+    table = Table(
+        "Compute to create the base over compute to create the distilled model",
+        ("distilled model", "base", *SCOPES),
+        rows,
+    )
+    return Section("The ratio for every distilled model", (Text(note), table))
+
+
+def curves(claims: Claims) -> Section:
+    """Claim (c): the fitted families and where distilled models stand on them."""
+    fitted = [c for c in claims.curves if c.curve is not None]
+    blocks: list[Any] = [
+        Text(
+            "A curve is fitted to each vanilla family with three or more sizes, on each benchmark"
+            " in one setting, and distilled models are placed on the curves of families not older"
+            " than themselves by more than a year and a half; the scatter about the curves is taken"
+            " to be alike in all of them. The"
+            " equivalent vanilla size is where the curve reaches the distilled model's score; the"
+            " compute-equivalent gain is the vanilla compute at that point over the distilled"
+            " model's own, under each scope. Nothing is extrapolated: ≥ and ≤ are bounds, at the"
+            " ends of the family or because a part of the model's own cost is not published."
+            " Creation compute on the axis is the vanilla models' pretraining"
+            " and, for distilled models, the widest scope (lineage)."
+        )
+    ]
+    blocks.extend(charts.curve_figures(claims))
+    columns = (
+        Shown("distilled model", "model", partial(model_cell, claims.catalog)),
+        Shown("benchmark", "benchmark"),
+        Shown("shots", "shots"),
+        Shown("score", "score", "{:.1f}"),
+        Shown("against family", "family"),
+        Shown("equivalent vanilla size", "size", size_text),
+        Shown("95% interval", "size", lambda size: size_range(size.low, size.high)),
+        *(
+            Shown(f"gain: {scope}", "gains", lambda gains, scope=scope: gain_text(gains.get(scope)))
+            for scope in SCOPES
+        ),
+    )
+    caption = "Equivalent size and compute-equivalent gain"
+    blocks.append(Table.of(caption, claims.placements, columns))
+    refused = [(c.family, c.benchmark, c.scale, c.refused) for c in claims.curves if c.refused]
+    if refused:
+        blocks.append(
+            Details(
+                "Families without a curve",
+                (Table("Why", ("family", "benchmark", "against", "reason"), refused),),
+            )
+        )
+    if not fitted:
+        blocks.append(Text("No family of the catalog has three sizes in one setting."))
+    return Section("Claim (c): the performance-to-compute curve", blocks)
+
+
+def validation(claims: Claims) -> Section:
+    return Section("Are the formulas right?", validation_blocks(claims))
+
+
+def validation_blocks(claims: Claims) -> tuple[Text, Table]:
+    """The training-FLOP estimates beside published totals; the docs show the same table."""
+    rows = [
+        (
+            model_cell(claims.catalog, row.card),
+            source_cell(f"{row.published_flops:.3g}", *row.source.split(": ", 1)),
+            flops_cell(row.by_6nd_flops, row.by_6nd_ratio),
+            yes_no(row.by_6nd_within),
+            flops_cell(row.exact_flops, row.exact_ratio),
+            yes_no(row.exact_within),
+            row.note,
+        )
+        for row in claims.validation
+    ]
+    note = (
+        "Training FLOPs that reports state, beside the estimates by 6ND and by the exact form with"
+        " attention at the training sequence length. Many reports compute their total as 6ND"
+        " themselves; the note says so where it is known, and the check is then of the inputs only."
+    )
+    columns = (
+        "model", "published FLOPs", "6ND (over published)", "within 10%",
+        "exact (over published)", "within 10%", "note",
+    )  # fmt: skip
+    return Text(note), Table("Training FLOPs: estimate and publication", columns, rows)
+
+
+def assumptions(claims: Claims) -> Section:
+    """Every estimated figure of the cards on this page, with its range and reason."""
+    catalog = claims.catalog
+    rows = [
+        (
+            model_cell(catalog, card.id),
+            place,
+            f"{figure.value:g}",
+            f"{figure.low:g} to {figure.high:g}",
+            figure.note,
+        )
+        for card in catalog.cards.values()
+        for place, figure in cited_in(card)
+        if isinstance(figure, Figure) and figure.kind == "estimated"
+    ]
+    note = (
+        f"Ranges go through to the results by {claims.draws:,} Monte Carlo draws from seed"
+        f" {claims.seed}, log-triangular between the ends with the peak at the central value."
+    )
+    table = Table("Estimated figures", ("model", "figure", "central", "range", "why"), rows)
+    return Section("Assumptions", (Text(note), table))
+
+
+def sources(claims: Claims) -> Section:
+    """Every publication behind the figures, with an id to link to."""
+    rows, anchors = [], []
+    for key, source in sorted(_all_sources(claims.catalog)):
+        rows.append(
+            (
+                key,
+                Cell(source.title, href=str(source.url) if source.url else None),
+                source.checked or "not re-read",
+            )
+        )
+        anchors.append(f"source-{key}")
+    note = (
+        "'Compared' says how and when our figures were compared with the publication. Not re-read:"
+        " taken from what is widely published, and still to be compared."
+    )
+    table = Table("Sources", ("key", "publication", "compared"), rows, anchors)
+    return Section("Sources", (Text(note), table))
+
+
+def _tornado(scope: str, bars: tuple[TornadoBar, ...]) -> Chart:
+    words = "; ".join(
+        f"{bar.unknown}: {bar.result_at_low:,.3g} to {bar.result_at_high:,.3g}" for bar in bars
+    )
+    return Chart(
+        f"tornado-{scope}",
+        f"Scope '{scope}': the ratio with one unknown at the ends of its range and the others"
+        f" central. {bars[0].unknown} moves it most.",
+        f"Sensitivity of the ratio under scope {scope}. {words}",
+        charts.tornado_chart(bars),
+    )
+
+
+def _all_sources(catalog: Catalog) -> Iterator[tuple[str, Any]]:
+    """Shared sources, and those of single cards."""
+    yield from catalog.sources.items()
+    for card in catalog.cards.values():
+        yield from ((k, s) for k, s in card.sources.items() if k not in catalog.sources)
+
+
+SECTIONS = (
+    verdicts, creation_ratio, all_ratios, sizes, curves, validation, assumptions, sources,
+)  # fmt: skip
+"""The sections of the page, functions of the claims, in their order."""

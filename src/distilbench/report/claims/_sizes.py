@@ -1,0 +1,86 @@
+"""Claim (b): distilled models against larger vanilla ones, counted."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from distilbench.claims import Claims, count_outcomes
+from distilbench.report.claims._cells import model_cell, source_cell
+from distilbench.report.page import Details, Section, Shown, Table, Text
+
+if TYPE_CHECKING:
+    pass
+
+_NOTE = (
+    "Every distilled model against every vanilla model, benchmark by benchmark, only where the"
+    " metric, the number of shots and the mode agree, and only where the vanilla model is not"
+    " older by more than a year and a half. Written-out reasoning counts as one mode,"
+    " whether prompted (chain of thought) or the model's own (thinking); a thinking model"
+    " writes more, so an equal score is not an equal running cost. Taken as two modes, the"
+    " counts are those of the second table. A tie is a difference within its 95% interval"
+    " from the number of questions (published scores cannot be paired, so ties are too many),"
+    " or within one point where that number is not known ('by rule')."
+)
+_OUTCOMES = (Shown("wins", "wins"), Shown("ties", "ties"), Shown("losses", "losses"))
+_BAND = Shown("vanilla / distilled size", "size_band")
+_COUNTS = (
+    _BAND,
+    Shown("comparisons", "comparisons"),
+    *_OUTCOMES,
+    Shown("by rule", "by_rule"),
+    Shown("on par or better", "on_par_share", lambda s: None if s is None else f"{s:.0%}"),
+    Shown("verdict", "verdict"),
+)
+_EXCLUDED = (Shown("settings that differ", "differs"), Shown("pairs", "len"))
+
+
+def sizes(claims: Claims) -> Section:
+    """Claim (b): wins, ties and losses by ratio of sizes, and every comparison behind them."""
+    counts = "Distilled against vanilla, by how much larger the vanilla is"
+    strict = "The same, chain of thought and thinking kept apart"
+    every = _every(claims)
+    left_out = claims.excluded.group_by("differs").len().sort("len", descending=True)
+    excluded = Table.of(
+        "Pairs on one benchmark that were not compared, by the settings that differ",
+        left_out,
+        _EXCLUDED,
+    )
+    return Section(
+        "Claim (b): against larger models",
+        (
+            Text(_NOTE),
+            Table.of(counts, claims.counts, _COUNTS),
+            Table.of(strict, claims.strict_counts, _COUNTS),
+            Details("By distilled model", (_by_model(claims),)),
+            Details(f"All {len(every.rows)} comparisons, with sources", (every,)),
+            Details("What was not compared", (excluded,)),
+        ),
+    )
+
+
+def _every(claims: Claims) -> Table:
+    model = partial(model_cell, claims.catalog)
+    columns = (
+        Shown("distilled", "distilled_model", model),
+        Shown("vanilla", "vanilla_model", model),
+        Shown("vanilla size", "size_band"),
+        *(Shown(name, name) for name in ("benchmark", "metric", "shots")),
+        *(
+            Shown(
+                f"{role} score", (f"{role}_score", f"{role}_source", f"{role}_where"), source_cell
+            )
+            for role in ("distilled", "vanilla")
+        ),
+        Shown("difference", "difference", "{:+.1f}"),
+        Shown("outcome", "outcome"),
+    )
+    return Table.of("Every comparison", claims.comparisons, columns)
+
+
+def _by_model(claims: Claims) -> Table:
+    counted = count_outcomes(claims.comparisons, by=("distilled_model",))
+    larger = counted["size_band"].is_in(["5-10x", ">10x"]) & (counted["comparisons"] > 0)
+    model = Shown("distilled model", "distilled_model", partial(model_cell, claims.catalog))
+    caption = "By distilled model, against much larger vanilla models"
+    return Table.of(caption, counted.filter(larger), (model, _BAND, *_OUTCOMES))

@@ -1,0 +1,164 @@
+"""The page model, and its rendering as HTML, Markdown, PNG and SVG.
+
+Whatever a page holds is data: model names, answers, error messages and suite texts are untrusted
+and are escaped, in the HTML by Jinja2, in chart specifications because ``<`` never occurs in them.
+The page runs under a content security policy that allows its own two scripts and nothing else.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from distilbench.files import write_bytes, write_text
+from distilbench.report.page._table import Table
+
+_IMAGE_WIDTH = 760
+
+
+@dataclass(frozen=True)
+class Text:
+    """A paragraph."""
+
+    text: str
+    strong: bool = False
+
+
+@dataclass(frozen=True)
+class Pre:
+    """Text as it is: a suite file, a command."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A figure. ``alt`` says in words what it shows; ``name`` is the stem of its image files,
+    ``chart`` an Altair chart."""
+
+    name: str
+    caption: str
+    alt: str
+    chart: Any
+
+
+@dataclass(frozen=True)
+class Details:
+    """Blocks behind a line that opens them."""
+
+    summary: str
+    blocks: Sequence[Any]
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading and what stands under it."""
+
+    title: str
+    blocks: Sequence[Text | Pre | Table | Chart | Details] = field(default_factory=tuple)
+
+    @property
+    def anchor(self) -> str:
+        return "-".join("".join(c if c.isalnum() else " " for c in self.title.lower()).split())
+
+
+def render_page(
+    title: str,
+    lede: str,
+    sections: Sequence[Section],
+    out_dir: Path,
+    page: str = "report",
+    notes: Sequence[str] = (),
+) -> Path:
+    """Write ``index.html``, ``<page>.md`` and the figures into ``out_dir``; returns the HTML file.
+    ``notes`` stand below the lede: what the reader must know before taking a number.
+
+    The HTML is one file without any request: Vega is inlined. The Markdown links the images.
+    """
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    out_dir.mkdir(parents=True, exist_ok=True)
+    charts = [block for section in sections for block in _flat(section.blocks) if _is_chart(block)]
+    for chart in charts:
+        _write_images(chart, out_dir)
+    environment = Environment(
+        loader=PackageLoader("distilbench.report.page"),
+        autoescape=lambda name: name is not None and name.endswith(".html"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    scripts = (_vega(), _start_script()) if charts else ()
+    said = {"title": title, "lede": lede, "notes": notes, "sections": sections, "kind_of": _kind}
+    html = environment.get_template("page.html").render(
+        **said,
+        scripts=scripts,
+        policy=_policy(scripts),
+        specification=_specification,
+    )
+    write_text(out_dir / "index.html", html)
+    markdown = environment.get_template("page.md").render(**said, plain=_markdown_text)
+    write_text(out_dir / f"{page}.md", markdown)
+    return out_dir / "index.html"
+
+
+def _kind(block: Any) -> str:
+    return type(block).__name__
+
+
+def _specification(chart: Chart) -> str:
+    """Vega-Lite JSON that cannot end the script element it stands in, as wide as its container."""
+    spec = chart.chart.to_dict()
+    spec["width"] = "container"
+    text = json.dumps(spec, default=str)
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _write_images(chart: Chart, out_dir: Path) -> None:
+    import vl_convert
+
+    spec = {**chart.chart.to_dict(), "width": _IMAGE_WIDTH}
+    write_text(out_dir / f"{chart.name}.svg", vl_convert.vegalite_to_svg(spec))
+    write_bytes(out_dir / f"{chart.name}.png", vl_convert.vegalite_to_png(spec, scale=2))
+
+
+def _vega() -> str:
+    import vl_convert
+
+    bundle = str(vl_convert.javascript_bundle())  # type: ignore[call-arg]
+    return bundle.replace("</script", "<\\/script").replace("<!--", "<\\!--")
+
+
+def _start_script() -> str:
+    return (Path(__file__).parent / "templates" / "charts.js").read_text("utf-8")
+
+
+def _policy(scripts: Sequence[str]) -> str:
+    """Only the page's own scripts, by their digests; no request of any kind."""
+    digests = (base64.b64encode(hashlib.sha256(s.encode()).digest()).decode() for s in scripts)
+    allowed = " ".join(f"'sha256-{digest}'" for digest in digests) or "'none'"
+    return f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src {allowed}"
+
+
+def _markdown_text(text: str) -> str:
+    """One line without anything that Markdown or its HTML would take as markup."""
+    escaped = " ".join(text.split())
+    for mark in ("\\", "|", "<", ">", "*", "_", "`", "[", "]"):
+        escaped = escaped.replace(mark, {"<": "&lt;", ">": "&gt;"}.get(mark, f"\\{mark}"))
+    return escaped
+
+
+def _flat(blocks: Sequence[Any]) -> list[Any]:
+    flat: list[Any] = []
+    for block in blocks:
+        flat.extend(_flat(block.blocks) if isinstance(block, Details) else [block])
+    return flat
+
+
+def _is_chart(block: Any) -> bool:
+    return isinstance(block, Chart)

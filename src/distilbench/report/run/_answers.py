@@ -1,0 +1,143 @@
+"""Sections of a run's report on its answers: by task, in pairs, how they ended, some of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from distilbench.records import OUTCOMES
+from distilbench.report.page import (
+    NOT_AVAILABLE,
+    Chart,
+    Details,
+    Section,
+    Shown,
+    Table,
+    Text,
+    percent_range,
+    points,
+    points_range,
+)
+from distilbench.report.run._charts import accuracy_by_task
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from distilbench.report.run._data import RunData
+
+_ANSWERS_SHOWN = 3
+_MOST_PAIRS = 10
+
+
+def by_task(data: RunData) -> Section:
+    """Accuracy of each entry on each task."""
+    title = "Accuracy by task"
+    columns = (
+        Shown("task", "task"),
+        Shown("model", "entry"),
+        Shown("questions", "n_questions"),
+        Shown("accuracy", ("no_answer", "accuracy"), lambda why, share: why or f"{share:.1%}"),
+        Shown("95% interval", ("no_answer", "low", "high"), _interval),
+    )
+    table = Table.of(title, data.tasks.sort("task", "entry"), columns)
+    known = data.tasks.filter(data.tasks["no_answer"].is_null())
+    if known.is_empty():
+        return Section(title, (table,))
+    chart = Chart(
+        "accuracy-by-task",
+        "Accuracy by task. Bars are 95% intervals over questions.",
+        f"Accuracy of {', '.join(data.entries)} on {known['task'].n_unique()} tasks; the numbers"
+        " stand in the table below.",
+        accuracy_by_task(known, data.entries),
+    )
+    return Section(title, (chart, Details("The same as a table", (table,))))
+
+
+def _interval(no_answer: str | None, low: float, high: float) -> str:
+    return NOT_AVAILABLE if no_answer else percent_range(low, high)
+
+
+def paired(data: RunData) -> Section:
+    """Accuracy of every two entries on the same questions."""
+    import polars as pl
+
+    if data.differences.is_empty():
+        return Section("Paired differences")
+    columns = (
+        Shown("model A", "model_a"),
+        Shown("model B", "model_b"),
+        Shown("tasks", "task", lambda task: task or "all tasks"),
+        Shown("questions", "n_questions"),
+        Shown("difference", "difference", points),
+        Shown("95% interval", ("low", "high"), points_range),
+        Shown("p", "p_value", lambda p: None if p is None else f"{p:.2g}"),
+    )
+    note = (
+        "Accuracy of model A minus that of model B on the same questions, in percentage points,"
+        " which is surer than the difference of two intervals"
+        " (Miller 2024, arXiv 2411.00640). The p values are not corrected for their number."
+    )
+    overall = data.differences.filter(pl.col("task").is_null())
+    each = data.differences.filter(pl.col("task").is_not_null())
+    shown = Table.of("Differences, mean over tasks", overall, columns)
+    folded = Details(f"{overall.height} differences, mean over tasks", (shown,))
+    by_task = Details("Task by task", (Table.of("Differences by task", each, columns),))
+    few = overall.height <= _MOST_PAIRS
+    return Section("Paired differences", (Text(note), shown if few else folded, by_task))
+
+
+def outcomes(data: RunData) -> Section:
+    """How generations ended, and the messages of errors."""
+    import polars as pl
+
+    counted = data.samples.group_by("entry", maintain_order=True).agg(
+        pl.len().alias("samples"),
+        *((pl.col("outcome") == name).sum().alias(name) for name in OUTCOMES),
+        pl.col("thinking_truncated").sum().alias("thoughts cut off"),
+    )
+    names = ("samples", *OUTCOMES, "thoughts cut off")
+    ended = Table.of(
+        "How generations ended; all but stop and length score 0, and so does a thought that a"
+        " token limit cut off, which has no answer",
+        counted,
+        (Shown("model", "entry"), *(Shown(name, name) for name in names)),
+    )
+    failed = data.samples.filter(pl.col("outcome") == "error")
+    if failed.is_empty():
+        return Section("Outcomes", (ended,))
+    messages = failed.group_by("entry", "error", maintain_order=True).agg(pl.len().alias("samples"))
+    columns = (Shown("model", "entry"), Shown("message", "error"), Shown("samples", "samples"))
+    return Section("Outcomes", (ended, Table.of("Errors", messages, columns)))
+
+
+def answers(data: RunData) -> Section:
+    """A few answers of every model on every task, right or wrong as they come."""
+    columns = (
+        Shown("task", "task"),
+        Shown("question", "sample_id"),
+        Shown("model", "entry"),
+        Shown("answer", "answer", _cut),
+        Shown("reference", "target", _cut),
+        Shown("score", "score", "{:g}"),
+        Shown("outcome", "outcome"),
+    )
+    caption = "The first answers of each task; all are in samples.parquet"
+    table = Table.of(caption, _first(data.by_variant), columns)
+    return Section("Answers", (Details("Some answers", (table,)),))
+
+
+def _first(samples: pl.DataFrame) -> pl.DataFrame:
+    """The first questions of each task, by the number that ends an id: sums-2 before sums-10."""
+    import polars as pl
+
+    number = pl.col("sample_id").str.extract(r"(\d{1,18})$").cast(pl.Int64)
+    name = pl.col("sample_id").str.replace(r"\d{1,18}$", "")
+    return (
+        samples.sort(name, number, "sample_id", "epoch")
+        .group_by("entry", "task", maintain_order=True)
+        .head(_ANSWERS_SHOWN)
+        .sort("task", name, number, "sample_id", "entry")
+    )
+
+
+def _cut(text: str | None) -> str | None:
+    return text if text is None or len(text) <= 80 else text[:77] + "..."

@@ -1,0 +1,198 @@
+"""What a run directory holds, read once, and the tables that several sections use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import combinations
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from distilbench.errors import InputError
+from distilbench.files import read_json
+from distilbench.report.run._entries import foreign, others, with_entries, with_variant
+from distilbench.report.run._marks import marks
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from distilbench.catalog import Catalog
+
+_FACTS = {
+    "name": str, "created": str, "hardware": dict, "python": str, "versions": dict, "seeds": list,
+    "cells": list,
+}  # fmt: skip
+"""Fields of ``run.json`` that a report is made of."""
+
+
+@dataclass(frozen=True)
+class RunData:
+    """What a run directory holds, and the tables that several sections use, made when asked for. An
+    *entry* is a model under a profile; where there is one profile only, entries bear the model's
+    name. ``samples`` and ``cells`` are the two records, with the columns entry, and of samples
+    variant, template and contamination."""
+
+    facts: dict[str, Any]
+    suite_text: str
+    samples: pl.DataFrame
+    cells: pl.DataFrame
+    catalog: Catalog
+    """The catalog, with the cards that the models brought."""
+    bad_cards: tuple[str, ...] = ()
+
+    @cached_property
+    def heard(self) -> pl.DataFrame:
+        """The samples of the entries that answered anything."""
+        return others(self.samples, self._unanswered)
+
+    @cached_property
+    def silent(self) -> pl.DataFrame:
+        """The entries that answered nothing: they have no score and no cost."""
+        return self._unanswered.join(_facts(self.cells), on="entry", how="left")
+
+    @cached_property
+    def _unanswered(self) -> pl.DataFrame:
+        from distilbench.stats import unanswered
+
+        return unanswered(self.samples, self.cells)
+
+    @cached_property
+    def compared(self) -> pl.DataFrame:
+        """The samples of the questions that these entries have in common."""
+        from distilbench.stats import in_common
+
+        return in_common(self.heard, ("variant", "seed", "sample_id"))
+
+    @property
+    def comparable(self) -> bool:
+        """Whether there are such questions."""
+        return not self.compared.is_empty()
+
+    @property
+    def used(self) -> pl.DataFrame:
+        """The samples that ``overall`` rests on: ``compared``; if there are none, ``heard``."""
+        return self.compared if self.comparable else self.heard
+
+    @cached_property
+    def overall(self) -> pl.DataFrame:
+        """One row an entry, best first: accuracy over tasks, and running cost."""
+        return _overall(self.used, self.cells)
+
+    @cached_property
+    def apart(self) -> pl.DataFrame:
+        """The like of ``overall`` for the entries that share no question with the others."""
+        return _overall(others(self.heard, self.used), self.cells)
+
+    @cached_property
+    def entries(self) -> list[str]:
+        """All entries that answered anything, best first."""
+        return [*self.overall["entry"], *self.apart["entry"]]
+
+    @cached_property
+    def by_variant(self) -> pl.DataFrame:
+        """The samples, with each template as a task of its own."""
+        return self.samples.with_columns(task="variant")
+
+    @cached_property
+    def tasks(self) -> pl.DataFrame:
+        """Accuracy of each entry on each task."""
+        return _by_task(self.by_variant, self.cells)
+
+    @cached_property
+    def differences(self) -> pl.DataFrame:
+        """Paired differences of every two entries, task by task and overall (task null)."""
+        return _differences(self.compared)
+
+
+def read_run(run_dir: Path) -> RunData:
+    """Read a run directory. Raises ``InputError`` if it is none, is damaged, or holds no sample."""
+    import polars as pl
+
+    try:
+        samples = pl.read_parquet(run_dir / "samples.parquet")
+        cells = pl.read_parquet(run_dir / "cells.parquet")
+        facts = read_json(run_dir / "run.json", _FACTS)
+        suite_text = _suite_text(run_dir)
+    except InputError:
+        raise
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise InputError(str(run_dir), "is no run directory", "give the folder of a run") from error
+    except (ValueError, pl.exceptions.PolarsError) as error:
+        raise InputError(
+            str(run_dir), f"a file of the run is damaged ({error})", "run the suite again"
+        ) from error
+    if samples.is_empty() and foreign(cells).is_empty():
+        raise InputError(str(run_dir), "holds no finished sample", "run the suite again")
+    samples, cells = with_entries(samples, cells)
+    catalog, bad_cards = _catalog(run_dir / "cards")
+    samples = with_variant(samples, cells)
+    return RunData(facts, suite_text, samples, cells, catalog, bad_cards)
+
+
+def _catalog(cards: Path) -> tuple[Catalog, tuple[str, ...]]:
+    """The catalog with the cards that lay beside models; without them, and why, if one is bad."""
+    from distilbench.catalog import load_catalog
+
+    if not cards.is_dir():
+        return load_catalog(), ()
+    try:
+        return load_catalog((cards,)), ()
+    except InputError as error:
+        return load_catalog(), (f"The cards beside the models are left out: {error}.",)
+
+
+def _suite_text(run_dir: Path) -> str:
+    """The exact suite; empty for a run of imported results alone, which has none."""
+    path = run_dir / "suite.yaml"
+    return path.read_text("utf-8") if path.exists() else ""
+
+
+def _by_task(samples: pl.DataFrame, cells: pl.DataFrame) -> pl.DataFrame:
+    """Accuracy of each entry on each task; ``no_answer`` says why there is none."""
+    from distilbench.stats import accuracy, unanswered
+
+    by = ("entry", "task")
+    silent = unanswered(samples, cells, by).drop("questions")
+    return accuracy(samples, by).join(silent, on=by, how="left").sort(by)
+
+
+def _overall(samples: pl.DataFrame, cells: pl.DataFrame) -> pl.DataFrame:
+    """One row an entry, best first, the cheaper of equals first: accuracy over tasks, and running
+    cost."""
+    import polars as pl
+
+    from distilbench.stats import costs, macro_accuracy
+
+    overall = macro_accuracy(samples, by=("entry",))
+    for table in (costs(samples), _facts(cells), marks(cells)):
+        overall = overall.join(table, on="entry", how="left")
+    return overall.sort(
+        -pl.col("accuracy").round(12), "flops", "peak_memory_mib", "p95_s", "entry",
+        nulls_last=True,
+    )  # fmt: skip
+
+
+def _facts(cells: pl.DataFrame) -> pl.DataFrame:
+    """What is known of each entry without its answers."""
+    import polars as pl
+
+    return cells.group_by("entry").agg(
+        (pl.col("peak_memory_bytes").max() / 2**20).alias("peak_memory_mib"),
+        (pl.col("model_file_bytes").max() / 2**20).alias("model_file_mib"),
+        pl.col("parameters").max(),
+        pl.col("model", "profile", "role", "quantization", "card").first(),
+    )
+
+
+def _differences(samples: pl.DataFrame) -> pl.DataFrame:
+    """Paired differences of every two entries, task by task and overall (task null)."""
+    import polars as pl
+
+    from distilbench.stats import paired_difference
+
+    if samples.is_empty():
+        return pl.DataFrame()
+    single = samples.with_columns(model="entry", profile=pl.lit("all"))
+    entries = single["model"].unique(maintain_order=True).to_list()
+    found = [paired_difference(single, a, b) for a, b in combinations(entries, 2)]
+    return pl.concat(found) if found else pl.DataFrame()

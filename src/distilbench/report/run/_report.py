@@ -1,0 +1,31 @@
+"""The report of a run: its page, from the run directory alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from distilbench.files import copy_file
+from distilbench.report.page import render_page
+from distilbench.report.run._data import read_run
+from distilbench.report.run._results import summary
+from distilbench.report.run._sections import sections
+from distilbench.report.run._warnings import run_warnings
+
+
+def write_report(run_dir: Path, out_dir: Path | None = None) -> Path:
+    """Write the report of a run into ``out_dir`` (default: its folder ``report``): ``index.html``,
+    ``report.md``, PNG and SVG figures, ``samples.parquet``. Returns the HTML file.
+
+    Raises ``InputError`` if ``run_dir`` holds no samples.
+    """
+    data = read_run(run_dir)
+    out = out_dir or run_dir / "report"
+    page = render_page(
+        title=f"distilbench: {data.facts['name']}",
+        lede=summary(data),
+        sections=sections(data),
+        out_dir=out,
+        notes=run_warnings(data),
+    )
+    copy_file(run_dir / "samples.parquet", out / "samples.parquet")
+    return page
