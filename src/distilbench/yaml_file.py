@@ -69,14 +69,12 @@ class YamlFile:
         return record
 
 
-def read_yaml(path: Path, start: str, where: str = "") -> YamlFile:
-    """Read a file whose whole is one mapping.
+def read_yaml(path: Path, start: str) -> YamlFile:
+    """Read a file whose whole is one mapping; ``start`` is what to begin with where it holds none.
 
-    ``start`` is what to begin with where it holds no mapping; ``where`` names the file in errors,
-    by default its path. Raises ``InputError`` with file, line and remedy; ``OSError`` if it cannot
-    be read.
+    Raises ``InputError`` with file, line and remedy; ``OSError`` if it cannot be read.
     """
-    where = where or str(path)
+    where = str(path)
     with path.open("rb") as file:
         raw = file.read(_MOST_BYTES + 1)
     if len(raw) > _MOST_BYTES:
@@ -87,7 +85,7 @@ def read_yaml(path: Path, start: str, where: str = "") -> YamlFile:
 
 
 def parse_yaml(text: str, start: str, where: str) -> YamlFile:
-    """The same for text that has been read.
+    """The same for text that has been read; ``where`` names it in errors.
 
     >>> parse_yaml("runs: 1e3\\nbase: no", "runs:", "a.yaml").data
     {'runs': 1000.0, 'base': 'no'}

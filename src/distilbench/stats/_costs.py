@@ -30,18 +30,18 @@ def mean_over_tasks(
     )
 
 
-def costs(samples: pl.DataFrame, by: Sequence[str] = ("entry",)) -> pl.DataFrame:
-    """Running cost of each group that answered anything, or ran out of time.
+def costs(samples: pl.DataFrame) -> pl.DataFrame:
+    """Running cost of each entry that answered anything, or ran out of time.
 
     Questions that ended without an answer for another reason (out of memory, crash, error, a prompt
     longer than the context) took no part of it. Columns that ``samples`` lack are taken as unknown.
 
-    Returns ``by``; flops, total_s, output_tokens, energy_j: means over tasks of a task's mean, each
+    Returns entry; flops, total_s, output_tokens, energy_j: means over tasks of a task's mean, each
     with ``<name>_unknown``, the samples that do not tell it; median_s, p95_s, ttft_median_s,
     ttft_p95_s: over all questions; decode_tokens_per_s: tokens after the first over decode seconds.
     Null: not known of any.
     """
-    groups = list(by)
+    groups = ["entry"]
     needed = (*_MEANS, "ttft_s", "decode_s")
     absent = [pl.lit(None, pl.Float64).alias(n) for n in needed if n not in samples.columns]
     counted = samples.with_columns(absent).filter(spent())

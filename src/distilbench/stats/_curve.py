@@ -106,7 +106,6 @@ class Gain:
 def fit_curve(
     points: pl.DataFrame,
     scale: str = "compute_flops",
-    score: str = "score",
     stderr: str | None = None,
     lower: float = 0.0,
     scatter: Scatter | None = None,
@@ -117,12 +116,12 @@ def fit_curve(
     """Fit one family's curve: one row a model, column ``scale`` in FLOPs or parameters, column
     ``score`` in percent, ``lower`` the score of chance in percent (a score below it counts as it).
 
-    ``stderr`` names a column of standard errors in percent; a null there sets no floor.
-    ``scatter`` replaces the points' own scatter (see :func:`pool_scatter`). ``where`` names the
-    family in messages. Raises InputError below 3 distinct values of ``scale``, for a
-    value out of range, and for a family whose score does not rise with ``scale``.
+    ``stderr`` names a column of standard errors in percent; a null there sets no floor. ``scatter``
+    replaces the points' own scatter (see :func:`pool_scatter`). ``where`` names the family in
+    messages. Raises InputError below 3 distinct values of ``scale``, for a value out of range, and
+    for a family whose score does not rise with ``scale``.
     """
-    x, y, errors = _columns(points, scale, score, stderr, lower, where)
+    x, y, errors = _columns(points, scale, stderr, lower, where)
     centre, width = float(x.mean()), float(x.std())
     z = (x - centre) / width
     fitted = _fit(z, y[None, :])[0]
@@ -132,11 +131,7 @@ def fit_curve(
         )
     f = expit(fitted[0] + fitted[1] * z)
     own = Scatter(float(((y - f) ** 2 / _variance(f)).sum() / (len(y) - 2)), len(y) - 2)
-    assumed = scatter or own
-    random = np.random.default_rng(seed)
-    drawn = assumed.dispersion * assumed.freedom / random.chisquare(assumed.freedom, draws)
-    spread = np.sqrt(np.maximum(drawn[:, None] * _variance(f), errors**2))
-    scores = np.clip(f + spread * random.standard_normal((draws, len(y))), 0, 1)
+    drawn, scores = _drawn_scores(f, errors, scatter or own, draws, seed)
     return Curve(
         scale=scale,
         lower=lower,
@@ -148,11 +143,21 @@ def fit_curve(
         intercept=float(fitted[0]),
         slope=float(fitted[1]),
         own_scatter=own,
-        scatter=assumed,
+        scatter=scatter or own,
         draws=_fit(z, scores),
         dispersion_draws=drawn,
         stderr=float(np.sqrt((errors**2).mean())),
     )
+
+
+def _drawn_scores(
+    f: Floats, errors: Floats, scatter: Scatter, draws: int, seed: int
+) -> tuple[Floats, Floats]:
+    """Dispersions (draws) and scores (draws, models) that the curve ``f`` could have given."""
+    random = np.random.default_rng(seed)
+    drawn = scatter.dispersion * scatter.freedom / random.chisquare(scatter.freedom, draws)
+    spread = np.sqrt(np.maximum(drawn[:, None] * _variance(f), errors**2))
+    return drawn, np.clip(f + spread * random.standard_normal((draws, len(f))), 0, 1)
 
 
 def pool_scatter(curves: Sequence[Curve]) -> Scatter:
@@ -264,18 +269,18 @@ def compute_equivalent_gain(
 
 
 def _columns(
-    points: pl.DataFrame, scale: str, score: str, stderr: str | None, lower: float, where: str
+    points: pl.DataFrame, scale: str, stderr: str | None, lower: float, where: str
 ) -> tuple[Floats, Floats, Floats]:
     """log10 of scale, and score and its error as shares of the way from ``lower`` to 100."""
-    wanted = [scale, score] + ([stderr] if stderr else [])
+    wanted = [scale, "score"] + ([stderr] if stderr else [])
     if missing := [name for name in wanted if name not in points.columns]:
         raise InputError(where, f"no column {', '.join(missing)}", "name the frame's columns")
     x = points[scale].cast(pl.Float64)
-    y = points[score].cast(pl.Float64)
+    y = points["score"].cast(pl.Float64)
     if x.null_count() or not (x.is_finite() & (x > 0)).all():
         raise InputError(where, f"{scale} is missing or not above 0", "leave such models out")
     if y.null_count() or not y.is_between(0, 100).all():
-        raise InputError(where, f"{score} is missing or not in percent", "leave such models out")
+        raise InputError(where, "score is missing or not in percent", "leave such models out")
     if x.n_unique() < 3:
         raise InputError(
             where,

@@ -38,10 +38,28 @@ def paired_difference(
     """
     check_samples(samples, [*PAIR, "model"])
     questions = _differences(samples, model_a, model_b)
+    tasks = _by_task(questions)
+    table = pl.concat([tasks, _overall(tasks)], how="diagonal").sort(
+        "profile", "task", nulls_last=True
+    )
+    half = t_quantile(pl.col("df"), level) * pl.col("variance").sqrt()
+    return table.select(
+        *("profile", "task"),
+        pl.lit(model_a).alias("model_a"),
+        pl.lit(model_b).alias("model_b"),
+        *("n_questions", "n_clusters", "accuracy_a", "accuracy_b", "difference", "stderr"),
+        (pl.col("difference") - half).clip(-1, 1).fill_null(-1.0).alias("low"),
+        (pl.col("difference") + half).clip(-1, 1).fill_null(1.0).alias("high"),
+        _p_value().alias("p_value"),
+    )
+
+
+def _by_task(questions: pl.DataFrame) -> pl.DataFrame:
+    """Mean difference of each profile and task, with its variance and degrees of freedom."""
     accuracies = questions.group_by("profile", "task").agg(
         pl.col("score_a").mean().alias("accuracy_a"), pl.col("score_b").mean().alias("accuracy_b")
     )
-    tasks = (
+    return (
         clustered(questions, ["profile", "task"], "difference")
         .rename({"mean": "difference"})
         .join(accuracies, on=["profile", "task"], nulls_equal=True)
@@ -50,25 +68,6 @@ def paired_difference(
             _never_zero().alias("variance"),
             (pl.col("n_clusters") - 1).cast(pl.Float64).alias("df"),
         )
-    )
-    table = pl.concat([tasks, _overall(tasks)], how="diagonal").sort(
-        "profile", "task", nulls_last=True
-    )
-    half = t_quantile(pl.col("df"), level) * pl.col("variance").sqrt()
-    return table.select(
-        "profile",
-        "task",
-        pl.lit(model_a).alias("model_a"),
-        pl.lit(model_b).alias("model_b"),
-        "n_questions",
-        "n_clusters",
-        "accuracy_a",
-        "accuracy_b",
-        "difference",
-        "stderr",
-        (pl.col("difference") - half).clip(-1, 1).fill_null(-1.0).alias("low"),
-        (pl.col("difference") + half).clip(-1, 1).fill_null(1.0).alias("high"),
-        _p_value().alias("p_value"),
     )
 
 

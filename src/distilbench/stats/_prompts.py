@@ -45,9 +45,7 @@ def template_spread(
     return pl.DataFrame(rows).sort(groups) if rows else pl.DataFrame()
 
 
-def contamination_gap(
-    samples: pl.DataFrame, by: str = "entry", level: float = 0.95
-) -> pl.DataFrame:
+def contamination_gap(samples: pl.DataFrame, level: float = 0.95) -> pl.DataFrame:
     """Accuracy on public questions and on ones that training data cannot hold, and the gap.
 
     ``samples`` have the column ``contamination``: public, generated or private; others are left
@@ -57,31 +55,31 @@ def contamination_gap(
     that what makes one kind of task harder for all drops out; clustered within tasks, variances
     adding over tasks, Student's interval by Welch and Satterthwaite.
 
-    Returns ``by``, n_public, n_held_back (tasks), public, public_low, public_high, held_back,
+    Returns entry, n_public, n_held_back (tasks), public, public_low, public_high, held_back,
     held_back_low, held_back_high, gap, excess, excess_stderr, excess_low, excess_high (null with
     one entry). Empty unless both kinds are there.
     """
-    check_samples(samples, [by, "contamination"])
+    check_samples(samples, ["entry", "contamination"])
     kinds = {"public": "public", **dict.fromkeys(HELD_BACK, "held_back")}
     known = samples.filter(pl.col("contamination").is_in(list(kinds))).with_columns(
         kind=pl.col("contamination").replace_strict(kinds)
     )
     if known["kind"].n_unique() < 2:
         return pl.DataFrame()
-    sides = macro_accuracy(known, (by, "kind"), level)
+    sides = macro_accuracy(known, ("entry", "kind"), level)
     table = None
     for kind in ("public", "held_back"):
         side = sides.filter(pl.col("kind") == kind).select(
-            by,
+            "entry",
             pl.col("n_tasks").alias(f"n_{kind}"),
             pl.col("accuracy").alias(kind),
             pl.col("low").alias(f"{kind}_low"),
             pl.col("high").alias(f"{kind}_high"),
         )
-        table = side if table is None else table.join(side, on=by)
+        table = side if table is None else table.join(side, on="entry")
     assert table is not None
     gaps = table.with_columns(gap=pl.col("public") - pl.col("held_back"))
-    return gaps.join(_excess(known, by, level), on=by, how="left").sort(by)
+    return gaps.join(_excess(known, level), on="entry", how="left").sort("entry")
 
 
 def _spread(
@@ -110,12 +108,12 @@ def _spread(
     }
 
 
-def _excess(known: pl.DataFrame, by: str, level: float) -> pl.DataFrame:
+def _excess(known: pl.DataFrame, level: float) -> pl.DataFrame:
     """Difference in differences of each entry against the mean of the others."""
-    questions = known.group_by(by, "kind", "task", "sample_id").agg(
+    questions = known.group_by("entry", "kind", "task", "sample_id").agg(
         pl.col("score").mean(), pl.col("cluster").min().fill_null(pl.col("sample_id").first())
     )
-    entries = questions[by].n_unique()
+    entries = questions["entry"].n_unique()
     shared = ["kind", "task", "sample_id"]
     total, there = pl.col("score").sum().over(shared), pl.len().over(shared)
     paired = questions.filter(there == entries).with_columns(
@@ -124,17 +122,17 @@ def _excess(known: pl.DataFrame, by: str, level: float) -> pl.DataFrame:
     if entries < 2 or paired["kind"].n_unique() < 2:
         unknown = ("excess", "excess_stderr", "excess_low", "excess_high")
         nothing = [pl.lit(None, pl.Float64).alias(name) for name in unknown]
-        return known.select(by).unique().with_columns(nothing)
-    tasks = clustered(paired, [by, "kind", "task"], "lead").with_columns(
+        return known.select("entry").unique().with_columns(nothing)
+    tasks = clustered(paired, ["entry", "kind", "task"], "lead").with_columns(
         sign=pl.when(pl.col("kind") == "public").then(1.0).otherwise(-1.0),
-        weight=1 / pl.len().over(by, "kind").cast(pl.Float64),
+        weight=1 / pl.len().over("entry", "kind").cast(pl.Float64),
         df=(pl.col("n_clusters") - 1).cast(pl.Float64),
     )
     part = pl.col("weight").pow(2) * pl.col("variance")
     known_all = pl.col("variance").is_not_null().all() & (pl.col("variance").sum() > 0)
     half = t_quantile(pl.col("df"), level) * pl.col("excess_stderr")
     return (
-        tasks.group_by(by)
+        tasks.group_by("entry")
         .agg(
             (pl.col("sign") * pl.col("weight") * pl.col("mean")).sum().alias("excess"),
             pl.when(known_all).then(part.sum().sqrt()).alias("excess_stderr"),

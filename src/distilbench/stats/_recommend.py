@@ -45,14 +45,7 @@ def recommend(
     clusters of questions within each task, the same for all entries (paired; Efron and Tibshirani
     1993). Raises ``InputError`` if there are no samples, or the entries have no question in common.
     """
-    check_samples(samples, ["entry", "epoch", "score", "outcome", "answer"])
-    if samples.is_empty():
-        raise InputError("the run", "holds no answers to choose by", "finish it, or import more")
-    silent = unanswered(samples, cells)
-    heard = samples.filter(~pl.col("entry").is_in(silent["entry"].to_list()))
-    common = in_common(heard)
-    if common.is_empty() and not heard.is_empty():
-        raise InputError("the run", "its models have no question in common", "finish the run")
+    heard, common, silent = _compared(samples, cells)
     rows = _rows(_figures(common, cells)) if not common.is_empty() else []
     entries = [row["entry"] for row in rows]
     accuracies = _bootstrap(common, entries, draws, seed)
@@ -71,22 +64,44 @@ def recommend(
         for i, row in enumerate(rows)
     }
     candidates = _ranked([made[entry] for entry in admitted])
-    fallen = [
-        FallenOut(e, made[e], tuple(reason.said for reason in broken[e]))
-        for e in entries
-        if broken[e]
-    ]
-    fallen += _left_out(heard, entries) + [
-        FallenOut(entry, None, (f"answered nothing: {why}",))
-        for entry, why in silent.select("entry", "no_answer").iter_rows()
-    ]
     return Recommendation(
         candidates=tuple(candidates),
         ties=tuple(_ties(candidates, entries, accuracies)),
-        fallen_out=tuple(fallen),
+        fallen_out=(*_short(made, broken), *_left_out(heard, entries), *_silent(silent)),
         closest=() if candidates else _closest(broken),
         draws=draws,
     )
+
+
+def _compared(
+    samples: pl.DataFrame, cells: pl.DataFrame
+) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+    """Samples of entries that answered, those of them that all of these share, and the entries that
+    answered nothing."""
+    check_samples(samples, ["entry", "epoch", "score", "outcome", "answer"])
+    if samples.is_empty():
+        raise InputError("the run", "holds no answers to choose by", "finish it, or import more")
+    silent = unanswered(samples, cells)
+    heard = samples.filter(~pl.col("entry").is_in(silent["entry"].to_list()))
+    common = in_common(heard)
+    if common.is_empty() and not heard.is_empty():
+        raise InputError("the run", "its models have no question in common", "finish the run")
+    return heard, common, silent
+
+
+def _short(
+    made: dict[str, Candidate], broken: dict[str, tuple[_Shortfall, ...]]
+) -> list[FallenOut]:
+    return [
+        FallenOut(entry, made[entry], tuple(reason.said for reason in reasons))
+        for entry, reasons in broken.items()
+        if reasons
+    ]
+
+
+def _silent(silent: pl.DataFrame) -> list[FallenOut]:
+    said = silent.select("entry", "no_answer").iter_rows()
+    return [FallenOut(entry, None, (f"answered nothing: {why}",)) for entry, why in said]
 
 
 def _left_out(heard: pl.DataFrame, entries: list[str]) -> list[FallenOut]:

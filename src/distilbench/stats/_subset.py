@@ -37,38 +37,7 @@ def full_score(
     """
     groups = list(dict.fromkeys([*by, "task"]))
     check_samples(samples, [*groups, *_COLUMNS])
-    strata = (
-        samples.filter(pl.col("all_questions").is_not_null())
-        .group_by([*groups, *_COLUMNS, "sample_id"])
-        .agg(pl.col("score").mean())
-        .group_by([*groups, *_COLUMNS])
-        .agg(
-            pl.len().cast(pl.Float64).alias("n"),
-            pl.col("score").mean().alias("mean"),
-            pl.col("score").var().alias("spread"),
-        )
-    )
-    table = (
-        _with_pooled_spread(strata, groups)
-        .group_by([*groups, "all_questions"])
-        .agg(
-            pl.col("n").sum(),
-            pl.len().alias("n_strata"),
-            pl.col("stratum_questions").sum().alias("covered"),
-            (pl.col("share") * pl.col("mean")).sum().alias("accuracy"),
-            pl.when(pl.col("variance").is_not_null().all())
-            .then(pl.col("variance").sum())
-            .alias("variance"),
-        )
-        .with_columns(
-            pl.when(pl.col("covered") == pl.col("all_questions"))
-            .then("accuracy")
-            .alias("accuracy"),
-            pl.when(pl.col("covered") == pl.col("all_questions"))
-            .then("variance")
-            .alias("variance"),
-        )
-    )
+    table = _by_task(samples, groups)
     low, high = _limits(level)
     return table.select(
         *groups,
@@ -80,6 +49,38 @@ def full_score(
         low.alias("low"),
         high.alias("high"),
     ).sort(groups)
+
+
+def _by_task(samples: pl.DataFrame, groups: list[str]) -> pl.DataFrame:
+    """Stratified mean and its variance in each group."""
+    strata = (
+        samples.filter(pl.col("all_questions").is_not_null())
+        .group_by([*groups, *_COLUMNS, "sample_id"])
+        .agg(pl.col("score").mean())
+        .group_by([*groups, *_COLUMNS])
+        .agg(
+            pl.len().cast(pl.Float64).alias("n"),
+            pl.col("score").mean().alias("mean"),
+            pl.col("score").var().alias("spread"),
+        )
+    )
+    sums = (
+        _with_pooled_spread(strata, groups)
+        .group_by([*groups, "all_questions"])
+        .agg(
+            pl.col("n").sum(),
+            pl.len().alias("n_strata"),
+            pl.col("stratum_questions").sum().alias("covered"),
+            (pl.col("share") * pl.col("mean")).sum().alias("accuracy"),
+            pl.when(pl.col("variance").is_not_null().all())
+            .then(pl.col("variance").sum())
+            .alias("variance"),
+        )
+    )
+    whole = pl.col("covered") == pl.col("all_questions")
+    return sums.with_columns(
+        pl.when(whole).then(name).alias(name) for name in ("accuracy", "variance")
+    )
 
 
 def _with_pooled_spread(strata: pl.DataFrame, groups: list[str]) -> pl.DataFrame:

@@ -10,6 +10,7 @@ from distilbench.errors import InputError
 from distilbench.interchange._imported import Imported, Naming
 from distilbench.interchange._importer import Importer, ResultFile
 from distilbench.interchange._names import model_names
+from distilbench.interchange._read import ROUNDING
 from distilbench.runner import Cell, sample_record
 from distilbench.suite import Model, Profile
 from distilbench.tasks import FileTask
@@ -54,8 +55,8 @@ def _log(path: Path, naming: Naming) -> Imported:
         raise InputError(str(path), "holds no samples", "give a log that was written whole")
     chosen = _choose(path, log, naming.metric)
     records = [_record(sample, chosen, path) for sample in samples.values()]
-    missing = _missing(log, records)
     score, metric = _reported(log, chosen)
+    missing = _missing(log, records) or _otherwise(log, records, score)
     version = log.eval.packages.get("inspect_ai")
     local = (log.eval.model_args or {}).get("model_path")
     return Imported(
@@ -188,6 +189,17 @@ def _missing(log: EvalLog, records: list[dict[str, Any]]) -> str | None:
     if any(not 0 <= record["score"] <= 1 for record in records):
         return "its scores are not in [0, 1]"
     return None
+
+
+def _otherwise(log: EvalLog, records: list[dict[str, Any]], reported: float | None) -> str | None:
+    """How the mean of the scores differs from what the log states; null if it does not. Of several
+    epochs a log may state another figure than the mean."""
+    if reported is None or not records or (log.eval.config.epochs or 1) > 1:
+        return None
+    mean = sum(record["score"] for record in records) / len(records)
+    if abs(mean - reported) <= ROUNDING:
+        return None
+    return f"its scores have a mean of {mean:.4f}, its result says {reported:.4f}"
 
 
 def _reported(log: EvalLog, chosen: str | None) -> tuple[float | None, str | None]:

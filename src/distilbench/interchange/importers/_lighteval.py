@@ -8,7 +8,14 @@ from typing import Any
 from distilbench.errors import InputError
 from distilbench.interchange._imported import Imported, Naming, number, share, whole
 from distilbench.interchange._importer import Importer, ResultFile
-from distilbench.interchange._read import check_samples, choose_metric, is_falling, limited, mapping
+from distilbench.interchange._read import (
+    check_samples,
+    choose_metric,
+    is_falling,
+    is_missing,
+    limited,
+    mapping,
+)
 
 Samples = tuple[list[dict[str, Any]], dict[str, tuple[str, ...]]]
 
@@ -108,7 +115,8 @@ def _asked(data: dict[str, Any], key: str) -> dict[str, Any]:
 
 
 def _samples(path: Path, task: str, metric: str) -> Samples:
-    """Sample columns, and the texts of each question. No samples where scores are no grades."""
+    """Sample columns, and the texts of each question. No samples where scores are no grades; null
+    is a score that is missing."""
     import polars as pl
 
     try:
@@ -119,8 +127,9 @@ def _samples(path: Path, task: str, metric: str) -> Samples:
     texts: dict[str, tuple[str, ...]] = {}
     for number_, row in enumerate(table.iter_rows(named=True)):
         grades = row.get("metric") or row.get("metrics")
-        score = share(grades.get(metric)) if isinstance(grades, dict) else None
-        if score is None:
+        given = grades.get(metric, -1) if isinstance(grades, dict) else -1
+        score = share(given)
+        if score is None and not is_missing(given):
             return [], {}
         doc, reply = (_struct(row.get(name)) for name in ("doc", "model_response"))
         key = f"{task}-{doc.get('id') or number_}"
@@ -135,6 +144,8 @@ def _samples(path: Path, task: str, metric: str) -> Samples:
         )
         asked = (doc.get("original_query"), doc.get("query"))
         texts[key] = tuple(text.strip() for text in asked if isinstance(text, str))
+    if all(sample["score"] is None for sample in samples):
+        return [], {}
     return samples, texts
 
 

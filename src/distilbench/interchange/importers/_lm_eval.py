@@ -18,13 +18,21 @@ from distilbench.interchange._read import (
     check_samples,
     choose_metric,
     is_falling,
+    is_missing,
     limited,
     mapping,
     read_json,
     read_json_lines,
 )
 
-_NO_METRICS = ("alias", "name", "sample_len", "sample_count", "samples")
+_NO_METRICS = (
+    "alias",
+    "name",
+    "sample_len",
+    "sample_count",
+    "samples",
+    "bypass",
+)  # bypass: no score
 # As lm-evaluation-harness itself looks for a name, the first there is.
 _NAMED_BY = ("peft", "delta", "pretrained", "model", "path", "engine")
 Samples = tuple[list[dict[str, Any]], dict[str, tuple[str, ...]]]
@@ -68,7 +76,7 @@ def _task(
 ) -> Imported:
     rising = _field(data, "higher_is_better", task)
     rising = rising if isinstance(rising, dict) else {}
-    names = [name for name in scores if name not in _NO_METRICS]
+    names = [name for name in scores if name.partition(",")[0] not in _NO_METRICS]
     # The lower the better is no accuracy: taken only where there is nothing else, or by name.
     better = [name for name in names if _is_rising(rising, name)]
     where = f"{path}: task {task!r}"
@@ -98,7 +106,9 @@ def _task(
         },
         samples=samples,
         texts=texts,
-        missing=check_samples(samples, asked, metric, reported, where),
+        missing=check_samples(samples, asked, metric, reported, where)
+        if chosen
+        else "its answers have no score",
     )
 
 
@@ -178,14 +188,14 @@ def _samples(
     rows: list[dict[str, Any]], task: str, metric: str, filtering: str, where: str
 ) -> Samples:
     """Sample columns of one filter, and for each question the texts of its document. Scores out
-    of [0, 1] are no grades: there are no samples then."""
+    of [0, 1] are no grades: there are no samples then. Null is a score that is missing."""
     samples: dict[str, dict[str, Any]] = {}
     texts: dict[str, tuple[str, ...]] = {}
     for row in rows:
         if row.get("filter", filtering) != filtering:
             continue
         score = share(row.get(metric))
-        if score is None:
+        if score is None and not is_missing(row.get(metric)):
             return [], {}
         key = f"{task}-{row.get('doc_id')}-{str(row.get('doc_hash'))[:8]}"
         if key in samples:
@@ -201,6 +211,8 @@ def _samples(
             "target": str(row.get("target")),
         }
         texts[key] = _texts(row.get("doc"))
+    if all(sample["score"] is None for sample in samples.values()):
+        return [], {}
     return list(samples.values()), texts
 
 
