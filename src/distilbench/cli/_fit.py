@@ -11,6 +11,7 @@ from distilbench.cli._counts import say
 from distilbench.cli._engine import engine_settings
 from distilbench.cli._options import MODEL_HELP
 from distilbench.cli._print import Json, print_json, print_line, print_table
+from distilbench.cli._sizes import memory_bytes
 from distilbench.errors import InputError
 from distilbench.named import described_model
 
@@ -124,16 +125,18 @@ def _bits(made: ModelDescription) -> float | None:
 
 def _places(names: list[str], memories: list[str]) -> dict[str, Profile]:
     """Profiles by name, from built-in names and bare limits."""
-    from pydantic import ValidationError
+    from pydantic import ByteSize, ValidationError
 
     from distilbench.suite import Profile, devices
 
     if not names and not memories:
         names = list(devices())
+    limits = {m.replace(" ", ""): ByteSize(memory_bytes(m) or 0) for m in memories}
     try:
         chosen = [Profile.model_validate(name) for name in names]
         chosen += [
-            Profile.model_validate({"name": m.replace(" ", ""), "memory": m}) for m in memories
+            Profile.model_validate({"name": f"0{m}" if m.startswith(".") else m, "memory": size})
+            for m, size in limits.items()
         ]
     except ValidationError as error:
         said = error.errors()[0]["msg"].removeprefix("Value error, ")

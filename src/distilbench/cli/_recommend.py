@@ -10,6 +10,7 @@ import typer
 
 from distilbench.cli._print import Json, print_json, print_line, print_table
 from distilbench.cli._sizes import memory_bytes
+from distilbench.errors import InputError
 
 if TYPE_CHECKING:
     import polars as pl
@@ -43,6 +44,13 @@ def recommend(
     from distilbench.stats import Requirements
     from distilbench.stats import recommend as choose
 
+    for option, most in (
+        ("--max-latency-s", max_latency_s),
+        ("--max-energy-j", max_energy_j),
+        ("--max-flops", max_flops),
+    ):
+        if most is not None and not 0 < most < float("inf"):
+            raise InputError(option, f"is {most}", "give a number above zero, or leave it out")
     required = Requirements(
         memory_bytes(memory), max_latency_s, min_accuracy, max_energy_j, max_flops
     )

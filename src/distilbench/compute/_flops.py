@@ -167,5 +167,5 @@ def _published(card: Card) -> Quantity | Unavailable:
 
 
 def _positive(name: str, value: float) -> None:
-    if not value > 0:
+    if not 0 < value < float("inf"):
         raise InputError(name, f"is {value}", "give a number above zero")

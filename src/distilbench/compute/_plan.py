@@ -64,7 +64,7 @@ class PlannedRecipe:
 
     def __post_init__(self) -> None:
         for name in ("tokens", "epochs"):
-            if not getattr(self, name) > 0:
+            if not 0 < getattr(self, name) < float("inf"):
                 raise InputError(name, f"is {getattr(self, name)}", "give a number above zero")
         if not 0 < self.acceptance_rate <= 1:
             raise InputError(

@@ -136,6 +136,7 @@ def distil_or_train(
     outside the range of the paper's experiments, unless ``extrapolate`` is asked for.
     """
     _positive("budget_flops", budget_flops)
+    _positive("student_parameters", student_parameters)
     teacher = supervised_loss(teacher_parameters, teacher_tokens, law)
     inference, pretraining = _CHARGED[scenario]
     left = budget_flops - pretraining * 6.0 * teacher_parameters * teacher_tokens
@@ -196,5 +197,5 @@ def _outside(
 
 
 def _positive(name: str, value: float) -> None:
-    if not value > 0:
+    if not 0 < value < float("inf"):
         raise InputError(name, f"is {value}", "give a number above zero")
