@@ -10,7 +10,6 @@ from hypothesis import settings
 
 from distilbench.engines import locate_model
 
-
 # A loaded machine is no fault of the code: examples have no time limit of their own.
 settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
