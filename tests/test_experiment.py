@@ -16,28 +16,9 @@ from distilbench.errors import InputError
 from distilbench.events import Event, TrainingFinished, TrainingNamed
 from distilbench.report import write_experiment_report
 from distilbench.report._experiment_report import compare, read_experiment
+from tests.tiny_experiment import TINY
 
 pytest.importorskip("trl")
-TINY = """
-task:
-  reasoning_gym: gcd
-  fewshot: 0
-  max_tokens: 4
-  params: {min_numbers: 2, max_numbers: 2, min_value: 1, max_value: 30}
-tokenizer: 300
-teacher:
-  shape: {layers: 1, hidden: 32, heads: 2, ffn: 64}
-  questions: 320
-  epochs: 3
-  learning_rate: 0.02
-student: {layers: 1, hidden: 16, heads: 2, ffn: 32}
-budgets: [16, 48]
-seeds: [0]
-arms: [vanilla, sequence-level, logit]
-held_out: 12
-batch_size: 16
-learning_rate: 0.01
-"""
 
 
 @pytest.fixture(scope="module")

@@ -331,6 +331,27 @@ PUBLISHED: list[tuple[dict[str, Any], float, float]] = [
     ({"model_type": "qwen3_moe", "hidden_size": 2048, "num_hidden_layers": 48, "head_dim": 128,
       "moe_intermediate_size": 768, "num_attention_heads": 32, "num_key_value_heads": 4},
      30.532122624, 3.35),
+    (
+        {"model_type": "hunyuan_v1_moe", "architectures": ["HunYuanMoEV1ForCausalLM"],
+         "head_dim": 128, "hidden_size": 4096, "intermediate_size": 3072, "moe_topk": [8] * 32,
+         "moe_intermediate_size": [3072] * 32, "num_shared_expert": [1] * 32, "num_experts": 64,
+         "num_hidden_layers": 32, "num_key_value_heads": 8, "tie_word_embeddings": True,
+         "use_cla": False, "vocab_size": 128167},
+        80.393183232, 13.0,
+    ),
+    (
+        {"model_type": "exaone", "architectures": ["ExaoneForCausalLM"], "num_layers": 32,
+         "hidden_size": 4096, "intermediate_size": 14336, "num_attention_heads": 32,
+         "num_key_value_heads": 8, "vocab_size": 102400},
+        7.818448896, 7.818448896,
+    ),
+    (
+        {"model_type": "nemotron_h", "hidden_size": 4480, "intermediate_size": 15680,
+         "attention_head_dim": 128, "num_attention_heads": 40, "mamba_num_heads": 128,
+         "mamba_head_dim": 80, "hybrid_override_pattern":
+         "M-M-M-MM-M-M-M*-M-M-M*-M-M-M-M*-M-M-M-M*-M-MM-M-M-M-M-M-"},
+        8.888227328, 8.888227328,
+    ),
 ]  # fmt: skip
 
 
@@ -382,6 +403,29 @@ def test_published_sizes(config: dict[str, Any], total: float, active: float) ->
             {"model_type": "llama", "architectures": ["LlamaForSequenceClassification"]},
             "LlamaForSequenceClassification, which gives no next token",
         ),
+        (  # one key/value head by code of its own: 1.1 billion weights, not 1.3
+            {"model_type": "gpt2", "architectures": ["GPT2LMHeadCustomModel"]},
+            "architectures is GPT2LMHeadCustomModel, where GPT2LMHeadModel is known",
+        ),
+        (
+            {"model_type": "llama", "architectures": ["LlamaForCausalLMEagle3"]},
+            "LlamaForCausalLMEagle3, where LlamaForCausalLM is known",
+        ),
+        (  # no output matrix: 7.11 billion, not 7.24
+            {"model_type": "mistral", "architectures": ["MistralModel"]},
+            "architectures is MistralModel",
+        ),
+        ({"model_type": "falcon", "n_head_kv": 8}, "states n_head_kv, and no num_kv_heads"),
+        ({"model_type": "llama", "n_kv_heads": 8}, "n_kv_heads, and no num_key_value_heads"),
+        ({"model_type": "llama", "kv_channels": 64}, "kv_channels, and no head_dim"),
+        ({"model_type": "qwen3_moe", "n_routed_experts": 64}, "states n_routed_experts, and no"),
+        ({"model_type": "gpt_oss", "experts_per_token": 8}, "and no num_experts_per_tok"),
+        ({"model_type": "llama", "num_local_experts": 8}, "of a family without experts"),
+        ({"model_type": "glm4_moe", "head_dim": 128, "moe_layer_freq": 2}, "moe_layer_freq is 2"),
+        ({"model_type": "hunyuan_v1_dense", "use_cla": True}, "use_cla is true"),
+        ({"model_type": "hunyuan_v1_moe", "moe_topk": [1] * 31 + [2]}, "moe_topk is not one"),
+        ({"model_type": "gpt2", "pruned_heads": {"0": [0, 1]}}, "pruned_heads is"),
+        ({"model_type": "gpt2", "is_encoder_decoder": True}, "is_encoder_decoder is True"),
     ],
 )
 def test_what_cannot_be_counted_is_one_sentence(config: dict[str, Any], said: str) -> None:
@@ -403,3 +447,59 @@ def test_an_older_name_is_taken_as_transformers_takes_it(kind: str) -> None:
     shape = describe_config(json.dumps({"model_type": kind, **small}), "c").architecture
     assert shape is not None
     assert shape.total_params == total_of(model)
+
+
+def test_no_layer_has_experts_where_an_empty_list_says_so() -> None:
+    """Llama Guard 4: 12 billion weights, 0.9 of them for images."""
+    text = {"interleave_moe_layer_step": 0, "moe_layers": [], "num_local_experts": 0,
+            "num_experts_per_tok": 0, "intermediate_size_mlp": 8192}  # fmt: skip
+    config = {"model_type": "llama4", "text_config": text}
+    shape = describe_config(json.dumps(config), "c").architecture
+    assert shape is not None
+    layer = 2 * 5120 * (5120 + 1024) + 3 * 5120 * 8192 + 2 * 5120
+    assert shape.total_params == 48 * layer + 2 * 202048 * 5120 + 5120
+    assert not shape.is_moe
+
+
+def test_a_tied_model_without_its_head_has_the_same_weights() -> None:
+    bare = {"model_type": "gpt2", "architectures": ["GPT2Model"]}
+    shape = describe_config(json.dumps(bare), "c").architecture
+    assert shape is not None
+    assert shape.total_params == 124_439_808
+
+
+# Worked out from the published sizes: products of weights, pairs of 1000 positions, output.
+BY_HAND: list[tuple[dict[str, Any], int, int]] = [
+    (  # Falcon 40B: 128 heads of 64, 8 of keys
+        {"model_type": "falcon", "hidden_size": 8192, "num_hidden_layers": 60, "num_kv_heads": 8,
+         "num_attention_heads": 128, "new_decoder_architecture": True},
+        60 * (8192 * 64 * (128 + 2 * 8 + 128) + 8 * 8192**2), 60 * 4 * 128 * 64,
+    ),
+    (  # Mistral Nemo: 32 heads of 128 in a width of 5120
+        {"model_type": "mistral", "hidden_size": 5120, "num_hidden_layers": 40, "head_dim": 128,
+         "sliding_window": None, "vocab_size": 131072},
+        40 * (5120 * 128 * (32 + 2 * 8 + 32) + 3 * 5120 * 14336), 40 * 4 * 32 * 128,
+    ),
+    (  # OLMoE: 8 of 64 experts
+        {"model_type": "olmoe", "intermediate_size": 1024},
+        16 * (4 * 2048**2 + 2048 * 64 + 8 * 3 * 2048 * 1024), 16 * 4 * 2048,
+    ),
+    (  # GPT-NeoX 20B
+        {"model_type": "gpt_neox"}, 44 * 12 * 6144**2, 44 * 4 * 6144,
+    ),
+    (  # StarCoder: one head of keys, tied
+        {"model_type": "gpt_bigcode", "n_embd": 6144, "n_head": 48, "n_inner": 24576,
+         "n_layer": 40, "n_positions": 8192, "vocab_size": 49152},
+        40 * (2 * 6144**2 + 2 * 6144 * 128 + 8 * 6144**2), 40 * 4 * 6144,
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("config", "weights", "pair"), BY_HAND)
+def test_flops_of_published_models_by_hand(config: dict[str, Any], weights: int, pair: int) -> None:
+    shape = describe_config(json.dumps(config), "c").architecture
+    assert shape is not None
+    head = 2 * shape.vocab * shape.hidden
+    prefill = shape.forward_flops(1000, logits=1)
+    assert prefill.total == 1000 * 2 * weights + pair * (1000 * 1001 // 2) + head
+    assert shape.decode_flops(1, context=1000).total == 2 * weights + pair * 1001 + head

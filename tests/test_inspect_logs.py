@@ -81,6 +81,15 @@ def test_a_whole_log_has_its_accuracy(log: Path) -> None:
     assert "50.0%" in text
 
 
+def test_scores_that_are_not_those_of_the_result_have_no_accuracy(log: Path) -> None:
+    data = json.loads(log.read_text())
+    for sample in data["samples"]:
+        sample["scores"]["includes"]["value"] = "C"
+    scores, missing, _ = imported(changed(log, samples=data["samples"]))
+    assert scores == []
+    assert missing == "its scores have a mean of 1.0000, its result says 0.5000"
+
+
 @pytest.mark.parametrize(
     ("status", "kept", "said"),
     [

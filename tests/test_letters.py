@@ -72,6 +72,9 @@ NONE_TAKEN = [
     # Words and names that are one letter.
     "The force is pressure (P) times area (A).",
     "Let A be the event. P(A) = 0.5",
+    "If A is true, then B is false.",
+    "Assume that C is true.",
+    "It's hard to tell whether B is correct.",
     "where A is the right angle of the triangle",
     "C is the best known of these languages",
     "Therefore, person A is correct.",

@@ -121,11 +121,15 @@ def test_its_plan_asks_it_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     [
         ("x = 1", "broken:Missing", r"package broken: its objective 'broken' cannot be imported"),
         ("import no_such_module", "broken:X", "no_such_module"),
-        ("class X: method = 'x'", "broken:X", "is no objective with a 'method' and a 'trainer'"),
+        (
+            "class X: method = 'x'",
+            "broken:X",
+            "is no objective; derive it from distilbench.distill.Objective",
+        ),
         (
             "from distilbench.distill import Objective\nclass X(Objective): method = 'x'",
             "broken:X",
-            "is no objective with a 'method' and a 'trainer'",
+            "the objective broken:X lacks trainer",
         ),
     ],
 )

@@ -16,8 +16,12 @@ import pytest
 
 from distilbench.cli import app
 from distilbench.cli._boundary import run_command
+from distilbench.distill import load_experiment
+from distilbench.engines._llama_cpp import LlamaCpp
+from distilbench.load._generator import PYTHON_VARIABLE
 from tests.test_boundary import ALL
 from tests.test_interchange import lm_eval_folder
+from tests.tiny_experiment import TINY
 from tests.tiny_gguf import tiny_gguf
 
 SUITE = "models: [model.gguf]\ntasks:\n  - {file: q.jsonl}\n"
@@ -50,7 +54,7 @@ WORDS = {
     "experiment distil-vs-vanilla": "--config experiment.yaml --out out",
     "models inspect": "model.gguf",
 }
-LONG = ("load", "serve", "experiment distil-vs-vanilla")  # they run models
+LONG = ("experiment distil-vs-vanilla",)  # trains
 INPUTS = ("suite.yaml", "q.jsonl", "model.gguf", "own.yaml", "recipe.yaml", "experiment.yaml",
           "lm", "runs/run.json", "runs/samples.parquet", "runs/cells.parquet")  # fmt: skip
 
@@ -63,7 +67,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     try:
         (place / "suite.yaml").write_text(SUITE)
         (place / "q.jsonl").write_text('{"question": "1+1?", "answer": "2"}\n')
-        (place / "experiment.yaml").write_text("name: e\n")
+        (place / "experiment.yaml").write_text(TINY)
         (place / "own.yaml").write_text(
             "id: card-a\nname: A\ndeveloper: B\nfamily: a\nrole: vanilla\nstage: base\n"
             "parameters:\n  total: {value: 1000000000, source: s, where: y}\n"
@@ -83,7 +87,20 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def place(whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     shutil.copytree(whole, tmp_path / "p")
     monkeypatch.chdir(tmp_path / "p")
+    with_stand_ins(monkeypatch)
     return tmp_path / "p"
+
+
+def with_stand_ins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The generator of ``load`` is a stub, and ``serve`` is stopped as soon as it serves."""
+
+    def stopped(_: LlamaCpp) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(LlamaCpp, "wait", stopped)
+    monkeypatch.setenv(PYTHON_VARIABLE, sys.executable)
+    stub = Path(__file__).parent / "data" / "stub_generator"
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(stub), *sys.path]))
 
 
 def test_every_command_is_tried() -> None:
@@ -97,6 +114,10 @@ def test_every_command_works_on_whole_files(
     """Else a fault would be another's than the one that is tried."""
     code = run_command(app, [*command.split(), *WORDS[command].split()])
     assert code == 0, capsys.readouterr().err
+
+
+def test_what_is_not_run_here_is_whole_too(place: Path) -> None:
+    assert tuple(load_experiment(place / "experiment.yaml").budgets) == (16, 48)
 
 
 Fault = Callable[[Path], None]
@@ -123,7 +144,6 @@ BROKEN: dict[str, Fault] = {
     "gone": gone, "a folder": folder, "empty": holding(b""), "bytes": holding(bytes(range(256))),
     "a list": holding(b'[1, {"a": null}]'), "deep": holding(b"[" * 100_000),
 }  # fmt: skip
-SHORT = [command for command in WORDS if command not in ("load", "serve", "reproduce")]
 
 
 def ends_in_a_sentence(command: str, capsys: pytest.CaptureFixture[str], done: bool) -> None:
@@ -140,7 +160,7 @@ def ends_in_a_sentence(command: str, capsys: pytest.CaptureFixture[str], done: b
     ("command", "file"),
     [
         (command, file)
-        for command in SHORT
+        for command in WORDS
         for file in INPUTS
         if file.partition("/")[0] in WORDS[command].split() or (command, file) == ("run", "q.jsonl")
     ],
@@ -163,6 +183,7 @@ def open_place(whole: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         for path in (Path(outer), place, *place.rglob("*")):
             path.chmod(0o777 if path.is_dir() else 0o666)
         monkeypatch.chdir(place)
+        with_stand_ins(monkeypatch)
         yield place
         monkeypatch.undo()
 
@@ -184,7 +205,7 @@ def without_right(path: Path) -> Iterator[None]:
 
 CLOSED = [
     (command, file)
-    for command in SHORT
+    for command in WORDS
     for file in (*INPUTS, "lm/more")
     if file.partition("/")[0] in WORDS[command].split() or (command, file) == ("run", "q.jsonl")
     # Made again from the cells, and read by no export.
@@ -236,7 +257,7 @@ def no_file_may_grow() -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-WRITES = ("init", "report", "quantize", "import", "export", "card new")
+WRITES = ("init", "report", "quantize", "reproduce", "import", "export", "card new")
 
 
 @pytest.mark.parametrize("command", WRITES)
@@ -254,7 +275,7 @@ def test_a_full_disk(command: str, place: Path, capsys: pytest.CaptureFixture[st
     assert all(path.read_bytes() == content for path, content in kept.items())
 
 
-@pytest.mark.parametrize("command", [c for c in WRITES if c != "report"])
+@pytest.mark.parametrize("command", [*(c for c in WRITES if c != "report"), "load"])
 def test_a_file_where_a_folder_is_wanted(
     command: str, place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -264,7 +285,7 @@ def test_a_file_where_a_folder_is_wanted(
     assert (place / "out").read_text() == "kept"
 
 
-@pytest.mark.parametrize("command", SHORT)
+@pytest.mark.parametrize("command", [command for command in WORDS if command not in LONG])
 def test_nobody_reads_or_the_disk_behind_is_full(
     command: str, place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -277,8 +298,7 @@ def test_nobody_reads_or_the_disk_behind_is_full(
     ):
         monkeypatch.setattr(sys, "stdout", out)
         assert run_command(app, words) in (code, 2)
-        monkeypatch.undo()
-        monkeypatch.chdir(place)
+        monkeypatch.setattr(sys, "stdout", sys.__stdout__)
         assert "Traceback" not in capsys.readouterr().err
 
 

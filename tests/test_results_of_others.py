@@ -303,6 +303,28 @@ def test_fewer_samples_than_were_asked_have_no_accuracy(tmp_path: Path) -> None:
     assert cells["all_questions"].to_list() == [100]
 
 
+@pytest.mark.parametrize("nothing", [None, float("nan")])
+def test_a_score_that_is_missing_is_told_and_no_mean_of_the_others(
+    tmp_path: Path, nothing: float | None
+) -> None:
+    results(tmp_path, results={"arc": {"acc,none": 1.0}})
+    samples_file(tmp_path, "arc", [{"acc": 1.0}, {"acc": nothing}])
+    import_results([tmp_path], tmp_path / "run")
+    samples, cells = records(tmp_path / "run")
+    assert samples.is_empty()
+    assert cells["missing"].to_list() == ["1 of 2 answers have a score"]
+
+
+def test_what_lm_eval_only_predicted_has_no_score(tmp_path: Path) -> None:
+    """With --predict_only its one metric is bypass, whose value is 999."""
+    results(tmp_path, results={"arc": {"bypass,none": 999, "bypass_stderr,none": "N/A"}})
+    samples_file(tmp_path, "arc", [{"bypass": 999}])
+    import_results([tmp_path], tmp_path / "run")
+    _, cells = records(tmp_path / "run")
+    assert cells["missing"].to_list() == ["its answers have no score"]
+    assert cells["reported_score"].to_list() == [None]
+
+
 def test_lists_of_scores_are_no_grades(tmp_path: Path) -> None:
     scores = {"ifeval": {"inst_level_strict_acc,none": 0.5, "prompt_level_strict_acc,none": 0.0}}
     results(tmp_path, results=scores)

@@ -160,6 +160,25 @@ def test_an_adapter_alone_is_no_model(tmp_path: Path) -> None:
             describe(place)
 
 
+def test_an_adapter_with_trained_embeddings_is_no_model(tmp_path: Path) -> None:
+    """PEFT's modules_to_save, and adapters that are not LoRA."""
+    for name in ("model.embed_tokens.weight", "model.layers.0.mlp.ia3_l", "prompt_embeddings"):
+        file = tmp_path / "a.safetensors"
+        lora = {"base_model.model.q_proj.lora_A.weight": zeros(8, 128)}
+        save_file({**lora, f"base_model.model.{name}": zeros(8, 128)}, file)
+        with pytest.raises(InputError, match="is an adapter"):
+            describe(file)
+
+
+def test_codes_of_eight_bits_are_no_weights(tmp_path: Path, llama: Tensors) -> None:
+    """AQLM 2x8: two codes stand for eight weights, and scales beside them."""
+    base = "model.layers.0.mlp.up_proj"
+    codes = {f"{base}.codes": zeros(8, 8, kind=torch.int8), f"{base}.scales": zeros(8, 1)}
+    found = describe(folder(tmp_path / "m", {**llama, **codes}))
+    assert found.parameters is None
+    assert f"{base}.codes" in (found.parameters_missing or "")
+
+
 def test_two_models_in_a_folder_are_asked_about(tmp_path: Path, llama: Tensors) -> None:
     for name in ("a.safetensors", "b.safetensors"):
         folder(tmp_path, llama, name)

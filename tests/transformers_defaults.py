@@ -16,8 +16,9 @@ FILE = FOLDER / "_defaults.json"
 
 
 def defaults_of(model_type: str) -> dict[str, Any]:
-    """Defaults and other names of the settings that stand in a reader's source as a string."""
+    """Class, defaults and other names of settings that stand in a reader's source as a string."""
     from transformers.models.auto.configuration_auto import CONFIG_MAPPING
+    from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
     read = _words()
     config = CONFIG_MAPPING[model_type]
@@ -32,7 +33,8 @@ def defaults_of(model_type: str) -> dict[str, Any]:
         for field in dataclasses.fields(config)
         if field.name in wanted and not field.name.startswith("__")
     }
-    return {"defaults": values} | ({"aliases": aliases} if aliases else {})
+    named = {"class": MODEL_FOR_CAUSAL_LM_MAPPING_NAMES[model_type]}
+    return named | {"defaults": values} | ({"aliases": aliases} if aliases else {})
 
 
 def written() -> str:

@@ -3,6 +3,7 @@ time."""
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -48,6 +49,17 @@ def write_parquet(path: Path, data: pl.DataFrame) -> None:
             raise InputError(
                 str(path), f"cannot be written ({error})", "look for free space and limits of files"
             ) from error
+
+
+def must_hold_files(folder: Path) -> None:
+    """Raise ``OSError`` if files cannot be written into a folder, which need not be there yet:
+    before the minutes that making them takes. Makes nothing."""
+    place = next(path for path in (folder, *folder.absolute().parents) if os.path.lexists(path))
+    if not place.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(place))
+    own = {"effective_ids": True} if os.access in os.supports_effective_ids else {}
+    if not os.access(place, os.W_OK | os.X_OK, **own):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(place))
 
 
 def read_json(

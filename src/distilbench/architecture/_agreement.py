@@ -57,7 +57,9 @@ def _copied_output(shape: ModelShape, weights: Mapping[str, int]) -> int:
     """Elements of an output embedding that a tied model was stored with all the same."""
     output = sum(count for name, count in weights.items() if name.endswith("lm_head.weight"))
     tables = [
-        c for n, c in weights.items() if re.search(r"(embed_tokens|wte|embed_in)\.weight$", n)
+        c
+        for n, c in weights.items()
+        if re.search(r"(embed_tokens|wte|embed_in|(word_)?embeddings)\.weight$", n)
     ]
     tied = output in tables and abs(shape.embedding_params - output) < 0.5 * output
     return output if tied else 0

@@ -23,6 +23,7 @@ from distilbench.architecture._split import joined, model_files
 from distilbench.errors import InputError, printable
 
 _CONFIG = "config.json"
+_ADAPTED = "base_model.model."  # PEFT's names, also of what is trained whole beside the adapter
 _BLOCK_COUNTS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers")
 
 
@@ -139,7 +140,10 @@ def describe_tensors(
 ) -> ModelDescription:
     """The same for the ``tensors`` of all safetensors files of a model, and the text of its
     ``config.json``, if it has one."""
-    if tensors and all(".lora_" in name for name in tensors):
+    if tensors and (
+        all(".lora_" in name for name in tensors)
+        or any(name.startswith(_ADAPTED) for name in tensors)
+    ):
         raise InputError(
             where, "is an adapter, not the model that it adapts",
             "merge it into its base model (merge_and_unload) and give that",

@@ -14,6 +14,8 @@ from distilbench.errors import InputError, one_sentence
 
 _ANOTHER_HEAD = re.compile(r"For\w*(Classification|QuestionAnswering|Reward\w*|MultipleChoice)$")
 
+_HEAD = re.compile(r"(ForCausalLM|LMHeadModel)$")
+
 
 def read_config(text: str, where: str) -> ModelShape:
     """The shape that a ``config.json`` describes, of a ``model_type`` whose reader is known.
@@ -36,9 +38,15 @@ def read_config(text: str, where: str) -> ModelShape:
         )
     try:
         _refuse_another_head(config)
+        for switch in ("is_encoder_decoder", "pruned_heads"):
+            if settings.get(switch):
+                raise ValueError(f"{switch} is {str(settings[switch])[:40]}")
         if kind != "gemma4_text" and settings.get("per_layer_config"):
             raise ValueError("per_layer_config: layers that differ")
-        shape = READERS[kind](Config(kind, settings))
+        family = Config(kind, settings)
+        shape = READERS[kind](family)
+        if note is None:
+            _refuse_another_class(config, family.class_names, shape.tied)
     except ValidationError as error:
         raise one_sentence(f"{where}: model_type {kind!r}", error) from error
     except KeyError as error:
@@ -57,6 +65,19 @@ def _refuse_another_head(config: dict[str, Any]) -> None:
     for name in config.get("architectures") or ():
         if _ANOTHER_HEAD.search(name):
             raise ValueError(f"architectures is {name}, which gives no next token")
+
+
+def _refuse_another_class(config: dict[str, Any], usual: list[str], tied: bool) -> None:
+    """So do drafts (EAGLE), code of its own (SantaCoder), and embedders, which lack the output
+    matrix; with tied embeddings, a model without its head has the same weights."""
+    known = usual + ([_HEAD.sub("Model", name) for name in usual] if tied else [])
+    given = config.get("architectures") or ()
+    if given and not {_plain(name) for name in given} & {_plain(name) for name in known}:
+        raise ValueError(f"architectures is {given[0]}, where {usual[0]} is known")
+
+
+def _plain(name: str) -> str:
+    return name.replace("_", "").lower()
 
 
 def _text_model(config: dict[str, Any]) -> tuple[str | None, dict[str, Any], str | None]:

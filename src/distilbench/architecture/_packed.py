@@ -121,7 +121,7 @@ def _unpacked(name: str, tensors: Mapping[str, Tensor], config: Mapping[str, Any
         return _mlx_weights(tensor, layer["scales"], base, config)
     elif tensor.dtype == "U8" and _quantization(config).get("quant_method") == "bitnet":
         bits = 2
-    elif tensor.dtype == "I8" and any(layer.values()):
+    elif tensor.dtype == "I8" and leaf == "weight" and any(layer.values()):
         bits = 8
     else:
         bits = None

@@ -10,6 +10,7 @@ import typer
 
 from distilbench.cli._options import MODEL_HELP, ModelName
 from distilbench.cli._print import Json, print_json, print_line, print_table, si
+from distilbench.files import must_hold_files
 from distilbench.named import named_cards
 
 if TYPE_CHECKING:
@@ -235,6 +236,7 @@ def reproduce(
     from distilbench.cli._counts import Steps
     from distilbench.report import check_claims, write_claims_report
 
+    must_hold_files(out)
     step = Steps(4, quiet=as_json)
     claims = check_claims(_catalog(cards), draws=draws, seed=seed, on_step=step)
     step("figures and page")

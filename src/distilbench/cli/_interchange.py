@@ -3,23 +3,51 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from distilbench.cli._print import Json, print_json, print_line
 
+if TYPE_CHECKING:
+    from distilbench.interchange import Importer
+
+
+class _Import(TyperCommand):
+    """Its help lists the importers that there are: found only where it is asked for."""
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        from distilbench.interchange import all_importers
+
+        with formatter.section("What can be read"):
+            formatter.write_dl([(one.program, _reads(one)) for one in all_importers()])
+
+
+class _Export(TyperCommand):
+    """Its help lists the exporters that there are."""
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        from distilbench.interchange import all_exporters
+
+        with formatter.section("Formats"):
+            formatter.write_dl([(name, one.writes) for name, one in all_exporters().items()])
+
 
 def register(app: typer.Typer) -> None:
-    app.command("import")(import_)
-    app.command()(export)
+    app.command("import", cls=_Import)(import_)
+    app.command(cls=_Export)(export)
+
+
+def _reads(one: Importer) -> str:
+    return f"{one.reads}; --metric names {one.metric}" if one.metric else one.reads
 
 
 def import_(
     paths: Annotated[
         list[Path],
         typer.Argument(
-            help="Folders or files of lm-eval, Inspect, lighteval, llama-bench, Every Eval Ever.",
+            help="Folders or files of the programs below.",
             show_default=False,
         ),
     ],
@@ -28,7 +56,7 @@ def import_(
     profile: Annotated[str | None, typer.Option(help="Profile's name; default: the tool.")] = None,
     metric: Annotated[
         str | None,
-        typer.Option(help="Metric, or metric,filter, that is the score; of Inspect the scorer."),
+        typer.Option(help="What is the score, in the program's own words."),
     ] = None,
     role: Annotated[str | None, typer.Option(help="vanilla, distilled or proprietary.")] = None,
     card: Annotated[str | None, typer.Option(help="Id of the model's card.")] = None,
@@ -37,7 +65,7 @@ def import_(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Bring results of lm-eval, Inspect, lighteval, llama-bench or Every Eval Ever into a run."""
+    """Bring results of other programs into a run."""
     from distilbench.interchange import Naming, import_results
     from distilbench.report import write_report
 
@@ -53,9 +81,7 @@ def import_(
 
 def export(
     run_dir: Annotated[Path, typer.Argument(help="Run directory.", show_default=False)],
-    form: Annotated[
-        str, typer.Option("--format", help="lm-eval, model-index, csv or every-eval-ever.")
-    ],
+    form: Annotated[str, typer.Option("--format", help="One of the formats below.")],
     out: Annotated[Path, typer.Option(help="Folder to write into.")],
     as_json: Json = False,
 ) -> None:

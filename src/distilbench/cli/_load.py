@@ -14,6 +14,7 @@ from distilbench.cli._engine import SpinCount, engine_failures, engine_settings
 from distilbench.cli._print import Json, print_json, print_line, print_table
 from distilbench.cli._run import Open, open_page
 from distilbench.errors import InputError
+from distilbench.files import must_hold_files
 
 if TYPE_CHECKING:
     from distilbench.load import Target, Workload
@@ -67,6 +68,7 @@ def load(
     from distilbench.meter import busy_sentence, look_now
     from distilbench.report import write_load_report
 
+    must_hold_files(out)
     workload = Workload(prompt_tokens, output_tokens, requests, ignore_eos)
     levels = _levels(concurrency)
     slots = max(levels) if levels else most

@@ -14,6 +14,8 @@ from distilbench.runner import collect, load_cells
 if TYPE_CHECKING:
     import polars as pl
 
+SOURCE = "distilbench run "
+"""How the name of the source begins in a record of Every Eval Ever that this program exported."""
 KEY = ("model", "profile", "task", "seed")
 
 

@@ -18,8 +18,7 @@ class Naming:
     model: str | None = None
     profile: str | None = None
     metric: str | None = None
-    """Metric, and after a comma the filter of lm-evaluation-harness; of an Inspect log the scorer,
-    and after a slash the value of its score."""
+    """Which score counts, in the program's own words: ``Importer.metric``."""
     role: str | None = None
     card: str | None = None
 

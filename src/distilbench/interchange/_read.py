@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ _MEANS = (
     *("extractive_match", "em", "qem", "pem", "accuracy"),
 )
 _FALLING = ("perplexity", "ppl", "bits_per_byte", "brier", "loss", "error", "wer", "ter", "mse")
-_ROUNDING = 1e-3
+ROUNDING = 1e-3
 
 
 def read_json(path: Path) -> Any:
@@ -73,6 +74,11 @@ def is_falling(metric: str) -> bool:
     return any(word in metric.lower().split("_") or word == metric.lower() for word in _FALLING)
 
 
+def is_missing(score: Any) -> bool:
+    """Whether there is no score where one should stand."""
+    return score is None or (isinstance(score, float) and math.isnan(score))
+
+
 def limited(asked: dict[str, Any]) -> int | None:
     """Questions of the whole set where a limit asked only some of them."""
     original, effective = whole(asked.get("original")), whole(asked.get("effective"))
@@ -93,10 +99,13 @@ def check_samples(
     wanted = whole(asked.get("effective"))
     if samples and wanted is not None and len(samples) < wanted:
         return f"{len(samples)} of {wanted} questions answered"
+    graded = sum(sample["score"] is not None for sample in samples)
+    if graded < len(samples):
+        return f"{graded} of {len(samples)} answers have a score"
     if not samples or reported is None or metric not in _MEANS:
         return None
     mean = sum(sample["score"] for sample in samples) / len(samples)
-    if abs(mean - reported) > _ROUNDING:
+    if abs(mean - reported) > ROUNDING:
         raise InputError(
             where,
             f"its {len(samples)} questions have a mean {metric} of {mean:.4f}, its result says"

@@ -42,6 +42,7 @@ from distilbench.tasks._wording import (
     RULED_OUT,
     SMALL_ENDS,
     STATED,
+    SUPPOSED,
     WEIGHED,
 )
 
@@ -277,7 +278,12 @@ def _behind_colon(text: str, offered: str) -> str | None:
 
 def _said_right(text: str, offered: str) -> str | None:
     found = re.finditer(rf"(?<![\w'’]){OPEN}([{offered}]){CLOSE}{RIGHT}", text)
-    named = (m[1] for m in found if _names(text[max(0, m.start() - 16) : m.start()]))
+    named = (
+        m[1]
+        for m in found
+        if _names(text[max(0, m.start() - 16) : m.start()])
+        and not SUPPOSED.search(_begun(text, m.start()))
+    )
     return _only(list(named))
 
 

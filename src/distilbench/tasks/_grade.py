@@ -45,9 +45,6 @@ def grade(answer: str | None, target: str, grader: str) -> float:
     ``math``: that, or the same value: of two numbers exactly, else by math-verify, within a time
     limit (it must run in the main thread, where math-verify can interrupt itself; Inspect's scorers
     do). Brackets, ``!`` and ``'`` are part of an answer.
-
-    >>> grade("**Paris.**", "paris", "exact"), grade("0.50", "1/2", "math"), grade(None, "", "math")
-    (1.0, 1.0, 0.0)
     """
     if answer is None:
         return 0.0
@@ -115,14 +112,14 @@ def _apart(one: str, other: str) -> bool:
     """Whether two texts differ in what math-verify does not look at: it reads f' as f, 12_7 as
     12_8, 1 2 as 3, 5 cm as 5 m, and at least 5 as 5."""
     both = (one, other)
-    bases = {tuple(found) for text in both if (found := _BASE.findall(text))}
+    bases = {tuple(marks) for text in both if (marks := _BASE.findall(text))}
     units = {unit[1] for text in both if (unit := _SHORT.search(text))}
-    braces = {start[0] == "\\{" for text in both if (start := _OPENS.match(text))}
+    braces = {opens[0] == "\\{" for text in both if (opens := _OPENS.match(text))}
     bounds = [text for text in both if _RELATION.search(text)]
     bounded = len(bounds) == 1 and any(rational(text) is not None for text in both)
     listed = any(_LISTED.search(text) for text in both)
-    marks = one.count("'") != other.count("'")
-    return marks or listed or bounded or len(bases) > 1 or len(units) > 1 or len(braces) > 1
+    primes = one.count("'") != other.count("'")
+    return primes or listed or bounded or len(bases) > 1 or len(units) > 1 or len(braces) > 1
 
 
 def _last_place(one: str, other: str, wanted: Fraction) -> Fraction:

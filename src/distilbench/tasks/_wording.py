@@ -121,5 +121,6 @@ RIGHT = (  # of a choice, not of what it measures: "the right angle", "the best 
 WEIGHED = re.compile(  # "(A) is tempting" begins a sentence on a choice, and is no choice made
     r"\)?[ \t]+(?:is|was|seems|looks|fits|can|could|may|might|would|has|does)\b"
 )
+SUPPOSED = re.compile(r"(?i:\b(?:if|whether|suppos(?:e|ing)|assum(?:e|ing))\b)")
 CONSIDERED = re.compile(r"(?i:\b(?:if|look(?:ing)?|consider(?:ing)?|check(?:ing)?|let's|let us)\b)")
 NO_WORD = r"(?![^\W\u3040-\u9fff\uac00-\ud7a3])"  # a Chinese letter stands right behind

@@ -25,15 +25,23 @@ _UNDECLARED = {
     "deepseek_v32": {"num_experts": "n_routed_experts"},
     "falcon": {"n_embed": "hidden_size"},
     "glm_moe_dsa": {"num_experts": "n_routed_experts"},
+    "nemotron_h": {"attention_head_dim": "head_dim"},
 }
-# What families call their sizes. Of one under a foreign name the class would take its default.
-_SIZES = {
-    "hidden_size": ("n_embd", "n_embed", "d_model", "dim", "hidden_dim", "model_dim"),
-    "num_hidden_layers": ("n_layer", "n_layers", "num_layers"),
-    "num_attention_heads": ("n_head", "n_heads", "num_heads"),
-    "intermediate_size": ("n_inner", "d_ff", "ffn_dim", "ffn_hidden_size", "ff_dim"),
-    "vocab_size": ("n_vocab", "padded_vocab_size"),
-}
+# What families call one size. Of one under a foreign name the class would take its default.
+_SIZES = (
+    ("hidden_size", "n_embd", "n_embed", "d_model", "dim", "hidden_dim", "model_dim"),
+    ("num_hidden_layers", "n_layer", "n_layers", "num_layers"),
+    ("num_attention_heads", "n_head", "n_heads", "num_heads"),
+    ("num_key_value_heads", "num_kv_heads", "n_kv_heads", "n_head_kv", "kv_n_heads",
+     "num_query_groups", "multi_query_group_num"),
+    ("head_dim", "attention_head_dim", "kv_channels", "head_size", "d_kv"),
+    ("intermediate_size", "n_inner", "d_ff", "ffn_dim", "ffn_hidden_size", "ff_dim"),
+    ("vocab_size", "n_vocab", "padded_vocab_size"),
+    ("num_experts_per_tok", "num_experts_per_token", "experts_per_token", "moe_topk", "moe_top_k",
+     "moe_k", "top_k_experts", "num_selected_experts"),
+    ("moe_intermediate_size", "moe_ffn_hidden_size", "expert_intermediate_size"),
+)  # fmt: skip
+_EXPERTS = ("num_local_experts", "num_experts", "n_routed_experts", "moe_num_experts", "n_experts")
 _MOST = 1 << 31
 _MOST_LAYERS = 10_000
 
@@ -47,14 +55,28 @@ class Config:
         self._aliases = family.get("aliases", {}) | _UNDECLARED.get(model_type, {})
         self._refuse_foreign_names()
 
+    @property
+    def class_names(self) -> list[str]:
+        """The family's causal language model in transformers, and as its makers would name it."""
+        return [_families()[self.model_type]["class"], f"{self.model_type}ForCausalLM"]
+
     def _refuse_foreign_names(self) -> None:
+        for names in (*_SIZES, _EXPERTS):
+            own, foreign = self._own(names)
+            if own and foreign and not own & set(self._given):
+                wanted = next(name for name in names if name in own)
+                raise ValueError(f"it states {foreign[0]}, and no {wanted}")
+        own, foreign = self._own(_EXPERTS)
+        for name in foreign:
+            if not own and self._given[name] not in (0, 1):
+                raise ValueError(f"{name} is {self._given[name]!r}, of a family without experts")
+
+    def _own(self, names: Sequence[str]) -> tuple[set[str], list[str]]:
+        """Those of ``names`` that the family knows, by any alias; those stated that it does not."""
         known = {*self._defaults, *self._aliases, *self._aliases.values()}
-        for size, others in _SIZES.items():
-            field = self._aliases.get(size, size)
-            names = {size, field, *(a for a, meant in self._aliases.items() if meant == field)}
-            foreign = [name for name in others if name in self._given and name not in known]
-            if field in known and foreign and not names & set(self._given):
-                raise ValueError(f"it states {foreign[0]}, and no {size}")
+        fields = {self._aliases.get(name, name) for name in names if name in known}
+        own = fields | {alias for alias, field in self._aliases.items() if field in fields}
+        return own, [n for n in names if self._given.get(n) is not None and n not in known]
 
     def __getitem__(self, key: str) -> Any:
         """A setting, under its own name or another that transformers takes for it."""

@@ -127,7 +127,14 @@ def _exaone4(c: Config) -> ModelShape:
     return decoder(c, attention(c, head_norms=True), mlp(c), windows=windows)
 
 
+def refuse_shared_keys(c: Config) -> None:
+    """Layers that take another's keys, which Hunyuan's own code knows and transformers does not."""
+    if c.extra("use_cla", False):
+        raise ValueError("use_cla is true")
+
+
 def _hunyuan(c: Config) -> ModelShape:
+    refuse_shared_keys(c)
     bias = bool(c["attention_bias"])
     return decoder(c, attention(c, qkv_bias=bias, out_bias=bias, head_norms=True), mlp(c))
 

@@ -5,7 +5,11 @@ from __future__ import annotations
 from distilbench.architecture._attention import Indexer, LatentAttention
 from distilbench.architecture._shape import AnyPart, ModelShape
 from distilbench.architecture.families._config import Config, Reader, decoder, mlp
-from distilbench.architecture.families._sparse import experts, sparse_or_dense
+from distilbench.architecture.families._sparse import (
+    experts,
+    refuse_sparse_steps,
+    sparse_or_dense,
+)
 
 
 def latent(c: Config, indexer: Indexer | None = None) -> LatentAttention:
@@ -30,8 +34,7 @@ def latent(c: Config, indexer: Indexer | None = None) -> LatentAttention:
 
 def deepseek_mlp(c: Config, leading: int, number: str = "n_routed_experts") -> list[AnyPart]:
     """``leading`` dense layers, then experts, and some that serve all tokens."""
-    if c.extra("moe_layer_freq", 1) != 1:
-        raise ValueError(f"moe_layer_freq is {c.extra('moe_layer_freq')!r}")
+    refuse_sparse_steps(c)
     shared = int(c["moe_intermediate_size"]) * (c["n_shared_experts"] or 0)
     feed = experts(c, number, "num_experts_per_tok", shared_width=shared)
     return sparse_or_dense(c, feed, mlp(c), lambda index: index >= leading)
@@ -62,7 +65,7 @@ def _minicpm3(c: Config) -> ModelShape:
 
 
 def _glm4_moe_lite(c: Config) -> ModelShape:
-    return decoder(c, latent(c), deepseek_mlp(c, 1))
+    return decoder(c, latent(c), deepseek_mlp(c, c.extra("first_k_dense_replace", 1)))
 
 
 def _dense(c: Config) -> ModelShape:

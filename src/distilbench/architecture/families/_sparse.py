@@ -16,7 +16,7 @@ from distilbench.architecture.families._config import (
     model,
     refuse,
 )
-from distilbench.architecture.families._dense import exaone_sliding
+from distilbench.architecture.families._dense import exaone_sliding, refuse_shared_keys
 
 
 def experts(
@@ -36,6 +36,12 @@ def sparse_or_dense(
     if len(kinds) != c.layers or set(kinds) - {"sparse", "dense"}:
         raise ValueError(f"mlp_layer_types is {kinds!r}")
     return [sparse if kind == "sparse" else dense for kind in kinds]
+
+
+def refuse_sparse_steps(c: Config) -> None:
+    """Experts in every so many layers, which DeepSeek's code knows, transformers not."""
+    if c.extra("moe_layer_freq", 1) != 1:
+        raise ValueError(f"moe_layer_freq is {c.extra('moe_layer_freq')!r}")
 
 
 def _mixtral(c: Config) -> ModelShape:
@@ -142,10 +148,29 @@ def _granitemoe_swa(c: Config) -> ModelShape:
 
 
 def _hunyuan_moe(c: Config) -> ModelShape:
+    """Its files state for each layer what its class takes to be the same for all."""
     bias, width = bool(c["attention_bias"]), int(c["intermediate_size"])
-    feed = experts(c, "num_experts", "moe_topk", "intermediate_size", shared_width=width)
+    refuse_shared_keys(c)
+    if _of_all_layers(c, "moe_intermediate_size", c.extra("moe_intermediate_size", width)) != width:
+        raise ValueError(f"moe_intermediate_size is not intermediate_size, {width}")
+    if _of_all_layers(c, "num_shared_expert", c.extra("num_shared_expert", 1)) != 1:
+        raise ValueError("num_shared_expert is not 1")
+    feed = Experts(
+        experts=int(c["num_experts"]),
+        used=_of_all_layers(c, "moe_topk", c["moe_topk"]),
+        width=width,
+        shared_width=width,
+    )
     mixer = attention(c, qkv_bias=bias, out_bias=bias, head_norms=True)
     return decoder(c, mixer, feed)
+
+
+def _of_all_layers(c: Config, name: str, stated: int | list[int]) -> int:
+    if not isinstance(stated, list):
+        return int(stated)
+    if len(stated) != c.layers or len(set(stated)) != 1:
+        raise ValueError(f"{name} is not one number for all {c.layers} layers")
+    return int(stated[0])
 
 
 def _solar(c: Config) -> ModelShape:
@@ -169,6 +194,7 @@ def _dots1(c: Config) -> ModelShape:
 
 def _leading_dense(c: Config) -> list[AnyPart]:
     """DeepSeek's plan: some dense layers first, then experts, some of which all tokens use."""
+    refuse_sparse_steps(c)
     width, shared = int(c["moe_intermediate_size"]), c["n_shared_experts"] or 0
     feed = experts(c, "n_routed_experts", "num_experts_per_tok", shared_width=shared * width)
     return sparse_or_dense(c, feed, mlp(c), lambda i: i >= c["first_k_dense_replace"])
@@ -246,12 +272,14 @@ def _llama4(c: Config) -> ModelShape:
     chunk = c["attention_chunk_size"]
     kinds = c.kinds(lambda i: "chunked_attention" if rope[i] and chunk else "full_attention")
     step = c["interleave_moe_layer_step"]
-    sparse = c["moe_layers"] or list(range(step - 1, c.layers, step))
+    stated = c["moe_layers"]  # an empty list says: none (Llama Guard 4)
+    sparse = list(range(step - 1, c.layers, step)) if stated is None else stated
     width = int(c["intermediate_size"])
-    feed = experts(
-        c, "num_local_experts", "num_experts_per_tok", "intermediate_size", shared_width=width
-    )
-    dense = mlp(c, c["intermediate_size_mlp"])
+    dense: AnyPart = mlp(c, c["intermediate_size_mlp"])
+    feed = dense
+    if sparse:
+        names = ("num_local_experts", "num_experts_per_tok", "intermediate_size")
+        feed = experts(c, *names, shared_width=width)
     layers = []
     for index, kind in enumerate(kinds):
         if kind not in ("chunked_attention", "full_attention"):

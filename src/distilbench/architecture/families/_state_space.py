@@ -183,7 +183,7 @@ def _nemotron_h(c: Config) -> ModelShape:
             in_bias=bool(c["use_bias"]),
             out_bias=bool(c["use_bias"]),
         ),
-        "full_attention": attention(c, head_dim=c.extra("attention_head_dim") or c.head_dim),
+        "full_attention": attention(c),
         "mlp": mlp(c, gated=False, bias=bool(c["mlp_bias"])),
         "moe": _nemotron_experts(c),
     }

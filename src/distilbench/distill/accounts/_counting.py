@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from distilbench.architecture import ModelShape, describe_config
+from distilbench.distill.accounts._stages import StageRecord
 
 if TYPE_CHECKING:
+    import torch
     from transformers import PreTrainedModel
 
 Result = TypeVar("Result")
@@ -134,6 +136,31 @@ class TrainingShape:
 def _head(shape: ModelShape) -> float:
     """FLOPs of one position's logits."""
     return 2.0 * shape.head_weights
+
+
+def forward(
+    model: Any, batch: dict[str, torch.Tensor], sample: FlopSample, record: StageRecord
+) -> torch.Tensor:
+    """Logits of a padded batch, shape (examples, longest, vocabulary), on the model's device. The
+    record takes its tokens and FLOPs; torch counts those of the batches that are due."""
+    import torch
+
+    ids, mask = batch["input_ids"], batch["attention_mask"]
+    (rows, length), tokens = ids.shape, int(mask.sum())
+
+    def work() -> torch.Tensor:
+        with torch.inference_mode():
+            logits: torch.Tensor = model(ids.to(model.device), mask.to(model.device)).logits
+            return logits
+
+    logits = sample.run(model, rows * length, work) if sample.is_due() else work()
+    record.tokens += tokens
+    record.padded_tokens += rows * length
+    record.samples += rows
+    formula = forward_flops(shape_of(model), rows, length)
+    record.work(formula, 2.0 * model.num_parameters() * tokens)
+    record.flops_counted = sample.scaled(record.padded_tokens)
+    return logits
 
 
 def forward_flops(shape: ModelShape, rows: int, length: int) -> float:

@@ -4,24 +4,29 @@ from __future__ import annotations
 
 from importlib.resources import files
 from pathlib import Path
-from typing import Literal
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, Field
 
-from distilbench.distill.recipe import NewShape
+from distilbench.distill.recipe import NewShape, Part, distilling_methods
 from distilbench.errors import InputError
 from distilbench.tasks import ReasoningGymTask
 from distilbench.yaml_file import parse_yaml, read_yaml
 
-Arm = Literal["vanilla", "sequence-level", "logit", "on-policy"]
 _EXPERIMENTS = files("distilbench.distill.experiment") / "experiments"
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+def _known_arm(name: str) -> str:
+    if name not in (names := ("vanilla", *distilling_methods())):
+        raise ValueError(f"it is one of {', '.join(names)}")
+    return name
 
 
-class TeacherSpec(_Part):
+Arm = Annotated[str, AfterValidator(_known_arm)]
+"""``vanilla``, or the method of an objective that has a teacher."""
+
+
+class TeacherSpec(Part):
     """The teacher, trained from scratch on gold answers before any student."""
 
     shape: NewShape
@@ -33,7 +38,7 @@ class TeacherSpec(_Part):
     )
 
 
-class ExperimentSpec(_Part):
+class ExperimentSpec(Part):
     """Vanilla and distilled students of one shape, from the same first weights, on the same
     numbers of training steps."""
 

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import cache
-from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
-from inspect import isabstract
-from pkgutil import iter_modules
-from types import ModuleType
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from distilbench.distill.recipe._parts import Data, Distillation, Training
 from distilbench.distill.recipe._student_spec import StudentSpec
-from distilbench.errors import InputError
+from distilbench.registry import registered
 
 Need = Literal["text", "cached logits", "live"]
 """What an objective needs of a teacher: its answers, its best logits on the training texts (made
@@ -103,31 +97,4 @@ def aims() -> tuple[type[Aim], ...]:
     They are found by their place, not imported by name, since they stand above this room. Raises
     ``InputError`` if what another package names is no objective.
     """
-    home = import_module(_HOME)
-    modules = (import_module(f"{_HOME}.{found.name}") for found in iter_modules(home.__path__))
-    own = (kind for module in modules for kind in _in(module))
-    return (*own, *map(_loaded, entry_points(group=ENTRY_POINT)))
-
-
-def _in(module: ModuleType) -> Iterator[type[Aim]]:
-    for kind in vars(module).values():
-        if _is_aim(kind) and kind.__module__ == module.__name__:
-            yield kind
-
-
-def _loaded(point: EntryPoint) -> type[Aim]:
-    where = f"package {point.dist.name}" if point.dist else f"entry point {ENTRY_POINT}"
-    try:
-        kind = point.load()
-    except (ImportError, AttributeError) as error:
-        problem = f"its objective {point.name!r} cannot be imported ({error})"
-        raise InputError(where, problem, "mend or uninstall it") from error
-    named = isinstance(getattr(kind, "method", None), str)
-    if not _is_aim(kind) or isabstract(kind) or not named:
-        problem = f"{point.value} is no objective with a 'method' and a 'trainer'"
-        raise InputError(where, problem, "derive it from distilbench.distill.Objective")
-    return kind  # type: ignore[no-any-return]
-
-
-def _is_aim(kind: Any) -> bool:
-    return isinstance(kind, type) and issubclass(kind, Aim)
+    return registered(Aim, _HOME, ENTRY_POINT, "distilbench.distill.Objective")

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from distilbench.distill.accounts import Attempt, FlopSample, forward_flops, shape_of
+from distilbench.distill.accounts import Attempt, FlopSample, forward, forward_flops, shape_of
 from distilbench.distill.data import Example, to_batch
 from distilbench.distill.recipe import Distillation
 from distilbench.distill.teacher._cache import Output, TeacherCache, key_of
@@ -86,7 +86,7 @@ def _score(
     energy_before = record.energy_j
     batch = to_batch([e for _, e in part], int(teacher.tokenizer.pad_token_id))
     rows, length = batch["input_ids"].shape
-    logits = _logits(teacher, batch, sample)
+    logits = forward(teacher.model, batch, sample, record)
     for row, (key, _) in enumerate(part):
         best = top_logits(
             logits[row].cpu(), batch["labels"][row], distillation.top_k or 1,
@@ -95,12 +95,6 @@ def _score(
         _save(best, cache.logit_file(key))
     formula = forward_flops(shape_of(teacher.model), rows, length)
     count = sample.scaled(rows * length)
-    tokens = int(batch["attention_mask"].sum())
-    record.tokens += tokens
-    record.padded_tokens += rows * length
-    record.samples += rows
-    record.work(formula, 2.0 * teacher.model.num_parameters() * tokens)
-    record.flops_counted = sample.scaled(record.padded_tokens)
     attempt.beat(now=True)
     joules = None if record.energy_j is None else (record.energy_j - (energy_before or 0.0)) / rows
     shared = Output(
@@ -108,20 +102,6 @@ def _score(
         (time.perf_counter() - started) / rows, joules, record.energy_known,
     )  # fmt: skip
     return [replace(shared, key=key, tokens=len(example.ids)) for key, example in part]
-
-
-def _logits(teacher: Loaded, batch: dict[str, torch.Tensor], sample: FlopSample) -> torch.Tensor:
-    """Shape (examples, longest, vocabulary); torch counts those that are due."""
-    import torch
-
-    def work() -> torch.Tensor:
-        with torch.inference_mode():
-            ids, mask = batch["input_ids"], batch["attention_mask"]
-            logits: torch.Tensor = teacher.model(ids.to(device()), mask.to(device())).logits
-            return logits
-
-    size = batch["input_ids"].numel()
-    return sample.run(teacher.model, size, work) if sample.is_due() else work()
 
 
 def _save(tensors: dict[str, torch.Tensor], file: Path) -> None:

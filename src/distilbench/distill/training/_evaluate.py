@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from distilbench.distill.accounts import Attempt, FlopSample, forward_flops, shape_of
+from distilbench.distill.accounts import Attempt, FlopSample, forward
 from distilbench.distill.data import IGNORED, Asked, Example, Task, to_batch
 from distilbench.distill.recipe import Generation
 from distilbench.distill.teacher import Sampling, TransformersGenerator, accepted
@@ -28,32 +28,17 @@ def held_out_loss(
     """Mean negative log-likelihood of what follows the prompts."""
     import torch
 
-    model, shape = student.model.to(device()).eval(), shape_of(student.model)
-    sample, record = FlopSample(every=20), attempt.record
+    model, sample = student.model.to(device()).eval(), FlopSample(every=20)
     total, labelled = 0.0, 0
     for at in range(0, len(examples), batch_size):
         batch = to_batch(examples[at : at + batch_size], int(student.tokenizer.pad_token_id))
-        rows, length = batch["input_ids"].shape
-
-        def work(batch: dict[str, torch.Tensor] = batch) -> torch.Tensor:
-            with torch.inference_mode():
-                ids, mask = batch["input_ids"], batch["attention_mask"]
-                logits: torch.Tensor = model(ids.to(device()), mask.to(device())).logits
-                return logits
-
-        logits = sample.run(model, rows * length, work) if sample.is_due() else work()
+        logits = forward(model, batch, sample, attempt.record)
         labels = batch["labels"][:, 1:].reshape(-1).to(logits.device)
         flat = logits[:, :-1].reshape(labels.shape[0], -1).float()
         losses = torch.nn.functional.cross_entropy(
             flat, labels, ignore_index=IGNORED, reduction="sum"
         )
         total, labelled = total + float(losses), labelled + int((labels != IGNORED).sum())
-        tokens = int(batch["attention_mask"].sum())
-        record.tokens += tokens
-        record.padded_tokens += rows * length
-        record.samples += rows
-        record.work(forward_flops(shape, rows, length), 2.0 * model.num_parameters() * tokens)
-        record.flops_counted = sample.scaled(record.padded_tokens)
         attempt.beat()
     return Judged(total / labelled, labelled)
 

@@ -120,8 +120,7 @@ class Trial:
         scores = self.objective.compares_logits and self.logits is None
         if not scores and own_start and own_words:
             return None
-        source = self.teaching.source
-        self.bench.on_event(WeightsLoading(f"the weights of {source}"))
+        self.bench.on_event(WeightsLoading(f"the weights of {self.teaching.source}"))
         return self.teaching.loaded()
 
     def _cached_logits(

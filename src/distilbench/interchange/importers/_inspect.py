@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from distilbench.errors import InputError
 from distilbench.interchange._imported import Imported, Naming
+from distilbench.interchange._importer import Importer, ResultFile
 from distilbench.interchange._names import model_names
+from distilbench.interchange._read import ROUNDING
 from distilbench.runner import Cell, sample_record
 from distilbench.suite import Model, Profile
 from distilbench.tasks import FileTask
@@ -23,13 +25,24 @@ _ENDED = {"error": "ended with an error", "cancelled": "cancelled", "started": "
 _SHOTS = ("fewshot", "num_fewshot", "n_shot", "shots")
 
 
-def is_inspect(data: Any) -> bool:
-    return isinstance(data, dict) and "eval" in data and "version" in data
+class Inspect(Importer):
+    program = "Inspect"
+    reads = ".eval and .json logs"
+    suffixes = (".eval", ".json")
+    metric = "a scorer, or scorer/value"
+
+    def recognises(self, file: ResultFile) -> bool:
+        if file.path.suffix == ".eval":
+            return True
+        return isinstance(file.json, dict) and "eval" in file.json and "version" in file.json
+
+    def read(self, file: ResultFile, naming: Naming) -> list[Imported]:
+        """The one task of a log. Refused is one that holds neither samples nor results, or whose
+        score is no number or is not named."""
+        return [_log(file.path, naming)]
 
 
-def read_inspect(path: Path, naming: Naming) -> list[Imported]:
-    """The one task of a log. Raises ``InputError`` if it cannot be read, holds neither samples nor
-    results, or its score is no number or is not named."""
+def _log(path: Path, naming: Naming) -> Imported:
     from inspect_ai.log import read_eval_log
 
     try:
@@ -42,29 +55,27 @@ def read_inspect(path: Path, naming: Naming) -> list[Imported]:
         raise InputError(str(path), "holds no samples", "give a log that was written whole")
     chosen = _choose(path, log, naming.metric)
     records = [_record(sample, chosen, path) for sample in samples.values()]
-    missing = _missing(log, records)
     score, metric = _reported(log, chosen)
+    missing = _missing(log, records) or _otherwise(log, records, score)
     version = log.eval.packages.get("inspect_ai")
     local = (log.eval.model_args or {}).get("model_path")
-    return [
-        Imported(
-            tool="inspect",
-            origin=f"inspect {version}" if version else "inspect",
-            model=f"{log.eval.model} {local}" if local else log.eval.model,
-            names=model_names(str(local)) if local else None,
-            task=_task(log),
-            source=path,
-            facts={
-                "engine": f"inspect:{log.eval.model.partition('/')[0]}",
-                "engine_version": version,
-                "reported_score": score,
-                "reported_metric": f"{chosen} {metric}" if chosen and metric else chosen,
-            },
-            samples=records,
-            texts={str(sample.id): _texts(sample.input) for sample in samples.values()},
-            missing=missing,
-        )
-    ]
+    return Imported(
+        tool="inspect",
+        origin=f"inspect {version}" if version else "inspect",
+        model=f"{log.eval.model} {local}" if local else log.eval.model,
+        names=model_names(str(local)) if local else None,
+        task=_task(log),
+        source=path,
+        facts={
+            "engine": f"inspect:{log.eval.model.partition('/')[0]}",
+            "engine_version": version,
+            "reported_score": score,
+            "reported_metric": f"{chosen} {metric}" if chosen and metric else chosen,
+        },
+        samples=records,
+        texts={str(sample.id): _texts(sample.input) for sample in samples.values()},
+        missing=missing,
+    )
 
 
 def _task(log: EvalLog) -> str:
@@ -178,6 +189,17 @@ def _missing(log: EvalLog, records: list[dict[str, Any]]) -> str | None:
     if any(not 0 <= record["score"] <= 1 for record in records):
         return "its scores are not in [0, 1]"
     return None
+
+
+def _otherwise(log: EvalLog, records: list[dict[str, Any]], reported: float | None) -> str | None:
+    """How the mean of the scores differs from what the log states; null if it does not. Of several
+    epochs a log may state another figure than the mean."""
+    if reported is None or not records or (log.eval.config.epochs or 1) > 1:
+        return None
+    mean = sum(record["score"] for record in records) / len(records)
+    if abs(mean - reported) <= ROUNDING:
+        return None
+    return f"its scores have a mean of {mean:.4f}, its result says {reported:.4f}"
 
 
 def _reported(log: EvalLog, chosen: str | None) -> tuple[float | None, str | None]:

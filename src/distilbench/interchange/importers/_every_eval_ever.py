@@ -7,26 +7,36 @@ from pathlib import Path
 from typing import Any
 
 from distilbench.errors import InputError
+from distilbench.interchange._exported import SOURCE
 from distilbench.interchange._imported import ROLES, Imported, Naming, number, share, whole
+from distilbench.interchange._importer import Importer, ResultFile
 from distilbench.interchange._read import check_samples, choose_metric, mapping, read_json_lines
 from distilbench.records import ORIGIN
 
-SOURCE = "distilbench run "
-"""How the name of the source begins in a record that this program exported."""
 _SCHEMA = "0.3"
 _SHOTS = ("num_fewshot", "n_shot", "fewshot")
 Entry = dict[str, Any]
 
 
-def is_every_eval_ever(data: Any) -> bool:
-    return isinstance(data, dict) and "evaluation_results" in data and "schema_version" in data
+class EveryEvalEver(Importer):
+    program = "Every Eval Ever"
+    reads = "records of schema 0.3"
+    suffixes = (".json",)
+    metric = "a metric"
+
+    def recognises(self, file: ResultFile) -> bool:
+        data = file.json
+        return isinstance(data, dict) and "evaluation_results" in data and "schema_version" in data
+
+    def read(self, file: ResultFile, naming: Naming) -> list[Imported]:
+        """One cell for each evaluation of the record: of several metrics the one that counts.
+
+        Refused is a record of another schema, or one whose questions are not those it names.
+        """
+        return _evaluations(file.path, file.json, naming)
 
 
-def read_every_eval_ever(path: Path, data: Entry, naming: Naming) -> list[Imported]:
-    """One cell for each evaluation of the record: of several metrics the one that counts.
-
-    Raises ``InputError`` if it is of another schema, or its questions are not those it names.
-    """
+def _evaluations(path: Path, data: Entry, naming: Naming) -> list[Imported]:
     version = str(data["schema_version"])
     if not version.startswith(_SCHEMA):
         raise InputError(

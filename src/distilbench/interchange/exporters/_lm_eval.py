@@ -11,6 +11,7 @@ import polars as pl
 
 from distilbench.files import write_text
 from distilbench.interchange._exported import Exported, shots
+from distilbench.interchange._exporter import Exporter
 from distilbench.interchange._lm_eval_own import IDENTITY, RECORD
 from distilbench.records import CellRecord, SampleRecord, columns
 
@@ -20,29 +21,37 @@ _GRADED = f"{_METRIC},{_FILTER}"
 _STDERR = f"{_METRIC}_stderr,{_FILTER}"
 
 
-def write_lm_eval(data: Exported, out: Path) -> list[Path]:
+class LmEval(Exporter):
     """``<entry>/results_<date>.json`` and ``<entry>/samples_<task>_<date>.jsonl``, as written by
     ``lm_eval --output_path --log_samples``. The metric is exact_match, whatever the task's grader.
     A task that ran with several seeds becomes one task for each seed, ``<task>-seed<seed>``."""
-    files = []
-    date = data.made.strftime("%Y-%m-%dT%H-%M-%S.%f")
-    for entry, rows in data.entries(data.everything):
-        folder = out / entry
-        several = rows["seed"].n_unique() > 1
-        tasks = {
-            f"{row['task']}-seed{row['seed']}" if several else row["task"]: row
-            for row in rows.iter_rows(named=True)
-        }
-        for task, row in tasks.items():
-            if row["accuracy"] is None:
-                continue
-            file = folder / f"samples_{task}_{date}.jsonl"
-            write_text(file, "".join(_samples(data.samples, row)))
-            files.append(file)
-        results = folder / f"results_{date}.json"
-        write_text(results, json.dumps(_results(data, entry, tasks), indent=2))
-        files.append(results)
-    return files
+
+    format = "lm-eval"
+    writes = "results and samples as lm-evaluation-harness writes them"
+
+    def has_content(self, run: Exported) -> bool:
+        return not run.everything.is_empty()
+
+    def write(self, run: Exported, out: Path) -> list[Path]:
+        files = []
+        date = run.made.strftime("%Y-%m-%dT%H-%M-%S.%f")
+        for entry, rows in run.entries(run.everything):
+            folder = out / entry
+            several = rows["seed"].n_unique() > 1
+            tasks = {
+                f"{row['task']}-seed{row['seed']}" if several else row["task"]: row
+                for row in rows.iter_rows(named=True)
+            }
+            for task, row in tasks.items():
+                if row["accuracy"] is None:
+                    continue
+                file = folder / f"samples_{task}_{date}.jsonl"
+                write_text(file, "".join(_samples(run.samples, row)))
+                files.append(file)
+            results = folder / f"results_{date}.json"
+            write_text(results, json.dumps(_results(run, entry, tasks), indent=2))
+            files.append(results)
+        return files
 
 
 def _results(data: Exported, entry: str, tasks: dict[str, dict[str, Any]]) -> dict[str, Any]:

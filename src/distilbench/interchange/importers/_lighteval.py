@@ -7,18 +7,44 @@ from typing import Any
 
 from distilbench.errors import InputError
 from distilbench.interchange._imported import Imported, Naming, number, share, whole
-from distilbench.interchange._read import check_samples, choose_metric, is_falling, limited, mapping
+from distilbench.interchange._importer import Importer, ResultFile
+from distilbench.interchange._read import (
+    check_samples,
+    choose_metric,
+    is_falling,
+    is_missing,
+    limited,
+    mapping,
+)
 
 Samples = tuple[list[dict[str, Any]], dict[str, tuple[str, ...]]]
 
 
-def is_lighteval(data: Any) -> bool:
-    return isinstance(data, dict) and "config_general" in data and "results" in data
+class Lighteval(Importer):
+    program = "lighteval"
+    reads = "output folder, or results_*.json"
+    suffixes = (".json",)
+    metric = "a metric"
+
+    def recognises(self, file: ResultFile) -> bool:
+        data = file.json
+        return isinstance(data, dict) and "config_general" in data and "results" in data
+
+    def read(self, file: ResultFile, naming: Naming) -> list[Imported]:
+        return _tasks(file.path, file.json, _details(file.path), naming)
 
 
-def read_lighteval(
-    path: Path, data: dict[str, Any], details: list[Path], naming: Naming
-) -> list[Imported]:
+def _details(results: Path) -> list[Path]:
+    """Details stand beside the folder ``results`` of an output folder, each model's in a folder of
+    the same name."""
+    root = next((p for p in results.parents if p.name == "results"), None)
+    if root is None:
+        return sorted(results.parent.rglob("details_*.parquet"))
+    mine = root.parent / "details" / results.parent.relative_to(root)
+    return sorted(mine.rglob("details_*.parquet"))
+
+
+def _tasks(path: Path, data: dict[str, Any], details: list[Path], naming: Naming) -> list[Imported]:
     """The tasks of one results file (``data``, at ``path``). ``details`` are the Parquet files
     that may be its: those of the same date are taken. Means of tasks (``all``, ``_average``) are
     left out."""
@@ -39,7 +65,7 @@ def read_lighteval(
                 tool="lighteval",
                 origin=f"lighteval {sha}".strip(),
                 model=_model(general),
-                task=task_name(key),
+                task=_task_name(key),
                 source=path,
                 facts={
                     "reported_score": number(scores.get(chosen)),
@@ -55,7 +81,7 @@ def read_lighteval(
     return found
 
 
-def task_name(key: str) -> str:
+def _task_name(key: str) -> str:
     """``lighteval|gsm8k|5|0`` is ``lighteval-gsm8k-5shot``, ``gsm8k|5`` is ``gsm8k-5shot``: a suite
     and a number of examples make another task. A last 1 lets lighteval take fewer examples."""
     parts = [part for part in key.split("|") if part]
@@ -89,7 +115,8 @@ def _asked(data: dict[str, Any], key: str) -> dict[str, Any]:
 
 
 def _samples(path: Path, task: str, metric: str) -> Samples:
-    """Sample columns, and the texts of each question. No samples where scores are no grades."""
+    """Sample columns, and the texts of each question. No samples where scores are no grades; null
+    is a score that is missing."""
     import polars as pl
 
     try:
@@ -100,8 +127,9 @@ def _samples(path: Path, task: str, metric: str) -> Samples:
     texts: dict[str, tuple[str, ...]] = {}
     for number_, row in enumerate(table.iter_rows(named=True)):
         grades = row.get("metric") or row.get("metrics")
-        score = share(grades.get(metric)) if isinstance(grades, dict) else None
-        if score is None:
+        given = grades.get(metric, -1) if isinstance(grades, dict) else -1
+        score = share(given)
+        if score is None and not is_missing(given):
             return [], {}
         doc, reply = (_struct(row.get(name)) for name in ("doc", "model_response"))
         key = f"{task}-{doc.get('id') or number_}"
@@ -116,6 +144,8 @@ def _samples(path: Path, task: str, metric: str) -> Samples:
         )
         asked = (doc.get("original_query"), doc.get("query"))
         texts[key] = tuple(text.strip() for text in asked if isinstance(text, str))
+    if all(sample["score"] is None for sample in samples):
+        return [], {}
     return samples, texts
 
 

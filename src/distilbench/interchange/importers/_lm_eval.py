@@ -12,29 +12,47 @@ from typing import Any
 
 from distilbench.errors import InputError
 from distilbench.interchange._imported import Imported, Naming, number, share, whole
+from distilbench.interchange._importer import Importer, ResultFile
 from distilbench.interchange._lm_eval_own import exported_cell, is_exported
 from distilbench.interchange._read import (
     check_samples,
     choose_metric,
     is_falling,
+    is_missing,
     limited,
     mapping,
     read_json,
     read_json_lines,
 )
 
-_NO_METRICS = ("alias", "name", "sample_len", "sample_count", "samples")
+_NO_METRICS = (
+    "alias",
+    "name",
+    "sample_len",
+    "sample_count",
+    "samples",
+    "bypass",
+)  # bypass: no score
 # As lm-evaluation-harness itself looks for a name, the first there is.
 _NAMED_BY = ("peft", "delta", "pretrained", "model", "path", "engine")
 Samples = tuple[list[dict[str, Any]], dict[str, tuple[str, ...]]]
 
 
-def is_lm_eval(data: Any) -> bool:
-    return isinstance(data, dict) and "results" in data and "configs" in data
+class LmEval(Importer):
+    program = "lm-evaluation-harness"
+    reads = "output folder, or results_*.json"
+    suffixes = (".json",)
+    metric = "a metric, or metric,filter"
+
+    def recognises(self, file: ResultFile) -> bool:
+        return isinstance(file.json, dict) and "results" in file.json and "configs" in file.json
+
+    def read(self, file: ResultFile, naming: Naming) -> list[Imported]:
+        """The tasks of one results file, each with its samples if logged."""
+        return _tasks(file.path, file.json, naming)
 
 
-def read_lm_eval(path: Path, data: dict[str, Any], naming: Naming) -> list[Imported]:
-    """The tasks of one results file (``data``, at ``path``), each with its samples if logged."""
+def _tasks(path: Path, data: dict[str, Any], naming: Naming) -> list[Imported]:
     groups = mapping(data.get("groups") or {}, f"{path}: field 'groups'")
     subtasks = mapping(data.get("group_subtasks") or {}, f"{path}: field 'group_subtasks'")
     parents = {name for name, of in subtasks.items() if of}
@@ -50,7 +68,7 @@ def read_lm_eval(path: Path, data: dict[str, Any], naming: Naming) -> list[Impor
 def _exported_task(
     path: Path, data: dict[str, Any], task: str, scores: dict[str, Any], naming: Naming
 ) -> Imported:
-    return exported_cell(path, data, task, scores, _rows(samples_file(path, data, task)))
+    return exported_cell(path, data, task, scores, _rows(_samples_file(path, data, task)))
 
 
 def _task(
@@ -58,7 +76,7 @@ def _task(
 ) -> Imported:
     rising = _field(data, "higher_is_better", task)
     rising = rising if isinstance(rising, dict) else {}
-    names = [name for name in scores if name not in _NO_METRICS]
+    names = [name for name in scores if name.partition(",")[0] not in _NO_METRICS]
     # The lower the better is no accuracy: taken only where there is nothing else, or by name.
     better = [name for name in names if _is_rising(rising, name)]
     where = f"{path}: task {task!r}"
@@ -69,7 +87,7 @@ def _task(
     config = data["config"] if isinstance(data.get("config"), dict) else {}
     model = _model(data, config)
     graded = bool(chosen) and _is_rising(rising, metric)
-    rows = _rows(samples_file(path, data, task)) if graded else []
+    rows = _rows(_samples_file(path, data, task)) if graded else []
     samples, texts = _samples(rows, task, metric, filtering, where)
     asked = mapping(_field(data, "n-samples", task) or {}, f"{where}, field 'n-samples'")
     return Imported(
@@ -88,7 +106,9 @@ def _task(
         },
         samples=samples,
         texts=texts,
-        missing=check_samples(samples, asked, metric, reported, where),
+        missing=check_samples(samples, asked, metric, reported, where)
+        if chosen
+        else "its answers have no score",
     )
 
 
@@ -137,7 +157,7 @@ def _arguments(given: Any) -> dict[str, str]:
     return {key.strip(): value.strip() for key, value in pairs}
 
 
-def samples_file(results: Path, data: dict[str, Any], task: str) -> Path | None:
+def _samples_file(results: Path, data: dict[str, Any], task: str) -> Path | None:
     """The samples of a task bear the date of the results file; before version 0.4.3 they bore the
     model's arguments, and no date."""
     date = results.stem.rpartition("_")[2]
@@ -168,14 +188,14 @@ def _samples(
     rows: list[dict[str, Any]], task: str, metric: str, filtering: str, where: str
 ) -> Samples:
     """Sample columns of one filter, and for each question the texts of its document. Scores out
-    of [0, 1] are no grades: there are no samples then."""
+    of [0, 1] are no grades: there are no samples then. Null is a score that is missing."""
     samples: dict[str, dict[str, Any]] = {}
     texts: dict[str, tuple[str, ...]] = {}
     for row in rows:
         if row.get("filter", filtering) != filtering:
             continue
         score = share(row.get(metric))
-        if score is None:
+        if score is None and not is_missing(row.get(metric)):
             return [], {}
         key = f"{task}-{row.get('doc_id')}-{str(row.get('doc_hash'))[:8]}"
         if key in samples:
@@ -191,6 +211,8 @@ def _samples(
             "target": str(row.get("target")),
         }
         texts[key] = _texts(row.get("doc"))
+    if all(sample["score"] is None for sample in samples.values()):
+        return [], {}
     return list(samples.values()), texts
 
 

@@ -14,8 +14,8 @@ from typing import Any
 import polars as pl
 
 from distilbench.files import write_bytes
-from distilbench.interchange._every_eval_ever import SOURCE
-from distilbench.interchange._exported import Exported
+from distilbench.interchange._exported import SOURCE, Exported
+from distilbench.interchange._exporter import Exporter
 from distilbench.records import ORIGIN
 
 _VERSION = "0.3.0"
@@ -24,25 +24,30 @@ _BY_HUB_ID = ("lm-eval", "lighteval")  # the others put a provider or a folder b
 _HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 
 
-def write_every_eval_ever(data: Exported, out: Path) -> list[Path]:
+class EveryEvalEver(Exporter):
     """``data/distilbench/<developer>/<model>/<uuid>.json``, ``<uuid>_samples.jsonl`` beside it.
 
     The path is that of its data store: source, developer, model. Where the developer is unknown,
     put the model's id on the hub in its place before publishing.
     """
-    files = []
-    for entry, rows in data.entries():
-        path = _path(data, entry, _id_on_hub(rows.row(0, named=True)))
-        lines = "".join(_samples(data, entry, rows)).encode()
-        record = _record(data, entry, rows, f"{path}_samples.jsonl", lines)
-        for suffix, content in (
-            (".json", json.dumps(record, indent=2, ensure_ascii=False).encode()),
-            ("_samples.jsonl", lines),
-        ):
-            file = out / f"{path}{suffix}"
-            write_bytes(file, content)
-            files.append(file)
-    return files
+
+    format = "every-eval-ever"
+    writes = "records of schema 0.3.0, with their questions"
+
+    def write(self, run: Exported, out: Path) -> list[Path]:
+        files = []
+        for entry, rows in run.entries():
+            path = _path(run, entry, _id_on_hub(rows.row(0, named=True)))
+            lines = "".join(_samples(run, entry, rows)).encode()
+            record = _record(run, entry, rows, f"{path}_samples.jsonl", lines)
+            for suffix, content in (
+                (".json", json.dumps(record, indent=2, ensure_ascii=False).encode()),
+                ("_samples.jsonl", lines),
+            ):
+                file = out / f"{path}{suffix}"
+                write_bytes(file, content)
+                files.append(file)
+        return files
 
 
 def _id_on_hub(row: dict[str, Any]) -> str:

@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from distilbench.errors import InputError
-from distilbench.interchange._imported import Imported, number, whole
+from distilbench.interchange._imported import Imported, Naming, number, whole
+from distilbench.interchange._importer import Importer, ResultFile
 from distilbench.interchange._names import model_names, says_nothing
 
 # Settings that are not llama-bench's default are in the name of the profile, under its own flags.
@@ -51,34 +53,57 @@ _NO_SETTINGS = {
 _NEEDED = ("avg_ts", "n_gen")
 
 
-def is_llama_bench(data: Any) -> bool:
-    return (
-        isinstance(data, list)
-        and bool(data)
-        and all(isinstance(row, dict) and all(name in row for name in _NEEDED) for row in data)
-    )
+_TOO_LITTLE = (
+    "does not hold the settings of each test",
+    "run llama-bench with -o json, jsonl or csv",
+)
 
 
-def read_csv(path: Path) -> list[dict[str, Any]]:
-    """The rows of a file of ``-o csv``, numbers as numbers; empty if it is another's CSV."""
+class LlamaBench(Importer):
+    program = "llama-bench"
+    reads = "what -o json, jsonl or csv wrote"
+    suffixes = (".json", ".jsonl", ".csv")
+    refuses: ClassVar[Mapping[str, tuple[str, str]]] = {".md": _TOO_LITTLE, ".sql": _TOO_LITTLE}
+
+    def recognises(self, file: ResultFile) -> bool:
+        if file.path.suffix == ".csv":
+            lines = file.first_line.decode("utf-8-sig", "replace").splitlines()
+            header = next(csv.reader(lines[:1]), [])
+            return all(name in header for name in (*_NEEDED, "model_filename"))
+        # Samples of other programs are JSON Lines too: their results name them.
+        if file.path.suffix == ".jsonl" and b'"avg_ts"' not in file.first_line:
+            return False
+        rows = _rows(file)
+        return (
+            isinstance(rows, list)
+            and bool(rows)
+            and all(isinstance(row, dict) and all(name in row for name in _NEEDED) for row in rows)
+        )
+
+    def read(self, file: ResultFile, naming: Naming) -> list[Imported]:
+        """One cell for each test: its rate of prompt tokens, of output tokens, or of both together.
+
+        Settings that are not the default are part of the cell, and so is the build. Refused is a
+        rate that is no number above 0.
+        """
+        path, rows = file.path, enumerate(_rows(file), start=1)
+        return [_test(path, row, f"{path}: test {index}") for index, row in rows]
+
+
+def _rows(file: ResultFile) -> Any:
+    if file.path.suffix == ".csv":
+        return _csv_rows(file.path)
+    return file.json_lines if file.path.suffix == ".jsonl" else file.json
+
+
+def _csv_rows(path: Path) -> list[dict[str, Any]]:
+    """The rows of a file of ``-o csv``, numbers as numbers."""
     text = path.read_text("utf-8-sig", errors="replace")
-    rows = list(csv.DictReader(io.StringIO(text)))
-    if not rows or any(name not in rows[0] for name in (*_NEEDED, "model_filename")):
-        return []
     texts = ("model_filename", "build_commit", "tensor_split", "cpu_mask")
     return [
         {k: v if k in texts else _plain(v) for k, v in row.items() if isinstance(k, str)}
-        for row in rows
+        for row in csv.DictReader(io.StringIO(text))
     ]
-
-
-def read_llama_bench(path: Path, rows: list[dict[str, Any]]) -> list[Imported]:
-    """One cell for each test: its rate of prompt tokens, of output tokens, or of both together.
-
-    Settings that are not the default are part of the cell, and so is the build. Raises
-    ``InputError`` if a rate is no number above 0.
-    """
-    return [_test(path, row, f"{path}: test {index}") for index, row in enumerate(rows, start=1)]
 
 
 def _test(path: Path, row: dict[str, Any], where: str) -> Imported:

@@ -1,0 +1,1 @@
+"""Adds one of everything to distilbench, each by one file and one entry point."""
