@@ -33,7 +33,7 @@ def family(log_compute, scores, **more):
     slope=st.floats(0.3, 2.5),
     logs=st.lists(st.floats(20, 26), min_size=3, max_size=6, unique_by=lambda v: round(v, 1)),
 )
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_fit_recovers_the_curve_and_a_point_on_it_has_gain_one(lower, middle, slope, logs):
     if max(logs) - min(logs) < 0.5:
         return

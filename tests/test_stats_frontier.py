@@ -25,7 +25,7 @@ def known(row):
 
 
 @given(st.lists(st.tuples(st.sampled_from("ab"), NUMBER, NUMBER), max_size=25))
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 def test_frontier_is_what_nothing_beats(tuples):
     schema = {"task": pl.String, "cost": pl.Float64, "value": pl.Float64}
     frame = pl.DataFrame(tuples, schema=schema, orient="row")

@@ -43,7 +43,7 @@ def clustered_se_by_hand(scores, clusters):
 
 
 @given(st.lists(st.tuples(st.floats(0, 1), st.integers(0, 5)), min_size=2, max_size=40))
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_clustered_standard_error_is_the_double_sum(pairs):
     scores, clusters = [s for s, _ in pairs], [c for _, c in pairs]
     rows = [row | {"cluster": f"c{c}"} for row, c in zip(answers(scores), clusters, strict=True)]

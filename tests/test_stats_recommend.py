@@ -187,7 +187,7 @@ def test_entries_without_a_common_question_are_refused() -> None:
 answers = st.lists(st.sampled_from([0.0, 0.5, 1.0]), min_size=6, max_size=6)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(answers, min_size=1, max_size=4))
 def test_probabilities_add_up_and_do_not_hang_on_the_order(drawn: list[list[float]]) -> None:
     names = [f"m{i}" for i in range(len(drawn))]

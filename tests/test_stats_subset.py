@@ -99,7 +99,7 @@ def test_the_estimate_is_the_textbook_one() -> None:
 
 
 @given(st.lists(st.floats(0, 1), min_size=4, max_size=40), st.integers(1, 3))
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 def test_asking_everything_leaves_no_error(values: list[float], strata: int) -> None:
     sizes = [len(values) // strata + (h < len(values) % strata) for h in range(strata)]
     asked = questions(sizes)
