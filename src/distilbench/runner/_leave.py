@@ -26,7 +26,7 @@ def leave(undo: ExitStack, code: int) -> NoReturn:
     """End at once, but undo first what would outlive this process: a power limit, the engine's
     folder and cgroup, servers that Inspect started.
 
-    The evaluation is not unwound: its log on disk is whole after each sample, so that the next run
+    The evaluation is not unwound: each finished sample is in the journal, so that the next run
     resumes it as if this process had been killed.
     """
     for number in _SIGNALS:

@@ -7,6 +7,7 @@
     <run>/samples.parquet               sample records of all cells
     <run>/cells.parquet                 cell records
     <run>/cells/<cell>/logs/*.eval      Inspect logs: the full transcripts, and what resume reads
+    <run>/cells/<cell>/logs/journal.jsonl  finished samples that the log may not hold yet
     <run>/cells/<cell>/machine.jsonl    what else the machine did meanwhile, stretch by stretch
     <run>/cells/<cell>/samples.parquet  sample records of a finished cell
     <run>/cells/<cell>/cell.json        its cell record; its presence means: finished
@@ -27,6 +28,7 @@ from distilbench.errors import InputError
 from distilbench.files import read_json, write_json, write_parquet
 from distilbench.meter import Energy, read_stretches, summarise
 from distilbench.records import KEY, ORIGIN, CellRecord, SampleRecord, columns, frame, schema
+from distilbench.runner._journal import read_journal
 from distilbench.runner._plan import Cell
 from distilbench.runner._records import energy_shares, sample_record, strata
 from distilbench.tasks import QuestionSet, contamination_of
@@ -243,8 +245,10 @@ def _said(cell: Cell) -> dict[str, Any]:
 
 
 def _logged_samples(folder: Path) -> Iterator[EvalSample]:
-    """Samples of all logs, oldest log first: a resumed log holds its forerunner's samples too."""
+    """Samples of all logs, oldest log first (a resumed log holds its forerunner's samples too), and
+    then of the journal of a cell under way."""
     from inspect_ai.log import read_eval_log
 
     for path in sorted(folder.glob("*.eval")):
         yield from read_eval_log(str(path)).samples or ()
+    yield from read_journal(folder)

@@ -34,6 +34,7 @@ from distilbench.inspect_private import BENCHMARKS, import_ahead, load_extension
 from distilbench.keys import guard_output, redact
 from distilbench.meter import EnergyMeter, describe_hardware, power_cap
 from distilbench.runner._conduct import Conduct, install, sampling_seed, without_system
+from distilbench.runner._journal import FLUSH_AFTER, Journal, restore
 from distilbench.runner._leave import leave, leave_on_signals
 from distilbench.runner._meanwhile import telling_what_is_read, watch
 from distilbench.runner._plan import Cell
@@ -48,7 +49,6 @@ if TYPE_CHECKING:
     from inspect_ai.model import Model as InspectModel
 
 _DEFAULT_MAX_TOKENS = 512
-_FLUSH_EVERY_SAMPLE = 1  # into the log, so that a killed worker loses no finished sample
 
 
 class Job(BaseModel):
@@ -83,7 +83,8 @@ def main() -> None:
 
 
 def _work(job: Job, tell: OnEvent, undo: ExitStack) -> None:
-    _report_samples(tell)
+    journal = Journal()
+    _report_samples(journal, tell)
     _ready_inspect(job)
     _ready_graders(job)
     profile = job.cells[0].profile
@@ -93,7 +94,7 @@ def _work(job: Job, tell: OnEvent, undo: ExitStack) -> None:
     install(loaded.conduct)
     for cell in job.cells:
         tell(CellBegun(cell.name))
-        run_cell(job.run_dir, cell, loaded)
+        run_cell(job.run_dir, cell, loaded, journal)
         tell(CellDone(cell.name))
 
 
@@ -110,7 +111,7 @@ def _ready_graders(job: Job) -> None:
         grade("1", "2", "math")
 
 
-def run_cell(run_dir: Path, cell: Cell, loaded: Loaded) -> None:
+def run_cell(run_dir: Path, cell: Cell, loaded: Loaded, journal: Journal) -> None:
     """Answer the questions of a cell that no log holds yet, and write its records."""
     from distilbench.tasks import QuestionSet, build_task
 
@@ -123,7 +124,9 @@ def run_cell(run_dir: Path, cell: Cell, loaded: Loaded) -> None:
     engine.begin()
     loaded.conduct.cell, loaded.conduct.model = cell, str(loaded.model)
     warm = None if refused else _warm_up(engine, task, cell)
+    restore(log_folder(run_dir, cell))
     resumed = answered(run_dir, cell)
+    journal.begin(log_folder(run_dir, cell))
     with watch(run_dir, cell, engine, resumed):
         loaded.meter.begin()
         started = time.perf_counter()
@@ -144,13 +147,14 @@ def run_cell(run_dir: Path, cell: Cell, loaded: Loaded) -> None:
         "enforcement": _enforcement(cell, loaded),
     }
     unasked = {"refused": refused, "load_error": loaded.error}
+    journal.end()
     finish_cell(run_dir, cell, {**engine.facts(), **measured, **unasked}, energy)
 
 
 def _evaluate(run_dir: Path, cell: Cell, task: Task, loaded: Loaded) -> None:
     from inspect_ai import eval_set
 
-    eval_set(
+    _, (log,) = eval_set(
         [task],
         log_dir=str(log_folder(run_dir, cell)),
         log_dir_allow_dirty=True,
@@ -166,13 +170,16 @@ def _evaluate(run_dir: Path, cell: Cell, task: Task, loaded: Loaded) -> None:
         ctl_server=False,
         score_display=False,
         log_realtime=False,
-        log_buffer=_FLUSH_EVERY_SAMPLE,
+        log_buffer=FLUSH_AFTER,
         max_tokens=_max_tokens(cell, task),
         seed=sampling_seed(cell.seed, 1),
         max_connections=cell.profile.slots,
         **_generation(cell, loaded.engine),
         **loaded.engine.options(),
     )
+    if log.status != "success":  # a full disk, a lost folder: no result, and asked again
+        said = redact(log.error.message) if log.error else "no reason given"
+        raise RuntimeError(f"{cell.name}: Inspect ended it as {log.status}: {said}")
 
 
 def _load(cell: Cell, capped: str | None, tell: OnEvent, undo: ExitStack) -> Loaded:
@@ -265,12 +272,13 @@ def _progress_channel(undo: ExitStack) -> OnEvent:
     return tell
 
 
-def _report_samples(tell: OnEvent) -> None:
+def _report_samples(journal: Journal, tell: OnEvent) -> None:
     from inspect_ai.hooks import Hooks, SampleEnd, hooks
 
-    @hooks(name="distilbench_progress", description="tells the parent of finished samples")
+    @hooks(name="distilbench_progress", description="keeps finished samples and tells the parent")
     class Progress(Hooks):
         async def on_sample_end(self, data: SampleEnd) -> None:
+            journal.add(data.sample)
             tell(SampleDone(str(data.sample.id), data.sample.epoch, os.getpid()))
 
 
