@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,8 +15,10 @@ import pytest
 from typer.testing import CliRunner
 
 import distilbench
+from distilbench import source
 from distilbench.cli import app
 from distilbench.distill.recipe import Distillation, aim_of, aims
+from distilbench.runner import all_executors
 from tests.test_distill import close, from_teacher, make, stage
 from tests.test_distill import teacher as teacher
 
@@ -35,9 +38,13 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _as_installed(installed: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.syspath_prepend(str(installed))
     importlib.invalidate_caches()
-    aims.cache_clear()
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(installed), *filter(None, sys.path)]))
+    found = (aims, all_executors, source._added)
+    for cached in found:
+        cached.cache_clear()
     yield
-    aims.cache_clear()
+    for cached in found:
+        cached.cache_clear()
     for name in [name for name in sys.modules if name.startswith("distilbench_example")]:
         del sys.modules[name]
 
@@ -122,3 +129,32 @@ def test_its_loss_makes_a_student(tmp_path: Path, teacher: Path) -> None:
     trained = stage(result, "student_training", "student")[0]
     assert (trained.last_step, trained.samples) == (1, 8)
     assert close(trained)
+
+
+def test_its_engine_runs_under_its_executor_and_its_section_is_in_the_report(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [{"question": f"{n} + 0?", "answer": str(n)} for n in (41, 42)]
+    (tmp_path / "q.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    monkeypatch.chdir(tmp_path)
+    suite = {
+        "name": "constant",
+        "models": ["constant:42"],
+        "tasks": [distilbench.Task(file="q.jsonl")],
+    }
+    started: list[tuple[str, ...]] = []
+    plain = subprocess.Popen
+    monkeypatch.setattr(
+        subprocess, "Popen", lambda words, **more: started.append(words) or plain(words, **more)
+    )
+    run = distilbench.run(suite, executor="nice")
+    assert (run.complete, run.failed) == (True, ())
+    assert [words[:3] for words in started if "distilbench.runner._worker" in words] == [
+        ("nice", "-n", "10")
+    ]
+    assert run.samples.sort("sample_id")["score"].to_list() == [0.0, 1.0]
+    assert run.cells["engine"].to_list() == ["constant"]
+    page = run.report().with_name("report.md").read_text("utf-8")
+    assert "## Length of answers" in page
+    with pytest.raises(distilbench.InputError, match="executor 'nise': there is none; use one of: nice"):
+        distilbench.run(suite, executor="nise")

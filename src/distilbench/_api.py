@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from distilbench.catalog import Card
     from distilbench.compute import CostRatio, Estimate, Interval, Scope, ScopeCost, Unavailable
+    from distilbench.runner import Executor
     from distilbench.suite import SuiteLike
     from distilbench.tasks import TaskSpec
 
@@ -90,6 +91,13 @@ class Run:
         collect(self.path, load_cells(self.path))
         return write_report(self.path, Path(out) if out is not None else None)
 
+    def _repr_html_(self) -> str:
+        from distilbench.report import picture
+        from distilbench.runner import collect, load_cells
+
+        collect(self.path, load_cells(self.path))
+        return picture(self.path)
+
 
 def run(
     suite: SuiteLike,
@@ -100,6 +108,7 @@ def run(
     epochs: int | None = None,
     models: Sequence[str] = (),
     tasks: Sequence[str] = (),
+    executor: Executor | str = "local",
     on_event: OnEvent = ignore,
 ) -> Run:
     """Run a suite, or what is missing of it, and return the run.
@@ -108,7 +117,8 @@ def run(
     its folder, others at the current one. The run directory is ``out/<suite name>``; finished
     cells in it are kept. ``limit`` takes the first so many questions of each task, ``max_tokens``
     bounds each answer, ``epochs`` says how often each question is asked, ``models`` (sources) stand
-    in place of the suite's, ``tasks`` names those to keep. ``on_event`` hears typed events
+    in place of the suite's, ``tasks`` names those to keep. ``executor`` says where the workers are
+    (``local``: this machine). ``on_event`` hears typed events
     (``distilbench.events``).
 
     Raises ``InputError`` on a bad suite before any work. A model that does not load or fit is a
@@ -118,7 +128,7 @@ def run(
     from distilbench.suite import Changes
 
     changes = Changes(limit, max_tokens, epochs, tuple(models), tuple(tasks))
-    result = run_suite(suite, Path(out), on_event, changes)
+    result = run_suite(suite, Path(out), on_event, changes, executor)
     return Run(result.run_dir, result.failed)
 
 

@@ -70,26 +70,28 @@ def load(
 
     must_hold_files(out)
     workload = Workload(prompt_tokens, output_tokens, requests, ignore_eos)
+    objective = Objective(ttft_s, inter_token_s, latency_s)
     levels = _levels(concurrency)
     slots = max(levels) if levels else most
-    objective = Objective(ttft_s, inter_token_s, latency_s)
-    with (
-        engine_failures(),
-        _serve(target, model, api_key_env, threads, spin_count, slots, workload) as server,
-    ):
+    serving = _serve(target, model, api_key_env, threads, spin_count, slots, workload)
+    with engine_failures(), serving as server:
         busy = busy_sentence(look_now())
         if busy:  # said once nothing else is wrong
             say(f"note: {busy}")
         table = sweep(server, workload, objective, out, levels, most, _say)
     page = write_load_report(out)
-    if as_json:
-        print_json({"report": str(page), "levels": table.to_dicts()})
-    else:
-        rows = [[_shown(row[c], form) for c, form in _COLUMNS.items()] for row in table.to_dicts()]
-        print_table(list(_COLUMNS), rows)
-        print_line(f"report: {page}")
+    _print_levels(table.to_dicts(), page, as_json)
     if open_report:
         open_page(page)
+
+
+def _print_levels(levels: list[dict[str, Any]], page: Path, as_json: bool) -> None:
+    if as_json:
+        print_json({"report": str(page), "levels": levels})
+        return
+    rows = [[_shown(level[c], form) for c, form in _COLUMNS.items()] for level in levels]
+    print_table(list(_COLUMNS), rows)
+    print_line(f"report: {page}")
 
 
 def _serve(

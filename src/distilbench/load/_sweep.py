@@ -90,8 +90,6 @@ def sweep(
     ``InputError`` if AIPerf fails, or the first level has no answer at all; requests that fail at
     others are results.
     """
-    import polars as pl
-
     levels: list[dict[str, Any]] = []
     saturated = False
     # Drawn anew for each sweep: the same prompts again would be answered by a server's cache.
@@ -106,8 +104,6 @@ def sweep(
         saturated = is_saturated(levels)
         if saturated and concurrencies is None:
             break
-    frame = pl.DataFrame(levels)
-    write_parquet(out / "load.parquet", frame)
     facts = {
         "target": target.name or target.url,
         "model": target.model,
@@ -118,10 +114,17 @@ def sweep(
         "workload": asdict(workload),
         "seed": seed,
         "objective": asdict(objective),
-        "generator": AIPERF,
-        "hardware": describe_hardware().model_dump(mode="json"),
     }
-    write_json(out / "load.json", facts)
+    return _write(out, levels, facts)
+
+
+def _write(out: Path, levels: list[dict[str, Any]], facts: dict[str, Any]) -> pl.DataFrame:
+    import polars as pl
+
+    frame = pl.DataFrame(levels)
+    write_parquet(out / "load.parquet", frame)
+    machine = describe_hardware().model_dump(mode="json")
+    write_json(out / "load.json", {**facts, "generator": AIPERF, "hardware": machine})
     return frame
 
 

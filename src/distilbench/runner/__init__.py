@@ -6,6 +6,7 @@ resumes. Imports ``suite``, ``engines``, ``tasks``, ``meter``, ``architecture``,
 ``errors``.
 """
 
+from distilbench.runner._executor import Executor, Job, all_executors, run_worker
 from distilbench.runner._plan import Cell, plan
 from distilbench.runner._records import sample_record
 from distilbench.runner._run import RunResult, load_cells, opened_run, question_sets, run_suite
@@ -14,7 +15,10 @@ from distilbench.runner._store import collect, imported_folder, is_finished, joi
 
 __all__ = [
     "Cell",
+    "Executor",
+    "Job",
     "RunResult",
+    "all_executors",
     "collect",
     "imported_folder",
     "is_finished",
@@ -25,5 +29,6 @@ __all__ = [
     "plan",
     "question_sets",
     "run_suite",
+    "run_worker",
     "sample_record",
 ]

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from itertools import groupby
@@ -15,10 +14,11 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from distilbench.errors import InputError, one_sentence
-from distilbench.events import Collected, Noted, OnEvent, Planned, WorkerDied, ignore, read_line
+from distilbench.events import Collected, Noted, OnEvent, Planned, WorkerDied, ignore
 from distilbench.files import alone, read_json, write_json, write_text
 from distilbench.meter import busy_sentence, describe_hardware, given_tdp_w, look_now
 from distilbench.runner._cards import copy_cards
+from distilbench.runner._executor import Executor, Job, executor_named
 from distilbench.runner._plan import Cell, models_without_flops, plan
 from distilbench.runner._sandbox import refusals, reopen_refused
 from distilbench.runner._store import (
@@ -27,11 +27,9 @@ from distilbench.runner._store import (
     log_folder,
     questions_file,
 )
-from distilbench.runner._worker import Job
 from distilbench.suite import UNCHANGED, Changes, Suite, SuiteLike, read_suite
 from distilbench.tasks import QuestionSet, attempt_questions
 
-_LEAVING_S = 5.0  # a worker takes a fraction of a second, unless it is deep in a library
 _VERSIONS = ("distilbench", "inspect-ai", "xllamacpp", "reasoning-gym", "math-verify", "polars")
 
 
@@ -54,16 +52,19 @@ def run_suite(
     out: Path = Path("runs"),
     on_event: OnEvent = ignore,
     changes: Changes = UNCHANGED,
+    executor: Executor | str = "local",
 ) -> RunResult:
     """Run a suite, or what is missing of it: a file, its data as a dict, or a ``Suite``. The run
     directory is ``out/<suite name>``.
 
-    ``changes`` come from the command line; the run keeps the changed suite.
+    ``changes`` come from the command line; the run keeps the changed suite. ``executor``: where
+    the workers are, by name or made.
 
     A cell is known by the hash of everything that sets its result: finished cells are kept, also
     when the suite has been changed elsewhere. Raises ``InputError`` on a bad suite before any
     work, and if another run is at work in the same directory.
     """
+    chosen = executor_named(executor) if isinstance(executor, str) else executor
     given = read_suite(suite, changes)
     suite, where = given.suite, given.where
     given_tdp_w()  # a bad one is told here, not by every worker
@@ -85,7 +86,7 @@ def run_suite(
         busy = busy_sentence(look_now()) if missing else None
         if busy:
             on_event(Noted(busy))
-        failed = tuple(_run_groups(run_dir, missing, on_event))
+        failed = tuple(_run_jobs(run_dir, missing, chosen, on_event))
         collected, _ = collect(run_dir, cells)
         on_event(Collected(len(collected)))
     finished = sum(is_finished(run_dir, cell) for cell in cells)
@@ -182,56 +183,24 @@ def _check_engines(suite: Suite, cells: list[Cell], suite_file: str) -> None:
             cell.engine().check(cell.assignment(), where)
 
 
-def _run_groups(run_dir: Path, cells: list[Cell], on_event: OnEvent) -> Iterator[str]:
-    """One worker after the other, so that none disturbs what another measures."""
-    for (model, profile), group in groupby(cells, key=lambda c: (c.model.name, c.profile.name)):
-        job = Job(run_dir=run_dir.resolve(), cells=list(group))
-        log = run_dir / "workers" / f"{model}--{profile}.log"
-        code = _run_worker(job, log, on_event)
-        if code != 0:
+def _run_jobs(
+    run_dir: Path, cells: list[Cell], executor: Executor, on_event: OnEvent
+) -> Iterator[str]:
+    """Have all cells answered; a sentence for each worker that ended before its work was done."""
+    groups = groupby(cells, key=lambda cell: (cell.model.name, cell.profile.name))
+    jobs = [Job(run_dir=run_dir.resolve(), cells=list(group)) for _, group in groups]
+    for job in jobs:
+        write_text(job.file, job.model_dump_json())
+    with closing(executor.run(jobs, on_event)) as ends:
+        for job, code in ends:
+            if code == 0:
+                for cell in job.cells:
+                    _drop_superseded_logs(log_folder(run_dir, cell))
+                continue
+            model, profile = job.cells[0].model.name, job.cells[0].profile.name
             reason = f"signal {-code}" if code < 0 else f"exit code {code}"
-            on_event(WorkerDied(model, reason, str(log)))
-            yield f"{model} under {profile}: worker ended with {reason}, see {log}"
-        else:
-            for cell in job.cells:
-                _drop_superseded_logs(log_folder(run_dir, cell))
-
-
-def _run_worker(job: Job, log: Path, on_event: OnEvent) -> int:
-    job_file = log.with_suffix(".json")
-    write_text(job_file, job.model_dump_json())
-    command = [sys.executable, "-m", "distilbench.runner._worker", str(job_file)]
-    with log.open("ab") as errors:
-        worker = subprocess.Popen(
-            command,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            stdin=subprocess.DEVNULL,
-            text=True,
-        )
-        try:
-            assert worker.stdout is not None
-            for line in worker.stdout:
-                event = read_line(line)
-                if event is not None:
-                    on_event(event)
-            return worker.wait()
-        finally:
-            _end(worker)
-
-
-def _end(worker: subprocess.Popen[str]) -> None:
-    """Let a worker that is still at work undo what it did to the machine; then it is killed."""
-    try:
-        worker.terminate()
-        worker.wait(timeout=_LEAVING_S)
-    except subprocess.TimeoutExpired:
-        pass
-    finally:  # also if the user is impatient
-        worker.kill()
-        worker.wait()
-        if worker.stdout is not None:
-            worker.stdout.close()
+            on_event(WorkerDied(model, reason, str(job.log)))
+            yield f"{model} under {profile}: worker ended with {reason}, see {job.log}"
 
 
 def _drop_superseded_logs(folder: Path) -> None:

@@ -15,8 +15,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel
-
 from distilbench.durations import duration
 from distilbench.engines import Engine, WarmUp
 from distilbench.events import (
@@ -34,6 +32,7 @@ from distilbench.inspect_private import BENCHMARKS, import_ahead, load_extension
 from distilbench.keys import guard_output, redact
 from distilbench.meter import EnergyMeter, describe_hardware, power_cap
 from distilbench.runner._conduct import Conduct, install, sampling_seed, without_system
+from distilbench.runner._executor import Job
 from distilbench.runner._journal import FLUSH_AFTER, Journal, restore
 from distilbench.runner._leave import leave, leave_on_signals
 from distilbench.runner._meanwhile import telling_what_is_read, watch
@@ -49,13 +48,6 @@ if TYPE_CHECKING:
     from inspect_ai.model import Model as InspectModel
 
 _DEFAULT_MAX_TOKENS = 512
-
-
-class Job(BaseModel):
-    """Cells of one model under one profile."""
-
-    run_dir: Path
-    cells: list[Cell]
 
 
 @dataclass

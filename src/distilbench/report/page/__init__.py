@@ -23,7 +23,15 @@ from distilbench.report.page._format import (
     points_range,
     si,
 )
-from distilbench.report.page._page import Chart, Details, Pre, Section, Text, render_page
+from distilbench.report.page._page import (
+    Chart,
+    Details,
+    Pre,
+    Section,
+    Text,
+    render_fragment,
+    render_page,
+)
 from distilbench.report.page._table import Cell, Known, Shown, Table
 
 __all__ = [
@@ -47,6 +55,7 @@ __all__ = [
     "percent_range",
     "points",
     "points_range",
+    "render_fragment",
     "render_page",
     "shape",
     "si",

@@ -107,6 +107,22 @@ def render_page(
     return out_dir / "index.html"
 
 
+def render_fragment(title: str, lede: str, blocks: Sequence[Any]) -> str:
+    """HTML for a notebook: a heading, a sentence, figures as SVG, tables. No scripts, no request;
+    everything that a run holds is escaped."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("distilbench.report.page"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    template = environment.get_template("fragment.html")
+    return template.render(title=title, lede=lede, blocks=blocks, kind_of=_kind, drawn=_svg)
+
+
 def _kind(block: Any) -> str:
     return type(block).__name__
 
@@ -119,11 +135,17 @@ def _specification(chart: Chart) -> str:
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
+def _svg(chart: Chart) -> str:
+    import vl_convert
+
+    return str(vl_convert.vegalite_to_svg({**chart.chart.to_dict(), "width": _IMAGE_WIDTH}))
+
+
 def _write_images(chart: Chart, out_dir: Path) -> None:
     import vl_convert
 
     spec = {**chart.chart.to_dict(), "width": _IMAGE_WIDTH}
-    write_text(out_dir / f"{chart.name}.svg", vl_convert.vegalite_to_svg(spec))
+    write_text(out_dir / f"{chart.name}.svg", _svg(chart))
     write_bytes(out_dir / f"{chart.name}.png", vl_convert.vegalite_to_png(spec, scale=2))
 
 

@@ -7,13 +7,14 @@ theirs with an entry point. Only reads: the run directory and the catalog.
 from distilbench.report.run._data import RunData, read_run
 from distilbench.report.run._marks import marks
 from distilbench.report.run._recommendation import chance, recommendation_sentences
-from distilbench.report.run._report import write_report
+from distilbench.report.run._report import picture, write_report
 from distilbench.report.run._warnings import run_warnings
 
 __all__ = [
     "RunData",
     "chance",
     "marks",
+    "picture",
     "read_run",
     "recommendation_sentences",
     "run_warnings",

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from distilbench.files import copy_file
-from distilbench.report.page import render_page
+from distilbench.report.page import Chart, Table, render_fragment, render_page
 from distilbench.report.run._data import read_run
-from distilbench.report.run._results import summary
+from distilbench.report.run._results import pareto_figures, results, summary
 from distilbench.report.run._sections import sections
 from distilbench.report.run._warnings import run_warnings
 
@@ -29,3 +29,12 @@ def write_report(run_dir: Path, out_dir: Path | None = None) -> Path:
     )
     copy_file(run_dir / "samples.parquet", out / "samples.parquet")
     return page
+
+
+def picture(run_dir: Path) -> str:
+    """A run as HTML for a notebook: the result in a sentence, the first figure of accuracy against
+    a cost that was measured, the table of accuracy. Raises ``InputError`` as :func:`read_run`."""
+    data = read_run(run_dir)
+    figures = [block for block in pareto_figures(data).blocks if isinstance(block, Chart)]
+    tables = [block for block in results(data).blocks if isinstance(block, Table)]
+    return render_fragment(data.facts["name"], summary(data), (*figures[:1], *tables[:1]))
