@@ -156,5 +156,5 @@ def test_its_engine_runs_under_its_executor_and_its_section_is_in_the_report(
     assert run.cells["engine"].to_list() == ["constant"]
     page = run.report().with_name("report.md").read_text("utf-8")
     assert "## Length of answers" in page
-    with pytest.raises(distilbench.InputError, match="executor 'nise': there is none; use one of: nice"):
+    with pytest.raises(distilbench.InputError, match="'nise': there is none; use one of: nice"):
         distilbench.run(suite, executor="nise")
