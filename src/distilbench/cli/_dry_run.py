@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from distilbench.cli._print import print_json, print_line, print_table
 from distilbench.durations import duration
 from distilbench.errors import InputError
+from distilbench.files import read_parquet
 
 if TYPE_CHECKING:
     from distilbench.architecture import ModelDescription, ModelShape
@@ -57,6 +58,7 @@ def dry_run(suite_file: Path, out: Path, changes: Changes, gpu: str, as_json: bo
     """Print the plan of a suite with its tokens, hours and money: all estimated."""
     from distilbench.suite import load_suite
 
+    _accelerator(gpu)  # a name that is none is told also where no model runs on it
     suite = load_suite(suite_file, changes)
     tasks = _task_plans(suite)
     seen = _seen(out)
@@ -318,8 +320,8 @@ def _seen(out: Path) -> dict[str, Any]:
         cells = path.with_name("cells.parquet")
         if not cells.is_file():
             continue
-        answered = pl.read_parquet(path).filter(pl.col("output_tokens") > 0)
-        rows = pl.read_parquet(cells).to_dicts()
+        answered = read_parquet(path).filter(pl.col("output_tokens") > 0)
+        rows = read_parquet(cells).to_dicts()
         walls = (
             frame(rows, CellRecord)
             .filter(pl.col("resumed_samples") == 0, pl.col("suspended_s").fill_null(0) == 0)

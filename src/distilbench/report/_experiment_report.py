@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from distilbench.durations import duration
 from distilbench.errors import InputError
-from distilbench.files import read_json
+from distilbench.files import read_json, read_parquet
 from distilbench.report._experiment_charts import accuracy_against_creation
 from distilbench.report._format import percent_range, si
 from distilbench.report._page import Chart, Details, Pre, Section, Table, Text, render_page
@@ -103,8 +103,8 @@ def read_experiment(folder: Path) -> Experiment:
 
     try:
         facts = read_json(folder / "experiment.json", {"experiment": dict, "hardware": str})
-        trainings = pl.read_parquet(folder / "trainings.parquet")
-        answers = pl.read_parquet(folder / "answers.parquet")
+        trainings = read_parquet(folder / "trainings.parquet")
+        answers = read_parquet(folder / "answers.parquet")
     except (FileNotFoundError, NotADirectoryError) as error:
         raise InputError(
             str(folder), "holds no experiment", "run: distilbench experiment distil-vs-vanilla"

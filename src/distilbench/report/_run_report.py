@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distilbench.errors import InputError
-from distilbench.files import copy_file, read_json
+from distilbench.files import copy_file, read_json, read_parquet
 from distilbench.records import CellRecord, Column, SampleRecord, columns
 from distilbench.report import _imported_sections as imported
 from distilbench.report import _machine_sections as machine
@@ -88,19 +88,11 @@ def read_run(run_dir: Path) -> RunData:
 
     from distilbench.stats import in_common, unanswered
 
-    try:
-        samples = pl.read_parquet(run_dir / "samples.parquet")
-        cells = pl.read_parquet(run_dir / "cells.parquet")
-        facts = read_json(run_dir / "run.json", _FACTS)
-        suite_text = _suite_text(run_dir)
-    except InputError:
-        raise
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise InputError(str(run_dir), "is no run directory", "give the folder of a run") from error
-    except (ValueError, pl.exceptions.PolarsError) as error:
-        raise InputError(
-            str(run_dir), f"a file of the run is damaged ({error})", "run the suite again"
-        ) from error
+    if not (run_dir / "run.json").is_file():
+        raise InputError(str(run_dir), "is no run directory", "give the folder of a run")
+    facts = read_json(run_dir / "run.json", _FACTS)
+    samples, cells = (_table(run_dir, name) for name in ("samples", "cells"))
+    suite_text = _suite_text(run_dir)
     if samples.is_empty() and imported.foreign(cells).is_empty():
         raise InputError(str(run_dir), "holds no finished sample", "run the suite again")
     samples, cells = _with_entries(samples, cells)
@@ -130,6 +122,15 @@ def read_run(run_dir: Path) -> RunData:
             *bad_cards,
         ),
     )
+
+
+def _table(run_dir: Path, name: str) -> pl.DataFrame:
+    """One of the two tables of all cells, which can be made again."""
+    path, remedy = run_dir / f"{name}.parquet", f"make it again: distilbench report {run_dir}"
+    try:
+        return read_parquet(path, remedy)
+    except FileNotFoundError as error:
+        raise InputError(str(path), "is missing", remedy) from error
 
 
 def _summary(data: RunData) -> tuple[str, ...]:
@@ -190,7 +191,10 @@ def _sections(data: RunData) -> list[Section]:
 def _suite_text(run_dir: Path) -> str:
     """The exact suite; empty for a run of imported results alone, which has none."""
     path = run_dir / "suite.yaml"
-    return path.read_text("utf-8") if path.exists() else ""
+    try:
+        return path.read_text("utf-8") if path.exists() else ""
+    except UnicodeDecodeError as error:
+        raise InputError(str(path), "is damaged", "put back a copy of it, or remove it") from error
 
 
 def _others(samples: pl.DataFrame, used: pl.DataFrame) -> pl.DataFrame:

@@ -10,12 +10,19 @@ from distilbench.runner._plan import Cell, plan
 from distilbench.runner._records import sample_record
 from distilbench.runner._run import RunResult, load_cells, opened_run, question_sets, run_suite
 from distilbench.runner._sandbox import no_sandbox
-from distilbench.runner._store import collect, imported_folder, is_finished, joined
+from distilbench.runner._store import (
+    collect,
+    imported_cells,
+    imported_folder,
+    is_finished,
+    joined,
+)
 
 __all__ = [
     "Cell",
     "RunResult",
     "collect",
+    "imported_cells",
     "imported_folder",
     "is_finished",
     "joined",
