@@ -51,6 +51,19 @@ def write_parquet(path: Path, data: pl.DataFrame) -> None:
             ) from error
 
 
+def read_parquet(path: Path, remedy: str = _DAMAGED) -> pl.DataFrame:
+    """The table in one file: polars takes ``[`` and ``*`` in a name for a pattern, and a folder for
+    all files in it. Raises ``InputError`` if it is cut or no table; ``OSError`` if it cannot be
+    read."""
+    import polars as pl
+
+    with path.open("rb") as file:
+        try:
+            return pl.read_parquet(file)
+        except pl.exceptions.PolarsError as error:
+            raise InputError(str(path), "is damaged", remedy) from error
+
+
 def must_hold_files(folder: Path) -> None:
     """Raise ``OSError`` if files cannot be written into a folder, which need not be there yet:
     before the minutes that making them takes. Makes nothing."""
@@ -63,19 +76,21 @@ def must_hold_files(folder: Path) -> None:
 
 
 def read_json(
-    path: Path, fields: Mapping[str, type | tuple[type, ...]] = _NO_FIELDS
+    path: Path,
+    fields: Mapping[str, type | tuple[type, ...]] = _NO_FIELDS,
+    remedy: str = _DAMAGED,
 ) -> dict[str, Any]:
     """A record that distilbench wrote. Raises ``InputError`` if it is cut or no record, or lacks
     one of ``fields`` or has another type there; ``OSError`` if it cannot be read."""
     try:
         data = json.loads(path.read_text("utf-8"))
     except (ValueError, RecursionError) as error:
-        raise InputError(str(path), "is damaged", _DAMAGED) from error
+        raise InputError(str(path), "is damaged", remedy) from error
     if not isinstance(data, dict):
-        raise InputError(str(path), "holds no record", _DAMAGED)
+        raise InputError(str(path), "holds no record", remedy)
     for field, kind in fields.items():
         if not isinstance(data.get(field), kind):
-            raise InputError(f"{path}: field {field!r}", "is missing or damaged", _DAMAGED)
+            raise InputError(f"{path}: field {field!r}", "is missing or damaged", remedy)
     return data
 
 
@@ -107,8 +122,9 @@ def whole_file(path: Path) -> Iterator[Path]:
         yield partial
         partial.replace(path)
     except OSError as error:
-        if error.filename is None:  # a full disk shows in a write, which knows no name
-            error.filename = str(path)
+        # A full disk shows in a write, which knows no name; the other name is nothing to a user.
+        if error.filename is None or error.filename == str(partial):
+            error.filename, error.filename2 = str(path), None
         raise
     finally:
         with suppress(OSError):

@@ -13,7 +13,7 @@ import typer
 from distilbench.cli._counts import say
 from distilbench.cli._print import Json, print_json, print_line, print_table
 from distilbench.errors import InputError
-from distilbench.files import write_text
+from distilbench.files import read_parquet, write_text
 
 if TYPE_CHECKING:
     import polars as pl
@@ -164,12 +164,10 @@ def _listed(text: str) -> tuple[str, ...]:
 
 
 def _print_result(result: RunResult, page: Path, as_json: bool) -> None:
-    import polars as pl
-
     from distilbench.stats import accuracy_of_answers
 
     samples, cells = (
-        pl.read_parquet(result.run_dir / f"{name}.parquet") for name in ("samples", "cells")
+        read_parquet(result.run_dir / f"{name}.parquet") for name in ("samples", "cells")
     )
     table = accuracy_of_answers(samples, cells, ("model", "profile", "task"))
     facts: dict[str, Any] = {

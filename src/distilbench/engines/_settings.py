@@ -21,6 +21,7 @@ CHECKPOINTS = 2  # copies of a sliding window's state that llama.cpp keeps for e
 
 
 MOST_SLOTS = 256  # llama.cpp's own bound
+MOST_CONTEXT = 16_000_000  # more than any model is trained for; of all slots, within 32 bits
 SPIN_COUNT = 1_000
 """``EngineSettings.spin_count`` unless given; measured by ``benchmarks/busy_machine.py``."""
 LIBGOMP_SPIN_COUNT = 300_000
@@ -36,7 +37,7 @@ class EngineSettings(BaseModel):
     slots: int = Field(
         4, ge=1, le=MOST_SLOTS, description="questions decoded together (batch size)"
     )
-    context: int = Field(2048, ge=64, description="tokens of context of each slot")
+    context: int = Field(2048, ge=64, le=MOST_CONTEXT, description="tokens of context of each slot")
     gpu_index: int | None = Field(None, ge=0, description="GPU to use; default: none")
     gpu_layers: int | None = Field(None, ge=0, description="layers on it; default: all that fit")
     gpu_memory_bytes: int | None = Field(None, ge=1, description="most memory to use of it")

@@ -13,6 +13,7 @@ def seen_runs(out: Path) -> dict[str, Any]:
     """
     import polars as pl
 
+    from distilbench.files import read_parquet
     from distilbench.records import CellRecord, frame
 
     rates: dict[str, float] = {}
@@ -21,8 +22,8 @@ def seen_runs(out: Path) -> dict[str, Any]:
         cells = path.with_name("cells.parquet")
         if not cells.is_file():
             continue
-        answered = pl.read_parquet(path).filter(pl.col("output_tokens") > 0)
-        rows = pl.read_parquet(cells).to_dicts()
+        answered = read_parquet(path).filter(pl.col("output_tokens") > 0)
+        rows = read_parquet(cells).to_dicts()
         walls = (
             frame(rows, CellRecord)
             .filter(pl.col("resumed_samples") == 0, pl.col("suspended_s").fill_null(0) == 0)

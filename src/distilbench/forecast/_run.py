@@ -40,6 +40,7 @@ def forecast_run(suite: Suite, suite_file: Path, earlier: Path, gpu: str) -> Run
     """Tokens, hours and money of a suite: all estimated. ``suite_file``: where it was
     read; ``earlier``: the folder of runs whose rates and lengths are taken; ``gpu``: a key of the
     catalog's accelerators. Raises ``InputError`` for a model file or a task that is not there."""
+    accelerator(gpu)  # a name that is none is told also where no model runs on it
     tasks = task_plans(suite)
     seen = seen_runs(earlier)
     rows = [

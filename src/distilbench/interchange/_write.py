@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from distilbench.errors import InputError
-from distilbench.files import read_json, write_json, write_parquet
+from distilbench.files import read_json, whole_alone, write_json, write_parquet
 from distilbench.interchange._imported import Imported, Naming
 from distilbench.interchange._names import clean_name, model_names
 from distilbench.records import OUTCOMES, CellRecord, SampleRecord, frame, schema
-from distilbench.runner import imported_folder, load_cells, question_sets
+from distilbench.runner import imported_cells, imported_folder, load_cells, question_sets
 
 _APART = "import it under another name with --profile or --model"
 _KNOWN_BY = ("model", "profile", "source_model", "config_hash", "content_hash")
@@ -76,7 +76,7 @@ def _earlier(run_dir: Path) -> dict[Path, dict[str, Any]]:
 
     Raises ``InputError`` if one lacks what it is known again by.
     """
-    files = sorted(imported_folder(run_dir).glob("*/cell.json"))
+    files = imported_cells(run_dir)
     records = {path: read_json(path) for path in files}
     for path, record in records.items():
         lacking = [name for name in _KNOWN_BY if not isinstance(record.get(name), str)]
@@ -234,10 +234,9 @@ def _checked(cell: Imported, facts: dict[str, Any], rows: list[dict[str, Any]]) 
 
 def _write(run_dir: Path, name: str, facts: dict[str, Any], samples: Any) -> None:
     """Samples of a result of which answers are missing are kept beside the records, not in them."""
-    folder = imported_folder(run_dir) / name
-    folder.mkdir(parents=True, exist_ok=True)
-    if facts["missing"]:
-        write_parquet(folder / "answered.parquet", samples)
-        samples = samples.clear()
-    write_parquet(folder / "samples.parquet", samples)
-    write_json(folder / "cell.json", facts)
+    with whole_alone(imported_folder(run_dir) / name) as folder:
+        if facts["missing"]:
+            write_parquet(folder / "answered.parquet", samples)
+            samples = samples.clear()
+        write_parquet(folder / "samples.parquet", samples)
+        write_json(folder / "cell.json", facts)

@@ -11,7 +11,13 @@ from distilbench.runner._plan import Cell, plan
 from distilbench.runner._records import sample_record
 from distilbench.runner._run import RunResult, load_cells, opened_run, question_sets, run_suite
 from distilbench.runner._sandbox import no_sandbox
-from distilbench.runner._store import collect, imported_folder, is_finished, joined
+from distilbench.runner._store import (
+    collect,
+    imported_cells,
+    imported_folder,
+    is_finished,
+    joined,
+)
 
 __all__ = [
     "Cell",
@@ -20,6 +26,7 @@ __all__ = [
     "RunResult",
     "all_executors",
     "collect",
+    "imported_cells",
     "imported_folder",
     "is_finished",
     "joined",

@@ -26,6 +26,7 @@ from distilbench.runner._store import (
     is_finished,
     log_folder,
     questions_file,
+    read_questions,
 )
 from distilbench.suite import UNCHANGED, Changes, Suite, SuiteLike, read_suite
 from distilbench.tasks import QuestionSet, attempt_questions
@@ -110,11 +111,7 @@ def load_cells(run_dir: Path) -> list[Cell]:
 def question_sets(run_dir: Path) -> dict[tuple[str, int], QuestionSet]:
     """What the run asks, by task and seed."""
     files = {(c.task.name, c.seed): questions_file(run_dir, c) for c in load_cells(run_dir)}
-    return {
-        key: QuestionSet.model_validate_json(path.read_text("utf-8"))
-        for key, path in files.items()
-        if path.is_file()
-    }
+    return {key: read_questions(path) for key, path in files.items()}
 
 
 @contextmanager
@@ -146,7 +143,7 @@ def prepare_questions(run_dir: Path, cells: list[Cell]) -> dict[str, int]:
     for (path, cell), asked in zip(files.items(), attempted, strict=True):
         if isinstance(asked, InputError):
             raise asked
-        if path.is_file() and QuestionSet.model_validate_json(path.read_text()) != asked:
+        if path.is_file() and read_questions(path) != asked:
             raise InputError(
                 f"task {cell.task.name!r}",
                 f"its questions are not those that this run began with ({path})",

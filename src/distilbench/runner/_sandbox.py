@@ -9,7 +9,6 @@ not load (its package, its GPU's memory) is tried again by the next run.
 
 from __future__ import annotations
 
-import json
 import shutil
 import subprocess
 from functools import cache
@@ -17,9 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from distilbench.engines import FAILURE_KEY
+from distilbench.files import read_json
 from distilbench.runner._plan import Cell
-from distilbench.runner._store import cell_folder, is_finished, questions_file
-from distilbench.tasks import QuestionSet
+from distilbench.runner._store import cell_folder, is_finished, questions_file, read_questions
 
 if TYPE_CHECKING:
     from inspect_ai import Task
@@ -75,7 +74,7 @@ def refusals(run_dir: Path, cells: list[Cell]) -> list[str]:
     """A sentence for each task that will be refused. Its questions must have been made."""
     found = {}
     for cell in cells:
-        asked = QuestionSet.model_validate_json(questions_file(run_dir, cell).read_text())
+        asked = read_questions(questions_file(run_dir, cell))
         if reason := no_sandbox(asked.sandbox):
             found[cell.task.name] = f"task {cell.task.name!r} {reason}: its questions end as errors"
     return list(found.values())
@@ -86,6 +85,6 @@ def reopen_refused(run_dir: Path, cells: list[Cell]) -> None:
     for cell in cells:
         if not is_finished(run_dir, cell):
             continue
-        record = json.loads((cell_folder(run_dir, cell) / "cell.json").read_text())
+        record = read_json(cell_folder(run_dir, cell) / "cell.json")
         if record.get("load_error") or (record.get("refused") and docker_works()):
             shutil.rmtree(cell_folder(run_dir, cell))

@@ -23,9 +23,10 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zipfile import BadZipFile
 
 from distilbench.errors import InputError
-from distilbench.files import read_json, write_json, write_parquet
+from distilbench.files import read_json, read_parquet, write_json, write_parquet
 from distilbench.meter import Energy, read_stretches, summarise
 from distilbench.records import KEY, ORIGIN, CellRecord, SampleRecord, columns, frame, schema
 from distilbench.runner._journal import read_journal
@@ -42,6 +43,7 @@ _KNOWN_BY = {
     "seed": int,
 }
 """Fields without which a cell's record is nobody's."""
+_QUESTIONS = "put back a copy of it, or run the suite again in another folder (--out)"
 _AGAIN = "put back a copy of it, or remove its folder and run or import it again"
 
 
@@ -58,8 +60,30 @@ def imported_folder(run_dir: Path) -> Path:
     return run_dir / "imported"
 
 
+def imported_cells(run_dir: Path) -> list[Path]:
+    """The records of what was imported. Raises ``InputError`` if a cell's folder has none: its
+    results would be missing."""
+    folder = imported_folder(run_dir)
+    cells = sorted(folder.iterdir()) if folder.exists() else []
+    files = [cell / "cell.json" for cell in cells if not cell.name.startswith(".")]
+    for file in files:
+        if not file.exists():
+            raise InputError(str(file), "is missing", _AGAIN)
+    return files
+
+
 def questions_file(run_dir: Path, cell: Cell) -> Path:
     return run_dir / "questions" / f"{cell.task.name}--{cell.seed}--{cell.task_hash[:8]}.json"
+
+
+def read_questions(path: Path) -> QuestionSet:
+    """What a task asks. Raises ``InputError`` if the file is missing or damaged."""
+    try:
+        return QuestionSet.model_validate_json(path.read_bytes())
+    except FileNotFoundError as error:
+        raise InputError(str(path), "is missing", _QUESTIONS) from error
+    except ValueError as error:
+        raise InputError(str(path), "is damaged", _QUESTIONS) from error
 
 
 def surroundings_file(run_dir: Path, cell: Cell) -> Path:
@@ -102,7 +126,7 @@ def project(
     """Sample records of a cell from its Inspect logs, finished or not, each sample once."""
     samples = {(str(s.id), s.epoch): s for s in _logged_samples(log_folder(run_dir, cell))}
     joules = energy_shares(list(samples.values()), energy)
-    asked = QuestionSet.model_validate_json(questions_file(run_dir, cell).read_text())
+    asked = read_questions(questions_file(run_dir, cell))
     drawn_from = strata(asked)
     seen = read_stretches(surroundings_file(run_dir, cell))
     stops = [s for s in seen if s.stopped] if seen else None
@@ -142,7 +166,7 @@ def joined(run_dir: Path, cells: list[Cell]) -> tuple[pl.DataFrame, pl.DataFrame
             partial = project(run_dir, cell)
             samples.append(partial)
             rows.append({**_identity(run_dir, cell), "samples": len(partial)})
-    for path in sorted(imported_folder(run_dir).glob("*/cell.json")):
+    for path in imported_cells(run_dir):
         samples.append(_samples(path.with_name("samples.parquet")))
         rows.append(_record(path))
     known = schema(CellRecord)
@@ -155,7 +179,7 @@ def _record(path: Path) -> dict[str, Any]:
     missing or of another type: damaged, or written by another version."""
     import polars as pl
 
-    record = read_json(path, _KNOWN_BY)
+    record = read_json(path, _KNOWN_BY, _AGAIN)
     for column in columns(CellRecord):
         if record.get(column.name) is not None:
             try:
@@ -168,12 +192,9 @@ def _record(path: Path) -> dict[str, Any]:
 def _samples(path: Path) -> pl.DataFrame:
     """The sample records of a finished or imported cell. Raises ``InputError`` as for its
     record."""
-    import polars as pl
-
-    try:
-        found = pl.read_parquet(path)
-    except pl.exceptions.PolarsError as error:
-        raise InputError(str(path), "is damaged", _AGAIN) from error
+    if not path.exists():
+        raise InputError(str(path), "is missing", _AGAIN)
+    found = read_parquet(path, _AGAIN)
     for name, kind in schema(SampleRecord).items():
         if found.schema.get(name, None if name in ("cell", *KEY) else kind) != kind:
             raise InputError(f"{path}: column {name!r}", "is missing or damaged", _AGAIN)
@@ -181,7 +202,7 @@ def _samples(path: Path) -> pl.DataFrame:
 
 
 def _identity(run_dir: Path, cell: Cell) -> dict[str, Any]:
-    asked = QuestionSet.model_validate_json(questions_file(run_dir, cell).read_text())
+    asked = read_questions(questions_file(run_dir, cell))
     return {
         "run": run_dir.name,
         "cell": cell.name,
@@ -250,5 +271,10 @@ def _logged_samples(folder: Path) -> Iterator[EvalSample]:
     from inspect_ai.log import read_eval_log
 
     for path in sorted(folder.glob("*.eval")):
-        yield from read_eval_log(str(path)).samples or ()
+        try:
+            samples = read_eval_log(str(path)).samples
+        except (ValueError, KeyError, EOFError, BadZipFile) as error:
+            remedy = "put back a copy of it, or remove it: the next run asks its questions again"
+            raise InputError(str(path), "is damaged", remedy) from error
+        yield from samples or ()
     yield from read_journal(folder)

@@ -39,7 +39,13 @@ from distilbench.runner._meanwhile import telling_what_is_read, watch
 from distilbench.runner._plan import Cell
 from distilbench.runner._sampling import request_options
 from distilbench.runner._sandbox import no_sandbox, refuse
-from distilbench.runner._store import answered, finish_cell, log_folder, questions_file
+from distilbench.runner._store import (
+    answered,
+    finish_cell,
+    log_folder,
+    questions_file,
+    read_questions,
+)
 from distilbench.tasks import InspectTask, answer_cue, grade, prompts
 
 if TYPE_CHECKING:
@@ -105,9 +111,9 @@ def _ready_graders(job: Job) -> None:
 
 def run_cell(run_dir: Path, cell: Cell, loaded: Loaded, journal: Journal) -> None:
     """Answer the questions of a cell that no log holds yet, and write its records."""
-    from distilbench.tasks import QuestionSet, build_task
+    from distilbench.tasks import build_task
 
-    asked = QuestionSet.model_validate_json(questions_file(run_dir, cell).read_text())
+    asked = read_questions(questions_file(run_dir, cell))
     task = build_task(cell.task, asked, cell.seed)
     refused = loaded.error or no_sandbox(asked.sandbox)
     if refused:

@@ -76,7 +76,9 @@ class Profile(BaseModel):
     spin_count: int = Field(
         1_000, ge=0, description="turns that a waiting thread spins before it sleeps; 0: none"
     )
-    context: int = Field(2048, ge=64, description="tokens of context for each question")
+    context: int = Field(
+        2048, ge=64, le=16_000_000, description="tokens of context for each question"
+    )
     time_per_question_s: int | None = Field(None, ge=1, description="then the outcome is timeout")
     energy_per_question_j: float | None = Field(
         None, gt=0, description="a question that took more has the outcome over_energy"

@@ -12,7 +12,6 @@ says how much). Work that was found in a cache is in no attempt that found it; `
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Iterator
@@ -21,7 +20,7 @@ from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from distilbench.files import write_json, write_parquet
+from distilbench.files import read_json, read_parquet, write_json, write_parquet
 from distilbench.meter import (
     EnergyMeter,
     cpu_seconds,
@@ -46,6 +45,7 @@ StageKind = Literal[
     "evaluation",
 ]
 Status = Literal["running", "done", "failed"]
+_KNOWN_BY = {"owner": str, "stage": str, "attempt": int}
 _BEAT_S = 0.1  # between heartbeats; a checkpoint always writes one
 
 
@@ -224,7 +224,7 @@ class StageMeter:
     def records(self) -> list[StageRecord]:
         """All attempts so far, in order."""
         names = {f.name for f in fields(StageRecord)}
-        found = [json.loads(path.read_text()) for path in sorted(self.folder.glob("*.json"))]
+        found = [read_json(path, _KNOWN_BY) for path in sorted(self.folder.glob("*.json"))]
         return [StageRecord(**{k: v for k, v in row.items() if k in names}) for row in found]
 
     def _bury_the_dead(self) -> None:
@@ -242,9 +242,7 @@ def write_stages(records: list[StageRecord], path: Path) -> None:
 
 def read_stages(path: Path) -> list[StageRecord]:
     """The records in a ``stages.parquet``."""
-    import polars as pl
-
-    return [StageRecord(**row) for row in pl.read_parquet(path).iter_rows(named=True)]
+    return [StageRecord(**row) for row in read_parquet(path).iter_rows(named=True)]
 
 
 def stage_table(records: list[StageRecord]) -> pl.DataFrame:

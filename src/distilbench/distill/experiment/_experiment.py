@@ -14,7 +14,6 @@ that are finished.
 
 from __future__ import annotations
 
-import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +28,7 @@ from distilbench.distill.teacher import Sampling, TransformersGenerator, accepte
 from distilbench.distill.weights import load
 from distilbench.errors import InputError
 from distilbench.events import OnEvent, TrainingFinished, TrainingNamed, ignore
-from distilbench.files import whole_alone, write_json, write_parquet
+from distilbench.files import read_json, whole_alone, write_json, write_parquet
 from distilbench.meter import describe_hardware
 from distilbench.source import Source
 from distilbench.tasks import make_questions
@@ -76,7 +75,7 @@ def run_experiment(spec: ExperimentSpec, out: Path, on_event: OnEvent = ignore) 
 def _keep_spec(spec: ExperimentSpec, out: Path) -> None:
     file = out / "experiment.json"
     asked = spec.model_dump(mode="json")
-    if file.is_file() and json.loads(file.read_text("utf-8"))["experiment"] != asked:
+    if file.is_file() and read_json(file, {"experiment": dict})["experiment"] != asked:
         raise InputError(str(out), "holds another experiment", "give another --out")
     machine = describe_hardware()
     write_json(file, {"experiment": asked, "hardware": str(machine)})
@@ -179,7 +178,7 @@ def _finished(training: _Training, out: Path, on_event: OnEvent) -> dict[str, An
     """The training's row and answers, from its file or made now."""
     file = out / "finished" / f"{training.name}.json"
     if file.is_file():
-        return dict(json.loads(file.read_text("utf-8")))
+        return read_json(file)
     made = run_recipe(training.recipe, Path(), out / "recipes", on_event)
     answers = _answers(training.recipe, made)
     row = {

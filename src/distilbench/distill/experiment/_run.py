@@ -13,7 +13,6 @@ checkpoint, and teacher outputs are in the cache.
 
 from __future__ import annotations
 
-import json
 import shutil
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -39,7 +38,7 @@ from distilbench.distill.training import Bench, Judged, Trial, check_accelerate,
 from distilbench.distill.weights import export_gguf, load
 from distilbench.errors import InputError
 from distilbench.events import AccuracyMeasured, AnswersJudged, OnEvent, WeightsLoading, ignore
-from distilbench.files import alone, whole_alone, write_json, write_text
+from distilbench.files import alone, read_json, whole_alone, write_json, write_text
 from distilbench.source import Source
 from distilbench.yaml_file import yaml_text
 
@@ -186,7 +185,7 @@ class _Run:
         """Records, exports and card. Also of a finished student: its teacher's outputs may have
         found further users since."""
         bench = self.bench
-        noted = json.loads((self.student_dir / "result.json").read_text())
+        noted = read_json(self.student_dir / "result.json", {"trial": int, "loss": float})
         records = self._records(teaching, noted["trial"])
         write_stages(records, self.student_dir / "stages.parquet")
         facts = CardFacts(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -28,7 +27,7 @@ from distilbench.distill.training._objective import Objective, objective_of
 from distilbench.distill.training._train import train
 from distilbench.distill.weights import Loaded, load, prepare, start_student
 from distilbench.events import TrialJudged, WeightsLoading, ignore
-from distilbench.files import write_json
+from distilbench.files import read_json, write_json
 from distilbench.source import Source
 
 
@@ -57,7 +56,7 @@ class Trial:
         """The trained student's folder, and how good it is; what is there already is kept."""
         noted = self.place / "judged.json"
         if noted.is_file():
-            return self.place / "model", Judged(**json.loads(noted.read_text()))
+            return self.place / "model", Judged(**read_json(noted, {"loss": float, "tokens": int}))
         if not (self.place / "model").is_dir():
             self.train()
         judged = self._judge(load(Source.at(self.place / "model"), Path(), self.bench.where))
@@ -156,7 +155,7 @@ class Trial:
     def loss_before(self) -> float | None:
         """Held-out loss before training; null if it started from nothing."""
         noted = self.place / "start.json"
-        return float(json.loads(noted.read_text())["loss"]) if noted.is_file() else None
+        return float(read_json(noted, {"loss": float})["loss"]) if noted.is_file() else None
 
 
 def train_launched(job: dict[str, Any]) -> None:

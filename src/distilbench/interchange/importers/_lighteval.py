@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from distilbench.errors import InputError
+from distilbench.files import read_parquet
 from distilbench.interchange._imported import Imported, Naming, number, share, whole
 from distilbench.interchange._importer import Importer, ResultFile
 from distilbench.interchange._read import (
@@ -117,12 +117,7 @@ def _asked(data: dict[str, Any], key: str) -> dict[str, Any]:
 def _samples(path: Path, task: str, metric: str) -> Samples:
     """Sample columns, and the texts of each question. No samples where scores are no grades; null
     is a score that is missing."""
-    import polars as pl
-
-    try:
-        table = pl.read_parquet(path)
-    except pl.exceptions.PolarsError as error:
-        raise InputError(str(path), "is no Parquet file", "mend it or remove it") from error
+    table = read_parquet(path, "mend it or remove it")
     samples: list[dict[str, Any]] = []
     texts: dict[str, tuple[str, ...]] = {}
     for number_, row in enumerate(table.iter_rows(named=True)):

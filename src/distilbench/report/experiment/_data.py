@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from distilbench.compute import Input, Quantity, Scope, Stage, StageName, known, stages_cost
 from distilbench.errors import InputError
-from distilbench.files import read_json
+from distilbench.files import read_json, read_parquet
 from distilbench.stats import MeasuredCurve
 
 if TYPE_CHECKING:
@@ -96,8 +96,8 @@ def read_experiment(folder: Path) -> Experiment:
 
     try:
         facts = read_json(folder / "experiment.json", {"experiment": dict, "hardware": str})
-        trainings = pl.read_parquet(folder / "trainings.parquet")
-        answers = pl.read_parquet(folder / "answers.parquet")
+        trainings = read_parquet(folder / "trainings.parquet")
+        answers = read_parquet(folder / "answers.parquet")
     except (FileNotFoundError, NotADirectoryError) as error:
         raise InputError(
             str(folder), "holds no experiment", "run: distilbench experiment distil-vs-vanilla"

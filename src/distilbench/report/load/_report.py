@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distilbench.errors import InputError
-from distilbench.files import read_json
+from distilbench.files import read_json, read_parquet
 from distilbench.report.load._charts import against_concurrency
 from distilbench.report.page import Chart, Section, Shown, Table, Text, number, render_page
 
@@ -24,10 +24,8 @@ _LATENCIES = {
 def write_load_report(folder: Path) -> Path:
     """Write ``report/index.html`` of a sweep; returns it. Raises ``InputError`` if it is not
     there."""
-    import polars as pl
-
     try:
-        levels = pl.read_parquet(folder / "load.parquet")
+        levels = read_parquet(folder / "load.parquet")
         facts = read_json(folder / "load.json")
     except (FileNotFoundError, NotADirectoryError) as error:
         raise InputError(str(folder), "holds no sweep", "run: distilbench load MODEL") from error

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distilbench.errors import InputError
-from distilbench.files import read_json
+from distilbench.files import read_json, read_parquet
 from distilbench.report.run._entries import foreign, others, with_entries, with_variant
 from distilbench.report.run._marks import marks
 
@@ -106,21 +106,11 @@ class RunData:
 
 def read_run(run_dir: Path) -> RunData:
     """Read a run directory. Raises ``InputError`` if it is none, is damaged, or holds no sample."""
-    import polars as pl
-
-    try:
-        samples = pl.read_parquet(run_dir / "samples.parquet")
-        cells = pl.read_parquet(run_dir / "cells.parquet")
-        facts = read_json(run_dir / "run.json", _FACTS)
-        suite_text = _suite_text(run_dir)
-    except InputError:
-        raise
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise InputError(str(run_dir), "is no run directory", "give the folder of a run") from error
-    except (ValueError, pl.exceptions.PolarsError) as error:
-        raise InputError(
-            str(run_dir), f"a file of the run is damaged ({error})", "run the suite again"
-        ) from error
+    if not (run_dir / "run.json").is_file():
+        raise InputError(str(run_dir), "is no run directory", "give the folder of a run")
+    facts = read_json(run_dir / "run.json", _FACTS)
+    samples, cells = (_table(run_dir, name) for name in ("samples", "cells"))
+    suite_text = _suite_text(run_dir)
     if samples.is_empty() and foreign(cells).is_empty():
         raise InputError(str(run_dir), "holds no finished sample", "run the suite again")
     samples, cells = with_entries(samples, cells)
@@ -144,7 +134,19 @@ def _catalog(cards: Path) -> tuple[Catalog, tuple[str, ...]]:
 def _suite_text(run_dir: Path) -> str:
     """The exact suite; empty for a run of imported results alone, which has none."""
     path = run_dir / "suite.yaml"
-    return path.read_text("utf-8") if path.exists() else ""
+    try:
+        return path.read_text("utf-8") if path.exists() else ""
+    except UnicodeDecodeError as error:
+        raise InputError(str(path), "is damaged", "put back a copy of it, or remove it") from error
+
+
+def _table(run_dir: Path, name: str) -> pl.DataFrame:
+    """One of the two tables of all cells, which can be made again."""
+    path, remedy = run_dir / f"{name}.parquet", f"make it again: distilbench report {run_dir}"
+    try:
+        return read_parquet(path, remedy)
+    except FileNotFoundError as error:
+        raise InputError(str(path), "is missing", remedy) from error
 
 
 def _by_task(samples: pl.DataFrame, cells: pl.DataFrame) -> pl.DataFrame:
