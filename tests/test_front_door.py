@@ -16,8 +16,10 @@ from typer.testing import CliRunner
 
 import distilbench
 from distilbench.cli import app
+from distilbench.report import picture
 from distilbench.suite import load_suite, packaged_suite, read_suite
 from tests.loopback_server import serving
+from tests.test_report import HOSTILE, make_run, sample
 
 ROOT = Path(__file__).parents[1]
 HEAVY = ("polars", "pydantic", "numpy", "inspect_ai", "altair", "torch", "typer", "yaml")
@@ -152,6 +154,7 @@ def test_a_run_is_made_opened_and_read(tmp_path: Path, monkeypatch: pytest.Monke
     assert table.select("task", "n_questions", "accuracy").row(0) == ("sums", 2, 1.0)
     plain = distilbench.accuracy(again.samples, by=("model", "profile", "task"))
     assert table["low"].to_list() == plain["low"].to_list()
+    assert "m answers 100.0% of the questions right" in again._repr_html_()
     page = again.report()
     assert page == tmp_path / "served" / "report" / "index.html"
     assert "distilbench: served" in page.read_text("utf-8")
@@ -178,3 +181,11 @@ def test_creation_costs_are_those_of_the_command_line() -> None:
     assert list(found.scores) == printed["scores"]
     # 6 N D of 15 T tokens (Meta's card) over 6 N D of 800k samples: thousands, as the paper says
     assert found.ratios["student"].ratio.central > 1_000
+
+
+def test_a_picture_for_a_notebook_runs_nothing_that_a_run_holds(tmp_path: Path) -> None:
+    shown = picture(make_run(tmp_path, [sample(HOSTILE, "sums", n, n % 2 == 0) for n in range(9)]))
+    assert shown.count("<svg") == 1
+    assert "<script" not in shown
+    assert "<img" not in shown
+    assert "Pareto frontier" in shown

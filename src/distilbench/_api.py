@@ -95,7 +95,8 @@ class Run:
         from distilbench.report import picture
         from distilbench.runner import collect, load_cells
 
-        collect(self.path, load_cells(self.path))
+        if not self.complete:  # else the tables are there, maybe in a folder that is only read
+            collect(self.path, load_cells(self.path))
         return picture(self.path)
 
 
