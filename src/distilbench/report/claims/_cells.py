@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from distilbench.catalog import Catalog
-from distilbench.compute import Interval, Quantity, Unavailable, interval
+from distilbench.compute import CostRatio, Interval, Unavailable, interval
 from distilbench.report.page import NOT_AVAILABLE, Cell
 
 if TYPE_CHECKING:
@@ -39,13 +39,11 @@ def interval_cell(ratio: Interval | Unavailable, at_most: Interval | None) -> Ce
     return Cell(_digits(ratio.central), title="; ".join(map(str, ratio.unknowns)), kind=ratio.kind)
 
 
-def quantity_cell(
-    ratio: Quantity | Unavailable, at_most: Quantity | None, draws: int, seed: int
-) -> Cell:
-    bound = interval(at_most, draws, seed) if at_most is not None else None
-    if isinstance(ratio, Unavailable):
-        return interval_cell(ratio, bound)
-    found = interval(ratio, draws, seed)
+def quantity_cell(ratio: CostRatio, draws: int, seed: int) -> Cell:
+    bound = interval(ratio.at_most, draws, seed) if ratio.at_most is not None else None
+    if isinstance(ratio.ratio, Unavailable):
+        return interval_cell(ratio.ratio, bound)
+    found = interval(ratio.ratio, draws, seed)
     cell = interval_cell(found, bound)
     return cell._replace(title=f"5% to 95%: {_digits(found.p5)} to {_digits(found.p95)}")
 

@@ -6,6 +6,7 @@ A number in a table links to its row among the sources, which links to the publi
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -108,22 +109,26 @@ def creation_ratio(claims: Claims) -> Section:
 
 
 def all_ratios(claims: Claims) -> Section:
-    rows = []
-    for model, base, ratios in claims.ratios:
-        cells = [
-            quantity_cell(ratio.ratio, ratio.at_most, claims.draws, claims.seed) for ratio in ratios
-        ]
-        rows.append((model_cell(claims.catalog, model), model_cell(claims.catalog, base), *cells))
+    named = partial(model_cell, claims.catalog)
+    columns = (
+        Shown("distilled model", "model", named),
+        Shown("base", "base", named),
+        *(
+            Shown(scope, scope, lambda ratio: quantity_cell(ratio, claims.draws, claims.seed))
+            for scope in SCOPES
+        ),
+    )
+    frame = (
+        {"model": model, "base": base, **{ratio.scope: ratio for ratio in ratios}}
+        for model, base, ratios in claims.ratios
+    )
     note = (
         "How many times the compute of the distilled model its base took. ≤ marks an upper bound:"
         " a part of the distilled model's cost is not published. Below 1 under the widest scope"
         " is no accident: who counts the base's pretraining can never get above 1."
     )
-    table = Table(
-        "Compute to create the base over compute to create the distilled model",
-        ("distilled model", "base", *SCOPES),
-        rows,
-    )
+    caption = "Compute to create the base over compute to create the distilled model"
+    table = Table.of(caption, frame, columns)
     return Section("The ratio for every distilled model", (Text(note), table))
 
 
@@ -160,14 +165,15 @@ def curves(claims: Claims) -> Section:
     )
     caption = "Equivalent size and compute-equivalent gain"
     blocks.append(Table.of(caption, claims.placements, columns))
-    refused = [(c.family, c.benchmark, c.scale, c.refused) for c in claims.curves if c.refused]
+    refused = [curve for curve in claims.curves if curve.refused]
     if refused:
-        blocks.append(
-            Details(
-                "Families without a curve",
-                (Table("Why", ("family", "benchmark", "against", "reason"), refused),),
-            )
+        why = (
+            Shown("family", "family"),
+            Shown("benchmark", "benchmark"),
+            Shown("against", "scale"),
+            Shown("reason", "refused"),
         )
+        blocks.append(Details("Families without a curve", (Table.of("Why", refused, why),)))
     if not fitted:
         blocks.append(Text("No family of the catalog has three sizes in one setting."))
     return Section("Claim (c): the performance-to-compute curve", blocks)
@@ -179,71 +185,65 @@ def validation(claims: Claims) -> Section:
 
 def validation_blocks(claims: Claims) -> tuple[Text, Table]:
     """The training-FLOP estimates beside published totals; the docs show the same table."""
-    rows = [
-        (
-            model_cell(claims.catalog, row.card),
-            source_cell(f"{row.published_flops:.3g}", *row.source.split(": ", 1)),
-            flops_cell(row.by_6nd_flops, row.by_6nd_ratio),
-            yes_no(row.by_6nd_within),
-            flops_cell(row.exact_flops, row.exact_ratio),
-            yes_no(row.exact_within),
-            row.note,
-        )
-        for row in claims.validation
-    ]
+    columns = (
+        Shown("model", "card", partial(model_cell, claims.catalog)),
+        Shown(
+            "published FLOPs",
+            ("published_flops", "source"),
+            lambda flops, source: source_cell(f"{flops:.3g}", *source.split(": ", 1)),
+        ),
+        Shown("6ND (over published)", ("by_6nd_flops", "by_6nd_ratio"), flops_cell),
+        Shown("within 10%", "by_6nd_within", yes_no),
+        Shown("exact (over published)", ("exact_flops", "exact_ratio"), flops_cell),
+        Shown("within 10%", "exact_within", yes_no),
+        Shown("note", "note"),
+    )
     note = (
         "Training FLOPs that reports state, beside the estimates by 6ND and by the exact form with"
         " attention at the training sequence length. Many reports compute their total as 6ND"
         " themselves; the note says so where it is known, and the check is then of the inputs only."
     )
-    columns = (
-        "model", "published FLOPs", "6ND (over published)", "within 10%",
-        "exact (over published)", "within 10%", "note",
-    )  # fmt: skip
-    return Text(note), Table("Training FLOPs: estimate and publication", columns, rows)
+    caption = "Training FLOPs: estimate and publication"
+    return Text(note), Table.of(caption, claims.validation, columns)
 
 
 def assumptions(claims: Claims) -> Section:
     """Every estimated figure of the cards on this page, with its range and reason."""
-    catalog = claims.catalog
-    rows = [
-        (
-            model_cell(catalog, card.id),
-            place,
-            f"{figure.value:g}",
-            f"{figure.low:g} to {figure.high:g}",
-            figure.note,
-        )
-        for card in catalog.cards.values()
+    columns = (
+        Shown("model", "card", partial(model_cell, claims.catalog)),
+        Shown("figure", "place"),
+        Shown("central", "value", "{:g}"),
+        Shown("range", ("low", "high"), "{:g} to {:g}"),
+        Shown("why", "note"),
+    )
+    frame = (
+        {"card": card.id, "place": place, **dict(figure)}
+        for card in claims.catalog.cards.values()
         for place, figure in cited_in(card)
         if isinstance(figure, Figure) and figure.kind == "estimated"
-    ]
+    )
     note = (
         f"Ranges go through to the results by {claims.draws:,} Monte Carlo draws from seed"
         f" {claims.seed}, log-triangular between the ends with the peak at the central value."
     )
-    table = Table("Estimated figures", ("model", "figure", "central", "range", "why"), rows)
-    return Section("Assumptions", (Text(note), table))
+    return Section("Assumptions", (Text(note), Table.of("Estimated figures", frame, columns)))
 
 
 def sources(claims: Claims) -> Section:
     """Every publication behind the figures, with an id to link to."""
-    rows, anchors = [], []
-    for key, source in sorted(_all_sources(claims.catalog)):
-        rows.append(
-            (
-                key,
-                Cell(source.title, href=str(source.url) if source.url else None),
-                source.checked or "not re-read",
-            )
-        )
-        anchors.append(f"source-{key}")
+    columns = (
+        Shown("key", "key"),
+        Shown("publication", ("title", "url"), lambda t, url: Cell(t, href=str(url or "") or None)),
+        Shown("compared", "checked", lambda checked: checked or "not re-read"),
+    )
+    known = sorted(_all_sources(claims.catalog))
     note = (
         "'Compared' says how and when our figures were compared with the publication. Not re-read:"
         " taken from what is widely published, and still to be compared."
     )
-    table = Table("Sources", ("key", "publication", "compared"), rows, anchors)
-    return Section("Sources", (Text(note), table))
+    table = Table.of("Sources", ({"key": key, **dict(source)} for key, source in known), columns)
+    anchored = replace(table, anchors=[f"source-{key}" for key, _ in known])
+    return Section("Sources", (Text(note), anchored))
 
 
 def _tornado(scope: str, bars: tuple[TornadoBar, ...]) -> Chart:
