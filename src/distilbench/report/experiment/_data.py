@@ -80,6 +80,14 @@ class Experiment:
             scores.append([self._scores(row["name"]) for row in rows])
         return MeasuredCurve(np.array(flops), np.array(scores))
 
+    def groups(self) -> list[dict[str, Any]]:
+        """Trainings of one arm at one budget, in order: both, and of every other column the values
+        of the seeds."""
+        by = ("arm", "budget")
+        found = self.trainings.group_by(by, maintain_order=True).all().to_dicts()
+        known = {(group["arm"], group["budget"]): group for group in found}
+        return [known[arm, budget] for arm in self.arms for budget in self.spec["budgets"]]
+
     def _row(self, arm: str, budget: int, seed: int) -> dict[str, Any]:
         table = self.trainings
         chosen = (table["arm"] == arm) & (table["budget"] == budget) & (table["seed"] == seed)

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from distilbench.compute import SCOPE_WORDS
 from distilbench.durations import duration
@@ -20,6 +20,7 @@ from distilbench.report.page import (
     Details,
     Pre,
     Section,
+    Shown,
     Table,
     Text,
     percent_range,
@@ -28,13 +29,11 @@ from distilbench.report.page import (
 )
 from distilbench.stats import (
     EqualAccuracy,
+    SeedMean,
     equal_accuracy,
     seed_interval,
     shared_levels,
 )
-
-if TYPE_CHECKING:
-    pass
 
 _TITLES: dict[str, str] = {
     **{str(scope): f"{scope}: {words}" for scope, words in SCOPE_WORDS.items()},
@@ -43,6 +42,7 @@ _TITLES: dict[str, str] = {
 }
 _DRAWN = ("student", "pipeline", "amortised", ALONE)  # lineage looks as amortised does
 _DRAWS = 2000
+_ABOVE = "a curve is above it at the smallest budget"
 
 
 def write_experiment_report(folder: Path) -> Path:
@@ -55,9 +55,7 @@ def write_experiment_report(folder: Path) -> Path:
         sections=[
             _figures(experiment),
             _ratios(compared),
-            _points(experiment),
-            _stages(experiment),
-            _conditions(experiment),
+            *(make(experiment) for make in (_points, _stages, _conditions)),
         ],
         out_dir=folder / "report",
     )
@@ -142,7 +140,7 @@ def _chart(experiment: Experiment, scope: str) -> Chart:
                 {
                     "arm": arm,
                     "budget": budget,
-                    "flops": sum(row["flops"] for row in group) / len(group),
+                    "flops": _mean([row["flops"] for row in group]),
                     "accuracy": found.mean,
                     "low": max(0.0, found.low),
                     "high": min(1.0, found.high),
@@ -155,26 +153,21 @@ def _chart(experiment: Experiment, scope: str) -> Chart:
 
 
 def _ratios(compared: Compared) -> Section:
-    rows = []
-    for (arm, scope), found in compared.items():
-        for one in found:
-            note = "a curve is above it at the smallest budget" if one.bounded else ""
-            rows.append(
-                (
-                    arm,
-                    scope,
-                    f"{one.level:.1%}",
-                    _flops(one.first_flops),
-                    _flops(one.second_flops),
-                    _ratio(one),
-                    f"{one.within:.0%}",
-                    note,
-                )
-            )
     columns = (
-        "arm", "scope", "accuracy", "vanilla FLOPs", "distilled FLOPs", "ratio (95%)",
-        "both reach it", "",
-    )  # fmt: skip
+        Shown("arm", "arm"),
+        Shown("scope", "scope"),
+        Shown("accuracy", "found", lambda found: f"{found.level:.1%}"),
+        Shown("vanilla FLOPs", "found", lambda found: _flops(found.first_flops)),
+        Shown("distilled FLOPs", "found", lambda found: _flops(found.second_flops)),
+        Shown("ratio (95%)", "found", _ratio),
+        Shown("both reach it", "found", lambda found: f"{found.within:.0%}"),
+        Shown("", "found", lambda found: _ABOVE if found.bounded else ""),
+    )
+    frame = (
+        {"arm": arm, "scope": scope, "found": one}
+        for (arm, scope), found in compared.items()
+        for one in found
+    )
     note = (
         "Ratio: FLOPs that the vanilla curve needs for an accuracy over those that the distilled"
         " one needs; above 1 distillation is cheaper. Curves are joined by straight lines against"
@@ -184,10 +177,8 @@ def _ratios(compared: Compared) -> Section:
         " seeds they are rough."
     )
     scopes = Table("Scopes", ("scope", "what it counts"), list(_TITLES.items()))
-    return Section(
-        "Compute at equal accuracy",
-        (Text(note), Table("Vanilla over distilled", columns, rows), scopes),
-    )
+    ratios = Table.of("Vanilla over distilled", frame, columns)
+    return Section("Compute at equal accuracy", (Text(note), ratios, scopes))
 
 
 def _flops(value: float) -> str:
@@ -195,59 +186,63 @@ def _flops(value: float) -> str:
 
 
 def _points(experiment: Experiment) -> Section:
-    rows = []
-    for arm in experiment.arms:
-        for budget in experiment.spec["budgets"]:
-            table = experiment.trainings
-            group = table.filter((table["arm"] == arm) & (table["budget"] == budget)).to_dicts()
-            found = seed_interval([row["accuracy"] for row in group])
-            each = ", ".join(f"{row['accuracy']:.1%}" for row in group)
-            mean_loss = sum(row["loss"] for row in group) / len(group)
-            interval = percent_range(max(0.0, found.low), min(1.0, found.high))
-            rows.append(
-                (arm, f"{budget:,}", f"{found.mean:.1%}", interval, each, f"{mean_loss:.3f}")
-            )
-    columns = ("arm", "training questions", "accuracy", "95% over seeds", "seeds", "held-out loss")
-    return Section("Points", (Table("Held-out accuracy", columns, rows),))
+    columns = (
+        Shown("arm", "arm"),
+        Shown("training questions", "budget", "{:,}"),
+        Shown("accuracy", "found", lambda found: f"{found.mean:.1%}"),
+        Shown("95% over seeds", "found", _over_seeds),
+        Shown("seeds", "accuracy", lambda each: ", ".join(f"{one:.1%}" for one in each)),
+        Shown("held-out loss", "loss", lambda each: f"{sum(each) / len(each):.3f}"),
+    )
+    frame = ({**group, "found": seed_interval(group["accuracy"])} for group in experiment.groups())
+    return Section("Points", (Table.of("Held-out accuracy", frame, columns),))
+
+
+def _over_seeds(found: SeedMean) -> str:
+    return percent_range(max(0.0, found.low), min(1.0, found.high))
 
 
 def _stages(experiment: Experiment) -> Section:
-    rows = [_stage_row("teacher", [experiment.teacher])]
-    for arm in experiment.arms:
-        for budget in experiment.spec["budgets"]:
-            table = experiment.trainings
-            group = table.filter((table["arm"] == arm) & (table["budget"] == budget)).to_dicts()
-            rows.append(_stage_row(f"{arm}, {budget:,} questions", group))
-    columns = (
-        "mean of a training", "training tokens", "training FLOPs, counted", "by formula",
-        "counted / formula", "by 6ND", "teacher generation", "teacher scoring", "answers rejected",
-    )  # fmt: skip
+    teacher = {name: [value] for name, value in experiment.teacher.items()}
+    frame = [{**teacher, "name": "teacher"}]
+    for group in experiment.groups():
+        frame.append({**group, "name": f"{group['arm']}, {group['budget']:,} questions"})
     note = (
         "Counted: torch's FlopCounterMode on sample steps, scaled by tokens. By formula: from the"
         " shape, attention included. 6ND leaves out attention, and what TRL's fused output layer"
         " computes twice. Retries are counted."
     )
-    return Section("Stages", (Text(note), Table("FLOPs of each stage", columns, rows)))
+    return Section("Stages", (Text(note), Table.of("FLOPs of each stage", frame, _STAGES)))
 
 
-def _stage_row(name: str, group: list[dict[str, Any]]) -> tuple[str, ...]:
-    def mean(field: str) -> float:
-        return sum(float(row[field]) for row in group) / len(group)
+def _mean(each: Sequence[float]) -> float:
+    return sum(map(float, each)) / len(each)
 
-    counted, formula = mean("student_training_flops"), mean("student_training_formula_flops")
-    generated = sum(row["generated"] for row in group)
-    rejected = sum(row["rejected"] for row in group)
-    return (
-        name,
-        f"{mean('tokens'):,.0f}",
-        si(counted),
-        si(formula),
-        f"{counted / formula:.3f}",
-        si(mean("student_training_6nd_flops")),
-        si(mean("teacher_generation_flops")),
-        si(mean("logit_caching_flops")),
-        f"{rejected / generated:.1%}" if generated else "none generated",
-    )
+
+def _counted_over_formula(counted: Sequence[float], formula: Sequence[float]) -> str:
+    return f"{_mean(counted) / _mean(formula):.3f}"
+
+
+def _rejected(rejected: Sequence[int], generated: Sequence[int]) -> str:
+    return f"{sum(rejected) / sum(generated):.1%}" if sum(generated) else "none generated"
+
+
+def _mean_flops(each: Sequence[float]) -> str:
+    return si(_mean(each))
+
+
+_COUNTED, _FORMULA = "student_training_flops", "student_training_formula_flops"
+_STAGES = (
+    Shown("mean of a training", "name"),
+    Shown("training tokens", "tokens", lambda each: f"{_mean(each):,.0f}"),
+    Shown("training FLOPs, counted", _COUNTED, _mean_flops),
+    Shown("by formula", _FORMULA, _mean_flops),
+    Shown("counted / formula", (_COUNTED, _FORMULA), _counted_over_formula),
+    Shown("by 6ND", "student_training_6nd_flops", _mean_flops),
+    Shown("teacher generation", "teacher_generation_flops", _mean_flops),
+    Shown("teacher scoring", "logit_caching_flops", _mean_flops),
+    Shown("answers rejected", ("rejected", "generated"), _rejected),
+)
 
 
 def _conditions(experiment: Experiment) -> Section:
