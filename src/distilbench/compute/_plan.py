@@ -82,18 +82,14 @@ def plan_distillation(
     recipe: PlannedRecipe,
     accelerator: Accelerator,
     site: Site,
-    *,
-    utilisation: Quantity | None = None,
-    sampling_utilisation: Quantity | None = None,
 ) -> Plan:
     """FLOPs, accelerator-hours, energy, CO2 equivalent and money of a distillation, by stage.
 
-    The teacher and the student's base exist: their training is not part of the plan. Utilisations
-    default to the published range for training and to our estimate for sampling. Raises
+    The teacher and the student's base exist: their training is not part of the plan. Utilisation is
+    the published range for training and our estimate for sampling. Raises
     ``InputError`` where the number of parameters, the peak rate or the power is not known.
     """
-    training = utilisation or training_utilisation("plan")
-    sampling = sampling_utilisation or generation_utilisation("plan")
+    training, sampling = training_utilisation("plan"), generation_utilisation("plan")
     stages = tuple(
         PlannedStage(name, formula, footprint(flops, accelerator, site, utilisation))
         for name, formula, flops, utilisation in _stages(

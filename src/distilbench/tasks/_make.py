@@ -33,12 +33,11 @@ Wanted = tuple[TaskSpec, int]
 def attempt_questions(
     wanted: Sequence[Wanted],
     generate_within_s: float = GENERATE_WITHIN_S,
-    fetch_within_s: float = FETCH_WITHIN_S,
 ) -> list[QuestionSet | InputError]:
     """The questions of each task, or the error that says why it has none.
 
     Files are read here. Generators and benchmarks run in a child process, which is ended when a
-    task takes longer than ``generate_within_s`` or ``fetch_within_s``.
+    task takes longer than ``generate_within_s``, or ``FETCH_WITHIN_S`` where it is fetched.
     """
     made: dict[int, QuestionSet | InputError] = {}
     ahead = []
@@ -53,7 +52,7 @@ def attempt_questions(
             while ahead:
                 spec = wanted[ahead[0]][0]
                 fetched = isinstance(spec, InspectTask)
-                within_s = fetch_within_s if fetched else generate_within_s
+                within_s = FETCH_WITHIN_S if fetched else generate_within_s
                 answer = child.answer(within_s)
                 made[ahead.pop(0)] = answer or _too_slow(spec, within_s)
                 if answer is None:
