@@ -47,28 +47,60 @@ def with_answers(folder: Path, leader: int) -> bool:
     return any(folder.glob("runs/*/cells/*/logs/*.eval"))
 
 
+def started(folder: Path) -> subprocess.Popen[str]:
+    (folder / "suite.yaml").write_text(SUITE)
+    (folder / "scratch").mkdir()
+    return subprocess.Popen(
+        [sys.executable, "-m", "distilbench", "run", "suite.yaml"],
+        cwd=folder,
+        env={**os.environ, "TMPDIR": str(folder / "scratch")},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def wait(moment: Callable[[Path, int], bool], folder: Path, command: subprocess.Popen[str]) -> None:
+    deadline = time.monotonic() + 240
+    while not moment(folder, command.pid):
+        assert command.poll() is None, command.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("moment", [with_worker, with_answers])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+def test_the_end_of_the_command_alone_ends_its_worker_and_engine(
+    number: signal.Signals, moment: Callable[[Path, int], bool], tmp_path: Path
+) -> None:
+    """As a scheduler, a closed terminal and the kernel end it. A second run that starts at once
+    would be beside an orphan, each spoiling the other's times."""
+    with started(tmp_path) as command:
+        wait(moment, tmp_path, command)
+        command.send_signal(number)
+        _, err = command.communicate(timeout=60)
+        deadline = time.monotonic() + 10
+        try:
+            while of_session(command.pid) and time.monotonic() < deadline:
+                time.sleep(0.05)
+            left = of_session(command.pid)
+        finally:
+            for process in of_session(command.pid):
+                process.kill()
+    assert not left
+    assert not list((tmp_path / "scratch").glob("distilbench-*"))
+    assert "Traceback" not in err
+    assert command.returncode == (-9 if number == signal.SIGKILL else 130)
+
+
 @pytest.mark.parametrize("times", [1, 2], ids=["once", "twice"])
 @pytest.mark.parametrize("moment", [with_worker, with_answers])
 def test_a_run_that_is_stopped(
     moment: Callable[[Path, int], bool], times: int, tmp_path: Path
 ) -> None:
-    (tmp_path / "suite.yaml").write_text(SUITE)
-    scratch = tmp_path / "scratch"
-    scratch.mkdir()
-    with subprocess.Popen(
-        [sys.executable, "-m", "distilbench", "run", "suite.yaml"],
-        cwd=tmp_path,
-        env={**os.environ, "TMPDIR": str(scratch)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    ) as command:
-        deadline = time.monotonic() + 240
-        while not moment(tmp_path, command.pid):
-            assert command.poll() is None, command.communicate()
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+    with started(tmp_path) as command:
+        wait(moment, tmp_path, command)
         for _ in range(times):
             os.killpg(command.pid, signal.SIGINT)
             time.sleep(0.1)
@@ -85,4 +117,4 @@ def test_a_run_that_is_stopped(
     assert "Traceback" not in out + err
     assert "Exception ignored" not in err
     assert not left
-    assert not list(scratch.glob("distilbench-*"))
+    assert not list((tmp_path / "scratch").glob("distilbench-*"))

@@ -1,8 +1,8 @@
 """The edge of the program: whatever ends a command becomes one sentence and an exit code.
 
 0: done; 1: done in part, or a mistake of distilbench's own, with where it happened; 2: something
-that the user can mend (input, files, disk, an extra that is not installed); 130: stopped by Ctrl-C.
-No command catches these for itself.
+that the user can mend (input, files, disk, an extra that is not installed); 130: stopped, by Ctrl-C
+or ``kill``. No command catches these for itself.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ _REPORT = "this is a mistake of distilbench, not yours; report it with the lines
 _RUST = re.compile(r"\(os error (\d+)\)(?:: (.+))?")
 _MODULES = {"inspect_evals": "benchmarks"}  # where the package's name says nothing
 TRAINING = ("torch", "transformers", "trl", "accelerate", "peft", "datasets")
+_HANGUP = (signal.SIGHUP,) if hasattr(signal, "SIGHUP") else ()  # Windows has none
 _RESUMES = ("run", "distill", "experiment")
 
 
@@ -139,14 +140,19 @@ def _at_home(argument: str) -> str:
 
 
 def _heed_interrupts() -> None:
-    """Ctrl-C raises ``KeyboardInterrupt`` from here on, where it ended the process until now;
-    where it is ignored, as of a job in the background, it stays so."""
-    if callable(signal.getsignal(signal.SIGINT)) and current_thread() is main_thread():
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    """Ctrl-C raises ``KeyboardInterrupt`` from here on, where it ended the process until now, and
+    so does what a scheduler, a closed terminal or ``kill`` sends; what is ignored, as of a job in
+    the background or behind ``nohup``, stays so."""
+    if current_thread() is not main_thread():
+        return
+    for number in (signal.SIGINT, signal.SIGTERM, *_HANGUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler)
 
 
 def _say_stopped(arguments: Sequence[str]) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C cuts the sentence no more
+    for number in (signal.SIGINT, signal.SIGTERM, *_HANGUP):
+        signal.signal(number, signal.SIG_IGN)  # a second one cuts the sentence no more
     kept = "nothing was changed that the command had not finished"
     if arguments and arguments[0] in _RESUMES:
         kept = "what was finished is kept; the same command goes on from there"

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import atexit
+import ctypes
 import os
 import signal
+import sys
 from contextlib import ExitStack
 from types import FrameType
 from typing import NoReturn
 
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -20,6 +23,17 @@ def leave_on_signals(undo: ExitStack) -> None:
 
     for number in _SIGNALS:
         signal.signal(number, told)
+
+
+def leave_with_parent(undo: ExitStack) -> None:
+    """From here on, the end of the process that started this one, by whatever signal, ends this one
+    as SIGTERM does. Linux tells it; elsewhere it is noticed when the next event cannot be told."""
+    if not sys.platform.startswith("linux"):
+        return
+    parent = os.getppid()
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != parent:  # it was gone before it could be told
+        leave(undo, 128 + signal.SIGTERM)
 
 
 def leave(undo: ExitStack, code: int) -> NoReturn:

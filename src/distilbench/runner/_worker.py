@@ -34,7 +34,7 @@ from distilbench.meter import EnergyMeter, describe_hardware, power_cap
 from distilbench.runner._conduct import Conduct, install, sampling_seed, without_system
 from distilbench.runner._executor import Job
 from distilbench.runner._journal import FLUSH_AFTER, Journal, restore
-from distilbench.runner._leave import leave, leave_on_signals
+from distilbench.runner._leave import leave, leave_on_signals, leave_with_parent
 from distilbench.runner._meanwhile import telling_what_is_read, watch
 from distilbench.runner._plan import Cell
 from distilbench.runner._sampling import request_options
@@ -77,6 +77,7 @@ def main() -> None:
     job = Job.model_validate_json(Path(sys.argv[1]).read_text())
     with ExitStack() as undo:
         leave_on_signals(undo)
+        leave_with_parent(undo)
         _work(job, _progress_channel(undo), undo)
 
 
