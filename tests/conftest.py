@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -41,3 +43,12 @@ def smollm2() -> str:
 def gemma3() -> str:
     """Path of Gemma 3 270M, a base model without one."""
     return str(locate_model(Source.parse("pypi:gemma-3-270m"), Path.cwd(), "test"))
+
+
+@pytest.fixture(autouse=True)
+def _signals_as_before() -> Iterator[None]:
+    """A command that was run in this process leaves its signals as its end wants them: ignored."""
+    kept = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in kept.items():
+        signal.signal(number, handler)
