@@ -38,7 +38,7 @@ def serve(
     ] = "DISTILBENCH_API_KEY",
 ) -> None:
     """Serve a model with the embedded engine as an OpenAI-compatible server, until Ctrl-C."""
-    from distilbench.engines import Listen, locate_model
+    from distilbench.engines import Listen, gpu_devices, locate_model
     from distilbench.engines._llama_cpp import LlamaCpp
 
     key = os.environ.get(api_key_env, "")
@@ -46,6 +46,9 @@ def serve(
         raise InputError(
             f"--host {host}", "would let anybody ask this model", f"set a key in {api_key_env}"
         )
+    if gpu is not None and gpu >= len(gpu_devices()):  # llama.cpp would take the CPU, unasked
+        remedy = "install xllamacpp's wheel for your GPU, or leave it out"
+        raise InputError(f"--gpu {gpu}", f"llama.cpp sees {len(gpu_devices())} GPUs", remedy)
     limit = memory_bytes(memory or None)
     settings = engine_settings(
         slots=slots,
