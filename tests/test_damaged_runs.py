@@ -27,7 +27,6 @@ COMMANDS = {
     "report": "report runs/t",
     "recommend": "recommend runs/t --json",
     "csv": "export runs/t --format csv --out out",
-    "lm-eval": "export runs/t --format lm-eval --out out",
     "import": "import two --into runs/t",
     "run": "run suite.yaml",
 }

@@ -325,10 +325,12 @@ def test_what_is_no_run_directory(
 
 def test_a_name_is_no_pattern(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """``[ab]`` would be read as the tables of ``a`` and ``b``, one below the other."""
-    for name in ("a", "b", "[ab]"):
-        assert run_command(app, ["import", "lm", "--into", name, "--model", name[:2]]) == 0
+    for name, model in {"a": "first", "b": "second", "[ab]": "third"}.items():
+        assert run_command(app, ["import", "lm", "--into", name, "--model", model]) == 0
     assert run_command(app, ["recommend", "[ab]"]) == 0
-    assert "Take [a: accuracy 62.5%" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "Take third: accuracy 62.5%" in said
+    assert "second" not in said.partition("Take")[2]
 
 
 @pytest.mark.parametrize(
