@@ -312,3 +312,45 @@ def test_an_extra_that_is_not_installed_leaves_no_folder(
     assert run_command(app, [*words.split(), "--out", "students/a"]) == 2
     assert "pip install 'distilbench[distill]'" in capsys.readouterr().err
     assert set(place.rglob("*")) == before
+
+
+@pytest.mark.parametrize("name", ["nowhere", "[bold]x", "a*b", "suite.yaml", "lm"])
+@pytest.mark.parametrize("command", ["report", "recommend", "export --format csv --out out"])
+def test_what_is_no_run_directory(
+    command: str, name: str, place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_command(app, [*command.split(), name]) == 2
+    assert f"{name}: is no run directory; give the folder of a run" in capsys.readouterr().err
+
+
+def test_a_name_is_no_pattern(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """``[ab]`` would be read as the tables of ``a`` and ``b``, one below the other."""
+    for name, model in {"a": "first", "b": "second", "[ab]": "third"}.items():
+        assert run_command(app, ["import", "lm", "--into", name, "--model", model]) == 0
+    assert run_command(app, ["recommend", "[ab]"]) == 0
+    said = capsys.readouterr().out
+    assert "Take third: accuracy 62.5%" in said
+    assert "second" not in said.partition("Take")[2]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("run suite.yaml --dry-run --gpu h100", "use one of: h100-sxm, h100-pcie"),
+        ("fit model.gguf --context 999999999999", "--context: is 999999999999"),
+        ("serve model.gguf --port 0 --threads 999999999999", "--threads: is 999999999999"),
+        ("serve model.gguf --port 0 --gpu 99", "--gpu 99: llama.cpp sees"),
+        ("load model.gguf --requests 999999999999", "less than or equal to 1000000"),
+        ("compute card-a --cards own.yaml --draws 999999999999", "less than or equal to"),
+        ("load http://127.0.0.1:9 --model m", "http://127.0.0.1:9: no server answers there"),
+    ],
+)
+def test_what_cannot_be_is_told_at_once(
+    words: str, said: str, place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = set(place.rglob("*"))
+    assert run_command(app, words.split()) == 2
+    out, err = capsys.readouterr()
+    assert said in err
+    assert "installing" not in out + err
+    assert set(place.rglob("*")) == before

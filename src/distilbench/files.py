@@ -123,8 +123,9 @@ def whole_file(path: Path) -> Iterator[Path]:
         partial.replace(path)
     except OSError as error:
         # A full disk shows in a write, which knows no name; the other name is nothing to a user.
-        if error.filename is None or error.filename == str(partial):
-            error.filename, error.filename2 = str(path), None
+        # An error of Rust has its number in its message, which a name would hide.
+        if error.errno is not None and error.filename in (None, str(partial)):
+            raise OSError(error.errno, error.strerror, str(path)) from error
         raise
     finally:
         with suppress(OSError):

@@ -10,6 +10,7 @@ import typer
 
 from distilbench.cli._options import MODEL_HELP, ModelName
 from distilbench.cli._print import Json, print_json, print_line, print_table, si
+from distilbench.errors import InputError
 from distilbench.files import must_hold_files
 from distilbench.named import named_cards
 
@@ -21,7 +22,7 @@ ScopeName = Literal["student", "pipeline", "amortised", "lineage", "all"]
 Cards = Annotated[
     list[Path] | None, typer.Option("--cards", help="Folder with further model cards (YAML).")
 ]
-Draws = Annotated[int, typer.Option(min=100, help="Monte Carlo draws.")]
+Draws = Annotated[int, typer.Option(min=100, max=10_000_000, help="Monte Carlo draws.")]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of the Monte Carlo draws.")]
 
 
@@ -144,6 +145,8 @@ def plan_distillation(
     recipe = PlannedRecipe(
         tokens, epochs, acceptance_rate, sampled=not logits, scored_epochs=1.0 if logits else 0.0
     )
+    if usd_per_hour is not None and not usd_per_hour < float("inf"):
+        raise InputError("--usd-per-hour", f"is {usd_per_hour}", "give a price, or leave it out")
     site = default_site(region, usd_per_hour)
     made = make_plan(learner, master, recipe, known.accelerator(accelerator), site)
     plan_table(made, draws, seed, as_json)

@@ -19,6 +19,8 @@ from distilbench.files import must_hold_files
 if TYPE_CHECKING:
     from distilbench.load import Target, Workload
 
+# What the prompts of a level, which are made before it, find room for in memory.
+_MOST_USERS, _MOST_TOKENS, _MOST_REQUESTS = 10_000, 1_000_000, 1_000_000
 _COLUMNS = {
     "concurrency": "{:d}",
     "requests": "{:d}",
@@ -46,10 +48,18 @@ def load(
     concurrency: Annotated[
         str, typer.Option(help="Levels as 1,2,4; default: 1, 2, 4 ... until saturation.")
     ] = "",
-    most: Annotated[int, typer.Option(min=1, help="Most concurrent requests.")] = 16,
-    prompt_tokens: Annotated[int, typer.Option(min=1, help="About so many tokens.")] = 128,
-    output_tokens: Annotated[int, typer.Option(min=1, help="Tokens of every answer.")] = 64,
-    requests: Annotated[int, typer.Option(min=1, help="At least so many a level.")] = 20,
+    most: Annotated[
+        int, typer.Option(min=1, max=_MOST_USERS, help="Most concurrent requests.")
+    ] = 16,
+    prompt_tokens: Annotated[
+        int, typer.Option(min=1, max=_MOST_TOKENS, help="About so many tokens.")
+    ] = 128,
+    output_tokens: Annotated[
+        int, typer.Option(min=1, max=_MOST_TOKENS, help="Tokens of every answer.")
+    ] = 64,
+    requests: Annotated[
+        int, typer.Option(min=1, max=_MOST_REQUESTS, help="At least so many a level.")
+    ] = 20,
     ttft_s: Annotated[float | None, typer.Option(help="Objective: most seconds.")] = None,
     inter_token_s: Annotated[float | None, typer.Option(help="Objective: most seconds.")] = None,
     latency_s: Annotated[float | None, typer.Option(help="Objective: most seconds.")] = None,
@@ -103,7 +113,7 @@ def _serve(
     slots: int,
     workload: Workload,
 ) -> contextlib.AbstractContextManager[Target]:
-    from distilbench.load import Target, serving
+    from distilbench.load import Target, must_answer, serving
 
     if not target.lower().startswith(("http://", "https://")):
         return serving(
@@ -115,6 +125,7 @@ def _serve(
     server = Target(target, model, key)
     if not model:
         raise InputError(target, "which model of the server?", "name it by --model")
+    must_answer(target)
     return contextlib.nullcontext(server)
 
 
@@ -125,8 +136,10 @@ def _levels(text: str) -> list[int] | None:
         levels = [int(part) for part in text.split(",")]
     except ValueError as error:
         raise InputError("--concurrency", f"is {text!r}", "write it as 1,2,4") from error
-    if min(levels) < 1:
-        raise InputError("--concurrency", f"is {text!r}", "give whole numbers from 1")
+    if not 1 <= min(levels) <= max(levels) <= _MOST_USERS:
+        raise InputError(
+            "--concurrency", f"is {text!r}", f"give whole numbers from 1 to {_MOST_USERS:,}"
+        )
     return levels
 
 

@@ -39,13 +39,16 @@ def serve(
     ] = "DISTILBENCH_API_KEY",
 ) -> None:
     """Serve a model with the embedded engine as an OpenAI-compatible server, until Ctrl-C."""
-    from distilbench.engines import Listen, LlamaCpp, locate_model
+    from distilbench.engines import Listen, LlamaCpp, gpu_devices, locate_model
 
     key = os.environ.get(api_key_env, "")
     if not key and host not in _LOOPBACK:
         raise InputError(
             f"--host {host}", "would let anybody ask this model", f"set a key in {api_key_env}"
         )
+    if gpu is not None and gpu >= len(gpu_devices()):  # llama.cpp would take the CPU, unasked
+        remedy = "install xllamacpp's wheel for your GPU, or leave it out"
+        raise InputError(f"--gpu {gpu}", f"llama.cpp sees {len(gpu_devices())} GPUs", remedy)
     limit = memory_bytes(memory or None)
     settings = engine_settings(
         slots=slots,

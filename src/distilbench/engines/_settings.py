@@ -33,7 +33,9 @@ class EngineSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    threads: int | None = Field(None, ge=1, description="threads; default: one for each core")
+    threads: int | None = Field(
+        None, ge=1, le=4096, description="threads; default: one for each core"
+    )
     slots: int = Field(
         4, ge=1, le=MOST_SLOTS, description="questions decoded together (batch size)"
     )

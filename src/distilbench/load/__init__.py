@@ -7,13 +7,14 @@ OpenAI-compatible server, and on the embedded engine, whose server it starts. Im
 """
 
 from distilbench.load._results import Objective, read_requests, summarise
-from distilbench.load._sweep import Target, Workload, is_saturated, serving, sweep
+from distilbench.load._sweep import Target, Workload, is_saturated, must_answer, serving, sweep
 
 __all__ = [
     "Objective",
     "Target",
     "Workload",
     "is_saturated",
+    "must_answer",
     "read_requests",
     "serving",
     "summarise",

@@ -21,6 +21,7 @@ from distilbench.source import Source
 if TYPE_CHECKING:
     import polars as pl
 
+_ANSWERS_WITHIN_S = 10
 _GAIN = 0.05  # less growth of throughput than this, at twice the concurrency, is saturation
 _WORDS = (
     "time", "year", "people", "way", "day", "man", "thing", "woman", "life", "child", "world",
@@ -126,6 +127,20 @@ def _write(out: Path, levels: list[dict[str, Any]], facts: dict[str, Any]) -> pl
     machine = describe_hardware().model_dump(mode="json")
     write_json(out / "load.json", {**facts, "generator": AIPERF, "hardware": machine})
     return frame
+
+
+def must_answer(url: str) -> None:
+    """Raise ``InputError`` if no server answers at an address, whatever its answer: before the
+    minutes that installing AIPerf takes."""
+    import httpx
+
+    try:  # as AIPerf does: by no proxy; whether it trusts the certificate is its own matter
+        httpx.get(url, timeout=_ANSWERS_WITHIN_S, trust_env=False, verify=False)
+    except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
+        reason = str(error) or type(error).__name__
+        raise InputError(
+            url, f"no server answers there ({reason})", "start it, or correct the address"
+        ) from error
 
 
 def is_saturated(levels: Sequence[dict[str, Any]]) -> bool:

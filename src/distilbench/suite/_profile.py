@@ -71,7 +71,9 @@ class Profile(BaseModel):
         None, ge=_LEAST_MEMORY, description="most memory of the engine, as 300MiB or 2GiB"
     )
     cpus: int | None = Field(None, ge=1, description="cores the engine may run on")
-    threads: int | None = Field(None, ge=1, description="threads; default: one for each core")
+    threads: int | None = Field(
+        None, ge=1, le=4096, description="threads; default: one for each core"
+    )
     slots: int = Field(4, ge=1, le=256, description="questions decoded together (batch size)")
     spin_count: int = Field(
         1_000, ge=0, description="turns that a waiting thread spins before it sleeps; 0: none"
