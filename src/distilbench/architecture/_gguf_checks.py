@@ -77,6 +77,8 @@ def check_model(header: GGUFHeader, where: str) -> None:
     for name in (kind, arch):
         if name in _NO_MODELS:
             raise InputError(where, f"is {_NO_MODELS[name]}, no model", "give the model's own file")
+    if any(name.endswith((".lora_a", ".lora_b")) for name in header.shapes):
+        raise InputError(where, f"is {_NO_MODELS['adapter']}, no model", "give the model's own file")
     if not header.shapes:
         raise InputError(where, "holds no weights", "use a complete GGUF")
     if not arch:

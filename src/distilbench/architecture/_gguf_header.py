@@ -11,6 +11,7 @@ from typing import Any
 from distilbench.architecture._quantization import FILE_TYPES, tensor_bytes
 
 _TABLES = re.compile(r"(^|\.)(rope_(freqs|factors_\w+)|attn_rot_embd)\b")  # computed, not learned
+_SCALES = re.compile(r"^blk\..*\.(input_)?scale$")  # of NVFP4 and BitNet, beside their tensor
 # A running state is the end of all that was read: it cannot go back to the middle of a text.
 _RECURRENT = re.compile(r"\.(ssm_|time_mix_|shortconv\.)")
 
@@ -25,8 +26,10 @@ class GGUFHeader:
 
     @property
     def weights(self) -> dict[str, int]:
-        """Number of elements of each tensor that holds weights; tables of positions hold none."""
-        return {n: prod(s) for n, s in self.shapes.items() if not _TABLES.search(n)}
+        """Number of elements of each tensor that holds weights; tables of positions and scales of
+        quantized tensors hold none."""
+        held = {n: s for n, s in self.shapes.items() if not _TABLES.search(n)}
+        return {n: prod(s) for n, s in held.items() if not _SCALES.search(n)}
 
     @property
     def parameters(self) -> int:
@@ -35,7 +38,8 @@ class GGUFHeader:
 
     @property
     def embedding_parameters(self) -> int:
-        tables = ("token_embd.weight", "output.weight", "position_embd.weight")
+        tables = ("token_embd.weight", "output.weight", "position_embd.weight",
+                  "token_types.weight", "per_layer_token_embd.weight")  # fmt: skip
         return sum(prod(self.shapes[n]) for n in tables if n in self.shapes)
 
     @property
