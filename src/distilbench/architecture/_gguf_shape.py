@@ -32,8 +32,8 @@ _BY_LAYER = (
 
 # One layer in so many attends to the whole context, the others to the sliding window. Source: the
 # `set_swa_pattern` calls of llama.cpp's model loader; a file may state another number, or which
-# layers have the window, in attention.sliding_window_pattern. A window of an architecture that is not
-# listed is ignored, so that attention is counted over the whole context: never too low.
+# layers have the window, in attention.sliding_window_pattern. A window of an architecture that is
+# not listed is ignored, so that attention is counted over the whole context: never too low.
 _FULL_ATTENTION_EVERY = {"gemma2": 2, "gemma3": 6, "gpt-oss": 2, "cohere2": 4, "olmo2": 4}
 
 
