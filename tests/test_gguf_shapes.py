@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from distilbench.architecture import ModelDescription, describe_stream
+from distilbench.catalog import blank_card, described_card
 from distilbench.errors import InputError
 from tests.tiny_gguf import HIDDEN, VOCAB, raw
 
@@ -136,12 +137,31 @@ def test_weights_outside_of_experts_must_agree_alone(shared: int) -> None:
     assert "outside of its experts" in (found.architecture_missing or "")
 
 
-def with_experts(shared: int) -> ModelDescription:
+@pytest.mark.parametrize("arch", ["qwen2moe", "qwen3next"])
+def test_the_card_of_a_mixture_has_the_weights_that_a_token_passes(arch: str) -> None:
+    """Also of layers that are not known: 6ND over all experts would be ten times too much."""
+    found = with_experts(32, arch)
+    active = (found.parameters or 0) - 2 * 62 * 3 * 32 * HIDDEN
+    assert (found.architecture is None) == (arch == "qwen3next")
+    assert found.active_parameters == active
+    figure = described_card(found, "a").parameters.active
+    assert figure is not None
+    assert figure.value == active
+
+
+def test_a_mixture_that_does_not_say_how_many_experts_it_uses_has_no_total_on_its_card() -> None:
+    found = with_experts(32, "qwen3next", expert_used_count=0)
+    assert (found.experts, found.active_parameters) == (True, None)
+    assert described_card(found, "a").parameters.total is None
+    assert "how many experts a token uses" in blank_card(found, "a", "vanilla")
+
+
+def with_experts(shared: int, arch: str = "qwen2moe", **fields: Any) -> ModelDescription:
     shapes = plain(0)
     for block in range(2):
         shapes |= attention(block) | sparse(block, shared)
     said = {"expert_count": 64, "expert_used_count": 2, "expert_feed_forward_length": 32}
-    return described("qwen2moe", shapes, **said)
+    return described(arch, shapes, **said | fields)
 
 
 def test_blocks_that_guess_ahead_are_those_with_tensors_for_it() -> None:

@@ -150,6 +150,15 @@ def test_shards_are_one_model_once(tmp_path: Path, llama: Tensors, exact: int) -
             describe(place)
 
 
+def test_experts_of_a_model_that_is_not_known_are_told(tmp_path: Path, llama: Tensors) -> None:
+    """How many of them a token uses is then not known, and the total is not what it passes."""
+    expert = {"model.layers.0.mlp.experts.0.up_proj.weight": zeros(8, 8)}
+    path = folder(tmp_path / "m", llama | expert, model_type="of tomorrow")
+    assert (describe(path).experts, describe(path).active_parameters) == (True, None)
+    dense = describe(folder(tmp_path / "m", llama, model_type="of tomorrow"))
+    assert (dense.experts, dense.active_parameters) == (False, dense.parameters)
+
+
 def test_parts_of_two_models_are_told(tmp_path: Path, llama: Tensors) -> None:
     path = folder(tmp_path / "m", {})
     (path / "model.safetensors").unlink()

@@ -21,7 +21,7 @@ _BESIDE = re.compile(
 )
 _BLOCK = re.compile(r"(^|\.)(layers|blk|h|blocks|block)\.(\d+)\.")
 # Matrices of routed experts, in GGUF and in most of Hugging Face's models.
-_ROUTED = re.compile(r"(_exps\.|(^|\.)experts\.)(?!.*bias$)")
+ROUTED = re.compile(r"(_exps\.|(^|\.)experts\.)(?!.*bias$)")
 _NORM = re.compile(r"norm|(^|\.)ln_")
 
 
@@ -45,7 +45,7 @@ def disagreement(
         return "its tensors hold no language model"
     apart = _apart(shape.total_params, total, norms)
     if apart <= _MOST_APART:
-        routed = sum(count for name, count in counted.items() if _ROUTED.search(name))
+        routed = sum(count for name, count in counted.items() if ROUTED.search(name))
         due = shape.total_params - _routed_weights(shape)
         if not routed or _apart(due, total - routed, norms) <= _MOST_APART:
             return None

@@ -9,7 +9,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
-from distilbench.architecture._agreement import disagreement
+from distilbench.architecture._agreement import ROUTED, disagreement
 from distilbench.architecture._folder import (
     WeightFiles,
     files_of_index,
@@ -54,6 +54,10 @@ class ModelDescription(BaseModel):
     parameters: int | None = None
     parameters_missing: str | None = None
     """Why ``parameters`` is null."""
+    experts: bool = False
+    """Whether it has routed experts, of which a token uses some."""
+    active_parameters: int | None = None
+    """Weights that one token passes through; null where it is not known how many experts."""
     embedding_parameters: int | None = None
     architecture: ModelShape | None = None
     architecture_missing: str | None = None
@@ -117,6 +121,8 @@ def describe_gguf(parts: Iterable[OpenFile], where: str) -> ModelDescription:
         thinks="</think>" in (template or ""),
         recurrent=header.recurrent,
         parameters=header.parameters,
+        experts=header.experts,
+        active_parameters=shape.active_params if shape else header.active_parameters,
         embedding_parameters=header.embedding_parameters,
         architecture=shape,
         architecture_missing=missing,
@@ -137,6 +143,8 @@ def describe_config(text: str, where: str) -> ModelDescription:
         where=where,
         format=_CONFIG,
         parameters=shape.total_params,
+        experts=shape.is_moe,
+        active_parameters=shape.active_params,
         embedding_parameters=shape.embedding_params,
         architecture=shape,
     )
@@ -157,12 +165,16 @@ def describe_tensors(
     missing: str | None = f"there is no {_CONFIG} beside its weights"
     if config is not None:
         shape, missing = _config_shape(config, fields, counted.weights, where)
+    experts = shape.is_moe if shape else any(ROUTED.search(name) for name in tensors)
+    active = shape.active_params if shape else None if experts else counted.total
     return ModelDescription(
         where=where,
         format="safetensors",
         files=files,
         size_bytes=size,
         parameters=counted.total,
+        experts=experts,
+        active_parameters=active,
         parameters_missing=counted.unknown,
         embedding_parameters=shape.embedding_params if shape else None,
         architecture=shape,

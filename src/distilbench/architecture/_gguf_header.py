@@ -12,6 +12,8 @@ from distilbench.architecture._quantization import FILE_TYPES, tensor_bytes
 
 _TABLES = re.compile(r"(^|\.)(rope_(freqs|factors_\w+)|attn_rot_embd)\b")  # computed, not learned
 _SCALES = re.compile(r"^blk\..*\.(input_)?scale$")  # of NVFP4 and BitNet, beside their tensor
+_BLOCK = re.compile(r"blk\.(\d+)\.")
+_ROUTED = re.compile(r"_exps\.|\.ffn_(gate|up|down)\.\d+\.")  # today's files, and Mixtral's first
 # A running state is the end of all that was read: it cannot go back to the middle of a text.
 _RECURRENT = re.compile(r"\.(ssm_|time_mix_|shortconv\.)")
 
@@ -35,6 +37,28 @@ class GGUFHeader:
     def parameters(self) -> int:
         """Weights in the file: all elements of all tensors that hold weights."""
         return sum(self.weights.values())
+
+    @property
+    def experts(self) -> bool:
+        """Whether it has routed experts, of which a token uses some."""
+        return any(_ROUTED.search(name) for name in self.shapes)
+
+    @property
+    def active_parameters(self) -> int | None:
+        """Weights that one token passes through; null where it is not said how many experts."""
+        arch = self.metadata.get("general.architecture")
+        count, used = (self.metadata.get(f"{arch}.expert{n}_count", 0) for n in ("", "_used"))
+        if self.experts and not (type(count) is type(used) is int and 0 < used <= count):
+            return None
+        answering = {n: c for n, c in self.weights.items() if not self._is_ahead(n)}
+        return sum(
+            c * used // count if self.experts and _ROUTED.search(n) else c
+            for n, c in answering.items()
+        )
+
+    def _is_ahead(self, name: str) -> bool:
+        found = _BLOCK.match(name)
+        return found is not None and self.blocks is not None and int(found[1]) >= self.blocks
 
     @property
     def embedding_parameters(self) -> int:

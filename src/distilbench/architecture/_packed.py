@@ -30,7 +30,7 @@ _BLOCK_WIDTHS = (16, 32)  # weights that share a scale in NVFP4 and MXFP4
 # Not learned: masks, tables of positions, counters, as old checkpoints of GPT-2 and GPT-NeoX hold.
 _BUFFER = re.compile(
     r"(inv_freq|position_ids|masked_bias|num_batches_tracked|token_type_ids|"
-    r"(cos|sin)_cached|(^|\.)(rope|rotary_emb)\.freqs)$"
+    r"(cos|sin)_cached|slope_rate|(query|key|diagonal)_decay|(^|\.)(rope|rotary_emb)\.freqs)$"
 )
 # What stands beside a packed or 8-bit weight of the same layer.
 _BESIDE = re.compile(
