@@ -77,14 +77,41 @@ def fp8(scale: str, *shape: int) -> Pack:
     return pack
 
 
-def compressed(layer: str, out: int, into: int) -> Tensors:
-    """compressed-tensors, pack-quantized, 4 bits, groups of 128."""
+def compressed(bits: int) -> Pack:
+    """compressed-tensors, pack-quantized, groups of 128: whole weights in each integer, so that
+    those of three bits are ten in each and the last of a row is part filled."""
+
+    def pack(layer: str, out: int, into: int) -> Tensors:
+        return {
+            f"{layer}.weight_packed": zeros(out, -(-into // (32 // bits)), kind=torch.int32),
+            f"{layer}.weight_scale": zeros(out, into // 128, kind=torch.bfloat16),
+            f"{layer}.weight_shape": zeros(2, kind=torch.int64),
+            f"{layer}.weight_zero_point": zeros(out // 8, into // 128, kind=torch.int32),
+            f"{layer}.weight_g_idx": zeros(into, kind=torch.int32),
+        }
+
+    return pack
+
+
+def in_groups(bits: int) -> dict[str, Any]:
+    groups = {"group_0": {"weights": {"num_bits": bits, "group_size": 128}}}
+    return {"quantization_config": {"config_groups": groups}}
+
+
+def torchao(layer: str, out: int, into: int) -> Tensors:
+    """torchao's Float8Tensor, a scale for each row."""
     return {
-        f"{layer}.weight_packed": zeros(out, into // 8, kind=torch.int32),
-        f"{layer}.weight_scale": zeros(out, into // 128, kind=torch.bfloat16),
-        f"{layer}.weight_shape": zeros(2, kind=torch.int64),
-        f"{layer}.weight_zero_point": zeros(out // 8, into // 128, kind=torch.int32),
-        f"{layer}.weight_g_idx": zeros(into, kind=torch.int32),
+        f"{layer}._weight_qdata": zeros(out, into, kind=torch.float8_e4m3fn),
+        f"{layer}._weight_scale": zeros(out, 1, kind=torch.float32),
+    }
+
+
+def quanto(layer: str, out: int, into: int) -> Tensors:
+    return {
+        f"{layer}.weight._data": zeros(out, into, kind=torch.float8_e4m3fn),
+        f"{layer}.weight._scale": zeros(out, 1),
+        f"{layer}.input_scale": torch.ones(()),
+        f"{layer}.output_scale": torch.ones(()),
     }
 
 
@@ -126,7 +153,6 @@ def bitnet(layer: str, out: int, into: int) -> Tensors:
     }
 
 
-GROUPS = {"group_0": {"weights": {"num_bits": 4, "group_size": 128}}}
 FORMS: dict[str, tuple[Pack, dict[str, Any]]] = {
     "GPTQ 4 bits": (gptq(4, 128), {}),
     "GPTQ 8 bits, small groups": (gptq(8, 32), {}),
@@ -141,7 +167,9 @@ FORMS: dict[str, tuple[Pack, dict[str, Any]]] = {
     "FP8 with one scale": (fp8("weight_scale", 1), {}),
     "FP8 in blocks (DeepSeek)": (fp8("weight_scale_inv", 2, 2), {}),
     "FP8 of Mistral": (fp8("qscale_weight", 1), {}),
-    "compressed-tensors": (compressed, {"quantization_config": {"config_groups": GROUPS}}),
+    **{f"compressed-tensors {n} bits": (compressed(n), in_groups(n)) for n in range(2, 9)},
+    "torchao FP8": (torchao, {}),
+    "quanto FP8": (quanto, {}),
     "NVFP4 of ModelOpt": (nvfp4("weight", "weight_scale_2"), {}),
     "NVFP4 of compressed-tensors": (nvfp4("weight_packed", "weight_global_scale"), {}),
     "MXFP4 of Quark": (mxfp4, {}),

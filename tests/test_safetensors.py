@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,7 @@ def test_experts_in_mxfp4_are_counted_unpacked(tmp_path: Path) -> None:
     ("name", "tensor"),
     [
         ("model.layers.0.mlp.up_proj.W_q", zeros(8, 8, kind=torch.uint8)),  # HQQ
+        ("model.layers.0.mlp.up_proj.W_q", zeros(8, 8)),  # HQQ, its bytes seen as floats
         ("model.layers.0.mlp.up_proj.codes", zeros(8, 8, kind=torch.int16)),  # AQLM
         ("model.layers.0.mlp.up_proj.weight", zeros(8, 8, kind=torch.int32)),
         ("model.layers.0.mlp.up_proj.qweight", zeros(8, 8, kind=torch.int32)),  # no zero points
@@ -103,6 +105,9 @@ def test_masks_and_tables_of_positions_are_no_weights(
         "model.layers.0.attn.bias": zeros(1, 1, 512, 512, kind=torch.float32),
         "model.layers.0.attn.masked_bias": torch.tensor(-1e9),
         "model.layers.0.self_attn.rotary_emb.inv_freq": zeros(16, kind=torch.float32),
+        "model.layers.0.self_attn.rotary_emb.cos_cached": zeros(1, 1, 512, 32),
+        "model.layers.0.self_attn.rotary_emb.sin_cached": zeros(1, 1, 512, 32),
+        "rope.freqs": zeros(16),
         "model.embeddings.position_ids": zeros(1, 512, kind=torch.int64),
         "model.layers.0.attn.mask": zeros(512, 512, kind=torch.bool),
     }
@@ -146,6 +151,39 @@ def test_shards_are_one_model_once(tmp_path: Path, llama: Tensors, exact: int) -
             describe(place)
 
 
+def test_experts_of_a_model_that_is_not_known_are_told(tmp_path: Path, llama: Tensors) -> None:
+    """How many of them a token uses is then not known, and the total is not what it passes."""
+    expert = {"model.layers.0.mlp.experts.0.up_proj.weight": zeros(8, 8)}
+    path = folder(tmp_path / "m", llama | expert, model_type="of tomorrow")
+    assert (describe(path).experts, describe(path).active_parameters) == (True, None)
+    dense = describe(folder(tmp_path / "m", llama, model_type="of tomorrow"))
+    assert (dense.experts, dense.active_parameters) == (False, dense.parameters)
+
+
+def test_parts_of_two_models_are_told(tmp_path: Path, llama: Tensors) -> None:
+    path = folder(tmp_path / "m", {})
+    (path / "model.safetensors").unlink()
+    files = sharded(path, llama)
+    save_file({"model.embed_tokens.weight": zeros(64, 128)}, files[2])
+    with pytest.raises(InputError, match=r"'model\.embed_tokens\.weight' again, in another form"):
+        describe(path)
+    save_file({"model.norm.weight": llama["model.norm.weight"]}, files[2])
+    index = path / "model.safetensors.index.json"
+    index.write_text(json.dumps({"weight_map": {n: files[0].name for n in llama}}))
+    for asked in (path, index):
+        with pytest.raises(InputError, match="its index tells of 14 tensors that no part holds"):
+            describe(asked)
+
+
+def test_the_index_that_is_named_is_read(tmp_path: Path, llama: Tensors, exact: int) -> None:
+    path = folder(tmp_path / "m", {"other.weight": zeros(3)})
+    files = sharded(path, llama, "model.fp16")
+    index = path / "model.fp16.safetensors.index.json"
+    parts = {name: files[number % 3].name for number, name in enumerate(llama)}
+    index.write_text(json.dumps({"weight_map": parts}))
+    assert describe(index).parameters == exact
+
+
 def test_consolidated_weights_alone_are_a_model(tmp_path: Path, llama: Tensors, exact: int) -> None:
     sharded(tmp_path, llama, "consolidated", 2)
     found = describe(tmp_path)
@@ -159,6 +197,28 @@ def test_an_adapter_alone_is_no_model(tmp_path: Path) -> None:
     for place in (tmp_path, adapter):
         with pytest.raises(InputError, match="adapter"):
             describe(place)
+
+
+@pytest.mark.parametrize(
+    ("name", "beside"),
+    [
+        ("x.safetensors", {"layers.0.q_proj.m": zeros(64)}),  # MLX, DoRA
+        ("x.safetensors", {"layers.0.q_proj.alpha": zeros(1)}),  # kohya
+        ("0000100_adapters.safetensors", {"layers.0.norm.weight": zeros(64)}),
+        ("adapter_model.safetensors", {"prompt_embeddings": zeros(8, 64)}),  # prompt tuning
+    ],
+)
+def test_adapters_of_other_kinds_are_no_models(
+    name: str, beside: Tensors, tmp_path: Path, llama: Tensors, exact: int
+) -> None:
+    lora = {"layers.0.q_proj.lora_a": zeros(64, 8), "layers.0.q_proj.lora_b": zeros(8, 64)}
+    path = folder(tmp_path / "m", lora | beside, name)
+    for asked in (path, path / name):
+        with pytest.raises(InputError, match=r"adapter.*merge_and_unload"):
+            describe(asked)
+    if name != "x.safetensors":
+        sharded(path, llama)
+        assert describe(path).parameters == exact
 
 
 def test_an_adapter_with_trained_embeddings_is_no_model(tmp_path: Path) -> None:
@@ -285,3 +345,21 @@ SMALL = {
 def with_header(header: dict[str, Any]) -> bytes:
     text = json.dumps(header).encode()
     return len(text).to_bytes(8, "little") + text + bytes(64)
+
+
+@pytest.mark.parametrize(
+    ("tensors", "data", "said"),
+    [
+        ('"a": [0, 8], "b": [0, 8]', 8, "no readable"),  # one place for two
+        ('"a": [0, 8], "b": [16, 24]', 24, "no readable"),  # a hole
+        ('"a": [0, 8], "a": [8, 16]', 16, "no readable"),  # one name for two
+        ('"a": [0, 8]', 24, "where its tensors end at"),
+        ("", 0, "holds no weights"),
+    ],
+)
+def test_tensors_that_do_not_fill_their_file_are_told(tensors: str, data: int, said: str) -> None:
+    text = re.sub(r"(\[\d+, \d+\])", r'{"dtype": "F16", "shape": [4], "data_offsets": \1}', tensors)
+    header = f"{{{text}}}".encode()
+    file = len(header).to_bytes(8, "little") + header + bytes(data)
+    with pytest.raises(InputError, match=said):
+        describe_stream(io.BytesIO(file), "a.safetensors", len(file))

@@ -164,6 +164,10 @@ def typed(value: Any) -> bytes:
         return struct.pack("<I?", 7, value)
     if isinstance(value, str):
         return struct.pack("<I", 8) + text(value)
+    if isinstance(value, tuple):
+        kind = typed(value[0])[:4]
+        items = b"".join(typed(item)[4:] for item in value)
+        return struct.pack("<I", 9) + kind + struct.pack("<Q", len(value)) + items
     return (
         struct.pack("<Id", 12, value) if isinstance(value, float) else struct.pack("<Iq", 11, value)
     )

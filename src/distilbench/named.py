@@ -65,6 +65,8 @@ def described_model(model: str, catalog: Catalog) -> ModelDescription:
         format="card",
         name=card.name,
         parameters=card.architecture.shape.total_params,
+        experts=card.architecture.shape.is_moe,
+        active_parameters=card.architecture.shape.active_params,
         architecture=card.architecture.shape,
     )
 

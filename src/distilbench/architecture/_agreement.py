@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from distilbench.architecture._mlp import Experts
 from distilbench.architecture._shape import ModelShape
 
 _MOST_APART = 0.005
@@ -19,6 +20,8 @@ _BESIDE = re.compile(
     r"mtp\w*|nextn)(\.|$)"
 )
 _BLOCK = re.compile(r"(^|\.)(layers|blk|h|blocks|block)\.(\d+)\.")
+# Matrices of routed experts, in GGUF and in most of Hugging Face's models.
+ROUTED = re.compile(r"(_exps\.|(^|\.)experts\.)(?!.*bias$)")
 _NORM = re.compile(r"norm|(^|\.)ln_")
 
 
@@ -28,6 +31,9 @@ def disagreement(
     """Why ``shape`` is not that of ``weights`` (elements by tensor name); null: it agrees.
 
     They agree within 0.5%, with or without the vectors of norms, which a shape may leave out.
+    So must, where experts are told by their names, the weights outside of them: they are few, and
+    pass every token.
+
     Left out of the count: what stands beside the language model, blocks from number ``blocks`` on
     (they guess tokens ahead), and an output that repeats the input embedding of a tied model.
     """
@@ -37,12 +43,31 @@ def disagreement(
     norms = sum(count for name, count in counted.items() if _NORM.search(name))
     if total <= 0:
         return "its tensors hold no language model"
-    apart = min(abs(shape.total_params - held) / total for held in (total, total - norms))
+    apart = _apart(shape.total_params, total, norms)
     if apart <= _MOST_APART:
-        return None
+        routed = sum(count for name, count in counted.items() if ROUTED.search(name))
+        due = shape.total_params - _routed_weights(shape)
+        if not routed or _apart(due, total - routed, norms) <= _MOST_APART:
+            return None
+        return (
+            f"by its configuration it has {due:,} weights outside of its experts, its tensors hold"
+            f" {total - routed:,}"
+        )
     return (
         f"by its configuration it has {shape.total_params:,} weights, its tensors hold {total:,}"
         f" ({apart:.1%} apart)"
+    )
+
+
+def _apart(due: int, held: int, norms: int) -> float:
+    return min(abs(due - count) / max(count, 1) for count in (held, held - norms))
+
+
+def _routed_weights(shape: ModelShape) -> int:
+    return sum(
+        count * part.routed_weights(shape.hidden)
+        for part, count in shape.parts()
+        if isinstance(part, Experts)
     )
 
 

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
-from distilbench.architecture._agreement import disagreement
-from distilbench.architecture._folder import weight_files
+from distilbench.architecture._agreement import ROUTED, disagreement
+from distilbench.architecture._folder import (
+    WeightFiles,
+    files_of_index,
+    is_adapter_file,
+    weight_files,
+)
 from distilbench.architecture._gguf import read_gguf_header
 from distilbench.architecture._gguf_checks import check_model
 from distilbench.architecture._gguf_header import GGUFHeader
@@ -49,6 +54,10 @@ class ModelDescription(BaseModel):
     parameters: int | None = None
     parameters_missing: str | None = None
     """Why ``parameters`` is null."""
+    experts: bool = False
+    """Whether it has routed experts, of which a token uses some."""
+    active_parameters: int | None = None
+    """Weights that one token passes through; null where it is not known how many experts."""
     embedding_parameters: int | None = None
     architecture: ModelShape | None = None
     architecture_missing: str | None = None
@@ -74,12 +83,14 @@ def describe(path: Path) -> ModelDescription:
     if not path.is_file():
         raise InputError(str(path), "there is no such file", "check the path")
     if path.name.endswith(".safetensors.index.json"):
-        return _describe_folder(path.parent)
+        return _describe_safetensors(files_of_index(path), path.parent, str(path.parent))
     if path.suffix == ".json":
         return describe_config(path.read_text("utf-8", "replace"), str(path))
     files = model_files(path)
     if path.suffix == ".safetensors":
-        return _describe_safetensors(files, path.parent, str(files[0]))
+        if is_adapter_file(path.name):
+            raise _adapter(str(path))
+        return _describe_safetensors(WeightFiles(files), path.parent, str(files[0]))
     return describe_gguf(_opened(files), str(files[0]))
 
 
@@ -110,6 +121,8 @@ def describe_gguf(parts: Iterable[OpenFile], where: str) -> ModelDescription:
         thinks="</think>" in (template or ""),
         recurrent=header.recurrent,
         parameters=header.parameters,
+        experts=header.experts,
+        active_parameters=shape.active_params if shape else header.active_parameters,
         embedding_parameters=header.embedding_parameters,
         architecture=shape,
         architecture_missing=missing,
@@ -130,6 +143,8 @@ def describe_config(text: str, where: str) -> ModelDescription:
         where=where,
         format=_CONFIG,
         parameters=shape.total_params,
+        experts=shape.is_moe,
+        active_parameters=shape.active_params,
         embedding_parameters=shape.embedding_params,
         architecture=shape,
     )
@@ -140,26 +155,26 @@ def describe_tensors(
 ) -> ModelDescription:
     """The same for the ``tensors`` of all safetensors files of a model, and the text of its
     ``config.json``, if it has one."""
-    if tensors and (
-        all(".lora_" in name for name in tensors)
-        or any(name.startswith(_ADAPTED) for name in tensors)
-    ):
-        raise InputError(
-            where, "is an adapter, not the model that it adapts",
-            "merge it into its base model (merge_and_unload) and give that",
-        )  # fmt: skip
+    if not tensors:
+        raise InputError(where, "holds no weights", "give the file that holds them")
+    if _adapts(tensors):
+        raise _adapter(where)
     fields = _fields(config, where)
     counted = count_weights(tensors, fields)
     shape: ModelShape | None = None
     missing: str | None = f"there is no {_CONFIG} beside its weights"
     if config is not None:
         shape, missing = _config_shape(config, fields, counted.weights, where)
+    experts = shape.is_moe if shape else any(ROUTED.search(name) for name in tensors)
+    active = shape.active_params if shape else None if experts else counted.total
     return ModelDescription(
         where=where,
         format="safetensors",
         files=files,
         size_bytes=size,
         parameters=counted.total,
+        experts=experts,
+        active_parameters=active,
         parameters_missing=counted.unknown,
         embedding_parameters=shape.embedding_params if shape else None,
         architecture=shape,
@@ -168,9 +183,9 @@ def describe_tensors(
 
 
 def _describe_folder(path: Path) -> ModelDescription:
-    files = weight_files(path)
-    if files:
-        return _describe_safetensors(files, path, str(path))
+    found = weight_files(path)
+    if found.files:
+        return _describe_safetensors(found, path, str(path))
     config = path / _CONFIG
     if not config.is_file():
         if any(path.glob("*.gguf")):
@@ -181,14 +196,44 @@ def _describe_folder(path: Path) -> ModelDescription:
     return describe_config(config.read_text("utf-8", "replace"), str(path))
 
 
-def _describe_safetensors(files: Sequence[Path], folder: Path, where: str) -> ModelDescription:
+def _describe_safetensors(found: WeightFiles, folder: Path, where: str) -> ModelDescription:
     tensors: dict[str, Tensor] = {}
-    for part in _opened(files):
-        tensors |= read_safetensors_header(*part)
+    for part in _opened(found.files):
+        held = read_safetensors_header(*part)
+        other = next((n for n in held if tensors.get(n, held[n]) != held[n]), None)
+        if other is not None:
+            raise InputError(
+                part.name, f"has the tensor {other!r} again, in another form",
+                "download the parts again, all of one model",
+            )  # fmt: skip
+        tensors |= held
+    lacking = sorted(found.promised - tensors.keys())
+    if lacking:
+        raise InputError(
+            where, f"its index tells of {len(lacking):,} tensors that no part holds ({lacking[0]})",
+            "download the parts and the index again, all of one model",
+        )  # fmt: skip
     config = folder / _CONFIG
     text = config.read_text("utf-8", "replace") if config.is_file() else None
-    size = sum(file.stat().st_size for file in files)
-    return describe_tensors(tensors, text, where, size, len(files))
+    size = sum(file.stat().st_size for file in found.files)
+    return describe_tensors(tensors, text, where, size, len(found.files))
+
+
+def _adapts(tensors: Iterable[str]) -> bool:
+    """Whether the tensors are those of an adapter alone: of LoRA, and what stands beside it in the
+    same layers (``m`` of MLX's DoRA, ``alpha``)."""
+    names = list(tensors)
+    layers = {name.partition(".lora_")[0] for name in names if ".lora_" in name}
+    return any(name.startswith(_ADAPTED) for name in names) or all(
+        name.partition(".lora_")[0] in layers or name.rpartition(".")[0] in layers for name in names
+    )
+
+
+def _adapter(where: str) -> InputError:
+    return InputError(
+        where, "is an adapter, not the model that it adapts",
+        "merge it into its base model (merge_and_unload) and give that",
+    )  # fmt: skip
 
 
 def _opened(files: Iterable[Path]) -> Iterable[OpenFile]:

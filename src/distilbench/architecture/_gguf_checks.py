@@ -21,7 +21,9 @@ _SIZES = ("block_count", "embedding_length", "context_length", "vocab_size")
 _COUNTS = ("feed_forward_length", "attention.head_count", "attention.head_count_kv",
            "attention.key_length", "attention.value_length", "attention.sliding_window",
            "expert_count", "expert_used_count", "expert_feed_forward_length",
-           "expert_shared_count", "leading_dense_block_count", "nextn_predict_layers")  # fmt: skip
+           "expert_shared_count")  # fmt: skip
+"""Of all layers, or of each."""
+_BLOCKS = ("leading_dense_block_count", "nextn_predict_layers")
 _NO_MODELS = {
     "adapter": "a LoRA adapter",
     "mmproj": "a projector of images or sound",
@@ -77,22 +79,28 @@ def check_model(header: GGUFHeader, where: str) -> None:
     for name in (kind, arch):
         if name in _NO_MODELS:
             raise InputError(where, f"is {_NO_MODELS[name]}, no model", "give the model's own file")
+    if any(name.endswith((".lora_a", ".lora_b")) for name in header.shapes):
+        raise InputError(
+            where, f"is {_NO_MODELS['adapter']}, no model", "give the model's own file"
+        )
     if not header.shapes:
         raise InputError(where, "holds no weights", "use a complete GGUF")
     if not arch:
         raise InputError(where, "lacks general.architecture", "use a complete GGUF")
-    for name in _SIZES + _COUNTS:
-        _check_count(header.metadata, f"{arch}.{name}", name in _SIZES, where)
+    for name in _SIZES + _COUNTS + _BLOCKS:
+        least = 1 if name in _SIZES else 0
+        _check_count(header.metadata, f"{arch}.{name}", least, name in _COUNTS, where)
     if header.metadata.get(f"{arch}.block_count", 1) > len(header.shapes):
         raise InputError(
             where, f"claims more blocks ({arch}.block_count) than it has tensors", "use another"
         )
 
 
-def _check_count(metadata: dict[str, Any], key: str, positive: bool, where: str) -> None:
+def _check_count(
+    metadata: dict[str, Any], key: str, least: int, by_layer: bool, where: str
+) -> None:
     value = metadata.get(key, 1)
-    given = value if isinstance(value, tuple) and not positive else (value,)
-    least = 1 if positive else 0
+    given = value if isinstance(value, tuple) and by_layer else (value,)
     if not all(type(v) is int and least <= v < 1 << 31 for v in given):
         shown = repr(value)[:40]
         raise InputError(where, f"field {key} is {shown}, no count", "use a complete GGUF")

@@ -11,6 +11,9 @@ from typing import Any
 from distilbench.architecture._quantization import FILE_TYPES, tensor_bytes
 
 _TABLES = re.compile(r"(^|\.)(rope_(freqs|factors_\w+)|attn_rot_embd)\b")  # computed, not learned
+_SCALES = re.compile(r"^blk\..*\.(input_)?scale$")  # of NVFP4 and BitNet, beside their tensor
+_BLOCK = re.compile(r"blk\.(\d+)\.")
+_ROUTED = re.compile(r"_exps\.|\.ffn_(gate|up|down)\.\d+\.")  # today's files, and Mixtral's first
 # A running state is the end of all that was read: it cannot go back to the middle of a text.
 _RECURRENT = re.compile(r"\.(ssm_|time_mix_|shortconv\.)")
 
@@ -25,8 +28,10 @@ class GGUFHeader:
 
     @property
     def weights(self) -> dict[str, int]:
-        """Number of elements of each tensor that holds weights; tables of positions hold none."""
-        return {n: prod(s) for n, s in self.shapes.items() if not _TABLES.search(n)}
+        """Number of elements of each tensor that holds weights; tables of positions and scales of
+        quantized tensors hold none."""
+        held = {n: s for n, s in self.shapes.items() if not _TABLES.search(n)}
+        return {n: prod(s) for n, s in held.items() if not _SCALES.search(n)}
 
     @property
     def parameters(self) -> int:
@@ -34,8 +39,31 @@ class GGUFHeader:
         return sum(self.weights.values())
 
     @property
+    def experts(self) -> bool:
+        """Whether it has routed experts, of which a token uses some."""
+        return any(_ROUTED.search(name) for name in self.shapes)
+
+    @property
+    def active_parameters(self) -> int | None:
+        """Weights that one token passes through; null where it is not said how many experts."""
+        arch = self.metadata.get("general.architecture")
+        count, used = (self.metadata.get(f"{arch}.expert{n}_count", 0) for n in ("", "_used"))
+        if self.experts and not (type(count) is type(used) is int and 0 < used <= count):
+            return None
+        answering = {n: c for n, c in self.weights.items() if not self._is_ahead(n)}
+        return sum(
+            c * used // count if self.experts and _ROUTED.search(n) else c
+            for n, c in answering.items()
+        )
+
+    def _is_ahead(self, name: str) -> bool:
+        found = _BLOCK.match(name)
+        return found is not None and self.blocks is not None and int(found[1]) >= self.blocks
+
+    @property
     def embedding_parameters(self) -> int:
-        tables = ("token_embd.weight", "output.weight", "position_embd.weight")
+        tables = ("token_embd.weight", "output.weight", "position_embd.weight",
+                  "token_types.weight", "per_layer_token_embd.weight")  # fmt: skip
         return sum(prod(self.shapes[n]) for n in tables if n in self.shapes)
 
     @property

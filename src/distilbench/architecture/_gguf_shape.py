@@ -22,25 +22,35 @@ _PLAIN = {
     "stablelm", "starcoder", "starcoder2", "xverse",
 }  # fmt: skip
 _BLOCK = re.compile(r"blk\.(\d+)\.")
-_WIDTHS = ("attention.head_count", "attention.head_count_kv", "feed_forward_length")
+_AHEAD = re.compile(r"blk\.(\d+)\.nextn\.")
+_PATTERN = "attention.sliding_window_pattern"
+_BY_LAYER = (
+    "attention.head_count", "attention.head_count_kv", "feed_forward_length", "expert_count",
+    "attention.key_length", "attention.value_length", "attention.sliding_window",
+    "expert_used_count", "expert_feed_forward_length",
+)  # fmt: skip
 
 # One layer in so many attends to the whole context, the others to the sliding window. Source: the
-# `set_swa_pattern` calls of llama.cpp's model loader. A window of an architecture that is not
-# listed is ignored, so that attention is counted over the whole context: never too low.
+# `set_swa_pattern` calls of llama.cpp's model loader; a file may state another number, or which
+# layers have the window, in attention.sliding_window_pattern. A window of an architecture that is
+# not listed is ignored, so that attention is counted over the whole context: never too low.
 _FULL_ATTENTION_EVERY = {"gemma2": 2, "gemma3": 6, "gpt-oss": 2, "cohere2": 4, "olmo2": 4}
 
 
 def gguf_shape(header: GGUFHeader, where: str) -> ModelShape | None:
-    """The shape that a header states; null: of an architecture that is not known here, or whose
-    layers differ in their widths. ``where`` names the file in errors."""
+    """The shape that a header states; null: of an architecture that is not known here. ``where``
+    names the file in errors. Raises ``InputError`` if its layers differ in their widths, or its
+    blocks are not those that it tells of."""
     arch = header.metadata.get("general.architecture")
     fields = {
         key.removeprefix(f"{arch}."): value
         for key, value in header.metadata.items()
         if key.startswith(f"{arch}.")
     }
-    if arch not in _PLAIN or any(isinstance(fields.get(key), tuple) for key in _WIDTHS):
+    if arch not in _PLAIN:
         return None
+    fields = {key: _of_all_layers(key, value, fields, where) for key, value in fields.items()}
+    _check_blocks(header, where)
     try:
         return _plain(str(arch), fields, header)
     except ValidationError as error:
@@ -57,8 +67,8 @@ def _plain(arch: str, fields: dict[str, Any], header: GGUFHeader) -> ModelShape:
     if heads < 1:
         raise ValueError("attention.head_count")
     hidden = int(fields["embedding_length"])
-    every = _FULL_ATTENTION_EVERY.get(arch)
-    window = int(fields.get("attention.sliding_window", 0)) if every else 0
+    window = int(fields.get("attention.sliding_window", 0))
+    windowed = _windowed(arch, fields, layers) if window else 0
     ffn = int(fields.get("feed_forward_length", 0))
     shape = ModelShape.plain(
         layers=layers,
@@ -72,8 +82,8 @@ def _plain(arch: str, fields: dict[str, Any], header: GGUFHeader) -> ModelShape:
                   for n, s in header.shapes.items()),
         tied="output.weight" not in header.shapes,
         learned_positions=header.shapes.get("position_embd.weight", (0, 0))[1],
-        window=window or None,
-        window_layers=layers - layers // every if every and window else 0,
+        window=window if windowed else None,
+        window_layers=windowed,
         vectors=_vectors(header, layers),
         **_head(fields, hidden // heads),
         **_experts(fields, header, ffn),
@@ -81,11 +91,49 @@ def _plain(arch: str, fields: dict[str, Any], header: GGUFHeader) -> ModelShape:
     return shape.absorbed() if "attention.key_length_mla" in fields else shape
 
 
+def _of_all_layers(key: str, value: Any, fields: dict[str, Any], where: str) -> Any:
+    """A field that is given layer by layer, as the one number that it is in all of them."""
+    if key == _PATTERN or not isinstance(value, tuple) or key not in _BY_LAYER:
+        return value
+    if len(value) != fields.get("block_count") or len(set(value)) != 1:
+        raise InputError(where, f"its layers differ in {key}", "compare it without FLOPs")
+    return value[0]
+
+
+def _check_blocks(header: GGUFHeader, where: str) -> None:
+    """Raises ``InputError`` if there are blocks that neither answer nor guess tokens ahead."""
+    held = {int(found[1]) for name in header.shapes if (found := _BLOCK.match(name))}
+    ahead = {int(found[1]) for name in header.shapes if (found := _AHEAD.match(name))}
+    layers = header.blocks
+    if layers is None:
+        return
+    behind = {block for block in held if block >= layers}
+    if behind != ahead or any(block >= layers + header.blocks_ahead for block in held):
+        raise InputError(
+            where, f"by its configuration {layers} blocks answer, and its tensors tell otherwise",
+            "use a complete GGUF",
+        )  # fmt: skip
+
+
+def _windowed(arch: str, fields: dict[str, Any], layers: int) -> int:
+    """Layers that have the sliding window."""
+    every = _FULL_ATTENTION_EVERY.get(arch)
+    if every is None:
+        return 0
+    pattern = fields.get(_PATTERN, every)
+    if isinstance(pattern, tuple):
+        if len(pattern) < layers:
+            raise ValueError(_PATTERN)
+        return sum(bool(has) for has in pattern[:layers])
+    every = int(pattern)
+    return layers - layers // every if every else layers
+
+
 def _head(fields: dict[str, Any], usual: int) -> dict[str, int | None]:
     """Widths of a head. Of latent attention, key_length counts the compressed key, and *_mla the
     real one, in files that llama.cpp runs on compressed keys; older files state the real one."""
     key = int(fields.get("attention.key_length", usual))
-    value = int(fields.get("attention.value_length", key))
+    value = int(fields.get("attention.value_length", usual))
     kv_lora = int(fields.get("attention.kv_lora_rank", 0))
     if not kv_lora:
         return {"head_dim": key, "value_dim": value if value != key else None}

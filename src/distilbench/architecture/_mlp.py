@@ -61,6 +61,10 @@ class Experts(Part):
     def widest(self) -> int:
         return self.used * self.width + self.shared_width
 
+    def routed_weights(self, hidden: int) -> int:
+        """Weights of the matrices of all routed experts, without the router."""
+        return self.experts * self._expert(hidden)
+
     def _expert(self, hidden: int) -> int:
         return mlp_weights(self.latent_width or hidden, self.width, self.gated)
 

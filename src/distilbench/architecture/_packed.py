@@ -28,19 +28,27 @@ _WEIGHT_DTYPES = {"F64", "F32", "F16", "BF16", "F4", "F6_E2M3", "F6_E3M2", "C64"
 _FP8 = {"F8_E4M3", "F8_E5M2", "F8_E4M3FNUZ", "F8_E5M2FNUZ"}
 _BLOCK_WIDTHS = (16, 32)  # weights that share a scale in NVFP4 and MXFP4
 # Not learned: masks, tables of positions, counters, as old checkpoints of GPT-2 and GPT-NeoX hold.
-_BUFFER = re.compile(r"(inv_freq|position_ids|masked_bias|num_batches_tracked|token_type_ids)$")
+_BUFFER = re.compile(
+    r"(inv_freq|position_ids|masked_bias|num_batches_tracked|token_type_ids|"
+    r"(cos|sin)_cached|slope_rate|(query|key|diagonal)_decay|(^|\.)(rope|rotary_emb)\.freqs)$"
+)
 # What stands beside a packed or 8-bit weight of the same layer.
 _BESIDE = re.compile(
     r"(qzeros|scales?|g_idx|perm|workspace|SCB|weight_format|biases|qscale_\w+|input_\w+|"
     r"output_scale|weight_(scale\w*|scales|zero_point|g_idx|shape|global_scale)|"
     r"(activation|act|k|v|q|kv|prob)_scale)$"
 )
-_CACHE_SCALE = re.compile(r"\.(k|v|q|kv|prob)_scale$")
+_SCALE_OF_VALUES = re.compile(r"\.(k|v|q|kv|prob|input|output)_scale$")
 _SCALES_AND_ZEROS = (
     "qzeros", "scales", "scale", "SCB", "weight_scale", "weight_scales", "weight_scale_inv",
 )  # fmt: skip
 _SCALES_OF_BLOCKS = _FP8 | {"F8_E8M0", "U8"}
-_SCALE_ENDS = ("_scale", "_scale_inv", "_scales", "_scale_2", "_zero_point", "_global_scale")
+_SCALE_ENDS = (
+    "_scale", "_scale_inv", "_scales", "_scale_2", "_zero_point", "_global_scale",
+    "_scale_and_zero", "_per_tensor_scale", "_act_pre_scale",
+)  # fmt: skip
+_STEM_END = re.compile(r"_(blocks|qdata|data)$")  # gpt-oss, torchao, quanto
+_PACKED = ("qweight", "weight_packed", "W_q")  # whatever the dtype: HQQ may store W_q as floats
 
 
 class Counted(NamedTuple):
@@ -77,7 +85,7 @@ def _may_be_packed(name: str, tensors: Mapping[str, Tensor]) -> bool:
     if _BESIDE.fullmatch(leaf) or dtype == "F8_E8M0":
         return False
     marked = any(mark in tensors for mark in _marks_of_four_bits(name))
-    return marked or leaf in ("qweight", "weight_packed") or dtype not in _WEIGHT_DTYPES
+    return marked or leaf in _PACKED or dtype not in _WEIGHT_DTYPES
 
 
 def _companions(main: str, layers: Mapping[str, list[str]]) -> Iterator[str]:
@@ -85,7 +93,7 @@ def _companions(main: str, layers: Mapping[str, list[str]]) -> Iterator[str]:
     for below in (main, f"{main}.quant_state"):  # q_proj.weight.absmax
         yield from layers.get(below, ())
     base, _, leaf = main.rpartition(".")
-    stem = main.removesuffix("_blocks")
+    stem = _STEM_END.sub("", main)
     for name in layers[base]:
         if leaf in ("weight", "qweight", "weight_packed"):
             if _BESIDE.fullmatch(name.rpartition(".")[2]):
@@ -96,7 +104,7 @@ def _companions(main: str, layers: Mapping[str, list[str]]) -> Iterator[str]:
 
 def _is_buffer(name: str, tensor: Tensor) -> bool:
     mask = name.endswith(".bias") and len(tensor.shape) == 4  # GPT-2's causal mask
-    scale = tensor.elements == 1 and _CACHE_SCALE.search(name) is not None
+    scale = tensor.elements == 1 and _SCALE_OF_VALUES.search(name) is not None
     return mask or scale or tensor.dtype == "BOOL" or _BUFFER.search(name) is not None
 
 
@@ -111,12 +119,14 @@ def _unpacked(name: str, tensors: Mapping[str, Tensor], config: Mapping[str, Any
         bits = _gptq_bits(layer, config)
     elif any(mark in tensors for mark in _marks_of_four_bits(name)):
         bits = 4
+    elif leaf == "W_q":
+        return None
     elif tensor.dtype in _WEIGHT_DTYPES | _FP8:
         return tensor.elements
     elif _two_in_a_byte(tensor, layer):
         bits = 4
     elif leaf == "weight_packed":
-        bits = _compressed_bits(config)
+        return _compressed_weights(tensor, layer["weight_scale"], config)
     elif tensor.dtype == "U32" and layer["scales"]:
         return _mlx_weights(tensor, layer["scales"], base, config)
     elif tensor.dtype == "U8" and _quantization(config).get("quant_method") == "bitnet":
@@ -144,13 +154,27 @@ def _gptq_bits(layer: Mapping[str, Tensor | None], config: Mapping[str, Any]) ->
     return _number(_quantization(config).get("bits"))
 
 
-def _compressed_bits(config: Mapping[str, Any]) -> float | None:
+def _compressed_weights(
+    tensor: Tensor, scale: Tensor | None, config: Mapping[str, Any]
+) -> int | None:
+    """An integer of 32 bits holds so many whole weights as fit, and the last of a row may be part
+    filled: the length of a row is then known from its scales, one for each group."""
     groups = _quantization(config).get("config_groups")
-    if not isinstance(groups, dict):
+    if not isinstance(groups, dict) or not tensor.shape or not tensor.shape[-1]:
         return None
-    weights = [group.get("weights") for group in groups.values() if isinstance(group, dict)]
-    bits = {_number(w.get("num_bits")) for w in weights if isinstance(w, dict)}
-    return bits.pop() if len(bits) == 1 else None
+    said = [group.get("weights") for group in groups.values() if isinstance(group, dict)]
+    forms = {(w.get("num_bits"), w.get("group_size")) for w in said if isinstance(w, dict)}
+    bits = {_number(form[0]) for form in forms}
+    width = BITS[tensor.dtype]
+    if len(bits) != 1 or not (one := bits.pop()) or one > width:
+        return None
+    rows, most = tensor.elements // tensor.shape[-1], tensor.shape[-1] * (width // one)
+    groups_of_row = scale.shape[-1] if scale and scale.shape else 0
+    columns = {groups_of_row * (_number(form[1]) or 0) for form in forms}
+    exact = [count for count in columns if most - width // one < count <= most]
+    if len(exact) == 1:
+        return rows * exact[0]
+    return None if width % one else rows * most
 
 
 def _two_in_a_byte(tensor: Tensor, layer: Mapping[str, Tensor | None]) -> bool:

@@ -54,7 +54,8 @@ def read_safetensors_header(
                 where, "is cut short: it ends inside its header", "download it again, whole"
             )
         header = json.loads(text)
-        ends = [_end(name, tensor) for name, tensor in header.items() if name != "__metadata__"]
+        spans = [_span(name, tensor) for name, tensor in header.items() if name != "__metadata__"]
+        held = _contiguous(spans)
         tensors = {
             name: Tensor(str(tensor["dtype"]), tuple(tensor["shape"]))
             for name, tensor in header.items()
@@ -66,20 +67,35 @@ def read_safetensors_header(
         raise InputError(
             where, "has no readable safetensors header", "download the file again"
         ) from error
-    due = 8 + length + max(ends, default=0)
+    due = 8 + length + held
     if size is not None and size < due:
         raise InputError(
             where, f"is cut short: it has {size:,} bytes of {due:,}", "download it again, whole"
         )
+    if size is not None and size > due:
+        raise InputError(
+            where, f"has {size:,} bytes where its tensors end at {due:,}", "download it again"
+        )
     return tensors
 
 
-def _end(name: str, tensor: dict[str, Any]) -> int:
-    """Where a tensor ends behind the header. Raises ``ValueError`` if its form is impossible."""
+def _contiguous(spans: list[tuple[int, int]]) -> int:
+    """Where the last tensor ends. Raises ``ValueError`` if two overlap or leave a hole, which the
+    format forbids: a tensor that the header names twice leaves one, and would be counted once."""
+    end = 0
+    for begin, stop in sorted(spans):
+        if begin != end:
+            raise ValueError("data_offsets")
+        end = stop
+    return end
+
+
+def _span(name: str, tensor: dict[str, Any]) -> tuple[int, int]:
+    """Where a tensor stands behind the header. Raises ``ValueError`` if its form is impossible."""
     shape, (begin, end) = tensor["shape"], tensor["data_offsets"]
     if not all(type(n) is int and n >= 0 for n in (*shape, begin, end)):
         raise ValueError(name)
     bits = BITS.get(tensor["dtype"])
     if bits is not None and -(-prod(shape) * bits // 8) != end - begin:
         raise ValueError(name)
-    return int(end)
+    return int(begin), int(end)

@@ -23,8 +23,10 @@ def described_card(model: ModelDescription, name: str) -> Card:
         "total": model.parameters,
         "embedding": model.embedding_parameters,
     }
-    if model.architecture is not None and model.architecture.is_moe:
-        counts["active"] = model.architecture.active_params
+    if model.experts:
+        counts["active"] = model.active_parameters
+    if model.experts and model.active_parameters is None:
+        counts["total"] = None  # a card with a total alone is one of a dense model
     data: dict[str, Any] = {
         "id": card_slug(name),
         "name": name,
@@ -59,6 +61,7 @@ def blank_card(model: ModelDescription, name: str, role: str) -> str:
             yaml_text(head),
             _ABOUT.format(family=card_slug(name), role=role),
             yaml_text(known) if known else "",
+            _EXPERTS if model.experts and model.active_parameters is None else "",
             _TRAINING,
             recipe,
             _SCORES,
@@ -79,6 +82,11 @@ family: {family}
 role: {role:<26}# vanilla | distilled | proprietary
 stage: base                     # base | instruct | reasoning
 # released: '2026-01-31'
+"""
+_EXPERTS = """\
+# parameters:                   # its file does not say how many experts a token uses: give both
+#   total: {value: 4.7e+10, source: report, where: section 2}
+#   active: {value: 1.3e+10, source: report, where: section 2}
 """
 _TRAINING = """\
 # training:                     # of its own weights from nothing; for a distilled model see lineage

@@ -88,8 +88,16 @@ def _shrunk(spec: StudentSpec, parent: ModelDescription, where: str) -> ModelDes
         raise InputError(
             where, f"asks for {kept} layers of {shape.layer_count}", "keep at most what there is"
         )
-    layers = total - shape.embedding_params
-    count = shape.embedding_params + layers * kept // shape.layer_count
+    outside = shape.embedding_params
+    count, active = (
+        outside + (weights - outside) * kept // shape.layer_count
+        for weights in (total, shape.active_params)
+    )
     return parent.model_copy(
-        update={"parameters": count, "embedding_parameters": None, "architecture": None}
+        update={
+            "parameters": count,
+            "active_parameters": active,
+            "embedding_parameters": None,
+            "architecture": None,
+        }
     )
