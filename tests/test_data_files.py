@@ -757,7 +757,7 @@ def test_the_report_says_how_many_rows_were_left_out(tmp_path: Path) -> None:
     events: list[dict[str, Any]] = []
     result = run_suite(suite, tmp_path / "runs", events.append)
     right = "1 of 5 rows of d.jsonl left out (first: row 3: column 'answer' holds a list"
-    assert any(right in event.get("text", "") for event in events)
+    assert any(right in getattr(event, "text", "") for event in events)
     write_report(result.run_dir)
     report = (result.run_dir / "report" / "report.md").read_text()
     assert f"Task d: {right}" in report.split("##")[0]

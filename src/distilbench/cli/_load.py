@@ -21,6 +21,16 @@ if TYPE_CHECKING:
 
 # What the prompts of a level, which are made before it, find room for in memory.
 _MOST_USERS, _MOST_TOKENS, _MOST_REQUESTS = 10_000, 1_000_000, 1_000_000
+TargetName = Annotated[
+    str, typer.Argument(help="Model (path, hf:, pypi:) or URL of an OpenAI-compatible server.")
+]
+Levels = Annotated[
+    str, typer.Option(help="Levels as 1,2,4; default: 1, 2, 4 ... until saturation.")
+]
+Most = Annotated[int, typer.Option(min=1, max=_MOST_USERS, help="Most concurrent requests.")]
+PromptTokens = Annotated[int, typer.Option(min=1, max=_MOST_TOKENS, help="About so many tokens.")]
+OutputTokens = Annotated[int, typer.Option(min=1, max=_MOST_TOKENS, help="Tokens of every answer.")]
+Requests = Annotated[int, typer.Option(min=1, max=_MOST_REQUESTS, help="At least so many a level.")]
 _COLUMNS = {
     "concurrency": "{:d}",
     "requests": "{:d}",
@@ -41,25 +51,13 @@ def register(app: typer.Typer) -> None:
 
 
 def load(
-    target: Annotated[
-        str, typer.Argument(help="Model (path, hf:, pypi:) or URL of an OpenAI-compatible server.")
-    ],
+    target: TargetName,
     model: Annotated[str, typer.Option(help="Name of the model at a server.")] = "",
-    concurrency: Annotated[
-        str, typer.Option(help="Levels as 1,2,4; default: 1, 2, 4 ... until saturation.")
-    ] = "",
-    most: Annotated[
-        int, typer.Option(min=1, max=_MOST_USERS, help="Most concurrent requests.")
-    ] = 16,
-    prompt_tokens: Annotated[
-        int, typer.Option(min=1, max=_MOST_TOKENS, help="About so many tokens.")
-    ] = 128,
-    output_tokens: Annotated[
-        int, typer.Option(min=1, max=_MOST_TOKENS, help="Tokens of every answer.")
-    ] = 64,
-    requests: Annotated[
-        int, typer.Option(min=1, max=_MOST_REQUESTS, help="At least so many a level.")
-    ] = 20,
+    concurrency: Levels = "",
+    most: Most = 16,
+    prompt_tokens: PromptTokens = 128,
+    output_tokens: OutputTokens = 64,
+    requests: Requests = 20,
     ttft_s: Annotated[float | None, typer.Option(help="Objective: most seconds.")] = None,
     inter_token_s: Annotated[float | None, typer.Option(help="Objective: most seconds.")] = None,
     latency_s: Annotated[float | None, typer.Option(help="Objective: most seconds.")] = None,

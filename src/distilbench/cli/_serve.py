@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import socket
 from pathlib import Path
 from typing import Annotated
@@ -49,12 +48,11 @@ def serve(
     if gpu is not None and gpu >= len(gpu_devices()):  # llama.cpp would take the CPU, unasked
         remedy = "install xllamacpp's wheel for your GPU, or leave it out"
         raise InputError(f"--gpu {gpu}", f"llama.cpp sees {len(gpu_devices())} GPUs", remedy)
-    limit = memory_bytes(memory or None)
     settings = engine_settings(
         slots=slots,
         context=context,
         threads=threads,
-        memory_bytes=limit,
+        memory_bytes=memory_bytes(memory or None),
         cpus=cpus,
         gpu_index=gpu,
         spin_count=spin_count,
@@ -62,7 +60,6 @@ def serve(
     port = _free(host, port)
     file = locate_model(Source.parse(model), Path.cwd(), f"model {model!r}")
     engine = LlamaCpp(file, settings, Listen(host, port, key))
-    signal.signal(signal.SIGTERM, _stop)
     try:
         with engine_failures(), engine:
             for line in _usage(_url(host, port), file.stem, key, engine.chat):
@@ -70,10 +67,6 @@ def serve(
             engine.wait()
     except KeyboardInterrupt:
         print_line("stopped")
-
-
-def _stop(*_: object) -> None:
-    raise KeyboardInterrupt
 
 
 def _url(host: str, port: int) -> str:
