@@ -754,7 +754,7 @@ def test_the_report_says_how_many_rows_were_left_out(tmp_path: Path) -> None:
         "models: [{name: m, source: 'inspect:mockllm/model'}]\n"
         "tasks: [{file: d.jsonl, bad_rows: skip, fewshot: 1}]\n"
     )
-    events: list[dict[str, Any]] = []
+    events: list[Any] = []
     result = run_suite(suite, tmp_path / "runs", events.append)
     right = "1 of 5 rows of d.jsonl left out (first: row 3: column 'answer' holds a list"
     assert any(right in getattr(event, "text", "") for event in events)
