@@ -58,7 +58,13 @@ def started(folder: Path) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        preexec_fn=_heed_hangups,
     )
+
+
+def _heed_hangups() -> None:
+    """Also where the tests themselves were started behind ``nohup``."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def wait(moment: Callable[[Path, int], bool], folder: Path, command: subprocess.Popen[str]) -> None:
