@@ -58,13 +58,14 @@ def started(folder: Path) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-        preexec_fn=_heed_hangups,
+        preexec_fn=heed_signals,
     )
 
 
-def _heed_hangups() -> None:
-    """Also where the tests themselves were started behind ``nohup``."""
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+def heed_signals() -> None:
+    """Also where the tests themselves were started in the background, or behind ``nohup``."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def wait(moment: Callable[[Path, int], bool], folder: Path, command: subprocess.Popen[str]) -> None:

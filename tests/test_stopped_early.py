@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from tests.test_stopped import heed_signals
+
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 
 ROOT = Path(__file__).parents[1]
@@ -35,7 +37,7 @@ def started(folder: Path, **options: Any) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        **options,
+        **{"preexec_fn": heed_signals, **options},
     )
 
 
