@@ -3,7 +3,7 @@ packages name by an entry point."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from inspect import isabstract
@@ -29,6 +29,19 @@ def registered(kind: type[T], home: str, group: str, base: str) -> tuple[type[T]
     own = (found for module in modules for found in _in(module, kind))
     others = sorted(entry_points(group=group), key=lambda point: (point.name, point.value))
     return (*own, *(_loaded(point, kind, base) for point in others))
+
+
+def by_name(kinds: Iterable[type[T]], field: str, what: str) -> dict[str, type[T]]:
+    """Classes by the name that each has in ``field``. Raises ``InputError`` naming both if two have
+    one name; ``what``: what the name is of."""
+    named: dict[str, type[T]] = {}
+    for kind in kinds:
+        name = getattr(kind, field)
+        other = named.setdefault(name, kind)
+        if other is not kind:
+            both = " and ".join(f"{each.__module__}.{each.__qualname__}" for each in (other, kind))
+            raise InputError(f"{what} {name}", f"is that of {both}", "uninstall one")
+    return named
 
 
 def _in(module: ModuleType, kind: type[T]) -> Iterator[type[T]]:

@@ -114,6 +114,17 @@ class Source:
         )
 
 
+def plain_name(text: str, otherwise: str) -> str:
+    """A name for a file of people, or what a source names: letters, digits, ``.``, ``_`` and ``-``,
+    beginning with none of the marks; ``otherwise`` if nothing is left.
+
+    >>> plain_name("my trial", "suite"), plain_name("..", "suite")
+    ('my-trial', 'suite')
+    """
+    cleaned = "".join(c if c.isalnum() or c in "._-" else "-" for c in text)
+    return cleaned.lstrip("._-") or otherwise
+
+
 @cache
 def _added() -> frozenset[str]:
     """Schemes of the engines that other packages bring; none of them is imported for it."""

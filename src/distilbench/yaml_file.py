@@ -102,14 +102,23 @@ def parse_yaml(text: str, start: str, where: str) -> YamlFile:
     return YamlFile(where, text, data, building.lines)
 
 
-def yaml_of(given: BaseModel | Mapping[str, Any], where: str) -> YamlFile:
-    """What a program gives in a file's place: a record, or a mapping of JSON's types and records.
+def read_given(
+    given: BaseModel | Mapping[str, Any] | Path | str, what: str, start: str, remedy: str
+) -> tuple[YamlFile, Path]:
+    """A file by its path, or what a program gives in its place (a record, or a mapping of JSON's
+    types and records), and the folder where its relative paths start.
 
-    It is written and read back, so that it is checked as a file is, and what is kept of it says the
-    same. Raises ``InputError`` where it holds anything else.
+    What is given is written and read back, so that it is checked as a file is, and what is kept of
+    it says the same. ``what``: the kind of file; ``start``: as for :func:`read_yaml`; ``remedy``:
+    where there is no such file. Raises ``InputError``.
     """
-    file = parse_yaml(yaml_text(_plain(given, where, ())), "its fields", where)
-    return YamlFile(where, file.text, file.data, {})
+    if isinstance(given, str | Path):
+        path = Path(given)
+        if not path.is_file():
+            raise InputError(str(path), f"there is no such {what} file", remedy)
+        return read_yaml(path, start), path.parent
+    file = parse_yaml(yaml_text(_plain(given, what, ())), "its fields", what)
+    return YamlFile(what, file.text, file.data, {}), Path()
 
 
 def _plain(value: Any, where: str, at: FieldPath) -> Any:

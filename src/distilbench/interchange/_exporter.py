@@ -6,9 +6,8 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import ClassVar
 
-from distilbench.errors import InputError
 from distilbench.interchange._exported import Exported
-from distilbench.registry import registered
+from distilbench.registry import by_name, registered
 
 ENTRY_POINT = "distilbench.exporters"
 _HOME = "distilbench.interchange.exporters"
@@ -39,11 +38,5 @@ class Exporter(ABC):
 def all_exporters() -> dict[str, Exporter]:
     """All exporters by their format. Raises ``InputError`` if what another package names is none,
     or has the format of another."""
-    found: dict[str, Exporter] = {}
-    for kind in registered(Exporter, _HOME, ENTRY_POINT, _BASE):  # type: ignore[type-abstract]
-        if kind.format in found:
-            both = (type(found[kind.format]), kind)
-            names = " and ".join(f"{each.__module__}.{each.__qualname__}" for each in both)
-            raise InputError(f"format {kind.format}", f"is that of {names}", "uninstall one")
-        found[kind.format] = kind()
-    return found
+    found = registered(Exporter, _HOME, ENTRY_POINT, _BASE)  # type: ignore[type-abstract]
+    return {name: kind() for name, kind in by_name(found, "format", "format").items()}

@@ -18,7 +18,7 @@ from pydantic import BaseModel
 
 from distilbench.errors import InputError, use_one_of
 from distilbench.events import OnEvent, read_line
-from distilbench.registry import registered
+from distilbench.registry import by_name, registered
 from distilbench.runner._plan import Cell
 
 ENTRY_POINT = "distilbench.executors"
@@ -55,8 +55,6 @@ class Executor(ABC):
     """Runs the workers of a run. ``--executor`` and ``run_suite`` choose one by its name."""
 
     name: ClassVar[str]
-    about: ClassVar[str]
-    """Where its workers run, in some words."""
 
     @abstractmethod
     def run(self, jobs: Sequence[Job], on_event: OnEvent) -> Generator[tuple[Job, int], None, None]:
@@ -111,13 +109,7 @@ def all_executors() -> dict[str, type[Executor]]:
     base = "distilbench.runner.Executor"
     home = "distilbench.runner.executors"
     found = registered(Executor, home, ENTRY_POINT, base)  # type: ignore[type-abstract]
-    named: dict[str, type[Executor]] = {}
-    for one in found:
-        if one.name in named:
-            both = f"{named[one.name].__module__} and {one.__module__}"
-            raise InputError(f"executor {one.name!r}", f"is both of {both}", "uninstall one")
-        named[one.name] = one
-    return named
+    return by_name(found, "name", "executor")
 
 
 def executor_named(name: str) -> Executor:

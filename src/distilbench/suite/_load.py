@@ -10,12 +10,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from distilbench.errors import FieldPath, InputError, one_sentence
+from distilbench.errors import FieldPath, one_sentence
+from distilbench.source import plain_name
 from distilbench.suite._changes import UNCHANGED, Changes
 from distilbench.suite._keys import refuse_keys
 from distilbench.suite._suite import Suite
 from distilbench.tasks import FileTask
-from distilbench.yaml_file import YamlFile, read_yaml, refuse_truths, yaml_of, yaml_text
+from distilbench.yaml_file import YamlFile, read_given, refuse_truths, yaml_text
 
 SuiteLike = Suite | Mapping[str, Any] | Path | str
 _SUITES = files("distilbench.suite") / "suites"
@@ -41,7 +42,7 @@ def read_suite(given: SuiteLike, changes: Changes = UNCHANGED) -> GivenSuite:
     Raises ``InputError`` naming the file, the field, the remedy.
     """
     file, folder = _read(given)
-    data = {"name": _file_name(Path(file.where)), **file.data}
+    data = {"name": plain_name(Path(file.where).stem, "suite"), **file.data}
     if changes:
         data = changes.apply(data, file.where)
         refuse_keys("the command line", yaml_text(data), data)
@@ -64,13 +65,8 @@ def load_suite(given: SuiteLike, changes: Changes = UNCHANGED) -> Suite:
 
 
 def _read(given: SuiteLike) -> tuple[YamlFile, Path]:
-    if isinstance(given, str | Path):
-        path = Path(given)
-        if not path.is_file():
-            raise InputError(str(path), "there is no such suite file", "make one: distilbench init")
-        file, folder = read_yaml(path, "'models:' and 'tasks:'"), path.parent
-    else:
-        file, folder = yaml_of(given, "suite"), Path()
+    remedy = "make one: distilbench init"
+    file, folder = read_given(given, "suite", "'models:' and 'tasks:'", remedy)
     refuse_keys(file.where, file.text, file.data)
     return file, folder
 
@@ -104,8 +100,3 @@ def json_schema() -> dict[str, Any]:
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     schema["title"] = "distilbench suite"
     return schema
-
-
-def _file_name(path: Path) -> str:
-    cleaned = "".join(c if c.isalnum() or c in "._-" else "-" for c in path.stem)
-    return cleaned.lstrip("._-") or "suite"

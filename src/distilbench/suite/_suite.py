@@ -18,7 +18,7 @@ from pydantic import (
 )
 
 from distilbench.architecture import Quantization
-from distilbench.source import Source
+from distilbench.source import Source, plain_name
 from distilbench.suite._profile import Name, Profile, one_for_each
 from distilbench.tasks import TaskSpec, one_for_each_template
 
@@ -158,8 +158,7 @@ class Suite(_Part):
 
 def _name_of(source: Source) -> str:
     """The source's name as the name of a file."""
-    cleaned = "".join(c if c.isalnum() or c in "._-" else "-" for c in source.name)
-    return cleaned.lstrip("._-").lower() or "model"
+    return plain_name(source.name, "model").lower()
 
 
 def _named(model: Any) -> Any:

@@ -15,6 +15,7 @@ from pydantic import (
     model_validator,
 )
 
+from distilbench.source import plain_name
 from distilbench.tasks._template import Extraction, Name, NamedTemplate, Template
 from distilbench.yaml_file import HomePath
 
@@ -280,8 +281,7 @@ TaskSpec = Annotated[
 def _named(data: Any, key: str) -> Any:
     if isinstance(data, dict) and not data.get("name") and isinstance(data.get(key), str):
         stem = Path(data[key]).stem if key == "file" else data[key].rpartition("/")[2]
-        cleaned = "".join(c if c.isalnum() or c in "._-" else "-" for c in stem).lstrip("._-")
-        return {**data, "name": cleaned or "task"}
+        return {**data, "name": plain_name(stem, "task")}
     return data
 
 

@@ -10,7 +10,6 @@ from distilbench.runner import Executor, Job, run_worker
 
 class Nice(Executor):
     name = "nice"
-    about = "this machine, behind its other work"
 
     def run(self, jobs: Sequence[Job], on_event: OnEvent) -> Generator[tuple[Job, int], None, None]:
         for job in jobs:

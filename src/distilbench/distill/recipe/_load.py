@@ -10,7 +10,8 @@ from typing import Any
 from distilbench.distill.recipe._aim import aims
 from distilbench.distill.recipe._recipe import Recipe
 from distilbench.errors import InputError
-from distilbench.yaml_file import read_yaml, yaml_of
+from distilbench.source import plain_name
+from distilbench.yaml_file import read_given
 
 RecipeLike = Recipe | Mapping[str, Any] | Path | str
 _ROOM = files("distilbench.distill.recipe")
@@ -23,18 +24,9 @@ def read_recipe(given: RecipeLike) -> tuple[Recipe, Path]:
 
     Raises ``InputError`` naming the file, the field, the remedy.
     """
-    if isinstance(given, str | Path):
-        path = Path(given)
-        if not path.is_file():
-            raise InputError(
-                str(path),
-                "there is no such recipe file",
-                "make one: distilbench init --recipe template",
-            )
-        file, folder = read_yaml(path, "'method:' and 'student:'"), path.parent
-    else:
-        file, folder = yaml_of(given, "recipe"), Path()
-    file.data.setdefault("name", _file_name(Path(file.where)))
+    remedy = "make one: distilbench init --recipe template"
+    file, folder = read_given(given, "recipe", "'method:' and 'student:'", remedy)
+    file.data.setdefault("name", plain_name(Path(file.where).stem, "recipe"))
     aims()  # another package's objective may be broken: not the recipe's fault
     return file.validated(Recipe).within(folder), folder
 
@@ -60,8 +52,3 @@ def packaged_recipe(name: str) -> str:
 def accelerate_configuration() -> str:
     """Text of the configuration of accelerate launch for eight GPUs (FSDP)."""
     return (_ROOM / "accelerate" / "fsdp-8.yaml").read_text("utf-8")
-
-
-def _file_name(path: Path) -> str:
-    cleaned = "".join(c if c.isalnum() or c in "._-" else "-" for c in path.stem)
-    return cleaned.lstrip("._-") or "recipe"

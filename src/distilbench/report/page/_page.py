@@ -13,10 +13,13 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from distilbench.files import write_bytes, write_text
 from distilbench.report.page._table import Table
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 _IMAGE_WIDTH = 760
 
@@ -80,19 +83,11 @@ def render_page(
 
     The HTML is one file without any request: Vega is inlined. The Markdown links the images.
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
     out_dir.mkdir(parents=True, exist_ok=True)
     charts = [block for section in sections for block in _flat(section.blocks) if _is_chart(block)]
     for chart in charts:
         _write_images(chart, out_dir)
-    environment = Environment(
-        loader=PackageLoader("distilbench.report.page"),
-        autoescape=lambda name: name is not None and name.endswith(".html"),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = _environment()
     scripts = (_vega(), _start_script()) if charts else ()
     said = {"title": title, "lede": lede, "notes": notes, "sections": sections, "kind_of": _kind}
     html = environment.get_template("page.html").render(
@@ -110,17 +105,22 @@ def render_page(
 def render_fragment(title: str, lede: str, blocks: Sequence[Any]) -> str:
     """HTML for a notebook: a heading, a sentence, figures as SVG, tables. No scripts, no request;
     everything that a run holds is escaped."""
+    template = _environment().get_template("fragment.html")
+    return template.render(title=title, lede=lede, blocks=blocks, kind_of=_kind, drawn=_svg)
+
+
+def _environment() -> Environment:
+    """The templates of this room: in HTML all values are escaped, and one that is not given is an
+    error."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    environment = Environment(
+    return Environment(
         loader=PackageLoader("distilbench.report.page"),
-        autoescape=True,
+        autoescape=lambda name: name is not None and name.endswith(".html"),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    template = environment.get_template("fragment.html")
-    return template.render(title=title, lede=lede, blocks=blocks, kind_of=_kind, drawn=_svg)
 
 
 def _kind(block: Any) -> str:

@@ -12,7 +12,6 @@ class Local(Executor):
     """One worker after the other, so that none disturbs what another measures."""
 
     name = "local"
-    about = "this machine, one worker after the other"
 
     def run(self, jobs: Sequence[Job], on_event: OnEvent) -> Generator[tuple[Job, int], None, None]:
         for job in jobs:
