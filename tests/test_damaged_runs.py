@@ -116,8 +116,8 @@ def test_a_damaged_run(
         assert "failed: a under default: worker ended" in err
     else:
         assert code == 0
-        if command == "recommend":  # from the tables of all cells
-            assert [one["entry"] for one in json.loads(out)["candidates"]] == ["a", "b"]
+        if command == "recommend":  # from the tables of all cells; one model twice: either first
+            assert {one["entry"] for one in json.loads(out)["candidates"]} == {"a", "b"}
             return
         assert cells_of(run) >= before
         if command == "report" and path.name == "cell.json":
