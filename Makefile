@@ -33,7 +33,7 @@ coverage: $(VENV)/.test
 # What is taken from Inspect's private modules, against its newest version, in an environment of its own.
 newest-inspect:
 	$(PYTHON) -m venv $(VENV)-newest-inspect
-	$(VENV)-newest-inspect/bin/python -m pip install --quiet --disable-pip-version-check -e . pytest pytest-timeout openai anthropic
+	$(VENV)-newest-inspect/bin/python -m pip install --quiet --disable-pip-version-check -e . pytest pytest-timeout hypothesis openai anthropic
 	$(VENV)-newest-inspect/bin/python -m pip install --quiet --disable-pip-version-check --upgrade --pre inspect-ai
 	$(VENV)-newest-inspect/bin/python -m pytest tests/test_inspect_private.py tests/test_provider_table.py
 
