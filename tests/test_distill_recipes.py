@@ -12,10 +12,11 @@ from typer.testing import CliRunner
 from distilbench.catalog import load_catalog
 from distilbench.cli import app
 from distilbench.compute import training_flops_6nd
-from distilbench.distill import load_recipe, packaged_recipe, plan_recipe, recipe_names
+from distilbench.distill import load_recipe, packaged_recipe, recipe_names
 from distilbench.distill.accounts._counting import TrainingShape
 from distilbench.distill.training.objectives._cached_logit import top_k_divergence
 from distilbench.errors import InputError
+from distilbench.forecast import plan_recipe
 
 ACCELERATE = Path(__file__).parents[1] / "src/distilbench/distill/recipe/accelerate/fsdp-8.yaml"
 
