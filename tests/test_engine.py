@@ -251,11 +251,11 @@ def test_a_question_that_the_engine_dies_of_twice_is_a_crash_and_the_next_is_ans
                 await asyncio.sleep(0.1)
                 if engine.pid and engine.address[0] not in killed:  # loaded, under a new address
                     killed.append(engine.address[0])
-                    os.kill(engine.pid, signal.SIGKILL)
+                    os.kill(engine.pid, signal.SIGSEGV)
 
         prompt = await engine.prompt([{"role": "user", "content": "Tell a long story."}])
         killing = asyncio.create_task(killer())
-        with pytest.raises(EngineDied, match="signal 9") as caught:
+        with pytest.raises(EngineDied, match="signal 11") as caught:
             await engine.complete(prompt, Sampling(n_predict=400))
         await killing
         assert caught.value.failure == "crash"
