@@ -15,7 +15,7 @@ from distilbench.engines._llama_cpp import LlamaCpp
 from distilbench.engines._memory import MemoryEstimate, predict_memory
 from distilbench.engines._models import card_beside, describe_model, local_path, locate_model
 from distilbench.engines._packaged import PACKAGED, PackagedModel, packaged
-from distilbench.engines._process import EngineDied, EngineError
+from distilbench.engines._process import EngineDied, EngineError, EngineKilled
 from distilbench.engines._quantize import quantized
 from distilbench.engines._settings import (
     FAILURE_KEY,
@@ -40,6 +40,7 @@ __all__ = [
     "Engine",
     "EngineDied",
     "EngineError",
+    "EngineKilled",
     "EngineSettings",
     "GpuDevice",
     "Listen",

@@ -159,6 +159,12 @@ class Engine(Protocol):
         """What part of its file is read while it loads, in [0, 1]; null: not known."""
         return None
 
+    @property
+    def lost(self) -> str | None:
+        """Why it cannot go on, by no fault of the model: its questions are then not answered, and
+        asked again by the next run. Null: it can."""
+        return None
+
     def facts(self) -> dict[str, Any]:
         """Columns of the cell record: ``engine``, ``engine_version``, ``runs_on``, ``clock``, and
         what it knows of the model."""

@@ -19,6 +19,7 @@ from distilbench.files import alone, read_json, write_json, write_text
 from distilbench.meter import busy_sentence, describe_hardware, given_tdp_w, look_now
 from distilbench.runner._cards import copy_cards
 from distilbench.runner._executor import Executor, Job, executor_named
+from distilbench.runner._leave import ENGINE_LOST
 from distilbench.runner._plan import Cell, models_without_flops, plan
 from distilbench.runner._sandbox import refusals, reopen_refused
 from distilbench.runner._store import (
@@ -196,6 +197,8 @@ def _run_jobs(
                 continue
             model, profile = job.cells[0].model.name, job.cells[0].profile.name
             reason = f"signal {-code}" if code < 0 else f"exit code {code}"
+            if code == ENGINE_LOST:
+                reason += ": its engine was ended from outside (for want of memory?)"
             on_event(WorkerDied(model, reason, str(job.log)))
             yield f"{model} under {profile}: worker ended with {reason}, see {job.log}"
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
@@ -34,7 +35,7 @@ from distilbench.meter import EnergyMeter, describe_hardware, power_cap
 from distilbench.runner._conduct import Conduct, install, sampling_seed, without_system
 from distilbench.runner._executor import Job
 from distilbench.runner._journal import FLUSH_AFTER, Journal, restore
-from distilbench.runner._leave import leave, leave_on_signals, leave_with_parent
+from distilbench.runner._leave import ENGINE_LOST, leave, leave_on_signals, leave_with_parent
 from distilbench.runner._meanwhile import telling_what_is_read, watch
 from distilbench.runner._plan import Cell
 from distilbench.runner._sampling import request_options
@@ -83,13 +84,13 @@ def main() -> None:
 
 def _work(job: Job, tell: OnEvent, undo: ExitStack) -> None:
     journal = Journal()
-    _report_samples(journal, tell)
     _ready_inspect(job)
     _ready_graders(job)
     profile = job.cells[0].profile
     gpu_index = profile.gpu.index if profile.gpu else None
     capped = undo.enter_context(power_cap(profile.power_cap_w, gpu_index))
     loaded = _load(job.cells[0], capped, tell, undo)
+    _report_samples(journal, tell, lambda: _leave_if_lost(loaded.engine, undo))
     install(loaded.conduct)
     for cell in job.cells:
         tell(CellBegun(cell.name))
@@ -198,12 +199,21 @@ def _load(cell: Cell, capped: str | None, tell: OnEvent, undo: ExitStack) -> Loa
         if engine.load_s is not None:
             tell(ModelLoaded(name, engine.load_s))
     except Exception as failure:  # of any library: transformers, torch, vLLM, a server's start
+        _leave_if_lost(engine, undo)
         said = " ".join(redact(str(getattr(failure, "message", failure))).split())
         said = said or type(failure).__name__
         error = None if engine.asks_anyway else f"could not be loaded: {said}"
         tell(ModelRefused(name, error or said))
     model = get_model("none/none") if error else engine.model
     return Loaded(engine, model, meter, str(hardware), capped, error)
+
+
+def _leave_if_lost(engine: Engine, undo: ExitStack) -> None:
+    """Go no further with an engine that others ended: what it was asked is no result, and asked
+    again by the next run."""
+    if engine.lost:
+        print(f"the engine cannot be run here: {engine.lost}", file=sys.stderr, flush=True)
+        leave(undo, ENGINE_LOST)
 
 
 def _generation(cell: Cell, engine: Engine) -> dict[str, Any]:
@@ -271,12 +281,13 @@ def _progress_channel(undo: ExitStack) -> OnEvent:
     return tell
 
 
-def _report_samples(journal: Journal, tell: OnEvent) -> None:
+def _report_samples(journal: Journal, tell: OnEvent, leave_if_lost: Callable[[], None]) -> None:
     from inspect_ai.hooks import Hooks, SampleEnd, hooks
 
     @hooks(name="distilbench_progress", description="keeps finished samples and tells the parent")
     class Progress(Hooks):
         async def on_sample_end(self, data: SampleEnd) -> None:
+            leave_if_lost()
             journal.add(data.sample)
             tell(SampleDone(str(data.sample.id), data.sample.epoch, os.getpid()))
 
