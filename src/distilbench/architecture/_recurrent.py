@@ -130,50 +130,45 @@ class Mamba2(Part):
         return self._inner + 2 * self.groups * self.state
 
 
-class GatedRecurrence(Part):
+class Convolved(Part):
+    """A convolution over the last ``kernel`` values of each of ``width`` channels."""
+
+    width: int = Field(gt=0)
+    kernel: int = Field(gt=0)
+
+    @property
+    def state_flops(self) -> int:
+        return 2 * self.filters
+
+    @property
+    def filters(self) -> int:
+        return self.kernel * self.width
+
+
+class GatedRecurrence(Convolved):
     """RG-LRU of Griffin (arXiv 2402.19427): ``width`` channels of one number each, between two
     input matrices and one output matrix; its two gates are made by one small matrix a head."""
 
     kind: Literal["gated_recurrence"] = "gated_recurrence"
-    width: int = Field(gt=0)
     heads: int = Field(gt=0)
-    kernel: int = Field(gt=0)
 
     def weights(self, hidden: int) -> int:
         gates = 2 * self.width * (self.width // self.heads)
         return 3 * hidden * self.width + gates + self.matrices
 
     @property
-    def state_flops(self) -> int:
-        return 2 * self.filters
-
-    @property
-    def filters(self) -> int:
-        return self.kernel * self.width
-
-    @property
     def state_size(self) -> int:
         return self.width * self.kernel
 
 
-class ShortConvolution(Part):
+class ShortConvolution(Convolved):
     """Gated short convolution of LFM2 (arXiv 2511.23404): one matrix makes the input and two
     gates, one gives the output."""
 
     kind: Literal["convolution"] = "convolution"
-    width: int = Field(gt=0)
-    kernel: int = Field(gt=0)
 
     def weights(self, hidden: int) -> int:
         return 4 * hidden * self.width + self.matrices
-
-    @property
-    def state_flops(self) -> int:
-        return 2 * self.filters
-
-    @property
-    def filters(self) -> int:
-        return self.kernel * self.width
 
     @property
     def state_size(self) -> int:

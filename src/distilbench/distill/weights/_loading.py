@@ -35,19 +35,12 @@ def load_pretrained(
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    with quiet_loading():
-        try:
-            model = AutoModelForCausalLM.from_pretrained(
-                place, dtype=torch.float32, attn_implementation=attention, use_safetensors=True
-            )
-            tokenizer = AutoTokenizer.from_pretrained(place)
-        except (OSError, ValueError, KeyError) as error:
-            if isinstance(error, OSError) and error.errno is not None:  # of a file, or the disk
-                raise
-            reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
-            raise InputError(
-                where, f"{source} could not be loaded ({reason})", "check the model and the network"
-            ) from error
+    problem, remedy = f"{source} could not be loaded", "check the model and the network"
+    with quiet_loading(), _one_sentence(where, problem, remedy):
+        model = AutoModelForCausalLM.from_pretrained(
+            place, dtype=torch.float32, attn_implementation=attention, use_safetensors=True
+        )
+        tokenizer = AutoTokenizer.from_pretrained(place)
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     return model, tokenizer
@@ -81,6 +74,18 @@ def quiet_loading() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
+@contextlib.contextmanager
+def _one_sentence(where: str, problem: str, remedy: str) -> Iterator[None]:
+    """What transformers raises of a model as ``InputError``; of a file or the disk as it is."""
+    try:
+        yield
+    except (OSError, ValueError, KeyError, ImportError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        reason = next(iter(str(error).strip().splitlines()), repr(error))
+        raise InputError(where, f"{problem} ({reason})", remedy) from error
+
+
 def _converted(file: Path, where: str) -> Path:
     """The GGUF ``file`` as a folder of safetensors: made at its first use, then kept."""
     kept = cache_folder() / "from-gguf" / f"{file.stem}-{sha256_of(file)[:16]}-v{_CONVERSION}"
@@ -96,21 +101,13 @@ def _convert(file: Path, out: Path, where: str) -> None:
             where, f"{file.name} is one of {len(parts)} parts, of which transformers reads one",
             "join them with: llama-gguf-split --merge",
         )  # fmt: skip
+    problem = f"{file.name} is not a GGUF that transformers reads"
     with quiet_loading():
-        try:
+        with _one_sentence(where, problem, "give the model as a Hugging Face folder"):
             tokenizer = AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name)
             read = AutoModelForCausalLM.from_pretrained(
                 file.parent, gguf_file=file.name, dtype=torch.float32
             )
-        except (OSError, ValueError, KeyError, ImportError) as error:
-            if isinstance(error, OSError) and error.errno is not None:  # of a file, or the disk
-                raise
-            reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
-            raise InputError(
-                where,
-                f"{file.name} is not a GGUF that transformers reads ({reason})",
-                "give the model as a Hugging Face folder",
-            ) from error
         # Marked as quantized, transformers refuses to save it; the same weights, unmarked.
         del read.config.quantization_config
         model = AutoModelForCausalLM.from_config(read.config, dtype=torch.float32)
