@@ -18,13 +18,15 @@ settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
 
 # Longest first; whatever takes 20 s belongs here (`pytest --durations=0` of each file).
-LONGEST = """
-test_walk test_damaged_runs test_paper_suite test_runner test_engine test_runner_limits
-test_distill_resume test_stopped test_benchmarks test_notebook test_lm_eval_agreement test_memory
-test_serve test_served test_load test_providers test_distill test_gold test_plugin test_objectives
-test_sampling test_real_faults test_small_disk test_experiment test_results_of_others
-test_scopes_agree test_golden_run test_catalog test_claims test_inspect_logs
-""".split()
+LONGEST = (
+    "test_walk", "test_damaged_runs", "test_paper_suite", "test_runner", "test_engine",
+    "test_runner_limits", "test_distill_resume", "test_stopped", "test_benchmarks",
+    "test_notebook", "test_lm_eval_agreement", "test_memory", "test_serve", "test_served",
+    "test_load", "test_providers", "test_distill", "test_gold", "test_plugin", "test_objectives",
+    "test_sampling", "test_real_faults", "test_small_disk", "test_experiment",
+    "test_results_of_others", "test_scopes_agree", "test_golden_run", "test_catalog",
+    "test_claims", "test_inspect_logs",
+)  # fmt: skip
 
 
 def pytest_configure(config: pytest.Config) -> None:
