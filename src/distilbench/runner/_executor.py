@@ -18,6 +18,7 @@ from pydantic import BaseModel
 
 from distilbench.errors import InputError, use_one_of
 from distilbench.events import OnEvent, read_line
+from distilbench.files import held
 from distilbench.registry import by_name, registered
 from distilbench.runner._plan import Cell
 
@@ -67,16 +68,18 @@ def run_worker(job: Job, command: Sequence[str], on_event: OnEvent) -> int:
     """Run a job's worker as a process of this machine, to its end, and return its exit status.
 
     ``command``: :attr:`Job.command`, or one that starts it. Whatever ends this call ends the
-    worker too.
+    worker too, and if this process is killed no other run begins before the worker is gone.
     """
     with job.log.open("ab") as errors:
-        worker = subprocess.Popen(
-            command,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            stdin=subprocess.DEVNULL,
-            text=True,
-        )
+        with held(job.run_dir) as descriptors:
+            worker = subprocess.Popen(
+                command,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                stdin=subprocess.DEVNULL,
+                text=True,
+                pass_fds=descriptors,
+            )
         try:
             assert worker.stdout is not None
             for line in worker.stdout:

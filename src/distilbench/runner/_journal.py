@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from distilbench.files import whole_file
+from distilbench.runner._logs import read_log
 
 if TYPE_CHECKING:
     from inspect_ai.log import EvalSample
@@ -50,11 +51,11 @@ class Journal:
 
 def restore(folder: Path) -> None:
     """Put the samples that only the journal holds into the newest log of ``folder``."""
-    from inspect_ai.log import read_eval_log, write_eval_log
+    from inspect_ai.log import write_eval_log
 
     logs = sorted(folder.glob("*.eval"))
     if logs and (folder / _NAME).is_file():
-        log = read_eval_log(str(logs[-1]))
+        log = read_log(logs[-1])
         known = {(str(sample.id), sample.epoch): sample for sample in log.samples or ()}
         journaled = {(str(sample.id), sample.epoch): sample for sample in read_journal(folder)}
         log.samples = list((known | journaled).values())

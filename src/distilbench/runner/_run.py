@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from distilbench.errors import InputError, one_sentence
 from distilbench.events import Collected, Noted, OnEvent, Planned, WorkerDied, ignore
-from distilbench.files import alone, read_json, write_json, write_text
+from distilbench.files import alone, is_damaged, read_json, write_bytes, write_sealed, write_text
 from distilbench.meter import busy_sentence, describe_hardware, given_tdp_w, look_now
 from distilbench.runner._cards import copy_cards
 from distilbench.runner._executor import Executor, Job, executor_named
@@ -29,9 +29,11 @@ from distilbench.runner._store import (
     questions_file,
     read_questions,
 )
+from distilbench.seals import same_seal, sealed
 from distilbench.suite import UNCHANGED, Changes, Suite, SuiteLike, read_suite
 from distilbench.tasks import QuestionSet, attempt_questions
 
+_FACTS = "put back a copy of it, or run the suite again, which writes it anew"
 _VERSIONS = ("distilbench", "inspect-ai", "xllamacpp", "reasoning-gym", "math-verify", "polars")
 
 
@@ -75,7 +77,9 @@ def run_suite(
     reopen_refused(run_dir, cells)
     missing = [cell for cell in cells if not is_finished(run_dir, cell)]
     _check_engines(suite, missing, where)
-    samples = prepare_questions(run_dir, missing)
+    again = [cell for cell in cells if is_damaged(questions_file(run_dir, cell))]
+    counted = prepare_questions(run_dir, [*missing, *again])
+    samples = {cell.name: counted[cell.name] for cell in missing}
     run_dir.mkdir(parents=True, exist_ok=True)
     with alone(run_dir):
         write_text(run_dir / "suite.yaml", given.text)
@@ -100,7 +104,7 @@ def load_cells(run_dir: Path) -> list[Cell]:
     facts = run_dir / "run.json"
     if not facts.is_file():
         raise InputError(str(run_dir), "is no run directory", "give the folder of a run")
-    plan = read_json(facts).get("plan")
+    plan = read_json(facts, remedy=_FACTS).get("plan")
     if not isinstance(plan, list):
         raise InputError(f"{facts}: field 'plan'", "is no list of cells", "put back a copy of it")
     try:
@@ -135,8 +139,9 @@ def opened_run(run_dir: Path) -> Iterator[Path]:
 def prepare_questions(run_dir: Path, cells: list[Cell]) -> dict[str, int]:
     """Write the questions of every task once, for all models; returns each cell's samples.
 
-    Raises ``InputError`` on a task that cannot be made, or whose questions are not those that
-    finished cells of the run answered, before anything is written.
+    A file that was damaged is made again. Raises ``InputError`` on a task that cannot be made, or
+    whose questions are not those that finished cells of the run answered, before anything is
+    written.
     """
     files = {questions_file(run_dir, cell): cell for cell in cells}
     attempted = attempt_questions([(cell.task, cell.seed) for cell in files.values()])
@@ -144,7 +149,7 @@ def prepare_questions(run_dir: Path, cells: list[Cell]) -> dict[str, int]:
     for (path, cell), asked in zip(files.items(), attempted, strict=True):
         if isinstance(asked, InputError):
             raise asked
-        if path.is_file() and read_questions(path) != asked:
+        if path.is_file() and not _may_stand_for(path, asked):
             raise InputError(
                 f"task {cell.task.name!r}",
                 f"its questions are not those that this run began with ({path})",
@@ -152,13 +157,20 @@ def prepare_questions(run_dir: Path, cells: list[Cell]) -> dict[str, int]:
             )
         made[path] = asked
     for path, asked in made.items():
-        write_text(path, asked.model_dump_json())
+        write_bytes(path, sealed(asked.model_dump_json()))
     counts = {path: len(asked.questions) for path, asked in made.items()}
     return {
         cell.name: cell.epochs
         * min(counts[questions_file(run_dir, cell)], cell.limits.questions or sys.maxsize)
         for cell in cells
     }
+
+
+def _may_stand_for(path: Path, asked: QuestionSet) -> bool:
+    """Whether a file holds these questions, or held them before it was damaged."""
+    if same_seal(path.read_bytes(), sealed(asked.model_dump_json())):
+        return True
+    return read_questions(path) == asked
 
 
 def _skipped(run_dir: Path) -> list[str]:
@@ -221,4 +233,4 @@ def _write_run_facts(run_dir: Path, name: str, cells: list[Cell], seeds: tuple[i
         "cells": [cell.name for cell in cells],
         "plan": [cell.model_dump(mode="json") for cell in cells],
     }
-    write_json(run_dir / "run.json", facts)
+    write_sealed(run_dir / "run.json", facts)

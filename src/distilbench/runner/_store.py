@@ -23,13 +23,19 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zipfile import BadZipFile
 
 from distilbench.errors import InputError
-from distilbench.files import read_json, read_parquet, write_json, write_parquet
+from distilbench.files import (
+    read_json,
+    read_parquet,
+    read_sealed,
+    write_parquet,
+    write_sealed,
+)
 from distilbench.meter import Energy, read_stretches, summarise
 from distilbench.records import KEY, ORIGIN, CellRecord, SampleRecord, columns, frame, schema
 from distilbench.runner._journal import read_journal
+from distilbench.runner._logs import read_log
 from distilbench.runner._plan import Cell
 from distilbench.runner._records import energy_shares, sample_record, strata
 from distilbench.tasks import QuestionSet, contamination_of
@@ -79,9 +85,11 @@ def questions_file(run_dir: Path, cell: Cell) -> Path:
 def read_questions(path: Path) -> QuestionSet:
     """What a task asks. Raises ``InputError`` if the file is missing or damaged."""
     try:
-        return QuestionSet.model_validate_json(path.read_bytes())
+        return QuestionSet.model_validate_json(read_sealed(path, _QUESTIONS))
     except FileNotFoundError as error:
         raise InputError(str(path), "is missing", _QUESTIONS) from error
+    except InputError:
+        raise
     except ValueError as error:
         raise InputError(str(path), "is damaged", _QUESTIONS) from error
 
@@ -114,7 +122,7 @@ def finish_cell(
     around = asdict(summarise(read_stretches(surroundings_file(run_dir, cell))))
     beside = {"samples": len(samples), "shape": _shape(cell)}
     record = {**facts, **around, **_identity(run_dir, cell), **beside}
-    write_json(folder / "cell.json", record)
+    write_sealed(folder / "cell.json", record)
 
 
 def project(
@@ -241,7 +249,7 @@ def _with_fresh_flops(run_dir: Path, cell: Cell) -> dict[str, Any]:
         return record
     samples = project(run_dir, cell, None, record.get("energy_method"))
     write_parquet(folder / "samples.parquet", samples)
-    write_json(folder / "cell.json", {**record, "shape": _shape(cell)})
+    write_sealed(folder / "cell.json", {**record, "shape": _shape(cell)})
     return record
 
 
@@ -268,13 +276,6 @@ def _said(cell: Cell) -> dict[str, Any]:
 def _logged_samples(folder: Path) -> Iterator[EvalSample]:
     """Samples of all logs, oldest log first (a resumed log holds its forerunner's samples too), and
     then of the journal of a cell under way."""
-    from inspect_ai.log import read_eval_log
-
     for path in sorted(folder.glob("*.eval")):
-        try:
-            samples = read_eval_log(str(path)).samples
-        except (ValueError, KeyError, EOFError, BadZipFile) as error:
-            remedy = "put back a copy of it, or remove it: the next run asks its questions again"
-            raise InputError(str(path), "is damaged", remedy) from error
-        yield from samples or ()
+        yield from read_log(path).samples or ()
     yield from read_journal(folder)
