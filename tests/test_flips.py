@@ -61,6 +61,7 @@ def transcripts(run: Path) -> Any:
 CASES: dict[str, tuple[int, Callable[[Path], Any]]] = {
     "cells/*/samples.parquet": (400, as_told),
     "cells/*/cell.json": (100, as_told),
+    "cells/*/shard.json": (100, as_told),
     "questions/*.json": (100, as_told),
     "run.json": (100, facts),
     "samples.parquet": (100, tables),
@@ -85,16 +86,19 @@ def test_no_turned_bit_changes_a_value_unseen(file: str, run: Path) -> None:
             try:
                 ended["the same" if read(run) == before else "changed unseen"] += 1
             except InputError as error:
-                assert str(path) in str(error)
-                ended["told"] += 1
+                ended["told" if str(path) in str(error) else "told of another file"] += 1
     finally:
         path.write_bytes(whole)
-    assert ended["changed unseen"] == 0, ended
-    assert ended["told"] >= 0.5 * flips
+    made_again = file.endswith("s/*/samples.parquet")  # from the log beside it
+    assert set(ended) <= {"the same", "told"}, ended
+    assert ended["the same" if made_again else "told"] == flips, ended
 
 
 @pytest.mark.model
-@pytest.mark.parametrize("file", ["run.json", "questions/*.json", "samples.parquet"])
+@pytest.mark.parametrize(
+    "file", ["run.json", "questions/*.json", "cells/*/cell.json", "cells/*/samples.parquet",
+             "samples.parquet"],
+)  # fmt: skip
 def test_what_can_be_made_again_is(file: str, run: Path) -> None:
     before = as_told(run)
     (path,) = run.glob(file)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import shutil
 import sys
 import time
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 _DAMAGED = "put back a copy of it, or begin again in another folder"
 _CHILDREN = ".children"
+_PARTIAL = re.compile(r"\..+\.(\d+)")  # of whole_file
 _CHILDREN_S = 30.0  # that those of a killed run may take to end
 _GLANCE_S = 0.1
 _NO_FIELDS: Mapping[str, type] = {}
@@ -214,6 +216,24 @@ def whole_alone(path: Path) -> Iterator[Path]:
         partial.replace(path)
     finally:
         _remove(partial)
+
+
+def sweep_partials(folder: Path) -> None:
+    """Remove what :func:`whole_file` left below ``folder`` in processes that were killed."""
+    for path in folder.rglob(".*"):
+        found = _PARTIAL.fullmatch(path.name)
+        if found and not _writes(int(found[1]), path):
+            _remove(path)
+
+
+def _writes(pid: int, path: Path) -> bool:
+    """Whether the process that began a file still lives: it is no younger than the file."""
+    import psutil
+
+    try:
+        return psutil.Process(pid).create_time() <= path.stat().st_mtime
+    except (psutil.Error, OSError):
+        return False
 
 
 def _remove(path: Path) -> None:
