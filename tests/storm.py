@@ -31,6 +31,9 @@ from tests.tiny_gguf import tiny_gguf
 
 MARK = "DISTILBENCH_STORM"
 """Environment variable of all processes of a storm, by which they are found wherever they went."""
+WORKER = "distilbench.runner._worker"
+VICTIMS = ("driver", "worker", "engine")
+MEAN_S = 1.5  # from the moment that a victim is there to its death
 VALUES = ("score", "answer", "target", "outcome", "error", "input_tokens", "output_tokens", "flops")
 """What does not depend on when and how often a process was started."""
 DRIVER = """
@@ -187,16 +190,17 @@ def marked(mark: str) -> list[psutil.Process]:
     return found
 
 
-def victims(driver: int, mark: str) -> dict[str, int]:
+def victims(driver: int) -> dict[str, int]:
     """The processes of a run that can be killed, by what they are."""
     found = {"driver": driver}
-    for process in psutil.Process(driver).children(recursive=True):
-        with suppress(psutil.Error):
-            command = process.cmdline()
-            if "distilbench.runner._worker" in command:
-                found["worker"] = process.pid
-            elif any(word.endswith("_serve.py") for word in command):
-                found["engine"] = process.pid
+    with suppress(psutil.Error):
+        for process in psutil.Process(driver).children(recursive=True):
+            with suppress(psutil.Error):
+                command = process.cmdline()
+                if any(word.endswith("_serve.py") for word in command):
+                    found["engine"] = process.pid
+                elif WORKER in command and process.ppid() == driver:
+                    found["worker"] = process.pid
     return found
 
 
@@ -206,12 +210,14 @@ def storm(place: Place, out: str, kills: int, chosen: random.Random, count: Coun
     while True:
         with place.start(out) as driver:
             while driver.poll() is None:
-                until = time.monotonic() + chosen.expovariate(1 / 2.0)
+                wanted = chosen.choice(VICTIMS)
+                while not (pid := victims(driver.pid).get(wanted)) and driver.poll() is None:
+                    _look(place, count)
+                until = time.monotonic() + chosen.expovariate(1 / MEAN_S)
                 while driver.poll() is None and (not left or time.monotonic() < until):
-                    count.workers_at_once = max(count.workers_at_once, _workers(place))
-                    time.sleep(0.05)
-                if driver.poll() is None and left:
-                    left -= _kill_one(driver.pid, str(place.folder), chosen, count)
+                    _look(place, count)
+                if left and pid:
+                    left -= _kill(pid, wanted, count)
         if driver.returncode == 0:
             break
     told = Counter((place.folder / f"{out}.told").read_text().splitlines())
@@ -219,28 +225,31 @@ def storm(place: Place, out: str, kills: int, chosen: random.Random, count: Coun
     count.answered_again += keys.total() - len(keys)
 
 
-def _kill_one(driver: int, mark: str, chosen: random.Random, count: Count) -> int:
-    with suppress(psutil.Error, ProcessLookupError):
-        alive = victims(driver, mark)
-        name = chosen.choice(sorted(alive))
-        os.kill(alive[name], signal.SIGKILL)
+def _look(place: Place, count: Count) -> None:
+    count.workers_at_once = max(count.workers_at_once, _workers(place))
+    time.sleep(0.05)
+
+
+def _kill(pid: int, name: str, count: Count) -> int:
+    """Once it is killed, or was gone."""
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
         count.killed[name] += 1
         return 1
     return 0
 
 
 def _workers(place: Place) -> int:
-    """Workers of this place that live, orphans among them."""
-    return sum(
-        "distilbench.runner._worker" in command and str(place.folder) in command
-        for command in _commands()
-    )
-
-
-def _commands() -> Iterator[str]:
-    for path in Path("/proc").glob("[0-9]*/cmdline"):  # empty for a zombie
+    """Workers of this place that live, orphans among them. A child of one that has not become an
+    engine yet is none."""
+    found = {}
+    for path in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
-            yield path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            command = (path / "cmdline").read_bytes().decode(errors="replace")  # empty: a zombie
+            if WORKER in command and str(place.folder) in command:
+                parent = (path / "stat").read_text().rpartition(")")[2].split()[1]
+                found[path.name] = parent
+    return sum(parent not in found for parent in found.values())
 
 
 def _without_pid(line: str) -> str:
