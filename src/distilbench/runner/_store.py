@@ -178,7 +178,9 @@ def project(
     stops = [s for s in seen if s.stopped] if seen else None
     rows = [
         {
-            **sample_record(sample, cell, run_dir.name, cell.shape, share, energy_method, stops),
+            **vars(
+                sample_record(sample, cell, run_dir.name, cell.shape, share, energy_method, stops)
+            ),
             **drawn_from.get(str(sample.id), {}),
         }
         for sample, share in zip(samples.values(), joules, strict=True)

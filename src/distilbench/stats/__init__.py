@@ -43,7 +43,7 @@ from distilbench.stats._equal_accuracy import (
 from distilbench.stats._frontier import pareto
 from distilbench.stats._intervals import accuracy, macro_accuracy, normal_quantile, wilson
 from distilbench.stats._money import machine_usd, token_usd
-from distilbench.stats._paired import paired_difference
+from distilbench.stats._paired import paired_difference, paired_differences
 from distilbench.stats._prompts import contamination_gap, template_spread
 from distilbench.stats._recommend import recommend
 from distilbench.stats._repeats import cons_at_k, pass_at_k, repeats
@@ -81,6 +81,7 @@ __all__ = [
     "mean_over_tasks",
     "normal_quantile",
     "paired_difference",
+    "paired_differences",
     "pareto",
     "pass_at_k",
     "per_correct",

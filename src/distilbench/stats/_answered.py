@@ -39,9 +39,11 @@ def unanswered(
     """The groups of samples in which nothing was answered: ``by``, questions (samples in it) and
     ``no_answer``, what it was instead ("out of memory at 300 MiB"). ``cells`` tell the limits."""
     groups = list(by)
-    silent = samples.filter(~answered().any().over(groups))
     ended = (
-        silent.group_by(*groups, "outcome").len().sort("len", "outcome", descending=[True, False])
+        samples.group_by(*groups, "outcome")
+        .len()
+        .filter(~answered().any().over(groups))
+        .sort("len", "outcome", descending=[True, False])
     )
     limits = [name for _, name, _ in _WORDS.values() if name]
     known = [name if name in cells.columns else pl.lit(None).alias(name) for name in limits]

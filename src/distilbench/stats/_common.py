@@ -15,10 +15,12 @@ def in_common(samples: pl.DataFrame, question: Sequence[str] = QUESTION) -> pl.D
     was imported. An entry that shares none with them is left out. Empty if no two share any.
     """
     by = list(question)
-    answered_by = pl.col("entry").n_unique().over(by)
-    everywhere = samples.filter(answered_by == samples["entry"].n_unique())
+    entries = samples["entry"].n_unique()
+    everywhere = (
+        samples.group_by(by).agg(pl.col("entry").n_unique()).filter(pl.col("entry") == entries)
+    )
     if not everywhere.is_empty():
-        return everywhere
+        return _of_questions(samples, everywhere, by)
     taken: list[str] = []
     shared: pl.DataFrame | None = None
     for entry in _in_order(samples):
@@ -28,9 +30,14 @@ def in_common(samples: pl.DataFrame, question: Sequence[str] = QUESTION) -> pl.D
             taken, shared = [*taken, entry], both
     if shared is None or len(taken) < 2:
         return samples.clear()
-    return samples.filter(pl.col("entry").is_in(taken)).join(
-        shared, on=by, how="semi", nulls_equal=True
-    )
+    return _of_questions(samples.filter(pl.col("entry").is_in(taken)), shared, by)
+
+
+def _of_questions(samples: pl.DataFrame, asked: pl.DataFrame, by: list[str]) -> pl.DataFrame:
+    """The samples of these questions; where they are all, no copy of what may be gigabytes."""
+    place = pl.int_range(pl.len()).alias("place")
+    kept = samples.select(*by, place).join(asked, on=by, how="semi", nulls_equal=True)["place"]
+    return samples if len(kept) == samples.height else samples[kept.sort()]
 
 
 def _in_order(samples: pl.DataFrame) -> list[str]:

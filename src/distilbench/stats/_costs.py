@@ -44,7 +44,8 @@ def costs(samples: pl.DataFrame) -> pl.DataFrame:
     groups = ["entry"]
     needed = (*_MEANS, "ttft_s", "decode_s")
     absent = [pl.lit(None, pl.Float64).alias(n) for n in needed if n not in samples.columns]
-    counted = samples.with_columns(absent).filter(spent())
+    told = samples.with_columns(absent).select(*groups, "task", "outcome", *needed)
+    counted = told.filter(spent())
     timed = (pl.col("output_tokens") > 1) & pl.col("decode_s").is_not_null()
     seconds = pl.col("decode_s").filter(timed).sum()
     spread = counted.group_by(groups).agg(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import combinations
 
 import polars as pl
 from scipy import stats
@@ -37,8 +38,28 @@ def paired_difference(
     Raises InputError if a model has no samples, or the two share no question.
     """
     check_samples(samples, [*PAIR, "model"])
-    questions = _differences(samples, model_a, model_b)
-    tasks = _by_task(questions)
+    asked = _asked(samples.filter(pl.col("model").is_in([model_a, model_b])))
+    for model in (model_a, model_b):
+        if model not in asked:
+            raise InputError(
+                "sample records", f"model {model!r} has none", "name a model of the run"
+            )
+    return _pair(asked, model_a, model_b, level)
+
+
+def paired_differences(samples: pl.DataFrame, level: float = 0.95) -> pl.DataFrame:
+    """:func:`paired_difference` of every two models, in the order in which ``samples`` have them;
+    empty with one. Of M models its work is M - 1 times the questions that each answered."""
+    check_samples(samples, [*PAIR, "model"])
+    asked = _asked(samples)
+    found = [_pair(asked, a, b, level) for a, b in combinations(asked, 2)]
+    return pl.concat(found) if found else pl.DataFrame()
+
+
+def _pair(
+    asked: Mapping[str, pl.DataFrame], model_a: str, model_b: str, level: float
+) -> pl.DataFrame:
+    tasks = _by_task(_differences(asked, model_a, model_b))
     table = pl.concat([tasks, _overall(tasks)], how="diagonal").sort(
         "profile", "task", nulls_last=True
     )
@@ -71,21 +92,20 @@ def _by_task(questions: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _differences(samples: pl.DataFrame, model_a: str, model_b: str) -> pl.DataFrame:
+def _asked(samples: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    """Of each model one row a question: ``PAIR``, score (mean over epochs), cluster."""
+    questions = samples.group_by("model", *PAIR, maintain_order=True).agg(
+        pl.col("score").mean(), pl.col("cluster").min()
+    )
+    parts = questions.partition_by("model", as_dict=True, maintain_order=True)
+    return {str(model): part.drop("model") for (model,), part in parts.items()}
+
+
+def _differences(asked: Mapping[str, pl.DataFrame], model_a: str, model_b: str) -> pl.DataFrame:
     """One row a question that both answered: profile, task, sample_id, cluster, difference."""
-    sides = []
-    for name, model in (("a", model_a), ("b", model_b)):
-        side = samples.filter(pl.col("model") == model)
-        if side.is_empty():
-            raise InputError(
-                "sample records", f"model {model!r} has none", "name a model of the run"
-            )
-        sides.append(
-            side.group_by(PAIR).agg(
-                pl.col("score").mean().alias(f"score_{name}"), pl.col("cluster").min()
-            )
-        )
-    pairs = sides[0].join(sides[1].drop("cluster"), on=PAIR)
+    first = asked[model_a].rename({"score": "score_a"})
+    second = asked[model_b].drop("cluster").rename({"score": "score_b"})
+    pairs = first.join(second, on=PAIR)
     if pairs.is_empty():
         raise InputError(
             "sample records",

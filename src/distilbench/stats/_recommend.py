@@ -25,7 +25,9 @@ from distilbench.stats._intervals import check_samples, macro_accuracy
 if TYPE_CHECKING:
     import numpy as np
 
-_CHUNK = 4_000_000  # weights of one batch of draws: bounds memory at some 30 MB
+_CHUNK = 2_000_000  # clusters drawn in one batch: bounds memory at some 50 MB
+_BINOMIALS = 8  # one binomial number takes the time of so many drawn clusters
+_FEW = 1_000  # clusters of which either way takes no time
 _BUSY = " (measured on a busy machine)"
 _FAILURES = ("out_of_memory", "crash", "error", "timeout", "over_energy", "context_overflow")
 
@@ -218,28 +220,43 @@ def _bootstrap(
     total = np.zeros((draws, len(entries)))
     tasks = samples["task"].unique().sort().to_list()
     for task in tasks:
-        table = (
-            samples.filter(pl.col("task") == task)
-            .group_by("cluster", "entry")
-            .agg(pl.col("score").sum(), pl.len().alias("count"))
-        )
-        sums, counts = (
-            table.pivot("entry", index="cluster", values=name, sort_columns=False)
-            .sort("cluster")
-            .select(entries)
-            .fill_null(0)
-            .to_numpy()
-            .astype(float)
-            for name in ("score", "count")
-        )
-        clusters = len(sums)
-        step = max(1, _CHUNK // clusters)
+        sums, counts, times = _alike(samples.filter(pl.col("task") == task), entries)
+        step = max(1, _CHUNK // int(times.sum()))
         for start in range(0, draws, step):
             size = min(step, draws - start)
-            weights = generator.multinomial(clusters, np.full(clusters, 1 / clusters), size)
+            weights = _drawn(generator, times, size)
             drawn = (weights @ sums) / np.maximum(weights @ counts, 1)
             total[start : start + size] += drawn / len(tasks)
     return total
+
+
+def _alike(samples: pl.DataFrame, entries: list[str]) -> tuple[Any, Any, Any]:
+    """The clusters of one task, those that no entry tells apart as one: sums of scores and numbers
+    of samples, each of shape (kinds, entries), and how many clusters are of each kind. A draw of
+    clusters needs no more, and of a million questions of two models there are four kinds."""
+    import numpy as np
+
+    table = samples.group_by("cluster", "entry").agg(
+        pl.col("score").sum().alias("sum"), pl.len().cast(pl.Float64).alias("count")
+    )
+    wide = table.pivot("entry", index="cluster", values=["sum", "count"], sort_columns=False)
+    columns = [f"{name}_{entry}" for name in ("sum", "count") for entry in entries]
+    kinds = wide.select(pl.col(columns).fill_null(0.0)).group_by(columns).len("times").sort(columns)
+    figures = kinds.select(columns).to_numpy().astype(np.float64)
+    return figures[:, : len(entries)], figures[:, len(entries) :], kinds["times"].to_numpy()
+
+
+def _drawn(generator: np.random.Generator, times: Any, size: int) -> Any:
+    """How often each kind is drawn in ``size`` draws of as many clusters as there are."""
+    import numpy as np
+
+    clusters, kinds = int(times.sum()), len(times)
+    if kinds * _BINOMIALS < clusters or clusters < _FEW:
+        return generator.multinomial(clusters, times / clusters, size)
+    kind_of = np.repeat(np.arange(kinds), times)
+    drawn = kind_of[generator.integers(0, clusters, (size, clusters))]
+    drawn += np.arange(size)[:, None] * kinds
+    return np.bincount(drawn.ravel(), minlength=size * kinds).reshape(size, kinds)
 
 
 def _probability_best(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -190,11 +189,8 @@ def _differences(samples: pl.DataFrame) -> pl.DataFrame:
     """Paired differences of every two entries, task by task and overall (task null)."""
     import polars as pl
 
-    from distilbench.stats import paired_difference
+    from distilbench.stats import paired_differences
 
     if samples.is_empty():
         return pl.DataFrame()
-    single = samples.with_columns(model="entry", profile=pl.lit("all"))
-    entries = single["model"].unique(maintain_order=True).to_list()
-    found = [paired_difference(single, a, b) for a, b in combinations(entries, 2)]
-    return pl.concat(found) if found else pl.DataFrame()
+    return paired_differences(samples.with_columns(model="entry", profile=pl.lit("all")))

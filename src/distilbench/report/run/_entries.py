@@ -30,8 +30,11 @@ def with_variant(samples: pl.DataFrame, cells: pl.DataFrame) -> pl.DataFrame:
     that a mean over tasks counts them once; ``variant`` is the task as the suite names it."""
     import polars as pl
 
-    facts = cells.select("cell", "variant_of", "template", "contamination").unique("cell")
-    return samples.join(facts, on="cell", how="left").with_columns(
+    columns = ("variant_of", "template", "contamination")
+    facts = cells.select("cell", *columns).unique("cell")
+    # Joined alone and put beside: a join of the samples would copy all of them.
+    known = samples.select("cell").join(facts, on="cell", how="left", maintain_order="left")
+    return samples.with_columns(known.select(columns)).with_columns(
         variant="task", task=pl.coalesce("variant_of", "task")
     )
 
@@ -40,6 +43,8 @@ def others(samples: pl.DataFrame, used: pl.DataFrame) -> pl.DataFrame:
     """The samples of the entries that are not among the used ones."""
     import polars as pl
 
+    if used.is_empty():
+        return samples  # no copy of what may be gigabytes
     return samples.filter(~pl.col("entry").is_in(used["entry"].unique().to_list()))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from distilbench.files import copy_file
 from distilbench.report.page import Chart, Table, render_fragment, render_page
@@ -18,17 +19,22 @@ def write_report(run_dir: Path, out_dir: Path | None = None) -> Path:
 
     Raises ``InputError`` if ``run_dir`` holds no samples.
     """
-    data = read_run(run_dir)
     out = out_dir or run_dir / "report"
-    page = render_page(
-        title=f"distilbench: {data.facts['name']}",
-        lede=summary(data),
-        sections=sections(data),
-        out_dir=out,
-        notes=run_warnings(data),
-    )
+    page = render_page(out_dir=out, **_contents(run_dir))
     copy_file(run_dir / "samples.parquet", out / "samples.parquet")
     return page
+
+
+def _contents(run_dir: Path) -> dict[str, Any]:
+    """What the page says. The records, which may be a gigabyte, are let go of when it is known:
+    drawing takes memory of its own."""
+    data = read_run(run_dir)
+    return {
+        "title": f"distilbench: {data.facts['name']}",
+        "lede": summary(data),
+        "sections": sections(data),
+        "notes": run_warnings(data),
+    }
 
 
 def picture(run_dir: Path) -> str:
