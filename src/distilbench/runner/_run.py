@@ -5,43 +5,34 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
-from itertools import groupby
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from distilbench.errors import InputError, one_sentence
 from distilbench.events import (
-    CellDone,
     Collected,
-    Event,
     Noted,
     OnEvent,
     Planned,
-    ShardDone,
-    WorkerDied,
     ignore,
 )
 from distilbench.files import alone, is_damaged, read_json, write_bytes, write_sealed, write_text
 from distilbench.meter import busy_sentence, describe_hardware, given_tdp_w, look_now
 from distilbench.runner._cards import copy_cards
-from distilbench.runner._executor import Executor, Job, executor_named
-from distilbench.runner._leave import ENGINE_LOST
+from distilbench.runner._executor import Executor, executor_named
+from distilbench.runner._jobs import run_jobs, samples_of, unfinished
 from distilbench.runner._leftovers import sweep
 from distilbench.runner._plan import Cell, models_without_flops, plan
 from distilbench.runner._sandbox import refusals, reopen_refused
-from distilbench.runner._shards import Share, deal
 from distilbench.runner._store import (
     collect,
-    finish_cell,
     is_finished,
-    is_shard_finished,
     questions_file,
     read_questions,
-    shards_of,
 )
 from distilbench.seals import same_seal, sealed
 from distilbench.suite import UNCHANGED, Changes, Suite, SuiteLike, read_suite
@@ -84,12 +75,7 @@ def run_suite(
     when the suite has been changed elsewhere. Raises ``InputError`` on a bad suite before any
     work, and if another run is at work in the same directory.
     """
-    if isinstance(executor, str):
-        executor = executor_named(executor, workers=workers)
-    elif workers is not None:
-        raise InputError(
-            "workers", "are an option of an executor's name", "give it to the executor"
-        )
+    chosen = _executor(executor, workers)
     given = read_suite(suite, changes)
     suite, where = given.suite, given.where
     given_tdp_w()  # a bad one is told here, not by every worker
@@ -103,7 +89,7 @@ def run_suite(
         reopen_refused(run_dir, cells)
         missing = [cell for cell in cells if not is_finished(run_dir, cell)]
         _check_engines(suite, missing, where)
-        warned = executor.check(missing)
+        warned = chosen.check(missing)
         again = [cell for cell in cells if is_damaged(questions_file(run_dir, cell))]
         prepare_questions(run_dir, [*missing, *again])
         if not there:
@@ -112,19 +98,30 @@ def run_suite(
         write_text(run_dir / "suite.yaml", given.text)
         _write_run_facts(run_dir, suite.name, cells, suite.seeds)
         copy_cards(run_dir, (cell.card_file for cell in cells if cell.card_file))
-        shares = [_share(run_dir, cell) for cell in missing]
-        on_event(Planned(len(cells), {share.cell.name: _samples(share) for share in shares}))
-        notes = (*_skipped(run_dir), *models_without_flops(cells), *refusals(run_dir, missing))
-        for sentence in (*notes, *warned):
+        shares = [unfinished(run_dir, cell) for cell in missing]
+        on_event(Planned(len(cells), {share.cell.name: samples_of(share) for share in shares}))
+        for sentence in (*_notes(run_dir, cells, missing), *warned):
             on_event(Noted(sentence))
-        busy = busy_sentence(look_now()) if missing else None
-        if busy:
-            on_event(Noted(busy))
-        failed = tuple(_run_jobs(run_dir, shares, executor, on_event))
+        failed = tuple(run_jobs(run_dir, shares, chosen, on_event))
         collected, _ = collect(run_dir, cells)
         on_event(Collected(len(collected)))
     finished = sum(is_finished(run_dir, cell) for cell in cells)
     return RunResult(run_dir, finished, len(cells), failed)
+
+
+def _executor(given: Executor | str, workers: int | None) -> Executor:
+    if isinstance(given, str):
+        return executor_named(given, workers=workers)
+    if workers is not None:
+        raise InputError("workers", "an executor was given that is made", "give them to it")
+    return given
+
+
+def _notes(run_dir: Path, cells: list[Cell], missing: list[Cell]) -> list[str]:
+    """What the user should read before the figures."""
+    busy = busy_sentence(look_now()) if missing else None
+    notes = [*_skipped(run_dir), *models_without_flops(cells), *refusals(run_dir, missing)]
+    return [*notes, busy] if busy else notes
 
 
 def load_cells(run_dir: Path) -> list[Cell]:
@@ -188,17 +185,6 @@ def prepare_questions(run_dir: Path, cells: list[Cell]) -> None:
         write_bytes(path, sealed(asked.model_dump_json()))
 
 
-def _share(run_dir: Path, cell: Cell) -> Share:
-    """What is still to be answered of a cell."""
-    shards = shards_of(run_dir, cell)
-    left = [shard for shard in shards if not is_shard_finished(run_dir, cell, shard)]
-    return Share(cell=cell, shards=left)
-
-
-def _samples(share: Share) -> int:
-    return share.cell.epochs * sum(shard.questions for shard in share.shards)
-
-
 def _may_stand_for(path: Path, asked: QuestionSet) -> bool:
     """Whether a file holds these questions, or held them before it was damaged."""
     if same_seal(path.read_bytes(), sealed(asked.model_dump_json())):
@@ -224,71 +210,6 @@ def _check_engines(suite: Suite, cells: list[Cell], suite_file: str) -> None:
             cell = asked[model.name]
             where = f"{suite_file}: field 'models[{index}].source'"
             cell.engine().check(cell.assignment(), where)
-
-
-def _run_jobs(
-    run_dir: Path, shares: list[Share], executor: Executor, on_event: OnEvent
-) -> Iterator[str]:
-    """Have all cells answered; a sentence for each worker that ended before its work was done."""
-    cells = {share.cell.name: share.cell for share in shares}
-
-    def finish(cell: Cell) -> None:
-        if _finish_if_answered(run_dir, cell):
-            on_event(CellDone(cell.name))
-
-    def heard(event: Event) -> None:
-        on_event(event)
-        if isinstance(event, ShardDone):
-            finish(cells[event.cell])
-
-    for share in shares:  # whose last shard was finished by a run that was killed then
-        if not share.shards:
-            finish(share.cell)
-    jobs = _jobs(run_dir.resolve(), [share for share in shares if share.shards], executor)
-    for job in jobs:
-        write_text(job.file, job.model_dump_json())
-    with closing(executor.run(jobs, heard)) as ends:
-        for job, code in ends:
-            for cell in job.cells:  # what its worker had no time to tell
-                finish(cell)
-            if code == 0:
-                continue
-            model, profile = job.cells[0].model.name, job.cells[0].profile.name
-            reason = f"signal {-code}" if code < 0 else f"exit code {code}"
-            if code == ENGINE_LOST:
-                reason += ": its engine was ended from outside (for want of memory?)"
-            on_event(WorkerDied(model, reason, str(job.log)))
-            yield f"{model} under {profile}: worker ended with {reason}, see {job.log}"
-
-
-def _jobs(run_dir: Path, shares: list[Share], executor: Executor) -> list[Job]:
-    """A job for each model and profile, or as many as the executor works on side by side."""
-    jobs = []
-    for _, group in groupby(
-        shares, key=lambda share: (share.cell.model.name, share.cell.profile.name)
-    ):
-        together = list(group)
-        cell = together[0].cell
-        hands = deal(together, executor.parts([share.cell for share in together]))
-        slots = [cell.profile.slots // len(hands)] * len(hands)
-        for n in range(cell.profile.slots % len(hands)):
-            slots[n] += 1
-        jobs += [
-            Job(run_dir=run_dir, shares=hand, slots=slots[n], number=n + 1, of=len(hands))
-            for n, hand in enumerate(hands)
-        ]
-    return jobs
-
-
-def _finish_if_answered(run_dir: Path, cell: Cell) -> bool:
-    """Write the record of a cell if its last shard has been finished."""
-    if is_finished(run_dir, cell):
-        return False
-    shards = shards_of(run_dir, cell)
-    if not all(is_shard_finished(run_dir, cell, shard) for shard in shards):
-        return False
-    finish_cell(run_dir, cell, shards)
-    return True
 
 
 def _write_run_facts(run_dir: Path, name: str, cells: list[Cell], seeds: tuple[int, ...]) -> None:

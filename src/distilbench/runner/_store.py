@@ -24,7 +24,7 @@ shard; whoever runs the suite writes the rest, a cell's record from those of its
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -112,8 +112,12 @@ def surroundings_file(run_dir: Path, cell: Cell, shard: Shard) -> Path:
 
 def shards_of(run_dir: Path, cell: Cell) -> list[Shard]:
     """How a cell is cut. Its questions must have been made."""
-    asked = len(read_questions(questions_file(run_dir, cell)).questions)
-    return cut(min(asked, cell.limits.questions or asked), cell.epochs)
+    return _cut(cell, read_questions(questions_file(run_dir, cell)))
+
+
+def _cut(cell: Cell, asked: QuestionSet) -> list[Shard]:
+    questions = len(asked.questions)
+    return cut(min(questions, cell.limits.questions or questions), cell.epochs)
 
 
 def is_finished(run_dir: Path, cell: Cell) -> bool:
@@ -131,11 +135,16 @@ def answered(run_dir: Path, cell: Cell, shard: Shard) -> int:
 
 
 def finish_shard(
-    run_dir: Path, cell: Cell, shard: Shard, facts: dict[str, Any], energy: Energy | None
+    run_dir: Path,
+    cell: Cell,
+    shard: Shard,
+    asked: QuestionSet,
+    facts: dict[str, Any],
+    energy: Energy | None,
 ) -> int:
     """Write a finished shard's records; returns its samples. ``facts`` are what its worker
     measured, ``energy`` that of the last attempt."""
-    samples = project(run_dir, cell, shard, energy, facts["energy_method"])
+    samples = project(run_dir, cell, shard, asked, energy, facts["energy_method"])
     folder = shard_folder(run_dir, cell, shard)
     write_parquet(folder / "samples.parquet", samples)
     _drop_superseded_logs(log_folder(run_dir, cell, shard))
@@ -148,8 +157,12 @@ def finish_shard(
     return len(samples)
 
 
-def finish_cell(run_dir: Path, cell: Cell, shards: Sequence[Shard]) -> None:
-    """Write the record of a cell whose shards, all of them, are finished."""
+def finish_cell(run_dir: Path, cell: Cell) -> bool:
+    """Write the record of a cell if all its shards are finished; returns whether they are."""
+    asked = read_questions(questions_file(run_dir, cell))
+    shards = _cut(cell, asked)
+    if not all(is_shard_finished(run_dir, cell, shard) for shard in shards):
+        return False
     facts = [_shard_facts(run_dir, cell, shard) for shard in shards]
     seen = [s for shard in shards for s in read_stretches(surroundings_file(run_dir, cell, shard))]
     around = asdict(summarise(seen))
@@ -157,14 +170,16 @@ def finish_cell(run_dir: Path, cell: Cell, shards: Sequence[Shard]) -> None:
         around["suspended_s"] is not None
     ):  # of shards side by side, what stopped several counts once
         around["suspended_s"] = covered_s((s.begun, s.ended) for s in seen if s.stopped)
-    record = {**together(facts), **around, **_identity(run_dir, cell)}
+    record = {**together(facts), **around, **_identity(run_dir, cell, asked)}
     write_sealed(cell_folder(run_dir, cell) / "cell.json", record)
+    return True
 
 
 def project(
     run_dir: Path,
     cell: Cell,
     shard: Shard,
+    asked: QuestionSet,
     energy: Energy | None = None,
     energy_method: str | None = None,
 ) -> pl.DataFrame:
@@ -172,8 +187,7 @@ def project(
     logged = _logged_samples(log_folder(run_dir, cell, shard))
     samples = {(str(s.id), s.epoch): s for s in logged}
     joules = energy_shares(list(samples.values()), energy)
-    asked = read_questions(questions_file(run_dir, cell))
-    drawn_from = strata(asked)
+    drawn_from = strata(asked, asked.questions[shard.first : shard.last])
     seen = read_stretches(surroundings_file(run_dir, cell, shard))
     stops = [s for s in seen if s.stopped] if seen else None
     rows = [
@@ -206,13 +220,16 @@ def joined(run_dir: Path, cells: list[Cell]) -> tuple[pl.DataFrame, pl.DataFrame
 
     samples, rows = [frame([], SampleRecord)], []
     for cell in cells:
+        folder = cell_folder(run_dir, cell)
+        if not folder.is_dir():
+            continue
+        asked = read_questions(questions_file(run_dir, cell))
+        parts = [_of_shard(run_dir, cell, shard, asked) for shard in _cut(cell, asked)]
+        samples += parts
         if is_finished(run_dir, cell):
-            rows.append({**_record(cell_folder(run_dir, cell) / "cell.json"), **_said(cell)})
-            samples += (_of_shard(run_dir, cell, shard) for shard in shards_of(run_dir, cell))
-        elif cell_folder(run_dir, cell).is_dir():
-            parts = [_of_shard(run_dir, cell, shard) for shard in shards_of(run_dir, cell)]
-            samples += parts
-            rows.append({**_identity(run_dir, cell), "samples": sum(map(len, parts))})
+            rows.append({**_record(folder / "cell.json"), **_said(cell)})
+        else:
+            rows.append({**_identity(run_dir, cell, asked), "samples": sum(map(len, parts))})
     for path in imported_cells(run_dir):
         samples.append(_samples(path.with_name("samples.parquet")))
         rows.append(_record(path))
@@ -236,12 +253,12 @@ def _record(path: Path) -> dict[str, Any]:
     return record
 
 
-def _of_shard(run_dir: Path, cell: Cell, shard: Shard) -> pl.DataFrame:
+def _of_shard(run_dir: Path, cell: Cell, shard: Shard, asked: QuestionSet) -> pl.DataFrame:
     """The sample records of a shard, as many as there are. Those of a finished one are made again
     from its log if their file is damaged, or the card of its served model now states another
     architecture; an embedded model's comes with its weights, which the cell's name holds."""
     if not is_shard_finished(run_dir, cell, shard):
-        return project(run_dir, cell, shard)
+        return project(run_dir, cell, shard, asked)
     folder, facts = shard_folder(run_dir, cell, shard), _shard_facts(run_dir, cell, shard)
     damage: InputError | None = None
     if cell.file is not None or facts.get("shape") == _shape(cell):
@@ -250,7 +267,7 @@ def _of_shard(run_dir: Path, cell: Cell, shard: Shard) -> pl.DataFrame:
         except InputError as error:
             damage = error
     energy = Energy(**facts["window"]) if facts.get("window") else None
-    samples = project(run_dir, cell, shard, energy, facts.get("energy_method"))
+    samples = project(run_dir, cell, shard, asked, energy, facts.get("energy_method"))
     if damage and len(samples) != facts["samples"]:  # the log is gone, too
         raise damage
     write_parquet(folder / "samples.parquet", samples)
@@ -275,8 +292,7 @@ def _samples(path: Path) -> pl.DataFrame:
     return found
 
 
-def _identity(run_dir: Path, cell: Cell) -> dict[str, Any]:
-    asked = read_questions(questions_file(run_dir, cell))
+def _identity(run_dir: Path, cell: Cell, asked: QuestionSet) -> dict[str, Any]:
     return {
         "run": run_dir.name,
         "cell": cell.name,
