@@ -69,6 +69,8 @@ def run_command(app: Any, arguments: Sequence[str]) -> int:
         code = 0
     except Exception as error:
         if hasattr(error, "show") and hasattr(error, "exit_code"):  # a usage error of click
+            if hasattr(error, "message"):
+                error.message = printable(error.message)
             error.show()
             return int(error.exit_code)
         sentence, code = sentence_of(error), _USER
