@@ -143,9 +143,14 @@ def _table(run_dir: Path, name: str) -> pl.DataFrame:
     """One of the two tables of all cells, which can be made again."""
     path, remedy = run_dir / f"{name}.parquet", f"make it again: distilbench report {run_dir}"
     try:
-        return read_parquet(path, remedy)
+        table = read_parquet(path, remedy)
     except FileNotFoundError as error:
         raise InputError(str(path), "is missing", remedy) from error
+    # In one piece, column after column: a column of other pieces that is put beside would have
+    # polars copy the whole table at once.
+    for place, column in enumerate(table.columns):
+        table.replace_column(place, table[column].rechunk())
+    return table
 
 
 def _by_task(samples: pl.DataFrame, cells: pl.DataFrame) -> pl.DataFrame:
