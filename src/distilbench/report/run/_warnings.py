@@ -42,7 +42,6 @@ def _unfinished(data: RunData) -> Iterator[str]:
 
 def _not_compared(samples: pl.DataFrame, compared: pl.DataFrame) -> Iterator[str]:
     """Which entries, and how many questions, the comparison leaves out."""
-    import polars as pl
 
     if samples["entry"].n_unique() < 2:
         return
