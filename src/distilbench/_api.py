@@ -114,6 +114,7 @@ def run(
     models: Sequence[str] = (),
     tasks: Sequence[str] = (),
     executor: Executor | str = "local",
+    workers: int | None = None,
     on_event: OnEvent = ignore,
 ) -> Run:
     """Run a suite, or what is missing of it, and return the run.
@@ -123,8 +124,8 @@ def run(
     cells in it are kept. ``limit`` takes the first so many questions of each task, ``max_tokens``
     bounds each answer, ``epochs`` says how often each question is asked, ``models`` (sources) stand
     in place of the suite's, ``tasks`` names those to keep. ``executor`` says where the workers are
-    (``local``: this machine). ``on_event`` hears typed events
-    (``distilbench.events``).
+    (``local``: this machine), ``workers`` how many of them may ask a served model side by side.
+    ``on_event`` hears typed events (``distilbench.events``).
 
     Raises ``InputError`` on a bad suite before any work. A model that does not load or fit is a
     result; a worker that died is in ``Run.failed``.
@@ -133,7 +134,7 @@ def run(
     from distilbench.suite import Changes
 
     changes = Changes(limit, max_tokens, epochs, tuple(models), tuple(tasks))
-    result = run_suite(suite, Path(out), on_event, changes, executor)
+    result = run_suite(suite, Path(out), on_event, changes, executor, workers)
     return Run(result.run_dir, result.failed)
 
 

@@ -97,6 +97,9 @@ def run(
         str, typer.Option(help="GPU of the estimate: an accelerator of the catalog.")
     ] = "h100-sxm",
     executor: Annotated[str, typer.Option(help="Where the workers run.")] = "local",
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Workers that ask a served model side by side.")
+    ] = None,
     open_report: Open = False,
     as_json: Json = False,
 ) -> None:
@@ -112,7 +115,7 @@ def run(
         dry_run(suite, out, changes, gpu, as_json)
         return
     with Progress(quiet=as_json) as progress:
-        result = run_suite(suite, out, progress.on_event, changes, executor)
+        result = run_suite(suite, out, progress.on_event, changes, executor, workers)
     for sentence in result.failed:  # before the report, which may lack what it needs
         say(f"failed: {sentence}")
     page = _report(result.run_dir)

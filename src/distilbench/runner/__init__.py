@@ -6,11 +6,12 @@ resumes. Imports ``suite``, ``engines``, ``tasks``, ``meter``, ``architecture``,
 ``errors``.
 """
 
-from distilbench.runner._executor import Executor, Job, all_executors, run_worker
+from distilbench.runner._executor import Executor, Job, all_executors, run_worker, run_workers
 from distilbench.runner._plan import Cell, plan
 from distilbench.runner._records import sample_record
 from distilbench.runner._run import RunResult, load_cells, opened_run, question_sets, run_suite
 from distilbench.runner._sandbox import no_sandbox
+from distilbench.runner._shards import Shard, Share
 from distilbench.runner._store import (
     collect,
     imported_cells,
@@ -24,6 +25,8 @@ __all__ = [
     "Executor",
     "Job",
     "RunResult",
+    "Shard",
+    "Share",
     "all_executors",
     "collect",
     "imported_cells",
@@ -37,5 +40,6 @@ __all__ = [
     "question_sets",
     "run_suite",
     "run_worker",
+    "run_workers",
     "sample_record",
 ]
