@@ -26,17 +26,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zipfile import BadZipFile
 
 from distilbench.errors import InputError
 from distilbench.files import read_json, read_parquet, write_json, write_parquet
 from distilbench.meter import Energy, read_stretches, summarise
 from distilbench.records import KEY, ORIGIN, CellRecord, SampleRecord, columns, frame, schema
 from distilbench.runner._journal import read_journal
+from distilbench.runner._logs import read_log_samples
 from distilbench.runner._plan import Cell
-from distilbench.runner._records import energy_shares, sample_record, strata
+from distilbench.runner._records import charged, energy_shares, sample_record, span, strata
 from distilbench.runner._shards import Shard, cut
 from distilbench.runner._together import covered_s, together
 from distilbench.tasks import QuestionSet, contamination_of
@@ -91,13 +92,19 @@ def questions_file(run_dir: Path, cell: Cell) -> Path:
 
 
 def read_questions(path: Path) -> QuestionSet:
-    """What a task asks. Raises ``InputError`` if the file is missing or damaged."""
+    """What a task asks. Raises ``InputError`` if the file is missing or damaged. Every shard of a
+    cell asks for it: it is read once."""
     try:
-        return QuestionSet.model_validate_json(path.read_bytes())
+        return _questions(path, path.stat().st_mtime_ns)
     except FileNotFoundError as error:
         raise InputError(str(path), "is missing", _QUESTIONS) from error
     except ValueError as error:
         raise InputError(str(path), "is damaged", _QUESTIONS) from error
+
+
+@lru_cache(maxsize=4)
+def _questions(path: Path, _written_ns: int) -> QuestionSet:
+    return QuestionSet.model_validate_json(path.read_bytes())
 
 
 def surroundings_file(run_dir: Path, cell: Cell, shard: Shard) -> Path:
@@ -162,22 +169,27 @@ def project(
     energy: Energy | None = None,
     energy_method: str | None = None,
 ) -> pl.DataFrame:
-    """Sample records of a shard from its Inspect logs, finished or not, each sample once."""
-    logged = _logged_samples(log_folder(run_dir, cell, shard))
-    samples = {(str(s.id), s.epoch): s for s in logged}
-    joules = energy_shares(list(samples.values()), energy)
-    asked = read_questions(questions_file(run_dir, cell))
-    drawn_from = strata(asked)
+    """Sample records of a shard from its Inspect logs, finished or not, each sample once. One
+    transcript at a time is in memory; what it takes of the energy is known when all are read."""
+    drawn_from = strata(read_questions(questions_file(run_dir, cell)))
     seen = read_stretches(surroundings_file(run_dir, cell, shard))
     stops = [s for s in seen if s.stopped] if seen else None
-    rows = [
-        {
-            **sample_record(sample, cell, run_dir.name, cell.shape, share, energy_method, stops),
+    rows: dict[tuple[str, int], dict[str, Any]] = {}
+    spans: dict[tuple[str, int], tuple[float, float]] = {}
+    for sample in _logged_samples(log_folder(run_dir, cell, shard)):
+        key = (str(sample.id), sample.epoch)
+        spans[key] = span(sample)
+        rows[key] = {
+            **sample_record(sample, cell, run_dir.name, cell.shape, stops),
             **drawn_from.get(str(sample.id), {}),
         }
-        for sample, share in zip(samples.values(), joules, strict=True)
+    joules = energy_shares(list(spans.values()), energy)
+    limit_j = cell.profile.energy_per_question_j
+    records = [
+        charged(row, share, energy_method, limit_j)
+        for row, share in zip(rows.values(), joules, strict=True)
     ]
-    return frame(rows, SampleRecord)
+    return frame(records, SampleRecord)
 
 
 def collect(run_dir: Path, cells: list[Cell]) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -320,13 +332,10 @@ def _drop_superseded_logs(folder: Path) -> None:
 def _logged_samples(folder: Path) -> Iterator[EvalSample]:
     """Samples of all logs, oldest log first (a resumed log holds its forerunner's samples too), and
     then of the journal of a cell under way."""
-    from inspect_ai.log import read_eval_log
-
     for path in sorted(folder.glob("*.eval")):
         try:
-            samples = read_eval_log(str(path)).samples
-        except (ValueError, KeyError, EOFError, BadZipFile) as error:
+            yield from read_log_samples(path)
+        except InputError as error:
             remedy = "put back a copy of it, or remove it: the next run asks its questions again"
             raise InputError(str(path), "is damaged", remedy) from error
-        yield from samples or ()
     yield from read_journal(folder)
