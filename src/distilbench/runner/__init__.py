@@ -7,6 +7,7 @@ resumes. Imports ``suite``, ``engines``, ``tasks``, ``meter``, ``architecture``,
 """
 
 from distilbench.runner._executor import Executor, Job, all_executors, run_worker, run_workers
+from distilbench.runner._logs import read_log_header, read_log_samples
 from distilbench.runner._plan import Cell, plan
 from distilbench.runner._records import sample_record
 from distilbench.runner._run import RunResult, load_cells, opened_run, question_sets, run_suite
@@ -38,6 +39,8 @@ __all__ = [
     "opened_run",
     "plan",
     "question_sets",
+    "read_log_header",
+    "read_log_samples",
     "run_suite",
     "run_worker",
     "run_workers",

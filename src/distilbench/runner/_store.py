@@ -40,9 +40,9 @@ from distilbench.files import (
 from distilbench.meter import Energy, read_stretches, summarise
 from distilbench.records import KEY, ORIGIN, CellRecord, SampleRecord, columns, frame, schema
 from distilbench.runner._journal import read_journal
-from distilbench.runner._logs import read_log
+from distilbench.runner._logs import read_log_samples
 from distilbench.runner._plan import Cell
-from distilbench.runner._records import energy_shares, sample_record, strata
+from distilbench.runner._records import charged, energy_shares, sample_record, span, strata
 from distilbench.runner._shards import Shard, cut
 from distilbench.runner._together import covered_s, together
 from distilbench.tasks import QuestionSet, contamination_of
@@ -183,21 +183,25 @@ def project(
     energy: Energy | None = None,
     energy_method: str | None = None,
 ) -> pl.DataFrame:
-    """Sample records of a shard from its Inspect logs, finished or not, each sample once."""
-    logged = _logged_samples(log_folder(run_dir, cell, shard))
-    samples = {(str(s.id), s.epoch): s for s in logged}
-    joules = energy_shares(list(samples.values()), energy)
+    """Sample records of a shard from its Inspect logs, finished or not, each sample once. One
+    transcript at a time is in memory; what it takes of the energy is known when all are read."""
     drawn_from = strata(asked, asked.questions[shard.first : shard.last])
     seen = read_stretches(surroundings_file(run_dir, cell, shard))
     stops = [s for s in seen if s.stopped] if seen else None
+    found: dict[tuple[str, int], SampleRecord] = {}
+    spans: dict[tuple[str, int], tuple[float, float]] = {}
+    for sample in _logged_samples(log_folder(run_dir, cell, shard)):
+        key = (str(sample.id), sample.epoch)
+        spans[key] = span(sample)
+        found[key] = sample_record(sample, cell, run_dir.name, cell.shape, stops)
+    joules = energy_shares(list(spans.values()), energy)
+    limit_j = cell.profile.energy_per_question_j
     rows = [
         {
-            **vars(
-                sample_record(sample, cell, run_dir.name, cell.shape, share, energy_method, stops)
-            ),
-            **drawn_from.get(str(sample.id), {}),
+            **vars(charged(record, share, energy_method, limit_j)),
+            **drawn_from.get(str(record.sample_id), {}),
         }
-        for sample, share in zip(samples.values(), joules, strict=True)
+        for record, share in zip(found.values(), joules, strict=True)
     ]
     return frame(rows, SampleRecord)
 
@@ -351,5 +355,9 @@ def _logged_samples(folder: Path) -> Iterator[EvalSample]:
     """Samples of all logs, oldest log first (a resumed log holds its forerunner's samples too), and
     then of the journal of a cell under way."""
     for path in sorted(folder.glob("*.eval")):
-        yield from read_log(path).samples or ()
+        try:
+            yield from read_log_samples(path)
+        except InputError as error:
+            remedy = "put back a copy of it, or remove it: the next run asks its questions again"
+            raise InputError(str(path), "is damaged", remedy) from error
     yield from read_journal(folder)

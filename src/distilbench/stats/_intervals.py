@@ -43,7 +43,16 @@ def accuracy(
     """
     groups = list(by)
     check_samples(samples, groups)
-    questions = (
+    needed = samples.select(_unique([*groups, "task", "sample_id", "cluster", "score"]))
+    # Task by task, where each has its own figures: the tables between are those of one.
+    parts = needed.partition_by("task") if "task" in groups else []
+    found = [of_questions(_questions(part, groups), groups, level) for part in parts or [needed]]
+    return pl.concat(found).sort(groups)
+
+
+def _questions(samples: pl.DataFrame, groups: list[str]) -> pl.DataFrame:
+    """One row a question, as :func:`of_questions` takes them."""
+    return (
         samples.group_by(_unique([*groups, "task", "sample_id"]))
         .agg(
             pl.col("score").mean(),
@@ -53,7 +62,6 @@ def accuracy(
         )
         .with_columns(pl.col("cluster").fill_null(pl.col("sample_id")))
     )
-    return of_questions(questions, groups, level)
 
 
 def of_questions(questions: pl.DataFrame, groups: list[str], level: float) -> pl.DataFrame:

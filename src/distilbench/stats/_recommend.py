@@ -25,7 +25,7 @@ from distilbench.stats._intervals import check_samples, macro_accuracy
 if TYPE_CHECKING:
     import numpy as np
 
-_CHUNK = 2_000_000  # clusters drawn in one batch: bounds memory at some 50 MB
+_CHUNK = 200_000  # clusters drawn in one batch: what fits into a core's cache is 6 times faster
 _BINOMIALS = 8  # one binomial number takes the time of so many drawn clusters
 _FEW = 1_000  # clusters of which either way takes no time
 _BUSY = " (measured on a busy machine)"
@@ -198,14 +198,24 @@ def _identical(samples: pl.DataFrame, entries: list[str]) -> dict[str, tuple[str
     """Each entry with those, itself among them, that give its answers, and get its scores, on
     every question. One whose answers are not on record (of an imported result) is by itself."""
     asked = ["task", "seed", "sample_id", "epoch"]
+    score = pl.col("score").round(12)
+    totals = samples.group_by("entry").agg(
+        score.sum().round(6).alias("total"), pl.len(), pl.col("answer").count().alias("on_record")
+    )
+    alike = totals.filter((pl.len().over("total", "len") > 1) & (pl.col("on_record") > 0))
     given = {
-        entry: part.sort(asked, nulls_last=True).select(*asked, "answer", pl.col("score").round(12))
-        for (entry,), part in samples.group_by("entry")
+        entry: samples.select("entry", *asked, "answer", score)
+        .filter(pl.col("entry") == entry)
+        .sort(asked, nulls_last=True)
+        for entry in alike["entry"]
+        if entry in entries
     }
 
     def same(one: str, other: str) -> bool:
-        on_record = given[one]["answer"].count() > 0
-        return one == other or (on_record and given[one].equals(given[other]))
+        if one == other:
+            return True
+        both = [given[e].drop("entry") for e in (one, other) if e in given]
+        return len(both) == 2 and both[0].equals(both[1])
 
     return {e: tuple(o for o in entries if same(e, o)) for e in entries}
 
