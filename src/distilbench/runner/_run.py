@@ -17,6 +17,7 @@ from distilbench.errors import InputError, one_sentence
 from distilbench.events import Collected, Noted, OnEvent, Planned, WorkerDied, ignore
 from distilbench.files import alone, read_json, write_json, write_text
 from distilbench.meter import busy_sentence, describe_hardware, given_tdp_w, look_now
+from distilbench.place import Place, at_work, present
 from distilbench.runner._cards import copy_cards
 from distilbench.runner._executor import Executor, Job, executor_named
 from distilbench.runner._plan import Cell, models_without_flops, plan
@@ -39,6 +40,8 @@ class RunResult:
     """What a run left. ``failed`` names the workers that died and where their words are."""
 
     run_dir: Path
+    """Local: of a run at a URL, the folder that was worked in."""
+    place: Place
     finished: int
     planned: int
     failed: tuple[str, ...]
@@ -50,13 +53,13 @@ class RunResult:
 
 def run_suite(
     suite: SuiteLike,
-    out: Path = Path("runs"),
+    out: Path | str = "runs",
     on_event: OnEvent = ignore,
     changes: Changes = UNCHANGED,
     executor: Executor | str = "local",
 ) -> RunResult:
     """Run a suite, or what is missing of it: a file, its data as a dict, or a ``Suite``. The run
-    directory is ``out/<suite name>``.
+    directory is ``out/<suite name>``; ``out`` is a folder or a URL (``s3://bucket/runs``).
 
     ``changes`` come from the command line; the run keeps the changed suite. ``executor``: where
     the workers are, by name or made.
@@ -70,13 +73,24 @@ def run_suite(
     suite, where = given.suite, given.where
     given_tdp_w()  # a bad one is told here, not by every worker
     cells = plan(suite, given.folder, where)
-    run_dir = out / suite.name
+    place = Place.parse(out) / suite.name
+    with at_work(place, lambda sentence: on_event(Noted(sentence))) as run_dir:
+        failed = _run_in(run_dir, given, cells, chosen, on_event)
+        finished = sum(is_finished(run_dir, cell) for cell in cells)
+    return RunResult(run_dir, place, finished, len(cells), failed)
+
+
+def _run_in(
+    run_dir: Path, given: GivenSuite, cells: list[Cell], executor: Executor, on_event: OnEvent
+) -> tuple[str, ...]:
+    """Run what is missing in a local folder; a sentence for each worker that died."""
+    suite, where = given.suite, given.where
     reopen_refused(run_dir, cells)
     missing = [cell for cell in cells if not is_finished(run_dir, cell)]
     _check_engines(suite, missing, where)
     samples = prepare_questions(run_dir, missing)
     run_dir.mkdir(parents=True, exist_ok=True)
-    with alone(run_dir):
+    with alone(run_dir), present(run_dir):
         write_text(run_dir / "suite.yaml", given.text)
         _write_run_facts(run_dir, suite.name, cells, suite.seeds)
         copy_cards(run_dir, (cell.card_file for cell in cells if cell.card_file))
@@ -87,11 +101,10 @@ def run_suite(
         busy = busy_sentence(look_now()) if missing else None
         if busy:
             on_event(Noted(busy))
-        failed = tuple(_run_jobs(run_dir, missing, chosen, on_event))
+        failed = tuple(_run_jobs(run_dir, missing, executor, on_event))
         collected, _ = collect(run_dir, cells)
         on_event(Collected(len(collected)))
-    finished = sum(is_finished(run_dir, cell) for cell in cells)
-    return RunResult(run_dir, finished, len(cells), failed)
+    return failed
 
 
 def load_cells(run_dir: Path) -> list[Cell]:
