@@ -39,6 +39,7 @@ _REMEDIES = {
 _REPORT = "this is a mistake of distilbench, not yours; report it with the lines above"
 # Polars, safetensors and tokenizers; Polars names the file after it.
 _RUST = re.compile(r"\(os error (\d+)\)(?:: (.+))?")
+_STORE = re.compile(r"(s3a?|gcs|gs|az|abfss?|adl|memory)://", re.IGNORECASE)
 _MODULES = {"inspect_evals": "benchmarks"}  # where the package's name says nothing
 TRAINING = ("torch", "transformers", "trl", "accelerate", "peft", "datasets")
 _HANGUP = (signal.SIGHUP,) if hasattr(signal, "SIGHUP") else ()  # Windows has none
@@ -53,7 +54,9 @@ def run_command(app: Any, arguments: Sequence[str]) -> int:
     arguments = [_at_home(argument) for argument in arguments]
     try:
         _heed_interrupts()
-        code = get_command(app).main(arguments, "distilbench", standalone_mode=False)
+        command = get_command(app)
+        _refuse_urls_as_paths(command)
+        code = command.main(arguments, "distilbench", standalone_mode=False)
         sys.stdout.flush()  # a full disk behind it shows here
         code = code if isinstance(code, int) else 0
         if code == _STOPPED:
@@ -79,6 +82,23 @@ def run_command(app: Any, arguments: Sequence[str]) -> int:
         print(f"error: {printable(sentence)}", file=sys.stderr)
     _close_output()
     return code
+
+
+def _refuse_urls_as_paths(command: Any) -> None:
+    """``s3://bucket`` where only a path of this machine can stand would become a folder ``s3:``."""
+    for part in getattr(command, "commands", {}).values():
+        _refuse_urls_as_paths(part)
+    for parameter in command.params:
+        if type(parameter.type).__name__ in ("Path", "TyperPath"):
+            convert = parameter.type.convert
+            name = parameter.opts[0] if parameter.opts[0].startswith("-") else parameter.name
+
+            def local(value: Any, *rest: Any, convert: Any = convert, name: str = name) -> Any:
+                if isinstance(value, str) and _STORE.match(value):
+                    raise InputError(name, "is a URL of a store", "name a file or folder here")
+                return convert(value, *rest)
+
+            parameter.type.convert = local
 
 
 def sentence_of(error: BaseException) -> str | None:

@@ -19,7 +19,6 @@ from distilbench.place._remote import Remote, Stamp
 
 SEGMENT = re.compile(r"(?P<file>.+)\.d/(?P<since>\d{20})-(?P<first>\d{15})")
 """A file that grows is sent piece by piece: ``journal.jsonl.d/<when it began>-<first byte>``."""
-_STATE = ".copied.json"
 _AT_ONCE = 8
 _LOOKS = 3
 Here = tuple[int, int]
@@ -103,7 +102,7 @@ class Pulled:
     def read(cls, folder: Path) -> Pulled:
         """That of no pull, if it is damaged: all is brought again."""
         try:
-            found = json.loads((folder / _STATE).read_text("utf-8"))
+            found = json.loads(_state(folder).read_text("utf-8"))
             there = {n: [(int(a), str(b)) for a, b in v] for n, v in found["there"].items()}
             here = {n: (int(a), int(b)) for n, (a, b) in found["here"].items()}
             return cls(there, here)
@@ -120,7 +119,12 @@ class Pulled:
         return cls(there, {local: stamp_here(folder / local) for local in there})
 
     def write(self, folder: Path) -> None:
-        write_json(folder / _STATE, {"there": self.there, "here": self.here})
+        write_json(_state(folder), {"there": self.there, "here": self.here})
+
+
+def _state(folder: Path) -> Path:
+    """Beside the folder, in which only the run's own files are."""
+    return folder.with_name(f".{folder.name}.copied.json")
 
 
 def stamp_here(file: Path) -> Here:

@@ -32,7 +32,6 @@ PATIENCE_S = 60.0
 MARKERS = ("shard.json", "cell.json")
 """Their presence says that what is in their folder is finished: the last to be sent."""
 _GROWS = "journal.jsonl"
-_SENT = ".sent.jsonl"
 _SHOWN = (".eval-set-id",)  # of Inspect; other hidden files are of this machine alone
 _AT_ONCE = 8
 _PAGES = "report/"  # may be another's
@@ -241,24 +240,28 @@ def _shards_first(name: str) -> tuple[bool, str]:
     return name.endswith("/cell.json"), name
 
 
-def begun_log(folder: Path, sessions: Sequence[str], sent: dict[str, Here]) -> IO[str]:
+def sent_log(folder: Path) -> Path:
+    """Beside the folder, in which only the run's own files are."""
+    return folder.with_name(f".{folder.name}.sent.jsonl")
+
+
+def begun_log(file: Path, sessions: Sequence[str], sent: dict[str, Here]) -> IO[str]:
     """What was sent by which sessions of this machine, so that its next one goes on from there."""
-    folder.mkdir(parents=True, exist_ok=True)
-    partial = folder / f"{_SENT}.new"
+    partial = file.with_name(f"{file.name}.new")
     with partial.open("w", encoding="utf-8") as log:
         log.write(json.dumps(list(sessions)) + "\n")
         log.writelines(json.dumps([name, *stamp]) + "\n" for name, stamp in sent.items())
-    partial.replace(folder / _SENT)
-    return (folder / _SENT).open("a", encoding="utf-8", buffering=1)
+    partial.replace(file)
+    return file.open("a", encoding="utf-8", buffering=1)
 
 
-def last_sent(folder: Path) -> tuple[list[str], dict[str, Here]]:
+def last_sent(file: Path) -> tuple[list[str], dict[str, Here]]:
     """The sessions of this machine since another's, and what they sent. The last line may be
     cut."""
     sessions: list[str] = []
     sent: dict[str, Here] = {}
     with suppress(OSError, ValueError, TypeError):
-        lines = iter((folder / _SENT).read_text("utf-8").splitlines())
+        lines = iter(file.read_text("utf-8").splitlines())
         sessions = [str(session) for session in json.loads(next(lines, "[]"))]
         for line in lines:
             name, size, at = json.loads(line)

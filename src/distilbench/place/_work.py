@@ -21,6 +21,7 @@ from distilbench.place._mirror import (
     Sending,
     begun_log,
     last_sent,
+    sent_log,
 )
 from distilbench.place._place import Place
 from distilbench.place._presence import interrupt
@@ -50,14 +51,16 @@ def at_work(place: Place, note: Note = no_note) -> Iterator[Path]:
         return
     folder, remote, session = kept_at("runs", place), Remote(place.url), uuid4().hex
     with _alone_here(place, folder.parent):
-        sessions, sent = last_sent(folder)
+        folder.mkdir(exist_ok=True)
+        log_file = sent_log(folder)
+        sessions, sent = last_sent(log_file)
         # Before the lease names this session, the folder does.
-        begun_log(folder, [session, *sessions][:_REMEMBERED], sent).close()
+        begun_log(log_file, [session, *sessions][:_REMEMBERED], sent).close()
         lease = take(remote, session, sessions)
         with _kept_alive(lease):
             if lease.before not in sessions:
                 sent = _take_over(remote, folder, lease, note)
-        with begun_log(folder, [session], sent) as log:
+        with begun_log(log_file, [session], sent) as log:
             mirror = Mirror(folder, remote, sent, log, lease)
             sending = Sending(mirror, note, interrupt)
             yield from _worked(folder, lease, sending, note)
@@ -168,7 +171,7 @@ def mirrored(folder: Path, place: Place, under: str, note: Note = no_note) -> It
     gives out the parts has it. Raises ``InputError`` if not all could be sent."""
     assert place.url is not None
     remote = Remote(place.url)
-    state = folder / ".parts" / under.strip("/").replace("/", "--")
+    state = folder.with_name(f".{folder.name}.{under.strip('/').replace('/', '--')}.sent.jsonl")
     with begun_log(state, [], {}) as log:
         sending = Sending(Mirror(folder, remote, {}, log, under=under), note, lambda: None)
         try:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from distilbench.runner._plan import Cell
+from distilbench.runner._shards import Shard
 
 if TYPE_CHECKING:
     from inspect_ai.hooks import BeforeModelGenerate
@@ -24,6 +25,7 @@ class Conduct:
     """What the questions of the running cell are asked with."""
 
     cell: Cell | None = None
+    shard: Shard | None = None
     model: str = ""
     """The measured model as Inspect names it: a model that grades is left alone."""
 

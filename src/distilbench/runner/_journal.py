@@ -1,9 +1,9 @@
 """Finished samples, on disk before anybody is told of them, at a cost that does not grow.
 
 Inspect writes a log whole each time it is flushed: after each sample, that would cost the square of
-their number. So the log is flushed seldom, and each finished sample is also appended to
-``journal.jsonl`` beside it. A worker that is killed leaves both; before the next one goes on,
-:func:`restore` puts what only the journal holds into the log, which Inspect then resumes.
+their number. So the log of a shard is written once, at its end, and each finished sample is also
+appended to ``journal.jsonl`` beside it. A worker that is killed leaves both; before the next one
+goes on, :func:`restore` puts what only the journal holds into the log, which Inspect then resumes.
 """
 
 from __future__ import annotations
@@ -18,13 +18,10 @@ if TYPE_CHECKING:
     from inspect_ai.log import EvalSample
 
 _NAME = "journal.jsonl"
-FLUSH_AFTER = 1_000
-"""Samples between two writings of the whole log: each takes seconds at a hundred thousand samples,
-and what is not written yet is held in memory, some 20 KB a sample."""
 
 
 class Journal:
-    """Of the cell under way."""
+    """Of the shard under way."""
 
     def __init__(self) -> None:
         self._file: IO[bytes] | None = None

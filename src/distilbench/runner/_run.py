@@ -14,7 +14,17 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from distilbench.errors import InputError, one_sentence
-from distilbench.events import Collected, Noted, OnEvent, Planned, WorkerDied, ignore
+from distilbench.events import (
+    CellDone,
+    Collected,
+    Event,
+    Noted,
+    OnEvent,
+    Planned,
+    ShardDone,
+    WorkerDied,
+    ignore,
+)
 from distilbench.files import alone, read_json, write_json, write_text
 from distilbench.meter import busy_sentence, describe_hardware, given_tdp_w, look_now
 from distilbench.place import Place, at_work, present
@@ -22,14 +32,17 @@ from distilbench.runner._cards import copy_cards
 from distilbench.runner._executor import Executor, Job, executor_named
 from distilbench.runner._plan import Cell, models_without_flops, plan
 from distilbench.runner._sandbox import refusals, reopen_refused
+from distilbench.runner._shards import Share, deal
 from distilbench.runner._store import (
     collect,
+    finish_cell,
     is_finished,
-    log_folder,
+    is_shard_finished,
     questions_file,
     read_questions,
+    shards_of,
 )
-from distilbench.suite import UNCHANGED, Changes, Suite, SuiteLike, read_suite
+from distilbench.suite import UNCHANGED, Changes, GivenSuite, Suite, SuiteLike, read_suite
 from distilbench.tasks import QuestionSet, attempt_questions
 
 _VERSIONS = ("distilbench", "inspect-ai", "xllamacpp", "reasoning-gym", "math-verify", "polars")
@@ -57,25 +70,31 @@ def run_suite(
     on_event: OnEvent = ignore,
     changes: Changes = UNCHANGED,
     executor: Executor | str = "local",
+    workers: int | None = None,
 ) -> RunResult:
     """Run a suite, or what is missing of it: a file, its data as a dict, or a ``Suite``. The run
     directory is ``out/<suite name>``; ``out`` is a folder or a URL (``s3://bucket/runs``).
 
     ``changes`` come from the command line; the run keeps the changed suite. ``executor``: where
-    the workers are, by name or made.
+    the workers are, by name or made. ``workers``: how many of them may ask a model side by side, of
+    an executor that is given by its name and takes the option.
 
     A cell is known by the hash of everything that sets its result: finished cells are kept, also
     when the suite has been changed elsewhere. Raises ``InputError`` on a bad suite before any
     work, and if another run is at work in the same directory.
     """
-    chosen = executor_named(executor) if isinstance(executor, str) else executor
+    if isinstance(executor, str):
+        executor = executor_named(executor, workers=workers)
+    elif workers is not None:
+        raise InputError(
+            "workers", "are an option of an executor's name", "give it to the executor"
+        )
     given = read_suite(suite, changes)
-    suite, where = given.suite, given.where
     given_tdp_w()  # a bad one is told here, not by every worker
-    cells = plan(suite, given.folder, where)
-    place = Place.parse(out) / suite.name
+    cells = plan(given.suite, given.folder, given.where)
+    place = Place.parse(out) / given.suite.name
     with at_work(place, lambda sentence: on_event(Noted(sentence))) as run_dir:
-        failed = _run_in(run_dir, given, cells, chosen, on_event)
+        failed = _run_in(run_dir, given, cells, executor, on_event)
         finished = sum(is_finished(run_dir, cell) for cell in cells)
     return RunResult(run_dir, place, finished, len(cells), failed)
 
@@ -88,20 +107,22 @@ def _run_in(
     reopen_refused(run_dir, cells)
     missing = [cell for cell in cells if not is_finished(run_dir, cell)]
     _check_engines(suite, missing, where)
-    samples = prepare_questions(run_dir, missing)
+    warned = executor.check(missing)
+    prepare_questions(run_dir, missing)
     run_dir.mkdir(parents=True, exist_ok=True)
     with alone(run_dir), present(run_dir):
         write_text(run_dir / "suite.yaml", given.text)
         _write_run_facts(run_dir, suite.name, cells, suite.seeds)
         copy_cards(run_dir, (cell.card_file for cell in cells if cell.card_file))
-        on_event(Planned(len(cells), samples))
+        shares = [_share(run_dir, cell) for cell in missing]
+        on_event(Planned(len(cells), {share.cell.name: _samples(share) for share in shares}))
         notes = (*_skipped(run_dir), *models_without_flops(cells), *refusals(run_dir, missing))
-        for sentence in notes:
+        for sentence in (*notes, *warned):
             on_event(Noted(sentence))
         busy = busy_sentence(look_now()) if missing else None
         if busy:
             on_event(Noted(busy))
-        failed = tuple(_run_jobs(run_dir, missing, executor, on_event))
+        failed = tuple(_run_jobs(run_dir, shares, executor, on_event))
         collected, _ = collect(run_dir, cells)
         on_event(Collected(len(collected)))
     return failed
@@ -144,8 +165,8 @@ def opened_run(run_dir: Path) -> Iterator[Path]:
         yield run_dir
 
 
-def prepare_questions(run_dir: Path, cells: list[Cell]) -> dict[str, int]:
-    """Write the questions of every task once, for all models; returns each cell's samples.
+def prepare_questions(run_dir: Path, cells: list[Cell]) -> None:
+    """Write the questions of every task once, for all models.
 
     Raises ``InputError`` on a task that cannot be made, or whose questions are not those that
     finished cells of the run answered, before anything is written.
@@ -165,12 +186,17 @@ def prepare_questions(run_dir: Path, cells: list[Cell]) -> dict[str, int]:
         made[path] = asked
     for path, asked in made.items():
         write_text(path, asked.model_dump_json())
-    counts = {path: len(asked.questions) for path, asked in made.items()}
-    return {
-        cell.name: cell.epochs
-        * min(counts[questions_file(run_dir, cell)], cell.limits.questions or sys.maxsize)
-        for cell in cells
-    }
+
+
+def _share(run_dir: Path, cell: Cell) -> Share:
+    """What is still to be answered of a cell."""
+    shards = shards_of(run_dir, cell)
+    left = [shard for shard in shards if not is_shard_finished(run_dir, cell, shard)]
+    return Share(cell=cell, shards=left)
+
+
+def _samples(share: Share) -> int:
+    return share.cell.epochs * sum(shard.questions for shard in share.shards)
 
 
 def _skipped(run_dir: Path) -> list[str]:
@@ -194,18 +220,31 @@ def _check_engines(suite: Suite, cells: list[Cell], suite_file: str) -> None:
 
 
 def _run_jobs(
-    run_dir: Path, cells: list[Cell], executor: Executor, on_event: OnEvent
+    run_dir: Path, shares: list[Share], executor: Executor, on_event: OnEvent
 ) -> Iterator[str]:
     """Have all cells answered; a sentence for each worker that ended before its work was done."""
-    groups = groupby(cells, key=lambda cell: (cell.model.name, cell.profile.name))
-    jobs = [Job(run_dir=run_dir.resolve(), cells=list(group)) for _, group in groups]
+    cells = {share.cell.name: share.cell for share in shares}
+
+    def finish(cell: Cell) -> None:
+        if finish_if_answered(run_dir, cell):
+            on_event(CellDone(cell.name))
+
+    def heard(event: Event) -> None:
+        on_event(event)
+        if isinstance(event, ShardDone):
+            finish(cells[event.cell])
+
+    for share in shares:  # whose last shard was finished by a run that was killed then
+        if not share.shards:
+            finish(share.cell)
+    jobs = _jobs(run_dir.resolve(), [share for share in shares if share.shards], executor)
     for job in jobs:
         write_text(job.file, job.model_dump_json())
-    with closing(executor.run(jobs, on_event)) as ends:
+    with closing(executor.run(jobs, heard)) as ends:
         for job, code in ends:
+            for cell in job.cells:  # what its worker had no time to tell
+                finish(cell)
             if code == 0:
-                for cell in job.cells:
-                    _drop_superseded_logs(log_folder(run_dir, cell))
                 continue
             model, profile = job.cells[0].model.name, job.cells[0].profile.name
             reason = f"signal {-code}" if code < 0 else f"exit code {code}"
@@ -213,10 +252,34 @@ def _run_jobs(
             yield f"{model} under {profile}: worker ended with {reason}, see {job.log}"
 
 
-def _drop_superseded_logs(folder: Path) -> None:
-    """A resumed log begins with the samples of the log it resumes, so only the last one counts."""
-    for old in sorted(folder.glob("*.eval"))[:-1]:
-        old.unlink()
+def _jobs(run_dir: Path, shares: list[Share], executor: Executor) -> list[Job]:
+    """A job for each model and profile, or as many as the executor works on side by side."""
+    jobs = []
+    for _, group in groupby(
+        shares, key=lambda share: (share.cell.model.name, share.cell.profile.name)
+    ):
+        together = list(group)
+        cell = together[0].cell
+        hands = deal(together, executor.parts([share.cell for share in together]))
+        slots = [cell.profile.slots // len(hands)] * len(hands)
+        for n in range(cell.profile.slots % len(hands)):
+            slots[n] += 1
+        jobs += [
+            Job(run_dir=run_dir, shares=hand, slots=slots[n], number=n + 1, of=len(hands))
+            for n, hand in enumerate(hands)
+        ]
+    return jobs
+
+
+def finish_if_answered(run_dir: Path, cell: Cell) -> bool:
+    """Write the record of a cell if its last shard has been finished."""
+    if is_finished(run_dir, cell):
+        return False
+    shards = shards_of(run_dir, cell)
+    if not all(is_shard_finished(run_dir, cell, shard) for shard in shards):
+        return False
+    finish_cell(run_dir, cell, shards)
+    return True
 
 
 def _write_run_facts(run_dir: Path, name: str, cells: list[Cell], seeds: tuple[int, ...]) -> None:

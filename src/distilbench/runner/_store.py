@@ -6,20 +6,25 @@
     <run>/cards/*.yaml                  cards that lay beside the models' files
     <run>/samples.parquet               sample records of all cells
     <run>/cells.parquet                 cell records
-    <run>/cells/<cell>/logs/*.eval      Inspect logs: the full transcripts, and what resume reads
-    <run>/cells/<cell>/logs/journal.jsonl  finished samples that the log may not hold yet
-    <run>/cells/<cell>/machine.jsonl    what else the machine did meanwhile, stretch by stretch
-    <run>/cells/<cell>/samples.parquet  sample records of a finished cell
-    <run>/cells/<cell>/cell.json        its cell record; its presence means: finished
-    <run>/imported/<cell>/*             the same two files of a cell that another program measured
+    <run>/cells/<cell>/cell.json        record of a finished cell; its presence means: finished
+    <run>/cells/<cell>/shards/<shard>/  what its worker wrote of each shard, or, if the cell is not
+                                        cut, beside cell.json:
+        logs/*.eval                     Inspect logs: the full transcripts, and what resume reads
+        logs/journal.jsonl              finished samples that the log may not hold yet
+        machine.jsonl                   what else the machine did meanwhile, stretch by stretch
+        samples.parquet                 sample records of a finished shard
+        shard.json                      what was measured; its presence means: finished
+    <run>/imported/<cell>/*             cell.json and samples.parquet of a cell that another program
+                                        measured
 
 The Inspect log is the one source of truth on samples. The Parquet files are made from it and can be
-made again. Every file is written whole under another name first, then renamed.
+made again. Every file is written whole under another name first, then renamed. One worker writes a
+shard; whoever runs the suite writes the rest, a cell's record from those of its shards.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,6 +37,8 @@ from distilbench.records import KEY, ORIGIN, CellRecord, SampleRecord, columns, 
 from distilbench.runner._journal import read_journal
 from distilbench.runner._plan import Cell
 from distilbench.runner._records import energy_shares, sample_record, strata
+from distilbench.runner._shards import Shard, cut
+from distilbench.runner._together import covered_s, together
 from distilbench.tasks import QuestionSet, contamination_of
 
 if TYPE_CHECKING:
@@ -51,8 +58,15 @@ def cell_folder(run_dir: Path, cell: Cell) -> Path:
     return run_dir / "cells" / cell.name
 
 
-def log_folder(run_dir: Path, cell: Cell) -> Path:
-    return cell_folder(run_dir, cell) / "logs"
+def shard_folder(run_dir: Path, cell: Cell, shard: Shard) -> Path:
+    folder = cell_folder(run_dir, cell)
+    if shard.of == 1:
+        return folder
+    return folder / "shards" / f"{shard.number:05}-of-{shard.of:05}"
+
+
+def log_folder(run_dir: Path, cell: Cell, shard: Shard) -> Path:
+    return shard_folder(run_dir, cell, shard) / "logs"
 
 
 def imported_folder(run_dir: Path) -> Path:
@@ -86,49 +100,75 @@ def read_questions(path: Path) -> QuestionSet:
         raise InputError(str(path), "is damaged", _QUESTIONS) from error
 
 
-def surroundings_file(run_dir: Path, cell: Cell) -> Path:
-    return cell_folder(run_dir, cell) / "machine.jsonl"
+def surroundings_file(run_dir: Path, cell: Cell, shard: Shard) -> Path:
+    return shard_folder(run_dir, cell, shard) / "machine.jsonl"
+
+
+def shards_of(run_dir: Path, cell: Cell) -> list[Shard]:
+    """How a cell is cut. Its questions must have been made."""
+    asked = len(read_questions(questions_file(run_dir, cell)).questions)
+    return cut(min(asked, cell.limits.questions or asked), cell.epochs)
 
 
 def is_finished(run_dir: Path, cell: Cell) -> bool:
     return (cell_folder(run_dir, cell) / "cell.json").is_file()
 
 
-def answered(run_dir: Path, cell: Cell) -> int:
-    """Samples of a cell that an attempt before took to their end; they are not asked again."""
-    logged = _logged_samples(log_folder(run_dir, cell))
+def is_shard_finished(run_dir: Path, cell: Cell, shard: Shard) -> bool:
+    return (shard_folder(run_dir, cell, shard) / "shard.json").is_file()
+
+
+def answered(run_dir: Path, cell: Cell, shard: Shard) -> int:
+    """Samples of a shard that an attempt before took to their end; they are not asked again."""
+    logged = _logged_samples(log_folder(run_dir, cell, shard))
     return len({(str(sample.id), sample.epoch) for sample in logged if not sample.error})
 
 
-def finish_cell(
-    run_dir: Path,
-    cell: Cell,
-    facts: dict[str, Any],
-    energy: Energy | None,
-) -> None:
-    """Write a finished cell's records. ``facts`` are the columns that the worker measured,
-    ``energy`` that of the last attempt. The architecture behind the FLOPs is kept beside them."""
-    samples = project(run_dir, cell, energy, facts["energy_method"])
-    folder = cell_folder(run_dir, cell)
+def finish_shard(
+    run_dir: Path, cell: Cell, shard: Shard, facts: dict[str, Any], energy: Energy | None
+) -> int:
+    """Write a finished shard's records; returns its samples. ``facts`` are what its worker
+    measured, ``energy`` that of the last attempt."""
+    samples = project(run_dir, cell, shard, energy, facts["energy_method"])
+    folder = shard_folder(run_dir, cell, shard)
     write_parquet(folder / "samples.parquet", samples)
-    around = asdict(summarise(read_stretches(surroundings_file(run_dir, cell))))
-    beside = {"samples": len(samples), "shape": _shape(cell)}
-    record = {**facts, **around, **_identity(run_dir, cell), **beside}
-    write_json(folder / "cell.json", record)
+    _drop_superseded_logs(log_folder(run_dir, cell, shard))
+    beside = {
+        "samples": len(samples),
+        "window": energy._asdict() if energy else None,
+        "shape": _shape(cell),
+    }
+    write_json(folder / "shard.json", {**facts, **beside})
+    return len(samples)
+
+
+def finish_cell(run_dir: Path, cell: Cell, shards: Sequence[Shard]) -> None:
+    """Write the record of a cell whose shards, all of them, are finished."""
+    facts = [_shard_facts(run_dir, cell, shard) for shard in shards]
+    seen = [s for shard in shards for s in read_stretches(surroundings_file(run_dir, cell, shard))]
+    around = asdict(summarise(seen))
+    if (
+        around["suspended_s"] is not None
+    ):  # of shards side by side, what stopped several counts once
+        around["suspended_s"] = covered_s((s.begun, s.ended) for s in seen if s.stopped)
+    record = {**together(facts), **around, **_identity(run_dir, cell)}
+    write_json(cell_folder(run_dir, cell) / "cell.json", record)
 
 
 def project(
     run_dir: Path,
     cell: Cell,
+    shard: Shard,
     energy: Energy | None = None,
     energy_method: str | None = None,
 ) -> pl.DataFrame:
-    """Sample records of a cell from its Inspect logs, finished or not, each sample once."""
-    samples = {(str(s.id), s.epoch): s for s in _logged_samples(log_folder(run_dir, cell))}
+    """Sample records of a shard from its Inspect logs, finished or not, each sample once."""
+    logged = _logged_samples(log_folder(run_dir, cell, shard))
+    samples = {(str(s.id), s.epoch): s for s in logged}
     joules = energy_shares(list(samples.values()), energy)
     asked = read_questions(questions_file(run_dir, cell))
     drawn_from = strata(asked)
-    seen = read_stretches(surroundings_file(run_dir, cell))
+    seen = read_stretches(surroundings_file(run_dir, cell, shard))
     stops = [s for s in seen if s.stopped] if seen else None
     rows = [
         {
@@ -159,13 +199,12 @@ def joined(run_dir: Path, cells: list[Cell]) -> tuple[pl.DataFrame, pl.DataFrame
     samples, rows = [frame([], SampleRecord)], []
     for cell in cells:
         if is_finished(run_dir, cell):
-            record = _with_fresh_flops(run_dir, cell)
-            samples.append(_samples(cell_folder(run_dir, cell) / "samples.parquet"))
-            rows.append({**record, **_said(cell)})
-        elif log_folder(run_dir, cell).is_dir():
-            partial = project(run_dir, cell)
-            samples.append(partial)
-            rows.append({**_identity(run_dir, cell), "samples": len(partial)})
+            rows.append({**_record(cell_folder(run_dir, cell) / "cell.json"), **_said(cell)})
+            samples += (_of_shard(run_dir, cell, shard) for shard in shards_of(run_dir, cell))
+        elif cell_folder(run_dir, cell).is_dir():
+            parts = [_of_shard(run_dir, cell, shard) for shard in shards_of(run_dir, cell)]
+            samples += parts
+            rows.append({**_identity(run_dir, cell), "samples": sum(map(len, parts))})
     for path in imported_cells(run_dir):
         samples.append(_samples(path.with_name("samples.parquet")))
         rows.append(_record(path))
@@ -187,6 +226,27 @@ def _record(path: Path) -> dict[str, Any]:
             except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError) as error:
                 raise InputError(f"{path}: field {column.name!r}", "is damaged", _AGAIN) from error
     return record
+
+
+def _of_shard(run_dir: Path, cell: Cell, shard: Shard) -> pl.DataFrame:
+    """The sample records of a shard, as many as there are. Those of a finished one are made again
+    if the card of its served model now states another architecture; an embedded model's comes with
+    its weights, which the cell's name holds."""
+    if not is_shard_finished(run_dir, cell, shard):
+        return project(run_dir, cell, shard)
+    folder, facts = shard_folder(run_dir, cell, shard), _shard_facts(run_dir, cell, shard)
+    if cell.file is not None or facts.get("shape") == _shape(cell):
+        return _samples(folder / "samples.parquet")
+    energy = Energy(**facts["window"]) if facts.get("window") else None
+    samples = project(run_dir, cell, shard, energy, facts.get("energy_method"))
+    write_parquet(folder / "samples.parquet", samples)
+    write_json(folder / "shard.json", {**facts, "shape": _shape(cell)})
+    return samples
+
+
+def _shard_facts(run_dir: Path, cell: Cell, shard: Shard) -> dict[str, Any]:
+    fields = {"machine": str, "begun": float, "wall_s": float, "samples": int}
+    return read_json(shard_folder(run_dir, cell, shard) / "shard.json", fields, _AGAIN)
 
 
 def _samples(path: Path) -> pl.DataFrame:
@@ -231,20 +291,6 @@ def _identity(run_dir: Path, cell: Cell) -> dict[str, Any]:
     }
 
 
-def _with_fresh_flops(run_dir: Path, cell: Cell) -> dict[str, Any]:
-    """The record of a finished cell. Its samples are made again first if the card of its served
-    model now states another architecture; an embedded model's comes with its weights, which the
-    cell's name holds."""
-    folder = cell_folder(run_dir, cell)
-    record = _record(folder / "cell.json")
-    if cell.file is not None or record.get("shape") == _shape(cell):
-        return record
-    samples = project(run_dir, cell, None, record.get("energy_method"))
-    write_parquet(folder / "samples.parquet", samples)
-    write_json(folder / "cell.json", {**record, "shape": _shape(cell)})
-    return record
-
-
 def _shape(cell: Cell) -> dict[str, Any] | None:
     return cell.shape.model_dump(mode="json") if cell.shape else None
 
@@ -263,6 +309,12 @@ def _said(cell: Cell) -> dict[str, Any]:
         "price_source": f"{price.provider}, {price.date}" if price else None,
         "machine_usd_per_hour": cell.profile.machine_usd_per_hour,
     }
+
+
+def _drop_superseded_logs(folder: Path) -> None:
+    """A resumed log begins with the samples of the log it resumes, so only the last one counts."""
+    for old in sorted(folder.glob("*.eval"))[:-1]:
+        old.unlink()
 
 
 def _logged_samples(folder: Path) -> Iterator[EvalSample]:

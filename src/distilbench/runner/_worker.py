@@ -1,4 +1,5 @@
-"""The worker: a process that loads one model under one profile and runs its cells one by one.
+"""The worker: a process that loads one model under one profile and answers its shards of each cell,
+one by one.
 
 Started as ``python -m distilbench.runner._worker JOB.json``. It tells its parent what happens as
 JSON lines on standard output; everything else that libraries print goes to standard error.
@@ -6,11 +7,15 @@ JSON lines on standard output; everything else that libraries print goes to stan
 
 from __future__ import annotations
 
+import hashlib
 import os
+import platform
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from copy import copy
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,13 +24,13 @@ from distilbench.durations import duration
 from distilbench.engines import Engine, WarmUp
 from distilbench.events import (
     CellBegun,
-    CellDone,
     Event,
     ModelLoaded,
     ModelLoading,
     ModelRefused,
     OnEvent,
     SampleDone,
+    ShardDone,
     as_line,
 )
 from distilbench.inspect_private import BENCHMARKS, import_ahead, load_extensions
@@ -33,15 +38,16 @@ from distilbench.keys import guard_output, redact
 from distilbench.meter import EnergyMeter, describe_hardware, power_cap
 from distilbench.runner._conduct import Conduct, install, sampling_seed, without_system
 from distilbench.runner._executor import Job
-from distilbench.runner._journal import FLUSH_AFTER, Journal, restore
+from distilbench.runner._journal import Journal, restore
 from distilbench.runner._leave import leave, leave_on_signals, leave_with_parent
 from distilbench.runner._meanwhile import telling_what_is_read, watch
 from distilbench.runner._plan import Cell
 from distilbench.runner._sampling import request_options
 from distilbench.runner._sandbox import no_sandbox, refuse
+from distilbench.runner._shards import SHARD_SAMPLES, Shard, Share
 from distilbench.runner._store import (
     answered,
-    finish_cell,
+    finish_shard,
     log_folder,
     questions_file,
     read_questions,
@@ -69,7 +75,9 @@ class Loaded:
     """Whether the profile's power limit is enforced, in words."""
     error: str | None
     """Why the model did not load, if it is therefore not asked."""
-    conduct: Conduct = field(default_factory=Conduct)
+    slots: int
+    """Questions in flight."""
+    conduct: Conduct
 
 
 def main() -> None:
@@ -82,19 +90,19 @@ def main() -> None:
 
 
 def _work(job: Job, tell: OnEvent, undo: ExitStack) -> None:
-    journal = Journal()
-    _report_samples(journal, tell)
+    journal, conduct = Journal(), Conduct()
+    _report_samples(journal, conduct, tell)
     _ready_inspect(job)
     _ready_graders(job)
     profile = job.cells[0].profile
     gpu_index = profile.gpu.index if profile.gpu else None
     capped = undo.enter_context(power_cap(profile.power_cap_w, gpu_index))
-    loaded = _load(job.cells[0], capped, tell, undo)
-    install(loaded.conduct)
-    for cell in job.cells:
-        tell(CellBegun(cell.name))
-        run_cell(job.run_dir, cell, loaded, journal)
-        tell(CellDone(cell.name))
+    install(conduct)
+    loaded = _load(job, capped, conduct, tell, undo)
+    for share in job.shares:
+        tell(CellBegun(share.cell.name))
+        for shard, samples in run_share(job.run_dir, share, loaded, journal):
+            tell(ShardDone(share.cell.name, shard.number, shard.of, samples))
 
 
 def _ready_inspect(job: Job) -> None:
@@ -110,30 +118,71 @@ def _ready_graders(job: Job) -> None:
         grade("1", "2", "math")
 
 
-def run_cell(run_dir: Path, cell: Cell, loaded: Loaded, journal: Journal) -> None:
-    """Answer the questions of a cell that no log holds yet, and write its records."""
+def run_share(
+    run_dir: Path, share: Share, loaded: Loaded, journal: Journal
+) -> Iterator[tuple[Shard, int]]:
+    """Answer shards of a cell, and yield each with its number of samples.
+
+    The task is built once and whole: whatever it shuffles or draws is the same for every cut. So is
+    the prefix that is warmed up, that of the cell's first two questions.
+    """
     from distilbench.tasks import build_task
 
+    cell = share.cell
     asked = read_questions(questions_file(run_dir, cell))
     task = build_task(cell.task, asked, cell.seed)
     refused = loaded.error or no_sandbox(asked.sandbox)
     if refused:
         task = refuse(task, refused)
-    engine = loaded.engine
-    engine.begin()
     loaded.conduct.cell, loaded.conduct.model = cell, str(loaded.model)
-    warm = None if refused else _warm_up(engine, task, cell)
-    restore(log_folder(run_dir, cell))
-    resumed = answered(run_dir, cell)
-    journal.begin(log_folder(run_dir, cell))
-    with watch(run_dir, cell, engine, resumed):
+    loaded.engine.begin()
+    warm = None if refused else _warm_up(loaded.engine, task, cell)
+    for place, shard in enumerate(share.shards):
+        if place:
+            loaded.engine.begin()
+        loaded.conduct.shard = shard
+        unasked = {"refused": refused, "load_error": loaded.error}
+        answering = _Answering(run_dir, cell, shard, _part(task, shard))
+        yield shard, run_shard(answering, loaded, journal, None if place else warm, unasked)
+
+
+@dataclass(frozen=True)
+class _Answering:
+    """A shard, and the task with its questions alone."""
+
+    run_dir: Path
+    cell: Cell
+    shard: Shard
+    task: Task
+
+    @property
+    def where(self) -> tuple[Path, Cell, Shard]:
+        return self.run_dir, self.cell, self.shard
+
+
+def run_shard(
+    work: _Answering,
+    loaded: Loaded,
+    journal: Journal,
+    warm: WarmUp | None,
+    unasked: dict[str, str | None],
+) -> int:
+    """Answer the questions of a shard that no log holds yet, and write its records; returns how
+    many samples it has."""
+    engine, cell = loaded.engine, work.cell
+    restore(log_folder(*work.where))
+    resumed = answered(*work.where)
+    journal.begin(log_folder(*work.where))
+    with watch(*work.where, engine, resumed):
         loaded.meter.begin()
-        started = time.perf_counter()
-        _evaluate(run_dir, cell, task, loaded)
+        begun, started = time.time(), time.perf_counter()
+        _evaluate(work, loaded)
         wall_s, energy = time.perf_counter() - started, loaded.meter.end()
     measured = {
+        "machine": _machine(),
         "hardware": loaded.hardware,
         "load_s": engine.load_s,
+        "begun": begun,
         "wall_s": wall_s,
         "resumed_samples": resumed,
         "warmup_s": warm.seconds if warm else None,
@@ -145,34 +194,47 @@ def run_cell(run_dir: Path, cell: Cell, loaded: Loaded, journal: Journal) -> Non
         "energy_method": energy.method if energy else loaded.meter.method,
         "enforcement": _enforcement(cell, loaded),
     }
-    unasked = {"refused": refused, "load_error": loaded.error}
     journal.end()
-    finish_cell(run_dir, cell, {**engine.facts(), **measured, **unasked}, energy)
+    return finish_shard(*work.where, {**engine.facts(), **measured, **unasked}, energy)
 
 
-def _evaluate(run_dir: Path, cell: Cell, task: Task, loaded: Loaded) -> None:
+def _part(task: Task, shard: Shard) -> Task:
+    """The task with a shard's questions alone. Solver, scorer and limits are the same objects."""
+    from inspect_ai.dataset import MemoryDataset
+
+    part = copy(task)
+    part.dataset = MemoryDataset(list(task.dataset)[shard.first : shard.last], name=task.name)
+    return part
+
+
+def _machine() -> str:
+    """Tells this machine from others, and not its name."""
+    return hashlib.sha256(platform.node().encode()).hexdigest()[:12]
+
+
+def _evaluate(work: _Answering, loaded: Loaded) -> None:
     from inspect_ai import eval_set
 
+    cell, task = work.cell, work.task
     _, (log,) = eval_set(
         [task],
-        log_dir=str(log_folder(run_dir, cell)),
+        log_dir=str(log_folder(*work.where)),
         log_dir_allow_dirty=True,
         model=loaded.model,
-        limit=cell.limits.questions,
         epochs=cell.epochs,
         time_limit=cell.profile.time_per_question_s,
         fail_on_error=False,
-        max_samples=cell.profile.slots,
+        max_samples=loaded.slots,
         retry_attempts=0,
         retry_immediate=False,
         display="none",
         ctl_server=False,
         score_display=False,
         log_realtime=False,
-        log_buffer=FLUSH_AFTER,
+        log_buffer=max(SHARD_SAMPLES, cell.epochs),  # once, at the end: the journal is on disk
         max_tokens=_max_tokens(cell, task),
         seed=sampling_seed(cell.seed, 1),
-        max_connections=cell.profile.slots,
+        max_connections=loaded.slots,
         **_generation(cell, loaded.engine),
         **loaded.engine.options(),
     )
@@ -181,11 +243,12 @@ def _evaluate(run_dir: Path, cell: Cell, task: Task, loaded: Loaded) -> None:
         raise RuntimeError(f"{cell.name}: Inspect ended it as {log.status}: {said}")
 
 
-def _load(cell: Cell, capped: str | None, tell: OnEvent, undo: ExitStack) -> Loaded:
+def _load(job: Job, capped: str | None, conduct: Conduct, tell: OnEvent, undo: ExitStack) -> Loaded:
     """The model's engine, told to load it. A model that does not load is no crash: each of its
     questions then ends in an outcome that says why."""
     from inspect_ai.model import get_model
 
+    cell = job.cells[0]
     name, error = cell.model.name, None
     hardware = describe_hardware()
     engine = cell.engine()(cell.assignment())
@@ -203,7 +266,7 @@ def _load(cell: Cell, capped: str | None, tell: OnEvent, undo: ExitStack) -> Loa
         error = None if engine.asks_anyway else f"could not be loaded: {said}"
         tell(ModelRefused(name, error or said))
     model = get_model("none/none") if error else engine.model
-    return Loaded(engine, model, meter, str(hardware), capped, error)
+    return Loaded(engine, model, meter, str(hardware), capped, error, job.slots, conduct)
 
 
 def _generation(cell: Cell, engine: Engine) -> dict[str, Any]:
@@ -271,14 +334,17 @@ def _progress_channel(undo: ExitStack) -> OnEvent:
     return tell
 
 
-def _report_samples(journal: Journal, tell: OnEvent) -> None:
+def _report_samples(journal: Journal, conduct: Conduct, tell: OnEvent) -> None:
     from inspect_ai.hooks import Hooks, SampleEnd, hooks
 
     @hooks(name="distilbench_progress", description="keeps finished samples and tells the parent")
     class Progress(Hooks):
         async def on_sample_end(self, data: SampleEnd) -> None:
-            journal.add(data.sample)
-            tell(SampleDone(str(data.sample.id), data.sample.epoch, os.getpid()))
+            sample, cell, shard = data.sample, conduct.cell, conduct.shard
+            assert cell is not None
+            assert shard is not None
+            journal.add(sample)
+            tell(SampleDone(str(sample.id), sample.epoch, os.getpid(), cell.name, shard.number))
 
 
 if __name__ == "__main__":
