@@ -123,11 +123,12 @@ def run(
     """Run a suite, or what is missing of it, and return the run.
 
     ``suite`` is a ``Suite``, its data as a dict, or a file (YAML). Paths in a file start at
-    its folder, others at the current one. The run directory is ``out/<suite name>``, in a folder
-    or at a URL (``s3://bucket/runs``); finished cells in it are kept. ``limit`` takes the first so many questions of each task, ``max_tokens``
-    bounds each answer, ``epochs`` says how often each question is asked, ``models`` (sources) stand
-    in place of the suite's, ``tasks`` names those to keep. ``executor`` says where the workers are
-    (``local``: this machine), ``workers`` how many of them may ask a served model side by side.
+    its folder, others at the current one. The run directory is ``out/<suite name>``, in a folder or
+    at a URL (``s3://bucket/runs``); finished cells in it are kept. ``limit`` takes the first so
+    many questions of each task, ``max_tokens`` bounds each answer, ``epochs`` says how often each
+    question is asked, ``models`` (sources) stand in place of the suite's, ``tasks`` names those to
+    keep. ``executor`` says where the workers are (``local``: this machine), ``workers`` how many of
+    them may ask a served model side by side.
     ``on_event`` hears typed events (``distilbench.events``).
 
     Raises ``InputError`` on a bad suite before any work. A model that does not load or fit is a

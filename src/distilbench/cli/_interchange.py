@@ -11,6 +11,7 @@ from typer.core import TyperCommand
 from distilbench.cli._counts import say
 from distilbench.cli._options import RunPlace
 from distilbench.cli._print import Json, print_json, print_line
+from distilbench.errors import InputError
 
 if TYPE_CHECKING:
     from distilbench.interchange import Importer
@@ -89,15 +90,18 @@ def import_(
 def export(
     run: RunPlace,
     form: Annotated[str, typer.Option("--format", help="One of the formats below.")],
-    out: Annotated[Path, typer.Option(help="Folder to write into.")],
+    out: Annotated[str, typer.Option(help="Folder to write into, on this machine.")],
     as_json: Json = False,
 ) -> None:
     """Write a run's results in the form of another program."""
     from distilbench.interchange import export_run
     from distilbench.place import Place, copied
 
+    folder = Place.parse(out)
+    if folder.url is not None:
+        raise InputError(f"--out {folder}", "is a URL", "name a folder of this machine")
     with copied(Place.parse(run)) as run_dir:
-        files = export_run(run_dir, form, out)
+        files = export_run(run_dir, form, folder.path)
     if as_json:
         print_json([str(file) for file in files])
         return
