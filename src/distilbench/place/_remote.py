@@ -136,7 +136,8 @@ class Remote:
     def _need_bucket(self) -> None:
         """What is empty is not there, but its bucket must be."""
         if self._scheme in ("s3", "s3a"):
-            self._fs.find(self._root.partition("/")[0], maxdepth=1)
+            bucket = self._root.partition("/")[0]
+            self._fs.call_s3("list_objects_v2", Bucket=bucket, MaxKeys=1)
 
     def _at(self, name: str) -> str:
         return f"{self._root}/{name}" if name else self._root
