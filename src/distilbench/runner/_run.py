@@ -22,6 +22,7 @@ from distilbench.events import (
 )
 from distilbench.files import alone, is_damaged, read_json, write_bytes, write_sealed, write_text
 from distilbench.meter import busy_sentence, describe_hardware, given_tdp_w, look_now
+from distilbench.place import Place, at_work, present
 from distilbench.runner._cards import copy_cards
 from distilbench.runner._executor import Executor, executor_named
 from distilbench.runner._jobs import run_jobs, samples_of, unfinished
@@ -35,7 +36,7 @@ from distilbench.runner._store import (
     read_questions,
 )
 from distilbench.seals import same_seal, sealed
-from distilbench.suite import UNCHANGED, Changes, Suite, SuiteLike, read_suite
+from distilbench.suite import UNCHANGED, Changes, GivenSuite, Suite, SuiteLike, read_suite
 from distilbench.tasks import QuestionSet, attempt_questions
 
 _FACTS = "put back a copy of it, or run the suite again, which writes it anew"
@@ -47,6 +48,8 @@ class RunResult:
     """What a run left. ``failed`` names the workers that died and where their words are."""
 
     run_dir: Path
+    """Local: of a run at a URL, the folder that was worked in."""
+    place: Place
     finished: int
     planned: int
     failed: tuple[str, ...]
@@ -58,14 +61,14 @@ class RunResult:
 
 def run_suite(
     suite: SuiteLike,
-    out: Path = Path("runs"),
+    out: Path | str = "runs",
     on_event: OnEvent = ignore,
     changes: Changes = UNCHANGED,
     executor: Executor | str = "local",
     workers: int | None = None,
 ) -> RunResult:
     """Run a suite, or what is missing of it: a file, its data as a dict, or a ``Suite``. The run
-    directory is ``out/<suite name>``.
+    directory is ``out/<suite name>``; ``out`` is a folder or a URL (``s3://bucket/runs``).
 
     ``changes`` come from the command line; the run keeps the changed suite. ``executor``: where
     the workers are, by name or made. ``workers``: how many of them may ask a model side by side, of
@@ -77,10 +80,19 @@ def run_suite(
     """
     chosen = _executor(executor, workers)
     given = read_suite(suite, changes)
-    suite, where = given.suite, given.where
     given_tdp_w()  # a bad one is told here, not by every worker
-    cells = plan(suite, given.folder, where)
-    run_dir = out / suite.name
+    cells = plan(given.suite, given.folder, given.where)
+    place = Place.parse(out) / given.suite.name
+    with at_work(place, lambda sentence: on_event(Noted(sentence))) as run_dir:
+        failed = _run_in(run_dir, given, cells, chosen, on_event)
+        finished = sum(is_finished(run_dir, cell) for cell in cells)
+    return RunResult(run_dir, place, finished, len(cells), failed)
+
+
+def _run_in(
+    run_dir: Path, given: GivenSuite, cells: list[Cell], executor: Executor, on_event: OnEvent
+) -> tuple[str, ...]:
+    """Run what is missing in a local folder; a sentence for each worker that died."""
     with ExitStack() as stack:
         there = run_dir.is_dir()
         if there:
@@ -88,25 +100,25 @@ def run_suite(
         sweep(run_dir, cells)
         reopen_refused(run_dir, cells)
         missing = [cell for cell in cells if not is_finished(run_dir, cell)]
-        _check_engines(suite, missing, where)
-        warned = chosen.check(missing)
+        _check_engines(given.suite, missing, given.where)
+        warned = executor.check(missing)
         again = [cell for cell in cells if is_damaged(questions_file(run_dir, cell))]
         prepare_questions(run_dir, [*missing, *again])
         if not there:
             run_dir.mkdir(parents=True, exist_ok=True)
             stack.enter_context(alone(run_dir))
+        stack.enter_context(present(run_dir))
         write_text(run_dir / "suite.yaml", given.text)
-        _write_run_facts(run_dir, suite.name, cells, suite.seeds)
+        _write_run_facts(run_dir, given.suite.name, cells, given.suite.seeds)
         copy_cards(run_dir, (cell.card_file for cell in cells if cell.card_file))
         shares = [unfinished(run_dir, cell) for cell in missing]
         on_event(Planned(len(cells), {share.cell.name: samples_of(share) for share in shares}))
         for sentence in (*_notes(run_dir, cells, missing), *warned):
             on_event(Noted(sentence))
-        failed = tuple(run_jobs(run_dir, shares, chosen, on_event))
+        failed = tuple(run_jobs(run_dir, shares, executor, on_event))
         collected, _ = collect(run_dir, cells)
         on_event(Collected(len(collected)))
-    finished = sum(is_finished(run_dir, cell) for cell in cells)
-    return RunResult(run_dir, finished, len(cells), failed)
+    return failed
 
 
 def _executor(given: Executor | str, workers: int | None) -> Executor:
