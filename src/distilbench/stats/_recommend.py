@@ -9,6 +9,7 @@ import polars as pl
 
 from distilbench.errors import InputError
 from distilbench.stats._answered import unanswered
+from distilbench.stats._bootstrap import bootstrap_accuracies
 from distilbench.stats._choice import (
     Candidate,
     Closest,
@@ -25,7 +26,6 @@ from distilbench.stats._intervals import check_samples, macro_accuracy
 if TYPE_CHECKING:
     import numpy as np
 
-_CHUNK = 4_000_000  # weights of one batch of draws: bounds memory at some 30 MB
 _BUSY = " (measured on a busy machine)"
 _FAILURES = ("out_of_memory", "crash", "error", "timeout", "over_energy", "context_overflow")
 
@@ -48,7 +48,7 @@ def recommend(
     heard, common, silent = _compared(samples, cells)
     rows = _rows(_figures(common, cells)) if not common.is_empty() else []
     entries = [row["entry"] for row in rows]
-    accuracies = _bootstrap(common, entries, draws, seed)
+    accuracies = bootstrap_accuracies(common, entries, draws, seed)
     broken = {row["entry"]: tuple(_shortfalls(row, required)) for row in rows}
     admitted = [entry for entry in entries if not broken[entry]]
     same = _identical(common, admitted)
@@ -206,40 +206,6 @@ def _identical(samples: pl.DataFrame, entries: list[str]) -> dict[str, tuple[str
         return one == other or (on_record and given[one].equals(given[other]))
 
     return {e: tuple(o for o in entries if same(e, o)) for e in entries}
-
-
-def _bootstrap(
-    samples: pl.DataFrame, entries: list[str], draws: int, seed: int
-) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """Accuracy of every entry in every draw, shape (draws, entries)."""
-    import numpy as np
-
-    generator = np.random.default_rng(seed)
-    total = np.zeros((draws, len(entries)))
-    tasks = samples["task"].unique().sort().to_list()
-    for task in tasks:
-        table = (
-            samples.filter(pl.col("task") == task)
-            .group_by("cluster", "entry")
-            .agg(pl.col("score").sum(), pl.len().alias("count"))
-        )
-        sums, counts = (
-            table.pivot("entry", index="cluster", values=name, sort_columns=False)
-            .sort("cluster")
-            .select(entries)
-            .fill_null(0)
-            .to_numpy()
-            .astype(float)
-            for name in ("score", "count")
-        )
-        clusters = len(sums)
-        step = max(1, _CHUNK // clusters)
-        for start in range(0, draws, step):
-            size = min(step, draws - start)
-            weights = generator.multinomial(clusters, np.full(clusters, 1 / clusters), size)
-            drawn = (weights @ sums) / np.maximum(weights @ counts, 1)
-            total[start : start + size] += drawn / len(tasks)
-    return total
 
 
 def _probability_best(
