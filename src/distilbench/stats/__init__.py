@@ -20,6 +20,7 @@ from distilbench.stats._choice import (
     Requirements,
     cheaper,
 )
+from distilbench.stats._clusters import t_interval
 from distilbench.stats._common import in_common
 from distilbench.stats._costs import costs, mean_over_tasks, percentile
 from distilbench.stats._curve import (
@@ -118,6 +119,7 @@ __all__ = [
     "smallest_difference",
     "spent",
     "stdev_of_difference",
+    "t_interval",
     "template_spread",
     "token_usd",
     "truncation_curve",

@@ -70,6 +70,15 @@ def t_quantile(df: pl.Expr, level: float) -> pl.Expr:
     return df.map_batches(quantile, return_dtype=pl.Float64, is_elementwise=True)
 
 
+def t_interval(df: float, level: float = 0.95) -> float:
+    """Half-width, in standard errors, of a two-sided Student interval.
+
+    >>> round(t_interval(9), 3)
+    2.262
+    """
+    return float(stats.t.ppf(0.5 + level / 2, df))
+
+
 def unique(names: Sequence[str]) -> list[str]:
     """The names, once each."""
     return list(dict.fromkeys(names))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from distilbench.files import copy_file
 from distilbench.report.page import Chart, Table, render_fragment, render_page
-from distilbench.report.run._data import read_run
+from distilbench.report.run._answer import answer, question
+from distilbench.report.run._data import RunData, read_run
 from distilbench.report.run._results import pareto_figures, results, summary
 from distilbench.report.run._sections import sections
 from distilbench.report.run._warnings import run_warnings
@@ -26,9 +28,17 @@ def write_report(run_dir: Path, out_dir: Path | None = None) -> Path:
         sections=sections(data),
         out_dir=out,
         notes=run_warnings(data),
+        **_first_screen(data),
     )
     copy_file(run_dir / "samples.parquet", out / "samples.parquet")
     return page
+
+
+def _first_screen(data: RunData) -> dict[str, Any]:
+    """The question and its answer; nothing of a run that holds no sample."""
+    if data.samples.is_empty():
+        return {}
+    return {"question": question(data), "head": answer(data)}
 
 
 def picture(run_dir: Path) -> str:
