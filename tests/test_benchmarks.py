@@ -17,7 +17,7 @@ from distilbench.meter import Timing, summed
 from distilbench.runner import Cell, _sandbox, plan
 from distilbench.runner._records import as_share
 from distilbench.runner._run import prepare_questions
-from distilbench.runner._store import cell_folder, is_finished, questions_file
+from distilbench.runner._store import cell_folder, is_finished, questions_file, shards_of
 from distilbench.suite import load_suite
 from distilbench.tasks import (
     InspectTask,
@@ -275,8 +275,9 @@ def cell(tmp_path: Path) -> Cell:
 
 
 def test_a_run_keeps_the_questions_that_it_began_with(tmp_path: Path, cell: Cell) -> None:
-    assert prepare_questions(tmp_path, [cell]) == {cell.name: 2}
-    assert prepare_questions(tmp_path, [cell]) == {cell.name: 2}
+    for _ in range(2):
+        prepare_questions(tmp_path, [cell])
+        assert [shard.questions for shard in shards_of(tmp_path, cell)] == [2]
     path = questions_file(tmp_path, cell)
     path.write_text(path.read_text().replace("LCM", "lcm").replace("Least", "least"))
     with pytest.raises(InputError, match="not those that this run began with"):
@@ -286,14 +287,15 @@ def test_a_run_keeps_the_questions_that_it_began_with(tmp_path: Path, cell: Cell
 def test_cells_that_were_refused_are_taken_up_once_there_is_docker(
     tmp_path: Path, cell: Cell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    record = cell_folder(tmp_path, cell) / "cell.json"
+    folder = cell_folder(tmp_path, cell)
     for refused, there, kept in (
         ("needs Docker", False, True),
         (None, True, True),
         ("needs Docker", True, False),
     ):
-        record.parent.mkdir(parents=True, exist_ok=True)
-        record.write_text(json.dumps({"refused": refused}))
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in ("cell.json", "shard.json"):
+            (folder / name).write_text(json.dumps({"refused": refused}))
         monkeypatch.setattr(_sandbox, "docker_works", lambda there=there: there)
         _sandbox.reopen_refused(tmp_path, [cell])
         assert is_finished(tmp_path, cell) == kept

@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 
 from distilbench.cli import app
 from distilbench.cli._boundary import run_command
+from distilbench.place import Place
 
 COMMANDS = ("run", "report", "models", "tasks", "doctor", "init", "reproduce", "compute", "compare")
 SECRET = "sk-planted-0123456789"
@@ -148,7 +149,8 @@ def test_what_failed_is_told_also_where_no_report_can_be_made(
 
     died = "m under p: worker ended with exit code 1, see m--p.log"
     monkeypatch.setattr(
-        "distilbench.runner.run_suite", lambda *_: RunResult(tmp_path, 0, 1, (died,))
+        "distilbench.runner.run_suite",
+        lambda *_: RunResult(tmp_path, Place(tmp_path), 0, 1, (died,)),
     )
     done = CliRunner().invoke(app, ["run", "suite.yaml", "--json"])
     assert done.exit_code != 0

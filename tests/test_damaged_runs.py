@@ -98,12 +98,18 @@ def cells_of(run: Path, out: Path) -> set[str]:
         return {row["cell"] for row in csv.DictReader(file)}
 
 
+FATAL = ("run", "cells/*/cell.json", "a folder")
+"""What a worker ends of."""
+
+
 def cases() -> list[Any]:
-    """Each command x file x damage. In every run of the tests are those of a Latin square, in which
-    each file meets each damage, each file each command and each command each damage."""
+    """Each command x file x damage. In every run of the tests are ``FATAL`` and those of a Latin
+    square, in which each file meets each damage, each file each command and each command each
+    damage."""
     found = []
     for (i, command), (j, file), (k, damage) in product(*map(enumerate, (COMMANDS, FILES, DAMAGE))):
-        marks = () if (i + j + k) % len(COMMANDS) == 0 else pytest.mark.long
+        kept = (i + j + k) % len(COMMANDS) == 0 or (command, file, damage) == FATAL
+        marks = () if kept else pytest.mark.long
         found.append(pytest.param(command, file, damage, marks=marks))
     return found
 

@@ -24,6 +24,7 @@ from distilbench.events import (
     Noted,
     Planned,
     SampleDone,
+    ShardDone,
     StepDone,
     TextsBegun,
     TextsDone,
@@ -69,7 +70,7 @@ def test_a_line_of_another_version_is_no_crash() -> None:
 
 def run_events() -> list[Event]:
     cells = ["small--sums--p--0--1a", "small--words--p--0--2b"]
-    samples = [SampleDone("q", 1, 7)] * 4
+    first, second = ([SampleDone("q", 1, 7, cell, 1)] * 4 for cell in cells)
     return [
         Planned(3, dict.fromkeys(cells, 4)),
         Noted("this machine is [b]busy"),
@@ -77,10 +78,11 @@ def run_events() -> list[Event]:
         ModelLoading("small", 0.5),
         ModelLoaded("small", 75.0),
         CellBegun(cells[0]),
-        *samples,
+        *first,
+        ShardDone(cells[0], 1, 1, 4),
         CellDone(cells[0]),
         CellBegun(cells[1]),
-        *samples[:2],
+        *second[:2],
     ]
 
 

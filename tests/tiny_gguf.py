@@ -22,7 +22,12 @@ ONE = [("blk.0.ffn_up.weight", (64, 64), 0)]
 
 
 def tiny_gguf(
-    path: Path, arch: str = "llama", blocks: int = 2, template: str | None = None, **options: Any
+    path: Path,
+    arch: str = "llama",
+    blocks: int = 2,
+    template: str | None = None,
+    name: str = "tiny",
+    **options: Any,
 ) -> Path:
     """A model of ``arch`` (``llama``, ``mamba``, or ``lfm2``, which has layers of both kinds;
     another name gets Llama's tensors) with a vocabulary of bytes, and a chat template if one is
@@ -30,7 +35,7 @@ def tiny_gguf(
     from gguf import GGUFWriter
 
     writer = GGUFWriter(path, arch, **options)
-    writer.add_name("tiny")
+    writer.add_name(name)
     writer.add_block_count(blocks)
     writer.add_context_length(512)
     writer.add_embedding_length(HIDDEN)

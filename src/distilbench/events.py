@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Planned:
-    """A run begins. ``samples``: questions of each cell that is still to be answered."""
+    """A run begins. ``samples``: of each cell that is still to be answered, those of the shards
+    that are not finished."""
 
     cells: int
     samples: Mapping[str, int]
@@ -61,18 +62,34 @@ class ModelRefused:
 
 @dataclass(frozen=True)
 class CellBegun:
+    """A worker turns to a cell. Of workers side by side, each says so."""
+
     cell: str
     event: Literal["cell_begun"] = "cell_begun"
 
 
 @dataclass(frozen=True)
 class SampleDone:
-    """A question is answered, in the log on disk. ``pid``: the worker that did."""
+    """A question is answered, and on disk. ``pid``: the worker that did. ``shard``: its number in
+    the cell, from 1."""
 
     sample_id: str
     epoch: int
     pid: int
+    cell: str
+    shard: int
     event: Literal["sample_done"] = "sample_done"
+
+
+@dataclass(frozen=True)
+class ShardDone:
+    """A part of a cell is finished. ``samples``: all of it, also those of earlier attempts."""
+
+    cell: str
+    shard: int
+    of: int
+    samples: int
+    event: Literal["shard_done"] = "shard_done"
 
 
 @dataclass(frozen=True)
@@ -209,6 +226,7 @@ RunEvent = (
     | ModelRefused
     | CellBegun
     | SampleDone
+    | ShardDone
     | CellDone
     | WorkerDied
     | Collected

@@ -49,6 +49,18 @@ def import_ahead() -> None:
         init_sample_assistant_internal()
 
 
+def patch_zipfile() -> None:
+    """Have Python's zipfile read zstandard, in which Inspect packs its logs; Python 3.14 does."""
+    import inspect_ai._util.zipfile  # noqa: F401
+
+
+def deserializing() -> dict[str, Any]:
+    """What Inspect tells its records when it reads them from a log, whatever version wrote it."""
+    from inspect_ai._util.constants import get_deserializing_context
+
+    return get_deserializing_context()
+
+
 def task_parameters(name: str) -> list[str] | None:
     """Names of the arguments of a registered task; null: there is no such task."""
     from inspect_ai._util.registry import registry_info, registry_lookup

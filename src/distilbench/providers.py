@@ -152,9 +152,22 @@ def runs_on(
     is_api = provider.runs_on not in (HERE, SERVER)
     if is_api and len(parts) > 2 and parts[1] in _CLOUDS:
         return _CLOUDS[parts[1]]
-    variables = (*(_filled(name, reference) for name in provider.addresses), SETS_ADDRESS)
-    address = base_url or next(filter(None, map(environment.get, variables)), None)
+    address = address_of(reference, base_url, environment)
     return provider.runs_on if address is None else _at(address)
+
+
+def address_of(
+    reference: str, base_url: str | None = None, environment: Mapping[str, str] = os.environ
+) -> str | None:
+    """The address that is asked, if the suite (``base_url``) or the environment gives one; null:
+    the provider's own.
+
+    >>> address_of("vllm/m", None, {"VLLM_BASE_URL": "http://gpu:8000/v1"})
+    'http://gpu:8000/v1'
+    """
+    named = (_filled(name, reference) for name in provider_of(reference).addresses)
+    given = map(environment.get, (*named, SETS_ADDRESS))
+    return base_url or next(filter(None, given), None)
 
 
 def _at(address: str) -> str | None:

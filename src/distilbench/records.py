@@ -143,6 +143,8 @@ class CellRecord:
         "where the architecture behind FLOPs is stated, or why there is none"
     )
     samples: int | None = measured("finished samples")
+    shards: int | None = derived("parts that the cell was answered in")
+    side_by_side: int | None = measured("most of them answered at the same time")
     peak_memory_bytes: int | None = measured("peak of the engine's memory; null if it died")
     predicted_memory_bytes: int | None = estimated("peak predicted before loading")
     memory_limit_bytes: int | None = setting("limit on the engine's memory, null if none")
@@ -177,7 +179,9 @@ class CellRecord:
     load_s: float | None = measured("model load time")
     warmup_s: float | None = measured("evaluating the prompt prefix all questions share")
     warmup_tokens: int | None = measured("tokens of that prefix")
-    wall_s: float | None = measured("wall time of the attempt that finished the cell, no load")
+    wall_s: float | None = measured(
+        "answering, of the attempt that finished it (of each shard); machines add up"
+    )
     resumed_samples: int | None = measured("samples of earlier attempts, not in wall_s")
     threads: int | None = setting("threads of the engine")
     spin_count: int | None = setting("turns that a waiting thread spins; null: no libgomp")

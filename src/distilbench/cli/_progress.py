@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
@@ -33,6 +34,7 @@ from distilbench.events import (
     Noted,
     Planned,
     SampleDone,
+    ShardDone,
     WorkerDied,
 )
 
@@ -55,7 +57,7 @@ class Progress:
         )
         self._all: TaskID | None = None
         self._samples: Mapping[str, int] = {}
-        self._finished = 0  # questions of finished cells
+        self._answered: Counter[tuple[str, int]] = Counter()  # of each shard under way
         self._cells = 0
         self._count: Count | None = None
         self._doing = "starting"
@@ -83,20 +85,21 @@ class Progress:
                 self._begin(event)
             case Noted(text):
                 self._say(f"note: {text}")
-            case ModelLoading(model, None):
-                self._describe(f"loading {model}")
-                if self._lines:
-                    self._say(self._doing)
             case ModelLoading(model, share):
-                self._describe(f"loading {model}, {share:.0%} read")
+                self._describe(f"loading {model}{'' if share is None else f', {share:.0%} read'}")
+                if self._lines and share is None:
+                    self._say(self._doing)
             case ModelLoaded(model, load_s) if self._lines:
                 self._say(f"{model} is loaded after {duration(load_s)}")
             case ModelRefused(model, error):
                 self._say(f"{model} does not load: {error}")
             case CellBegun(cell):
                 self._begin_cell(cell)
-            case SampleDone():
-                self._count_sample()
+            case SampleDone(cell=cell, shard=shard):
+                self._answered[cell, shard] += 1
+                self._advance(1)
+            case ShardDone(cell, shard, _, samples):
+                self._end_shard(samples - self._answered.pop((cell, shard), 0))
             case CellDone(cell):
                 self._end_cell(cell)
             case WorkerDied(model, reason, log):
@@ -117,20 +120,20 @@ class Progress:
         model, task = cell.split("--")[:2]
         self._describe(f"{model} on {task}")
 
-    def _count_sample(self) -> None:
+    def _advance(self, samples: int) -> None:
         if self._all is not None:
-            self._bars.advance(self._all)
+            self._bars.advance(self._all, samples)
         if self._count is not None:
-            self._count.done += 1
+            self._count.done += samples
+
+    def _end_shard(self, unheard: int) -> None:
+        """``unheard``: samples of it that were answered before the run was interrupted."""
+        self._advance(unheard)
+        if self._count is not None:
+            self._count.skipped += max(0, unheard)
 
     def _end_cell(self, cell: str) -> None:
         self._cells += 1
-        self._finished += self._samples.get(cell, 0)
-        if self._all is not None:
-            self._bars.update(self._all, completed=self._finished)
-        if self._count is not None:  # also what was answered before the run was interrupted
-            self._count.skipped += max(0, self._finished - self._count.done)
-            self._count.done = self._finished
         if self._lines:
             self._say(f"[{self._cells}/{len(self._samples)}] {cell}")
 

@@ -104,6 +104,17 @@ class Engine(Protocol):
         """Raises ``InputError`` naming ``where`` if it is known already that this cannot run."""
         return None
 
+    @classmethod
+    def serves_many(cls, asked: Assignment) -> bool:
+        """Whether several workers can ask it at the same time: it is there before them and works
+        outside of them."""
+        return False
+
+    @classmethod
+    def place(cls, asked: Assignment) -> str | None:
+        """Where it works, as ``runs_on`` of the cell record says it; null: not known."""
+        return None
+
     # Its life.
 
     def __init__(self, asked: Assignment) -> None: ...

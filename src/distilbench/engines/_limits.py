@@ -129,6 +129,18 @@ def make_cgroup(memory_bytes: int, root: Path = CGROUPS, own: Path = _OWN_CGROUP
     return None
 
 
+def sweep_cgroups(root: Path = CGROUPS, own: Path = _OWN_CGROUP) -> None:
+    """Remove cgroups whose process is gone. One that still holds a process cannot be removed."""
+    import psutil
+
+    for parent in _parents(root, own):
+        for made in parent.glob("distilbench-*-*"):
+            number = made.name.split("-")[1]
+            if number.isdigit() and not psutil.pid_exists(int(number)):
+                with contextlib.suppress(OSError):
+                    made.rmdir()
+
+
 def _parents(root: Path, own: Path) -> list[Path]:
     """Cgroups v2 of this process, from its own up to the root."""
     lines = _text(own).splitlines()

@@ -9,7 +9,6 @@ import secrets
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from typing import Any, Literal
 
 from distilbench.engines._gpu import gpu_environment
 from distilbench.engines._limits import Fence
+from distilbench.engines._scratch import Scratch
 from distilbench.engines._settings import SPIN_COUNT
 from distilbench.keys import is_secret_name
 from distilbench.meter import ProcessUsage, cpu_seconds, is_stopped, read_bytes
@@ -73,10 +73,7 @@ class EngineProcess:
     load_s: float = field(init=False, default=0.0)
     key: str = field(init=False, default_factory=lambda: secrets.token_urlsafe(24))
     _process: subprocess.Popen[str] | None = field(init=False, default=None)
-    _scratch: tempfile.TemporaryDirectory[str] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self._scratch = tempfile.TemporaryDirectory(prefix="distilbench-")
+    _scratch: Scratch = field(init=False, default_factory=Scratch)
 
     @property
     def pid(self) -> int | None:
@@ -120,7 +117,8 @@ class EngineProcess:
         assert self._process is not None
         with _bounded(self._process) as stuck:
             answer = _ask(
-                self._process, {**settings, "scratch": self._scratch.name + "/", "key": self.key}
+                self._process,
+                {**settings, "scratch": str(self._scratch.path) + "/", "key": self.key},
             )
         if "url" not in answer:
             failure = self._load_failure(answer)
@@ -160,11 +158,11 @@ class EngineProcess:
         """End the process and remove everything that it left."""
         self.stop()
         self.fence.remove()
-        self._scratch.cleanup()
+        self._scratch.remove()
 
     @property
     def _log(self) -> Path:
-        return Path(self._scratch.name) / "engine.log"
+        return self._scratch.path / "engine.log"
 
     def _load_failure(self, answer: dict[str, Any]) -> EngineError:
         died = self.death()

@@ -3,6 +3,7 @@ costs and names, from the records that the export keeps beside each score."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,11 @@ def is_exported(data: dict[str, Any]) -> bool:
 
 
 def exported_cell(
-    path: Path, data: dict[str, Any], task: str, scores: dict[str, Any], rows: list[dict[str, Any]]
+    path: Path,
+    data: dict[str, Any],
+    task: str,
+    scores: dict[str, Any],
+    rows: Iterable[dict[str, Any]],
 ) -> Imported:
     """Raises ``InputError`` if the records are gone, or say another score than their line."""
     where = f"{path}: task {task!r}"

@@ -20,13 +20,20 @@ _MEANS = (
 )
 _FALLING = ("perplexity", "ppl", "bits_per_byte", "brier", "loss", "error", "wer", "ter", "mse")
 ROUNDING = 1e-3
+_MOST_BYTES = 64 * 2**20
+"""Of one JSON text: as Python's values it is up to 20 times that."""
+_TOO_LARGE = f"larger than {_MOST_BYTES // 2**20} MiB"
 
 
 def read_json(path: Path) -> Any:
-    """The content of a JSON file. Raises ``InputError`` if it is none; ``OSError`` if it cannot be
-    read."""
+    """The content of a JSON file. Raises ``InputError`` if it is none, or too large; ``OSError`` if
+    it cannot be read."""
+    with path.open("rb") as file:
+        content = file.read(_MOST_BYTES + 1)
+    if len(content) > _MOST_BYTES:
+        raise InputError(str(path), f"is {_TOO_LARGE}", "import its parts one by one")
     try:
-        return json.loads(path.read_bytes())  # of UTF-8, 16 or 32, as shells write them
+        return json.loads(content)  # of UTF-8, 16 or 32, as shells write them
     except (ValueError, RecursionError) as error:
         raise InputError(str(path), f"is not JSON ({str(error)[:100]})", "mend it") from error
 
@@ -34,9 +41,11 @@ def read_json(path: Path) -> Any:
 def read_json_lines(path: Path) -> Iterator[dict[str, Any]]:
     """The objects of a JSON Lines file. Raises ``InputError`` naming the line that is none."""
     with path.open("rb") as lines:
-        for number, line in enumerate(lines, start=1):
+        for number, line in enumerate(iter(lambda: lines.readline(_MOST_BYTES + 1), b""), start=1):
             if not line.strip():
                 continue
+            if len(line) > _MOST_BYTES:
+                raise InputError(f"{path}: line {number}", f"is {_TOO_LARGE}", "remove the line")
             try:
                 row = json.loads(line)
             except (ValueError, RecursionError) as error:

@@ -13,7 +13,6 @@ from importlib.metadata import version
 from importlib.resources import files
 from typing import Literal, NamedTuple, Protocol
 
-from distilbench.durations import duration
 from distilbench.errors import InputError
 from distilbench.yaml_file import parse_yaml
 
@@ -127,10 +126,7 @@ class EnergyMeter:
         assert self.processor is not None
         chip = self.processor
         joules = chip.tdp_w / chip.cores * cpu_s
-        method = (
-            f"estimated: TDP {chip.tdp_w:g} W / {chip.cores} cores x {duration(cpu_s)} of CPU time"
-            f" ({chip.source})"
-        )
+        method = f"estimated: TDP {chip.tdp_w:g} W / {chip.cores} cores x CPU time ({chip.source})"
         return Energy(joules, 0.0, begun, begun + seconds, method, "estimated")
 
     def _counts(self) -> list[float]:

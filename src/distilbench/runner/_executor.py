@@ -6,34 +6,54 @@ point ``distilbench.executors``.
 
 from __future__ import annotations
 
+import inspect
+import queue
 import subprocess
 import sys
+import threading
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Sequence
 from functools import cache
 from pathlib import Path
-from typing import ClassVar
+from typing import IO, Any, ClassVar
 
 from pydantic import BaseModel
 
 from distilbench.errors import InputError, use_one_of
-from distilbench.events import OnEvent, read_line
+from distilbench.events import Event, OnEvent, read_line
+from distilbench.files import held
 from distilbench.registry import by_name, registered
 from distilbench.runner._plan import Cell
+from distilbench.runner._shards import Share
 
 ENTRY_POINT = "distilbench.executors"
 _LEAVING_S = 5.0  # a worker takes a fraction of a second, unless it is deep in a library
 
 
 class Job(BaseModel):
-    """Cells of one model under one profile: the work of one worker."""
+    """Shards of cells of one model under one profile: the work of one worker."""
 
     run_dir: Path
-    cells: list[Cell]
+    shares: list[Share]
+    slots: int
+    """Questions that it has in flight: of jobs side by side, its part of the profile's."""
+    number: int = 1
+    """From 1, among the jobs of its model and profile."""
+    of: int = 1
+
+    @property
+    def cells(self) -> list[Cell]:
+        return [share.cell for share in self.shares]
+
+    @property
+    def group(self) -> str:
+        """The same for the jobs of one model under one profile."""
+        return f"{self.cells[0].model.name}--{self.cells[0].profile.name}"
 
     @property
     def name(self) -> str:
-        return f"{self.cells[0].model.name}--{self.cells[0].profile.name}"
+        return self.group if self.of == 1 else f"{self.group}--{self.number}-of-{self.of}"
 
     @property
     def file(self) -> Path:
@@ -56,6 +76,16 @@ class Executor(ABC):
 
     name: ClassVar[str]
 
+    def check(self, cells: Sequence[Cell]) -> list[str]:
+        """Raises ``InputError`` if these cells cannot run as it was told to run them, before any
+        work; returns sentences that the user should read before the figures."""
+        return []
+
+    def parts(self, cells: Sequence[Cell]) -> int:
+        """Into how many jobs the shards of these cells go, all of one model under one profile. The
+        profile's slots are shared out among them, so it is no more than there are."""
+        return 1
+
     @abstractmethod
     def run(self, jobs: Sequence[Job], on_event: OnEvent) -> Generator[tuple[Job, int], None, None]:
         """Bring each job's worker to its end, passing its events on, and yield the job with its
@@ -67,39 +97,78 @@ def run_worker(job: Job, command: Sequence[str], on_event: OnEvent) -> int:
     """Run a job's worker as a process of this machine, to its end, and return its exit status.
 
     ``command``: :attr:`Job.command`, or one that starts it. Whatever ends this call ends the
-    worker too.
+    worker too, and if this process is killed no other run begins before the worker is gone.
     """
-    with job.log.open("ab") as errors:
-        worker = subprocess.Popen(
+    ((_, code),) = run_workers([(job, command)], on_event)
+    return code
+
+
+def run_workers(
+    work: Sequence[tuple[Job, Sequence[str]]], on_event: OnEvent
+) -> Generator[tuple[Job, int], None, None]:
+    """Run the workers of several jobs as processes of this machine, all at the same time, and yield
+    each job as it ends, with its exit status.
+
+    ``on_event`` is called in the thread that iterates. Whatever ends the iteration ends the workers
+    too.
+    """
+    heard: queue.SimpleQueue[tuple[int, Event | None]] = queue.SimpleQueue()
+    workers: list[subprocess.Popen[str]] = []
+    try:
+        for index, (job, command) in enumerate(work):
+            # In this thread: a worker ends with the thread that started it, not with its process.
+            workers.append(_started(job, command))
+            listening = threading.Thread(
+                target=_listen, args=(workers[-1].stdout, index, heard), daemon=True
+            )
+            listening.start()
+        for _ in work:
+            while (said := heard.get())[1] is not None:
+                on_event(said[1])
+            yield work[said[0]][0], workers[said[0]].wait()
+    finally:
+        _end(workers)
+
+
+def _started(job: Job, command: Sequence[str]) -> subprocess.Popen[str]:
+    with job.log.open("ab") as errors, held(job.run_dir) as descriptors:
+        return subprocess.Popen(
             command,
             stdout=subprocess.PIPE,
             stderr=errors,
             stdin=subprocess.DEVNULL,
             text=True,
+            pass_fds=descriptors,
         )
-        try:
-            assert worker.stdout is not None
-            for line in worker.stdout:
-                event = read_line(line)
-                if event is not None:
-                    on_event(event)
-            return worker.wait()
-        finally:
-            _end(worker)
 
 
-def _end(worker: subprocess.Popen[str]) -> None:
-    """Let a worker that is still at work undo what it did to the machine; then it is killed."""
+def _listen(said: IO[str], worker: int, heard: queue.SimpleQueue[tuple[int, Event | None]]) -> None:
+    """Pass on a worker's events, and null at their end."""
     try:
-        worker.terminate()
-        worker.wait(timeout=_LEAVING_S)
+        for line in said:
+            event = read_line(line)
+            if event is not None:
+                heard.put((worker, event))
+    finally:
+        heard.put((worker, None))
+
+
+def _end(workers: Sequence[subprocess.Popen[str]]) -> None:
+    """Let workers still at work undo what they did to the machine; then they are killed."""
+    until = time.monotonic() + _LEAVING_S
+    try:
+        for worker in workers:
+            worker.terminate()
+        for worker in workers:
+            worker.wait(timeout=max(0.0, until - time.monotonic()))
     except subprocess.TimeoutExpired:
         pass
     finally:  # also if the user is impatient
-        worker.kill()
-        worker.wait()
-        if worker.stdout is not None:
-            worker.stdout.close()
+        for worker in workers:
+            worker.kill()
+            worker.wait()
+            if worker.stdout is not None:
+                worker.stdout.close()
 
 
 @cache
@@ -112,9 +181,15 @@ def all_executors() -> dict[str, type[Executor]]:
     return by_name(found, "name", "executor")
 
 
-def executor_named(name: str) -> Executor:
-    """Raises ``InputError`` if there is none."""
+def executor_named(name: str, **options: Any) -> Executor:
+    """Make one. ``options`` that are null are not given. Raises ``InputError`` if there is none of
+    this name, or it does not take one of the options."""
     known = all_executors()
     if name not in known:
         raise InputError(f"executor {name!r}", "there is none", use_one_of(name, known))
-    return known[name]()
+    given = {option: value for option, value in options.items() if value is not None}
+    taken = inspect.signature(known[name]).parameters
+    for option in given:
+        if option not in taken:
+            raise InputError(f"executor {name!r}", f"takes no {option!r}", "drop it")
+    return known[name](**given)

@@ -14,15 +14,16 @@ from distilbench.engines import Engine
 from distilbench.events import ModelLoading, OnEvent
 from distilbench.meter import Watch, cpu_seconds
 from distilbench.runner._plan import Cell
+from distilbench.runner._shards import Shard
 from distilbench.runner._store import surroundings_file
 
 _GLANCE_S = 1.0  # between two looks at what a loading engine has read
 
 
-def watch(run_dir: Path, cell: Cell, engine: Engine, resumed: int) -> Watch:
-    """Looks at the machine while a cell is answered. A server may be on this machine, and cannot be
-    told from other work: then the CPU time of others is not known."""
-    seen = surroundings_file(run_dir, cell)
+def watch(run_dir: Path, cell: Cell, shard: Shard, engine: Engine, resumed: int) -> Watch:
+    """Looks at the machine while a shard is answered. A server may be on this machine, and cannot
+    be told from other work: then the CPU time of others is not known."""
+    seen = surroundings_file(run_dir, cell, shard)
     if not resumed:  # what was seen beside answers that are asked again
         seen.unlink(missing_ok=True)
     if not engine.works_in_pid:

@@ -36,6 +36,10 @@ if TYPE_CHECKING:
 NOT_AVAILABLE = "not available"
 
 
+HASHED_VERSIONS = ("distilbench", "inspect-ai", "xllamacpp")
+"""Packages whose version sets what a model answers."""
+
+
 class Cell(BaseModel):
     """One model on one task under one profile with one seed. Data only: it crosses processes."""
 
@@ -224,7 +228,7 @@ def _cell(
         "limits": suite.limits.model_dump(mode="json"),
         "max_tokens": model.max_tokens,
         "generation": sampling[0].model_dump(mode="json"),
-        "versions": {name: version(name) for name in ("distilbench", "inspect-ai", "xllamacpp")},
+        "versions": {name: version(name) for name in HASHED_VERSIONS},
     }
     config_hash = _hash(settings)
     return Cell(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
@@ -11,7 +12,7 @@ from distilbench.engines import FAILURE_KEY, FORCED_KEY, METADATA_KEY, THINKING_
 from distilbench.meter import Energy, Stretch, Timing, apportion, inference_flops, summed
 from distilbench.records import ORIGIN, Outcome, SampleRecord
 from distilbench.runner._plan import Cell
-from distilbench.tasks import InspectTask, QuestionSet, TaskSpec, main_score, vote_of
+from distilbench.tasks import InspectTask, Question, QuestionSet, TaskSpec, main_score, vote_of
 
 if TYPE_CHECKING:
     from inspect_ai.log import EvalSample
@@ -24,14 +25,28 @@ _SECONDS = (
 _STOPPED = "stopped, or the machine asleep, while its time ran: no fault of the model"
 
 
-def energy_shares(samples: list[EvalSample], energy: Energy | None) -> list[float | None]:
+def span(sample: EvalSample) -> tuple[float, float]:
+    """When a sample began and ended, seconds since the epoch."""
+    return _seconds(sample.started_at), _seconds(sample.completed_at)
+
+
+def energy_shares(spans: list[tuple[float, float]], energy: Energy | None) -> list[float | None]:
     """Joules of each sample; null for those of an earlier attempt, outside of the window."""
-    spans = [(_seconds(sample.started_at), _seconds(sample.completed_at)) for sample in samples]
     if energy is None:
-        return [None] * len(samples)
+        return [None] * len(spans)
     shares = apportion(energy, spans)
     inside = [begun >= energy.begun - _CLOCK_SLACK_S for begun, _ in spans]
     return [share if held else None for share, held in zip(shares, inside, strict=True)]
+
+
+def charged(
+    record: SampleRecord, energy_j: float | None, energy_method: str | None, limit_j: float | None
+) -> SampleRecord:
+    """A sample record with its joules, and without a score if they are over the limit."""
+    energy_j = None if record.suspended else energy_j
+    if limit_j is not None and energy_j is not None and energy_j > limit_j:
+        record = replace(record, outcome="over_energy", score=0.0)
+    return replace(record, energy_j=energy_j, energy_method=energy_method)
 
 
 def sample_record(
@@ -39,19 +54,14 @@ def sample_record(
     cell: Cell,
     run: str,
     shape: ModelShape | None,
-    energy_j: float | None,
-    energy_method: str | None,
     stops: Sequence[Stretch] | None = None,
 ) -> SampleRecord:
-    """One question answered once. ``shape`` null: the FLOPs are not known. ``stops``: when nothing
-    ran (null: nobody looked); the seconds and joules of a question that met one are none of the
-    model's."""
+    """One question answered once, without its energy: :func:`charged`. ``shape`` null: the FLOPs
+    are not known. ``stops``: when nothing ran (null: nobody looked); the seconds and joules of a
+    question that met one are none of the model's."""
     timing = _timing(sample)
     stopped = None if stops is None else _met(sample, stops)
-    energy_j = None if stopped else energy_j
     noted, grade = sample.output.metadata or {}, _grade(sample, cell)
-    limit_j = cell.profile.energy_per_question_j
-    over = limit_j is not None and energy_j is not None and energy_j > limit_j
     fields = {
         "run": run,
         "cell": cell.name,
@@ -64,7 +74,6 @@ def sample_record(
         "epoch": sample.epoch,
         "cluster": _cluster(sample, cell.task),
         **grade,
-        **({"outcome": "over_energy", "score": 0.0} if over else {}),
         "budget_forced": noted.get(FORCED_KEY),
         "thinking_truncated": noted.get(THINKING_KEY),
         **(timing.model_dump() if timing else {}),
@@ -73,8 +82,6 @@ def sample_record(
         "suspended": stopped,
         **(dict.fromkeys(_SECONDS) if stopped else {}),
         **(_flops(shape, _generations(sample)) if shape else {}),
-        "energy_j": energy_j,
-        "energy_method": energy_method,
         "error": _STOPPED if stopped and grade["outcome"] == "timeout" else _error(sample),
         **({"error": grade["error"]} if grade.get("error") else {}),
     }
@@ -142,8 +149,8 @@ def as_share(value: Any, wanted: str | None) -> float:
     return share
 
 
-def strata(asked: QuestionSet) -> dict[str, dict[str, Any]]:
-    """Of a random subset, what it was drawn from, as columns of each question's records."""
+def strata(asked: QuestionSet, questions: Sequence[Question]) -> dict[str, dict[str, Any]]:
+    """Of a random subset, what it was drawn from, as columns of the records of these questions."""
     if asked.strata is None:
         return {}
     everything = sum(asked.strata.values())
@@ -153,7 +160,7 @@ def strata(asked: QuestionSet) -> dict[str, dict[str, Any]]:
             "stratum_questions": asked.strata[question.stratum or ""],
             "all_questions": everything,
         }
-        for question in asked.questions
+        for question in questions
     }
 
 

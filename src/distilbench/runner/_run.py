@@ -5,33 +5,41 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
-from itertools import groupby
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from distilbench.errors import InputError, one_sentence
-from distilbench.events import Collected, Noted, OnEvent, Planned, WorkerDied, ignore
-from distilbench.files import alone, read_json, write_json, write_text
+from distilbench.events import (
+    Collected,
+    Noted,
+    OnEvent,
+    Planned,
+    ignore,
+)
+from distilbench.files import alone, is_damaged, read_json, write_bytes, write_sealed, write_text
 from distilbench.meter import busy_sentence, describe_hardware, given_tdp_w, look_now
+from distilbench.place import Place, at_work, present
 from distilbench.runner._cards import copy_cards
-from distilbench.runner._executor import Executor, Job, executor_named
-from distilbench.runner._leave import ENGINE_LOST
+from distilbench.runner._executor import Executor, executor_named
+from distilbench.runner._jobs import run_jobs, samples_of, unfinished
+from distilbench.runner._leftovers import sweep
 from distilbench.runner._plan import Cell, models_without_flops, plan
 from distilbench.runner._sandbox import refusals, reopen_refused
 from distilbench.runner._store import (
     collect,
     is_finished,
-    log_folder,
     questions_file,
     read_questions,
 )
-from distilbench.suite import UNCHANGED, Changes, Suite, SuiteLike, read_suite
+from distilbench.seals import same_seal, sealed
+from distilbench.suite import UNCHANGED, Changes, GivenSuite, Suite, SuiteLike, read_suite
 from distilbench.tasks import QuestionSet, attempt_questions
 
+_FACTS = "put back a copy of it, or run the suite again, which writes it anew"
 _VERSIONS = ("distilbench", "inspect-ai", "xllamacpp", "reasoning-gym", "math-verify", "polars")
 
 
@@ -40,6 +48,8 @@ class RunResult:
     """What a run left. ``failed`` names the workers that died and where their words are."""
 
     run_dir: Path
+    """Local: of a run at a URL, the folder that was worked in."""
+    place: Place
     finished: int
     planned: int
     failed: tuple[str, ...]
@@ -51,48 +61,79 @@ class RunResult:
 
 def run_suite(
     suite: SuiteLike,
-    out: Path = Path("runs"),
+    out: Path | str = "runs",
     on_event: OnEvent = ignore,
     changes: Changes = UNCHANGED,
     executor: Executor | str = "local",
+    workers: int | None = None,
 ) -> RunResult:
     """Run a suite, or what is missing of it: a file, its data as a dict, or a ``Suite``. The run
-    directory is ``out/<suite name>``.
+    directory is ``out/<suite name>``; ``out`` is a folder or a URL (``s3://bucket/runs``).
 
     ``changes`` come from the command line; the run keeps the changed suite. ``executor``: where
-    the workers are, by name or made.
+    the workers are, by name or made. ``workers``: how many of them may ask a model side by side, of
+    an executor that is given by its name and takes the option.
 
     A cell is known by the hash of everything that sets its result: finished cells are kept, also
     when the suite has been changed elsewhere. Raises ``InputError`` on a bad suite before any
     work, and if another run is at work in the same directory.
     """
-    chosen = executor_named(executor) if isinstance(executor, str) else executor
+    chosen = _executor(executor, workers)
     given = read_suite(suite, changes)
-    suite, where = given.suite, given.where
     given_tdp_w()  # a bad one is told here, not by every worker
-    cells = plan(suite, given.folder, where)
-    run_dir = out / suite.name
-    reopen_refused(run_dir, cells)
-    missing = [cell for cell in cells if not is_finished(run_dir, cell)]
-    _check_engines(suite, missing, where)
-    samples = prepare_questions(run_dir, missing)
-    run_dir.mkdir(parents=True, exist_ok=True)
-    with alone(run_dir):
+    cells = plan(given.suite, given.folder, given.where)
+    place = Place.parse(out) / given.suite.name
+    with at_work(place, lambda sentence: on_event(Noted(sentence))) as run_dir:
+        failed = _run_in(run_dir, given, cells, chosen, on_event)
+        finished = sum(is_finished(run_dir, cell) for cell in cells)
+    return RunResult(run_dir, place, finished, len(cells), failed)
+
+
+def _run_in(
+    run_dir: Path, given: GivenSuite, cells: list[Cell], executor: Executor, on_event: OnEvent
+) -> tuple[str, ...]:
+    """Run what is missing in a local folder; a sentence for each worker that died."""
+    with ExitStack() as stack:
+        there = run_dir.is_dir()
+        if there:
+            stack.enter_context(alone(run_dir))
+        sweep(run_dir, cells)
+        reopen_refused(run_dir, cells)
+        missing = [cell for cell in cells if not is_finished(run_dir, cell)]
+        _check_engines(given.suite, missing, given.where)
+        warned = executor.check(missing)
+        again = [cell for cell in cells if is_damaged(questions_file(run_dir, cell))]
+        prepare_questions(run_dir, [*missing, *again])
+        if not there:
+            run_dir.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(alone(run_dir))
+        stack.enter_context(present(run_dir))
         write_text(run_dir / "suite.yaml", given.text)
-        _write_run_facts(run_dir, suite.name, cells, suite.seeds)
+        _write_run_facts(run_dir, given.suite.name, cells, given.suite.seeds)
         copy_cards(run_dir, (cell.card_file for cell in cells if cell.card_file))
-        on_event(Planned(len(cells), samples))
-        notes = (*_skipped(run_dir), *models_without_flops(cells), *refusals(run_dir, missing))
-        for sentence in notes:
+        shares = [unfinished(run_dir, cell) for cell in missing]
+        on_event(Planned(len(cells), {share.cell.name: samples_of(share) for share in shares}))
+        for sentence in (*_notes(run_dir, cells, missing), *warned):
             on_event(Noted(sentence))
-        busy = busy_sentence(look_now()) if missing else None
-        if busy:
-            on_event(Noted(busy))
-        failed = tuple(_run_jobs(run_dir, missing, chosen, on_event))
+        failed = tuple(run_jobs(run_dir, shares, executor, on_event))
         collected, _ = collect(run_dir, cells)
         on_event(Collected(len(collected)))
-    finished = sum(is_finished(run_dir, cell) for cell in cells)
-    return RunResult(run_dir, finished, len(cells), failed)
+    return failed
+
+
+def _executor(given: Executor | str, workers: int | None) -> Executor:
+    if isinstance(given, str):
+        return executor_named(given, workers=workers)
+    if workers is not None:
+        raise InputError("workers", "an executor was given that is made", "give them to it")
+    return given
+
+
+def _notes(run_dir: Path, cells: list[Cell], missing: list[Cell]) -> list[str]:
+    """What the user should read before the figures."""
+    busy = busy_sentence(look_now()) if missing else None
+    notes = [*_skipped(run_dir), *models_without_flops(cells), *refusals(run_dir, missing)]
+    return [*notes, busy] if busy else notes
 
 
 def load_cells(run_dir: Path) -> list[Cell]:
@@ -100,7 +141,7 @@ def load_cells(run_dir: Path) -> list[Cell]:
     facts = run_dir / "run.json"
     if not facts.is_file():
         raise InputError(str(run_dir), "is no run directory", "give the folder of a run")
-    plan = read_json(facts).get("plan")
+    plan = read_json(facts, remedy=_FACTS).get("plan")
     if not isinstance(plan, list):
         raise InputError(f"{facts}: field 'plan'", "is no list of cells", "put back a copy of it")
     try:
@@ -132,11 +173,12 @@ def opened_run(run_dir: Path) -> Iterator[Path]:
         yield run_dir
 
 
-def prepare_questions(run_dir: Path, cells: list[Cell]) -> dict[str, int]:
-    """Write the questions of every task once, for all models; returns each cell's samples.
+def prepare_questions(run_dir: Path, cells: list[Cell]) -> None:
+    """Write the questions of every task once, for all models.
 
-    Raises ``InputError`` on a task that cannot be made, or whose questions are not those that
-    finished cells of the run answered, before anything is written.
+    A file that was damaged is made again. Raises ``InputError`` on a task that cannot be made, or
+    whose questions are not those that finished cells of the run answered, before anything is
+    written.
     """
     files = {questions_file(run_dir, cell): cell for cell in cells}
     attempted = attempt_questions([(cell.task, cell.seed) for cell in files.values()])
@@ -144,7 +186,7 @@ def prepare_questions(run_dir: Path, cells: list[Cell]) -> dict[str, int]:
     for (path, cell), asked in zip(files.items(), attempted, strict=True):
         if isinstance(asked, InputError):
             raise asked
-        if path.is_file() and read_questions(path) != asked:
+        if path.is_file() and not _may_stand_for(path, asked):
             raise InputError(
                 f"task {cell.task.name!r}",
                 f"its questions are not those that this run began with ({path})",
@@ -152,13 +194,14 @@ def prepare_questions(run_dir: Path, cells: list[Cell]) -> dict[str, int]:
             )
         made[path] = asked
     for path, asked in made.items():
-        write_text(path, asked.model_dump_json())
-    counts = {path: len(asked.questions) for path, asked in made.items()}
-    return {
-        cell.name: cell.epochs
-        * min(counts[questions_file(run_dir, cell)], cell.limits.questions or sys.maxsize)
-        for cell in cells
-    }
+        write_bytes(path, sealed(asked.model_dump_json()))
+
+
+def _may_stand_for(path: Path, asked: QuestionSet) -> bool:
+    """Whether a file holds these questions, or held them before it was damaged."""
+    if same_seal(path.read_bytes(), sealed(asked.model_dump_json())):
+        return True
+    return read_questions(path) == asked
 
 
 def _skipped(run_dir: Path) -> list[str]:
@@ -181,34 +224,6 @@ def _check_engines(suite: Suite, cells: list[Cell], suite_file: str) -> None:
             cell.engine().check(cell.assignment(), where)
 
 
-def _run_jobs(
-    run_dir: Path, cells: list[Cell], executor: Executor, on_event: OnEvent
-) -> Iterator[str]:
-    """Have all cells answered; a sentence for each worker that ended before its work was done."""
-    groups = groupby(cells, key=lambda cell: (cell.model.name, cell.profile.name))
-    jobs = [Job(run_dir=run_dir.resolve(), cells=list(group)) for _, group in groups]
-    for job in jobs:
-        write_text(job.file, job.model_dump_json())
-    with closing(executor.run(jobs, on_event)) as ends:
-        for job, code in ends:
-            if code == 0:
-                for cell in job.cells:
-                    _drop_superseded_logs(log_folder(run_dir, cell))
-                continue
-            model, profile = job.cells[0].model.name, job.cells[0].profile.name
-            reason = f"signal {-code}" if code < 0 else f"exit code {code}"
-            if code == ENGINE_LOST:
-                reason += ": its engine was ended from outside (for want of memory?)"
-            on_event(WorkerDied(model, reason, str(job.log)))
-            yield f"{model} under {profile}: worker ended with {reason}, see {job.log}"
-
-
-def _drop_superseded_logs(folder: Path) -> None:
-    """A resumed log begins with the samples of the log it resumes, so only the last one counts."""
-    for old in sorted(folder.glob("*.eval"))[:-1]:
-        old.unlink()
-
-
 def _write_run_facts(run_dir: Path, name: str, cells: list[Cell], seeds: tuple[int, ...]) -> None:
     facts = {
         "name": name,
@@ -221,4 +236,4 @@ def _write_run_facts(run_dir: Path, name: str, cells: list[Cell], seeds: tuple[i
         "cells": [cell.name for cell in cells],
         "plan": [cell.model_dump(mode="json") for cell in cells],
     }
-    write_json(run_dir / "run.json", facts)
+    write_sealed(run_dir / "run.json", facts)

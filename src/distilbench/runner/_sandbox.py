@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from distilbench.engines import FAILURE_KEY
 from distilbench.files import read_json
 from distilbench.runner._plan import Cell
-from distilbench.runner._store import cell_folder, is_finished, questions_file, read_questions
+from distilbench.runner._store import cell_folder, questions_file, read_questions
 
 if TYPE_CHECKING:
     from inspect_ai import Task
@@ -81,10 +81,12 @@ def refusals(run_dir: Path, cells: list[Cell]) -> list[str]:
 
 
 def reopen_refused(run_dir: Path, cells: list[Cell]) -> None:
-    """Forget the cells whose model was not asked and may be now."""
+    """Forget the shards whose model was not asked and may be now, and that their cells are
+    finished."""
     for cell in cells:
-        if not is_finished(run_dir, cell):
-            continue
-        record = read_json(cell_folder(run_dir, cell) / "cell.json")
-        if record.get("load_error") or (record.get("refused") and docker_works()):
-            shutil.rmtree(cell_folder(run_dir, cell))
+        folder = cell_folder(run_dir, cell)
+        for file in (*folder.glob("shard.json"), *folder.glob("shards/*/shard.json")):
+            facts = read_json(file)
+            if facts.get("load_error") or (facts.get("refused") and docker_works()):
+                (folder / "cell.json").unlink(missing_ok=True)
+                shutil.rmtree(file.parent)

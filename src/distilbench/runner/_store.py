@@ -6,15 +6,20 @@
     <run>/cards/*.yaml                  cards that lay beside the models' files
     <run>/samples.parquet               sample records of all cells
     <run>/cells.parquet                 cell records
-    <run>/cells/<cell>/logs/*.eval      Inspect logs: the full transcripts, and what resume reads
-    <run>/cells/<cell>/logs/journal.jsonl  finished samples that the log may not hold yet
-    <run>/cells/<cell>/machine.jsonl    what else the machine did meanwhile, stretch by stretch
-    <run>/cells/<cell>/samples.parquet  sample records of a finished cell
-    <run>/cells/<cell>/cell.json        its cell record; its presence means: finished
-    <run>/imported/<cell>/*             the same two files of a cell that another program measured
+    <run>/cells/<cell>/cell.json        record of a finished cell; its presence means: finished
+    <run>/cells/<cell>/shards/<shard>/  what its worker wrote of each shard, or, if the cell is not
+                                        cut, beside cell.json:
+        logs/*.eval                     Inspect logs: the full transcripts, and what resume reads
+        logs/journal.jsonl              finished samples that the log may not hold yet
+        machine.jsonl                   what else the machine did meanwhile, stretch by stretch
+        samples.parquet                 sample records of a finished shard
+        shard.json                      what was measured; its presence means: finished
+    <run>/imported/<cell>/*             cell.json and samples.parquet of a cell that another program
+                                        measured
 
 The Inspect log is the one source of truth on samples. The Parquet files are made from it and can be
-made again. Every file is written whole under another name first, then renamed.
+made again. Every file is written whole under another name first, then renamed. One worker writes a
+shard; whoever runs the suite writes the rest, a cell's record from those of its shards.
 """
 
 from __future__ import annotations
@@ -23,15 +28,23 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zipfile import BadZipFile
 
 from distilbench.errors import InputError
-from distilbench.files import read_json, read_parquet, write_json, write_parquet
+from distilbench.files import (
+    read_json,
+    read_parquet,
+    read_sealed,
+    write_parquet,
+    write_sealed,
+)
 from distilbench.meter import Energy, read_stretches, summarise
 from distilbench.records import KEY, ORIGIN, CellRecord, SampleRecord, columns, frame, schema
 from distilbench.runner._journal import read_journal
+from distilbench.runner._logs import read_log_samples
 from distilbench.runner._plan import Cell
-from distilbench.runner._records import energy_shares, sample_record, strata
+from distilbench.runner._records import charged, energy_shares, sample_record, span, strata
+from distilbench.runner._shards import Shard, cut
+from distilbench.runner._together import covered_s, together
 from distilbench.tasks import QuestionSet, contamination_of
 
 if TYPE_CHECKING:
@@ -51,8 +64,15 @@ def cell_folder(run_dir: Path, cell: Cell) -> Path:
     return run_dir / "cells" / cell.name
 
 
-def log_folder(run_dir: Path, cell: Cell) -> Path:
-    return cell_folder(run_dir, cell) / "logs"
+def shard_folder(run_dir: Path, cell: Cell, shard: Shard) -> Path:
+    folder = cell_folder(run_dir, cell)
+    if shard.of == 1:
+        return folder
+    return folder / "shards" / f"{shard.number:05}-of-{shard.of:05}"
+
+
+def log_folder(run_dir: Path, cell: Cell, shard: Shard) -> Path:
+    return shard_folder(run_dir, cell, shard) / "logs"
 
 
 def imported_folder(run_dir: Path) -> Path:
@@ -79,65 +99,109 @@ def questions_file(run_dir: Path, cell: Cell) -> Path:
 def read_questions(path: Path) -> QuestionSet:
     """What a task asks. Raises ``InputError`` if the file is missing or damaged."""
     try:
-        return QuestionSet.model_validate_json(path.read_bytes())
+        return QuestionSet.model_validate_json(read_sealed(path, _QUESTIONS))
     except FileNotFoundError as error:
         raise InputError(str(path), "is missing", _QUESTIONS) from error
     except ValueError as error:
         raise InputError(str(path), "is damaged", _QUESTIONS) from error
 
 
-def surroundings_file(run_dir: Path, cell: Cell) -> Path:
-    return cell_folder(run_dir, cell) / "machine.jsonl"
+def surroundings_file(run_dir: Path, cell: Cell, shard: Shard) -> Path:
+    return shard_folder(run_dir, cell, shard) / "machine.jsonl"
+
+
+def shards_of(run_dir: Path, cell: Cell) -> list[Shard]:
+    """How a cell is cut. Its questions must have been made."""
+    return _cut(cell, read_questions(questions_file(run_dir, cell)))
+
+
+def _cut(cell: Cell, asked: QuestionSet) -> list[Shard]:
+    questions = len(asked.questions)
+    return cut(min(questions, cell.limits.questions or questions), cell.epochs)
 
 
 def is_finished(run_dir: Path, cell: Cell) -> bool:
     return (cell_folder(run_dir, cell) / "cell.json").is_file()
 
 
-def answered(run_dir: Path, cell: Cell) -> int:
-    """Samples of a cell that an attempt before took to their end; they are not asked again."""
-    logged = _logged_samples(log_folder(run_dir, cell))
+def is_shard_finished(run_dir: Path, cell: Cell, shard: Shard) -> bool:
+    return (shard_folder(run_dir, cell, shard) / "shard.json").is_file()
+
+
+def answered(run_dir: Path, cell: Cell, shard: Shard) -> int:
+    """Samples of a shard that an attempt before took to their end; they are not asked again."""
+    logged = _logged_samples(log_folder(run_dir, cell, shard))
     return len({(str(sample.id), sample.epoch) for sample in logged if not sample.error})
 
 
-def finish_cell(
+def finish_shard(
     run_dir: Path,
     cell: Cell,
+    shard: Shard,
+    asked: QuestionSet,
     facts: dict[str, Any],
     energy: Energy | None,
-) -> None:
-    """Write a finished cell's records. ``facts`` are the columns that the worker measured,
-    ``energy`` that of the last attempt. The architecture behind the FLOPs is kept beside them."""
-    samples = project(run_dir, cell, energy, facts["energy_method"])
-    folder = cell_folder(run_dir, cell)
+) -> int:
+    """Write a finished shard's records; returns its samples. ``facts`` are what its worker
+    measured, ``energy`` that of the last attempt."""
+    samples = project(run_dir, cell, shard, asked, energy, facts["energy_method"])
+    folder = shard_folder(run_dir, cell, shard)
     write_parquet(folder / "samples.parquet", samples)
-    around = asdict(summarise(read_stretches(surroundings_file(run_dir, cell))))
-    beside = {"samples": len(samples), "shape": _shape(cell)}
-    record = {**facts, **around, **_identity(run_dir, cell), **beside}
-    write_json(folder / "cell.json", record)
+    _drop_superseded_logs(log_folder(run_dir, cell, shard))
+    beside = {
+        "samples": len(samples),
+        "window": energy._asdict() if energy else None,
+        "shape": _shape(cell),
+    }
+    write_sealed(folder / "shard.json", {**facts, **beside})
+    return len(samples)
+
+
+def finish_cell(run_dir: Path, cell: Cell) -> bool:
+    """Write the record of a cell if all its shards are finished; returns whether they are."""
+    asked = read_questions(questions_file(run_dir, cell))
+    shards = _cut(cell, asked)
+    if not all(is_shard_finished(run_dir, cell, shard) for shard in shards):
+        return False
+    facts = [_shard_facts(run_dir, cell, shard) for shard in shards]
+    seen = [s for shard in shards for s in read_stretches(surroundings_file(run_dir, cell, shard))]
+    around = asdict(summarise(seen))
+    if (
+        around["suspended_s"] is not None
+    ):  # of shards side by side, what stopped several counts once
+        around["suspended_s"] = covered_s((s.begun, s.ended) for s in seen if s.stopped)
+    record = {**together(facts), **around, **_identity(run_dir, cell, asked)}
+    write_sealed(cell_folder(run_dir, cell) / "cell.json", record)
+    return True
 
 
 def project(
     run_dir: Path,
     cell: Cell,
+    shard: Shard,
+    asked: QuestionSet,
     energy: Energy | None = None,
     energy_method: str | None = None,
 ) -> pl.DataFrame:
-    """Sample records of a cell from its Inspect logs, finished or not, each sample once."""
-    samples = {(str(s.id), s.epoch): s for s in _logged_samples(log_folder(run_dir, cell))}
-    joules = energy_shares(list(samples.values()), energy)
-    asked = read_questions(questions_file(run_dir, cell))
-    drawn_from = strata(asked)
-    seen = read_stretches(surroundings_file(run_dir, cell))
+    """Sample records of a shard from its Inspect logs, finished or not, each sample once. One
+    transcript at a time is in memory; what it takes of the energy is known when all are read."""
+    drawn_from = strata(asked, asked.questions[shard.first : shard.last])
+    seen = read_stretches(surroundings_file(run_dir, cell, shard))
     stops = [s for s in seen if s.stopped] if seen else None
+    found: dict[tuple[str, int], SampleRecord] = {}
+    spans: dict[tuple[str, int], tuple[float, float]] = {}
+    for sample in _logged_samples(log_folder(run_dir, cell, shard)):
+        key = (str(sample.id), sample.epoch)
+        spans[key] = span(sample)
+        found[key] = sample_record(sample, cell, run_dir.name, cell.shape, stops)
+    joules = energy_shares(list(spans.values()), energy)
+    limit_j = cell.profile.energy_per_question_j
     rows = [
         {
-            **vars(
-                sample_record(sample, cell, run_dir.name, cell.shape, share, energy_method, stops)
-            ),
-            **drawn_from.get(str(sample.id), {}),
+            **vars(charged(record, share, energy_method, limit_j)),
+            **drawn_from.get(str(record.sample_id), {}),
         }
-        for sample, share in zip(samples.values(), joules, strict=True)
+        for record, share in zip(found.values(), joules, strict=True)
     ]
     return frame(rows, SampleRecord)
 
@@ -160,14 +224,16 @@ def joined(run_dir: Path, cells: list[Cell]) -> tuple[pl.DataFrame, pl.DataFrame
 
     samples, rows = [frame([], SampleRecord)], []
     for cell in cells:
+        folder = cell_folder(run_dir, cell)
+        if not folder.is_dir():
+            continue
+        asked = read_questions(questions_file(run_dir, cell))
+        parts = [_of_shard(run_dir, cell, shard, asked) for shard in _cut(cell, asked)]
+        samples += parts
         if is_finished(run_dir, cell):
-            record = _with_fresh_flops(run_dir, cell)
-            samples.append(_samples(cell_folder(run_dir, cell) / "samples.parquet"))
-            rows.append({**record, **_said(cell)})
-        elif log_folder(run_dir, cell).is_dir():
-            partial = project(run_dir, cell)
-            samples.append(partial)
-            rows.append({**_identity(run_dir, cell), "samples": len(partial)})
+            rows.append({**_record(folder / "cell.json"), **_said(cell)})
+        else:
+            rows.append({**_identity(run_dir, cell, asked), "samples": sum(map(len, parts))})
     for path in imported_cells(run_dir):
         samples.append(_samples(path.with_name("samples.parquet")))
         rows.append(_record(path))
@@ -191,6 +257,33 @@ def _record(path: Path) -> dict[str, Any]:
     return record
 
 
+def _of_shard(run_dir: Path, cell: Cell, shard: Shard, asked: QuestionSet) -> pl.DataFrame:
+    """The sample records of a shard, as many as there are. Those of a finished one are made again
+    from its log if their file is damaged, or the card of its served model now states another
+    architecture; an embedded model's comes with its weights, which the cell's name holds."""
+    if not is_shard_finished(run_dir, cell, shard):
+        return project(run_dir, cell, shard, asked)
+    folder, facts = shard_folder(run_dir, cell, shard), _shard_facts(run_dir, cell, shard)
+    damage: InputError | None = None
+    if cell.file is not None or facts.get("shape") == _shape(cell):
+        try:
+            return _samples(folder / "samples.parquet")
+        except InputError as error:
+            damage = error
+    energy = Energy(**facts["window"]) if facts.get("window") else None
+    samples = project(run_dir, cell, shard, asked, energy, facts.get("energy_method"))
+    if damage and len(samples) != facts["samples"]:  # the log is gone, too
+        raise damage
+    write_parquet(folder / "samples.parquet", samples)
+    write_sealed(folder / "shard.json", {**facts, "shape": _shape(cell)})
+    return samples
+
+
+def _shard_facts(run_dir: Path, cell: Cell, shard: Shard) -> dict[str, Any]:
+    fields = {"machine": str, "begun": float, "wall_s": float, "samples": int}
+    return read_json(shard_folder(run_dir, cell, shard) / "shard.json", fields, _AGAIN)
+
+
 def _samples(path: Path) -> pl.DataFrame:
     """The sample records of a finished or imported cell. Raises ``InputError`` as for its
     record."""
@@ -203,8 +296,7 @@ def _samples(path: Path) -> pl.DataFrame:
     return found
 
 
-def _identity(run_dir: Path, cell: Cell) -> dict[str, Any]:
-    asked = read_questions(questions_file(run_dir, cell))
+def _identity(run_dir: Path, cell: Cell, asked: QuestionSet) -> dict[str, Any]:
     return {
         "run": run_dir.name,
         "cell": cell.name,
@@ -233,20 +325,6 @@ def _identity(run_dir: Path, cell: Cell) -> dict[str, Any]:
     }
 
 
-def _with_fresh_flops(run_dir: Path, cell: Cell) -> dict[str, Any]:
-    """The record of a finished cell. Its samples are made again first if the card of its served
-    model now states another architecture; an embedded model's comes with its weights, which the
-    cell's name holds."""
-    folder = cell_folder(run_dir, cell)
-    record = _record(folder / "cell.json")
-    if cell.file is not None or record.get("shape") == _shape(cell):
-        return record
-    samples = project(run_dir, cell, None, record.get("energy_method"))
-    write_parquet(folder / "samples.parquet", samples)
-    write_json(folder / "cell.json", {**record, "shape": _shape(cell)})
-    return record
-
-
 def _shape(cell: Cell) -> dict[str, Any] | None:
     return cell.shape.model_dump(mode="json") if cell.shape else None
 
@@ -267,16 +345,19 @@ def _said(cell: Cell) -> dict[str, Any]:
     }
 
 
+def _drop_superseded_logs(folder: Path) -> None:
+    """A resumed log begins with the samples of the log it resumes, so only the last one counts."""
+    for old in sorted(folder.glob("*.eval"))[:-1]:
+        old.unlink()
+
+
 def _logged_samples(folder: Path) -> Iterator[EvalSample]:
     """Samples of all logs, oldest log first (a resumed log holds its forerunner's samples too), and
     then of the journal of a cell under way."""
-    from inspect_ai.log import read_eval_log
-
     for path in sorted(folder.glob("*.eval")):
         try:
-            samples = read_eval_log(str(path)).samples
-        except (ValueError, KeyError, EOFError, BadZipFile) as error:
+            yield from read_log_samples(path)
+        except InputError as error:
             remedy = "put back a copy of it, or remove it: the next run asks its questions again"
             raise InputError(str(path), "is damaged", remedy) from error
-        yield from samples or ()
     yield from read_journal(folder)

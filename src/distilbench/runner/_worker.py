@@ -1,4 +1,5 @@
-"""The worker: a process that loads one model under one profile and runs its cells one by one.
+"""The worker: a process that loads one model under one profile and answers its shards of each cell,
+one by one.
 
 Started as ``python -m distilbench.runner._worker JOB.json``. It tells its parent what happens as
 JSON lines on standard output; everything else that libraries print goes to standard error.
@@ -8,69 +9,32 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from distilbench.durations import duration
-from distilbench.engines import Engine, WarmUp
+from distilbench.engines import Engine
 from distilbench.events import (
     CellBegun,
-    CellDone,
     Event,
     ModelLoaded,
     ModelLoading,
     ModelRefused,
     OnEvent,
     SampleDone,
+    ShardDone,
     as_line,
 )
 from distilbench.inspect_private import BENCHMARKS, import_ahead, load_extensions
 from distilbench.keys import guard_output, redact
-from distilbench.meter import EnergyMeter, describe_hardware, power_cap
-from distilbench.runner._conduct import Conduct, install, sampling_seed, without_system
+from distilbench.meter import describe_hardware, power_cap
+from distilbench.runner._answer import Loaded, run_share
+from distilbench.runner._conduct import Conduct, install
 from distilbench.runner._executor import Job
-from distilbench.runner._journal import FLUSH_AFTER, Journal, restore
+from distilbench.runner._journal import Journal
 from distilbench.runner._leave import ENGINE_LOST, leave, leave_on_signals, leave_with_parent
-from distilbench.runner._meanwhile import telling_what_is_read, watch
-from distilbench.runner._plan import Cell
-from distilbench.runner._sampling import request_options
-from distilbench.runner._sandbox import no_sandbox, refuse
-from distilbench.runner._store import (
-    answered,
-    finish_cell,
-    log_folder,
-    questions_file,
-    read_questions,
-)
-from distilbench.tasks import InspectTask, answer_cue, grade, prompts
-
-if TYPE_CHECKING:
-    from inspect_ai import Task
-    from inspect_ai.model import ChatMessage
-    from inspect_ai.model import Model as InspectModel
-
-_DEFAULT_MAX_TOKENS = 512
-
-
-@dataclass
-class Loaded:
-    """An engine that was told to load its model, and what is known beside it."""
-
-    engine: Engine
-    model: InspectModel
-    """That of the engine; where it did not load and is not to be asked, one that answers none."""
-    meter: EnergyMeter
-    hardware: str
-    capped: str | None
-    """Whether the profile's power limit is enforced, in words."""
-    error: str | None
-    """Why the model did not load, if it is therefore not asked."""
-    conduct: Conduct = field(default_factory=Conduct)
+from distilbench.runner._meanwhile import telling_what_is_read
+from distilbench.tasks import InspectTask, grade
 
 
 def main() -> None:
@@ -83,19 +47,19 @@ def main() -> None:
 
 
 def _work(job: Job, tell: OnEvent, undo: ExitStack) -> None:
-    journal = Journal()
+    journal, conduct = Journal(), Conduct()
     _ready_inspect(job)
     _ready_graders(job)
     profile = job.cells[0].profile
     gpu_index = profile.gpu.index if profile.gpu else None
     capped = undo.enter_context(power_cap(profile.power_cap_w, gpu_index))
-    loaded = _load(job.cells[0], capped, tell, undo)
-    _report_samples(journal, tell, lambda: _leave_if_lost(loaded.engine, undo))
-    install(loaded.conduct)
-    for cell in job.cells:
-        tell(CellBegun(cell.name))
-        run_cell(job.run_dir, cell, loaded, journal)
-        tell(CellDone(cell.name))
+    install(conduct)
+    loaded = _load(job, capped, conduct, tell, undo)
+    _report_samples(journal, conduct, tell, lambda: _leave_if_lost(loaded.engine, undo))
+    for share in job.shares:
+        tell(CellBegun(share.cell.name))
+        for shard, samples in run_share(job.run_dir, share, loaded, journal):
+            tell(ShardDone(share.cell.name, shard.number, shard.of, samples))
 
 
 def _ready_inspect(job: Job) -> None:
@@ -111,82 +75,12 @@ def _ready_graders(job: Job) -> None:
         grade("1", "2", "math")
 
 
-def run_cell(run_dir: Path, cell: Cell, loaded: Loaded, journal: Journal) -> None:
-    """Answer the questions of a cell that no log holds yet, and write its records."""
-    from distilbench.tasks import build_task
-
-    asked = read_questions(questions_file(run_dir, cell))
-    task = build_task(cell.task, asked, cell.seed)
-    refused = loaded.error or no_sandbox(asked.sandbox)
-    if refused:
-        task = refuse(task, refused)
-    engine = loaded.engine
-    engine.begin()
-    loaded.conduct.cell, loaded.conduct.model = cell, str(loaded.model)
-    warm = None if refused else _warm_up(engine, task, cell)
-    restore(log_folder(run_dir, cell))
-    resumed = answered(run_dir, cell)
-    journal.begin(log_folder(run_dir, cell))
-    with watch(run_dir, cell, engine, resumed):
-        loaded.meter.begin()
-        started = time.perf_counter()
-        _evaluate(run_dir, cell, task, loaded)
-        wall_s, energy = time.perf_counter() - started, loaded.meter.end()
-    measured = {
-        "hardware": loaded.hardware,
-        "load_s": engine.load_s,
-        "wall_s": wall_s,
-        "resumed_samples": resumed,
-        "warmup_s": warm.seconds if warm else None,
-        "warmup_tokens": warm.tokens if warm else None,
-        "peak_memory_bytes": engine.peak_memory_bytes,
-        "energy_total_j": energy.total_j if energy else None,
-        "energy_idle_j": energy.idle_j if energy else None,
-        "energy_known": energy.known if energy else None,
-        "energy_method": energy.method if energy else loaded.meter.method,
-        "enforcement": _enforcement(cell, loaded),
-    }
-    unasked = {"refused": refused, "load_error": loaded.error}
-    journal.end()
-    finish_cell(run_dir, cell, {**engine.facts(), **measured, **unasked}, energy)
-
-
-def _evaluate(run_dir: Path, cell: Cell, task: Task, loaded: Loaded) -> None:
-    from inspect_ai import eval_set
-
-    _, (log,) = eval_set(
-        [task],
-        log_dir=str(log_folder(run_dir, cell)),
-        log_dir_allow_dirty=True,
-        model=loaded.model,
-        limit=cell.limits.questions,
-        epochs=cell.epochs,
-        time_limit=cell.profile.time_per_question_s,
-        fail_on_error=False,
-        max_samples=cell.profile.slots,
-        retry_attempts=0,
-        retry_immediate=False,
-        display="none",
-        ctl_server=False,
-        score_display=False,
-        log_realtime=False,
-        log_buffer=FLUSH_AFTER,
-        max_tokens=_max_tokens(cell, task),
-        seed=sampling_seed(cell.seed, 1),
-        max_connections=cell.profile.slots,
-        **_generation(cell, loaded.engine),
-        **loaded.engine.options(),
-    )
-    if log.status != "success":  # a full disk, a lost folder: no result, and asked again
-        said = redact(log.error.message) if log.error else "no reason given"
-        raise RuntimeError(f"{cell.name}: Inspect ended it as {log.status}: {said}")
-
-
-def _load(cell: Cell, capped: str | None, tell: OnEvent, undo: ExitStack) -> Loaded:
+def _load(job: Job, capped: str | None, conduct: Conduct, tell: OnEvent, undo: ExitStack) -> Loaded:
     """The model's engine, told to load it. A model that does not load is no crash: each of its
     questions then ends in an outcome that says why."""
     from inspect_ai.model import get_model
 
+    cell = job.cells[0]
     name, error = cell.model.name, None
     hardware = describe_hardware()
     engine = cell.engine()(cell.assignment())
@@ -205,7 +99,7 @@ def _load(cell: Cell, capped: str | None, tell: OnEvent, undo: ExitStack) -> Loa
         error = None if engine.asks_anyway else f"could not be loaded: {said}"
         tell(ModelRefused(name, error or said))
     model = get_model("none/none") if error else engine.model
-    return Loaded(engine, model, meter, str(hardware), capped, error)
+    return Loaded(engine, model, meter, str(hardware), capped, error, job.slots, conduct)
 
 
 def _leave_if_lost(engine: Engine, undo: ExitStack) -> None:
@@ -214,56 +108,6 @@ def _leave_if_lost(engine: Engine, undo: ExitStack) -> None:
     if engine.lost:
         print(f"the engine cannot be run here: {engine.lost}", file=sys.stderr, flush=True)
         leave(undo, ENGINE_LOST)
-
-
-def _generation(cell: Cell, engine: Engine) -> dict[str, Any]:
-    """Sampling and thinking budget in Inspect's words; an engine that ends thoughts itself is also
-    told how the task's answers begin."""
-    values, beside = request_options(cell.generation, engine.provider(cell.model.source))
-    budget = cell.profile.thinking_tokens
-    if budget is not None:
-        values["reasoning_tokens"] = budget
-    if budget is not None and engine.forces_budget:
-        beside.update(answer_cue(cell.task))
-    return {**values, "extra_body": beside} if beside else values
-
-
-def _enforcement(cell: Cell, loaded: Loaded) -> str:
-    """Each limit of the profile and by which means it was enforced."""
-    profile, engine = cell.profile, loaded.engine
-    said = engine.enforcement()
-    if profile.time_per_question_s:
-        said.append(f"{duration(profile.time_per_question_s)} a question by Inspect's time limit")
-    if profile.thinking_tokens:
-        means = "budget forcing" if engine.forces_budget else "the provider"
-        said.append(f"{profile.thinking_tokens} thinking tokens by {means}")
-    if profile.energy_per_question_j:
-        limit = f"{profile.energy_per_question_j:g} J a question"
-        known = "judged afterwards" if loaded.meter.is_available else "not enforced"
-        said.append(f"{limit} {known} ({loaded.meter.method})")
-    if loaded.capped:
-        said.append(loaded.capped)
-    return "; ".join(said) or "no limits"
-
-
-def _warm_up(engine: Engine, task: Task, cell: Cell) -> WarmUp | None:
-    """Evaluate the few-shot prefix once, outside the clock of any question."""
-    asked = min(len(task.dataset), cell.limits.questions or len(task.dataset))
-    if asked < 2:
-        return None
-    system_prompt = cell.generation.system_prompt is not False
-    return engine.warm_up(partial(first_prompts, task, system_prompt))
-
-
-def first_prompts(task: Task, system_prompt: bool = True) -> list[list[ChatMessage]]:
-    """The conversations of a task's first two questions: what they share, all share."""
-    turns = prompts(task, [task.dataset[0], task.dataset[1]])
-    return [turn if system_prompt else without_system(turn) for turn in turns]
-
-
-def _max_tokens(cell: Cell, task: Task) -> int:
-    own = task.config.max_tokens or _DEFAULT_MAX_TOKENS
-    return min(own, cell.limits.max_tokens or own, cell.model.max_tokens or own)
 
 
 def _progress_channel(undo: ExitStack) -> OnEvent:
@@ -281,15 +125,20 @@ def _progress_channel(undo: ExitStack) -> OnEvent:
     return tell
 
 
-def _report_samples(journal: Journal, tell: OnEvent, leave_if_lost: Callable[[], None]) -> None:
+def _report_samples(
+    journal: Journal, conduct: Conduct, tell: OnEvent, leave_if_lost: Callable[[], None]
+) -> None:
     from inspect_ai.hooks import Hooks, SampleEnd, hooks
 
     @hooks(name="distilbench_progress", description="keeps finished samples and tells the parent")
     class Progress(Hooks):
         async def on_sample_end(self, data: SampleEnd) -> None:
             leave_if_lost()
-            journal.add(data.sample)
-            tell(SampleDone(str(data.sample.id), data.sample.epoch, os.getpid()))
+            sample, cell, shard = data.sample, conduct.cell, conduct.shard
+            assert cell is not None
+            assert shard is not None
+            journal.add(sample)
+            tell(SampleDone(str(sample.id), sample.epoch, os.getpid(), cell.name, shard.number))
 
 
 if __name__ == "__main__":

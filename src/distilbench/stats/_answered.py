@@ -40,8 +40,10 @@ def unanswered(
     ``no_answer``, what it was instead ("out of memory at 300 MiB"). ``cells`` tell the limits."""
     groups = list(by)
     ended = (
-        samples.group_by(*groups, "outcome")
+        samples.lazy()
+        .group_by(*groups, "outcome")
         .len()
+        .collect(engine="streaming")
         .filter(~answered().any().over(groups))
         .sort("len", "outcome", descending=[True, False])
     )

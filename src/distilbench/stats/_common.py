@@ -16,8 +16,10 @@ def in_common(samples: pl.DataFrame, question: Sequence[str] = QUESTION) -> pl.D
     """
     by = list(question)
     entries = samples["entry"].n_unique()
-    everywhere = (
-        samples.group_by(by).agg(pl.col("entry").n_unique()).filter(pl.col("entry") == entries)
+    parts = samples.select(*by, "entry").partition_by(by[0])  # one task at a time bounds memory
+    everywhere = pl.concat(
+        [p.unique().group_by(by).len().filter(pl.col("len") == entries) for p in parts]
+        or [samples.select(by)]
     )
     if not everywhere.is_empty():
         return _of_questions(samples, everywhere, by)

@@ -32,7 +32,7 @@ def extract(
     ``boxed``: the inside of the last ``\boxed{}``. ``boxed_choice``: the letter in it, else as
     ``choice``. ``last_number``: see ``_numbers``. ``choice``: see ``_choice``; ``letters`` are
     those that the question offers. ``regex``: the last match of ``pattern``, its first group if it
-    has one.
+    has one. Raises ``ValueError`` if the pattern takes too long.
 
     >>> extract("3 boxes of 400 are 1,200.\n#### 1,200", "####")
     '1200'
@@ -106,8 +106,11 @@ def _last_match(text: str, pattern: str) -> str | None:
 
     try:
         matches = list(regex.finditer(pattern, text, timeout=_MOST_SECONDS))
-    except TimeoutError:
-        return None
+    except TimeoutError as error:  # no answer would be a wrong grade without a word
+        raise ValueError(
+            f"'pattern' took over {_MOST_SECONDS:g} s on an answer: write it without repeats of"
+            " repeats"
+        ) from error
     if not matches:
         return None
     found = matches[-1].group(1) if matches[-1].re.groups else matches[-1].group()

@@ -11,6 +11,7 @@ import sys
 import zlib
 from collections import Counter
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,9 @@ Row = dict[str, Any]
 Rows = list[tuple[str, Row | InputError]]
 """Where each row stands, and its values by column, or why it cannot be read."""
 
-_MOST_BYTES = 2**30
+_MOST_BYTES = 256 * 2**20
+"""Of a file as it unpacks; a few megabytes of gzip may be gigabytes."""
+_MOST_ROWS = 1_000_000
 _MARKS = (  # UTF-32's begins with UTF-16's
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -49,14 +52,31 @@ def read_rows(spec: FileTask, path: Path) -> Rows:
     if kind == "parquet":
         rows = _parquet(path)
     elif kind in ("csv", "tsv"):
-        rows = list(_csv(path, _text(path), "," if kind == "csv" else "\t", spec.columns))
+        rows = _bounded(path, _csv(path, _text(path), "," if kind == "csv" else "\t", spec.columns))
     elif kind == "json":
         rows = _json(path, _text(path), spec.rows)
     else:
-        rows = list(_json_lines(path, _text(path)))
+        rows = _bounded(path, _json_lines(path, _text(path)))
     if not rows:
         raise InputError(str(path), "holds no rows", "give a file with questions")
     return rows
+
+
+def _bounded(path: Path, rows: Iterator[tuple[str, Row | InputError]]) -> Rows:
+    found = list(islice(rows, _MOST_ROWS + 1))
+    if len(found) > _MOST_ROWS:
+        raise InputError(str(path), f"holds more than {_MOST_ROWS:,} rows", "split it")
+    return found
+
+
+def _lines(text: str) -> Iterator[str]:
+    """Its lines, one at a time. Not splitlines: JSON strings may hold the other separators of lines
+    that it knows."""
+    start, end = 0, text.find("\n")
+    while end >= 0:
+        yield text[start:end]
+        start, end = end + 1, text.find("\n", end + 1)
+    yield text[start:]
 
 
 def _bytes(path: Path) -> bytes:
@@ -66,7 +86,7 @@ def _bytes(path: Path) -> bytes:
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise InputError(str(path), f"is damaged ({error})", "fetch it again") from error
     if len(content) > _MOST_BYTES:
-        raise InputError(str(path), "holds more than 1 GiB", "split it")
+        raise InputError(str(path), f"holds more than {_MOST_BYTES // 2**20} MiB", "split it")
     return content
 
 
@@ -91,8 +111,7 @@ def _text(path: Path) -> str:
 
 def _json_lines(path: Path, text: str) -> Iterator[tuple[str, Row | InputError]]:
     number = 0
-    # Not splitlines: JSON strings may hold the other separators of lines that it knows.
-    for line_number, line in enumerate(text.split("\n"), start=1):
+    for line_number, line in enumerate(_lines(text), start=1):
         if not line.strip():
             continue
         number += 1
@@ -112,7 +131,7 @@ def _json(path: Path, text: str, at: str | None) -> Rows:
     try:
         data = parse_json(text)
     except ValueError as error:
-        lines = list(_json_lines(path, text))
+        lines = _bounded(path, _json_lines(path, text))
         if len(lines) > 1 and not isinstance(lines[0][1], InputError) and at is None:
             return lines
         raise InputError(str(path), f"is not JSON ({error})", "mend the file") from error
@@ -211,13 +230,21 @@ def _parquet(path: Path) -> Rows:
     import polars as pl
 
     try:
-        table = pl.read_parquet(io.BytesIO(_bytes(path)))
+        content = io.BytesIO(_bytes(path))
+        if pl.scan_parquet(content).select(pl.len()).collect().item() > _MOST_ROWS:
+            raise InputError(str(path), f"holds more than {_MOST_ROWS:,} rows", "split it")
+        table = pl.read_parquet(content)
     except (pl.exceptions.PolarsError, OSError) as error:
         reason = " ".join(str(error).split())[:200]
         raise InputError(str(path), f"cannot be read ({reason})", "mend the file") from error
     # 0.1 in 32 bits is 0.1, not its nearest neighbour in 64.
     table = table.with_columns(pl.col(pl.Float32).cast(pl.String).cast(pl.Float64))
-    return [
-        (f"{path}: row {number}", typed(row))
-        for number, row in enumerate(table.iter_rows(named=True), start=1)
-    ]
+    rows: Rows = []
+    size = 0
+    for number, row in enumerate(table.iter_rows(named=True), start=1):
+        # A text that every row repeats is one in the file.
+        size += sum(len(v if isinstance(v, str) else repr(v)) for v in row.values())
+        if size > _MOST_BYTES:
+            raise InputError(str(path), f"holds more than {_MOST_BYTES // 2**20} MiB", "split it")
+        rows.append((f"{path}: row {number}", typed(row)))
+    return rows

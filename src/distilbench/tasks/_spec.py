@@ -16,6 +16,7 @@ from pydantic import (
 )
 
 from distilbench.source import plain_name
+from distilbench.tasks._pattern import check_pattern
 from distilbench.tasks._template import Extraction, Name, NamedTemplate, Template
 from distilbench.yaml_file import HomePath
 
@@ -52,7 +53,7 @@ class _Task(BaseModel):
         if (self.extract == "regex") != (self.pattern is not None):
             raise ValueError("'pattern' goes with 'extract: regex', and only with it")
         if self.pattern is not None:
-            _compiles(self.pattern)
+            check_pattern(self.pattern)
         return self
 
 
@@ -283,12 +284,3 @@ def _named(data: Any, key: str) -> Any:
         stem = Path(data[key]).stem if key == "file" else data[key].rpartition("/")[2]
         return {**data, "name": plain_name(stem, "task")}
     return data
-
-
-def _compiles(pattern: str) -> None:
-    import regex
-
-    try:
-        regex.compile(pattern)
-    except regex.error as error:
-        raise ValueError(f"'pattern' is a regular expression ({error})") from error

@@ -12,7 +12,14 @@ from distilbench.errors import InputError
 from distilbench.inspect_private import prerequisite_error
 from distilbench.keys import key_in_environment, redact
 from distilbench.meter import EnergyMeter
-from distilbench.providers import Provider, key_variable, provider_of, runs_on
+from distilbench.providers import (
+    PROVIDERS,
+    Provider,
+    address_of,
+    key_variable,
+    provider_of,
+    runs_on,
+)
 from distilbench.source import Source
 
 if TYPE_CHECKING:
@@ -59,6 +66,18 @@ class Served(Engine):
                 "correct the provider, its args or its base_url",
             ) from error
         asyncio.run(model.api.aclose())
+
+    @classmethod
+    def serves_many(cls, asked: Assignment) -> bool:
+        provider = provider_of(asked.reference)
+        if provider.name not in PROVIDERS or provider.in_process:
+            return False
+        # Such a provider starts a server for each worker, unless it is told where one is.
+        return not provider.loads_weights or address_of(asked.reference, asked.base_url) is not None
+
+    @classmethod
+    def place(cls, asked: Assignment) -> str | None:
+        return runs_on(asked.reference, asked.base_url)
 
     def __init__(self, asked: Assignment) -> None:
         self._asked = asked
@@ -109,7 +128,7 @@ class Served(Engine):
         return {
             "engine": f"inspect:{provider_of(reference).name}",
             "engine_version": version("inspect-ai"),
-            "runs_on": runs_on(reference, self._asked.base_url),
+            "runs_on": self.place(self._asked),
             "clock": self._meter.method if self._meter else None,
         }
 

@@ -12,7 +12,7 @@ from distilbench.interchange._importer import Importer, ResultFile
 from distilbench.interchange._names import model_names
 from distilbench.interchange._read import ROUNDING
 from distilbench.providers import runs_on
-from distilbench.runner import Cell, sample_record
+from distilbench.runner import Cell, read_log_header, read_log_samples, sample_record
 from distilbench.suite import Model, Profile
 from distilbench.tasks import FileTask
 
@@ -44,18 +44,20 @@ class Inspect(Importer):
 
 
 def _log(path: Path, naming: Naming) -> Imported:
-    from inspect_ai.log import read_eval_log
-
-    try:
-        log = read_eval_log(str(path))
-    except Exception as error:  # a damaged archive fails in many ways
-        reason = " ".join(str(error).split())[:100]
-        raise InputError(str(path), f"is no Inspect log ({reason})", "give another") from error
-    samples = {(str(sample.id), sample.epoch): sample for sample in log.samples or ()}
-    if not samples and log.status == "success" and not log.results:
+    log = read_log_header(path)
+    # Read twice: first which scores there are, for all transcripts at once may not fit in memory.
+    scored = [tuple(_values_of(sample)) for sample in read_log_samples(path)]
+    if not scored and log.status == "success" and not log.results:
         raise InputError(str(path), "holds no samples", "give a log that was written whole")
-    chosen = _choose(path, log, naming.metric)
-    records = [_record(sample, chosen, path) for sample in samples.values()]
+    reported = [tuple(score.name for score in log.results.scores)] if log.results else []
+    names = dict.fromkeys(name for values in scored or reported for name in values)
+    chosen = _choose(path, log, names, naming.metric)
+    found: dict[tuple[str, int], dict[str, Any]] = {}
+    texts: dict[str, tuple[str, ...]] = {}
+    for sample in read_log_samples(path):
+        found[str(sample.id), sample.epoch] = _record(sample, chosen, path)
+        texts[str(sample.id)] = _texts(sample.input)
+    records = list(found.values())
     score, metric = _reported(log, chosen)
     missing = _missing(log, records) or _otherwise(log, records, score)
     version = log.eval.packages.get("inspect_ai")
@@ -75,7 +77,7 @@ def _log(path: Path, naming: Naming) -> Imported:
             "reported_metric": f"{chosen} {metric}" if chosen and metric else chosen,
         },
         samples=records,
-        texts={str(sample.id): _texts(sample.input) for sample in samples.values()},
+        texts=texts,
         missing=missing,
     )
 
@@ -87,19 +89,17 @@ def _task(log: EvalLog) -> str:
     return log.eval.task if shots is None else f"{log.eval.task}-{shots}shot"
 
 
-def _choose(path: Path, log: EvalLog, wanted: str | None) -> str | None:
-    """The scorer that counts, with the name of the value after a slash if it gives several.
+def _values_of(sample: EvalSample) -> list[str]:
+    scores = (sample.scores or {}).items()
+    return [name for scorer, score in scores for name in _named_values(scorer, score)]
+
+
+def _choose(path: Path, log: EvalLog, names: dict[str, None], wanted: str | None) -> str | None:
+    """Of the names of a log's scores the one that counts: the scorer, and the name of the value
+    after a slash if it gives several.
 
     As asked for; else the log's headline, else its first. Null if nothing is scored. Raises
     ``InputError`` if there is none of that name, or several values of which none is named."""
-    names = dict.fromkeys(
-        name
-        for sample in log.samples or ()
-        for scorer, score in (sample.scores or {}).items()
-        for name in _named_values(scorer, score)
-    )
-    if not log.samples and log.results:
-        names = dict.fromkeys(score.name for score in log.results.scores)
     where, known = str(path), ", ".join(names) or "none"
     if wanted:
         fitting = [name for name in names if wanted in (name, name.partition("/")[2])]
@@ -135,7 +135,7 @@ def _record(sample: EvalSample, chosen: str | None, path: Path) -> dict[str, Any
     if scores:
         scores["score"].answer = answer
     plain = sample.model_copy(update={"scores": scores})
-    record = vars(sample_record(plain, _stand_in(), "", None, None, None))
+    record = vars(sample_record(plain, _stand_in(), "", None))
     columns = {key: value for key, value in record.items() if key not in _IDENTITY}
     return {**columns, "score": grade}
 
@@ -158,11 +158,10 @@ def _grade(sample: EvalSample, chosen: str | None, path: Path) -> float | None:
     try:
         number = float(value) if value is not None else math.nan
     except (TypeError, ValueError) as error:
-        others = [n for s, score in (sample.scores or {}).items() for n in _named_values(s, score)]
         raise InputError(
             f"{path}: sample {sample.id}",
             f"the score {chosen!r} is no number ({str(value)[:40]}); the log has:"
-            f" {', '.join(others)}",
+            f" {', '.join(_values_of(sample))}",
             "name another with --metric",
         ) from error
     return number if math.isfinite(number) else None

@@ -7,6 +7,7 @@ Groups are left out: they are means of tasks that are there themselves.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +88,7 @@ def _task(
     config = data["config"] if isinstance(data.get("config"), dict) else {}
     model = _model(data, config)
     graded = bool(chosen) and _is_rising(rising, metric)
-    rows = _rows(_samples_file(path, data, task)) if graded else []
+    rows = _rows(_samples_file(path, data, task) if graded else None)
     samples, texts = _samples(rows, task, metric, filtering, where)
     asked = mapping(_field(data, "n-samples", task) or {}, f"{where}, field 'n-samples'")
     return Imported(
@@ -173,19 +174,21 @@ def _flat(task: str) -> str:
     return task.replace("/", "_")
 
 
-def _rows(path: Path | None) -> list[dict[str, Any]]:
-    """The rows of a samples file: JSON Lines, in old versions one list."""
+def _rows(path: Path | None) -> Iterator[dict[str, Any]]:
+    """The rows of a samples file, one in memory at a time: JSON Lines, in old versions one list."""
     if path is None:
-        return []
+        return
     with path.open("rb") as file:
-        if file.read(64).lstrip()[:1] != b"[":
-            return list(read_json_lines(path))
-    rows = read_json(path)
-    return [mapping(row, f"{path}: row {n}") for n, row in enumerate(rows, start=1)]
+        is_list = file.read(64).lstrip()[:1] == b"["
+    if not is_list:
+        yield from read_json_lines(path)
+        return
+    for place, row in enumerate(read_json(path), start=1):
+        yield mapping(row, f"{path}: row {place}")
 
 
 def _samples(
-    rows: list[dict[str, Any]], task: str, metric: str, filtering: str, where: str
+    rows: Iterable[dict[str, Any]], task: str, metric: str, filtering: str, where: str
 ) -> Samples:
     """Sample columns of one filter, and for each question the texts of its document. Scores out
     of [0, 1] are no grades: there are no samples then. Null is a score that is missing."""

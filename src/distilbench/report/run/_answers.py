@@ -131,12 +131,14 @@ def _first(samples: pl.DataFrame) -> pl.DataFrame:
 
     number = pl.col("sample_id").str.extract(r"(\d{1,18})$").cast(pl.Int64)
     name = pl.col("sample_id").str.replace(r"\d{1,18}$", "")
-    return (
-        samples.sort(name, number, "sample_id", "epoch")
-        .group_by("entry", "task", maintain_order=True)
-        .head(_ANSWERS_SHOWN)
-        .sort("task", name, number, "sample_id", "entry")
-    )
+    place = pl.int_range(pl.len()).alias("place")
+    first = [
+        part.sort(name, number, "sample_id", "epoch").head(_ANSWERS_SHOWN)["place"]
+        for part in samples.select("entry", "task", "sample_id", "epoch", place).partition_by(
+            "entry", "task", include_key=False
+        )
+    ]
+    return samples[pl.concat(first)].sort("task", name, number, "sample_id", "entry")
 
 
 def _cut(text: str | None) -> str | None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from distilbench.catalog import Catalog
+    from distilbench.claims import Pair
 
 _FACTS = {
     "name": str, "created": str, "hardware": dict, "python": str, "versions": dict, "seeds": list,
@@ -98,6 +99,20 @@ class RunData:
         return _by_task(self.by_variant, self.cells)
 
     @cached_property
+    def pairs(self) -> tuple[Pair, ...]:
+        """Each distilled model beside its counterparts."""
+        from distilbench.claims import run_pairs
+
+        return run_pairs(self.samples, self.cells, self.catalog)
+
+    @cached_property
+    def roles(self) -> dict[str, str | None]:
+        """The role of each entry: the suite's, else its card's."""
+        from distilbench.claims import roles
+
+        return roles(self.cells, self.catalog)
+
+    @cached_property
     def differences(self) -> pl.DataFrame:
         """Paired differences of every two entries, task by task and overall (task null)."""
         return _differences(self.compared)
@@ -143,9 +158,26 @@ def _table(run_dir: Path, name: str) -> pl.DataFrame:
     """One of the two tables of all cells, which can be made again."""
     path, remedy = run_dir / f"{name}.parquet", f"make it again: distilbench report {run_dir}"
     try:
-        return read_parquet(path, remedy)
+        table = read_parquet(path, remedy)
     except FileNotFoundError as error:
         raise InputError(str(path), "is missing", remedy) from error
+    return _compact(table)
+
+
+def _compact(table: pl.DataFrame) -> pl.DataFrame:
+    """The same table in less memory. Each column in one piece: were there several, polars would
+    copy the whole table when a column is put beside. And one that holds the same everywhere, as
+    most names of a run and all that was not measured, as one value."""
+    import polars as pl
+
+    for place, column in enumerate(table.columns):
+        table.replace_column(place, table[column].rechunk())
+    same = [name for name in table.columns if _is_one_value(table[name])]
+    return table.with_columns(pl.lit(table[n][0], table.schema[n]).alias(n) for n in same)
+
+
+def _is_one_value(column: pl.Series) -> bool:
+    return len(column) > 1 and column.eq_missing(column[:1].new_from_index(0, len(column))).all()
 
 
 def _by_task(samples: pl.DataFrame, cells: pl.DataFrame) -> pl.DataFrame:

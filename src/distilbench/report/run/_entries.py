@@ -31,11 +31,12 @@ def with_variant(samples: pl.DataFrame, cells: pl.DataFrame) -> pl.DataFrame:
     import polars as pl
 
     columns = ("variant_of", "template", "contamination")
-    facts = cells.select("cell", *columns).unique("cell")
+    of_cells = pl.coalesce("variant_of", "task").alias("task")
+    facts = cells.select("cell", *columns, of_cells).unique("cell")
     # Joined alone and put beside: a join of the samples would copy all of them.
     known = samples.select("cell").join(facts, on="cell", how="left", maintain_order="left")
     return samples.with_columns(known.select(columns)).with_columns(
-        variant="task", task=pl.coalesce("variant_of", "task")
+        variant="task", task=known["task"]
     )
 
 

@@ -42,26 +42,30 @@ def _unfinished(data: RunData) -> Iterator[str]:
 
 def _not_compared(samples: pl.DataFrame, compared: pl.DataFrame) -> Iterator[str]:
     """Which entries, and how many questions, the comparison leaves out."""
-    import polars as pl
 
     if samples["entry"].n_unique() < 2:
         return
     if compared.is_empty():
         yield "The models have no question in common yet: their figures are not comparable."
         return
-    question = pl.struct("variant", "seed", "sample_id").n_unique()
     outside = others(samples, compared)
     apart = outside["entry"].unique().sort()
     for entry in apart:
         yield f"{entry} is not compared: it shares no question with the others."
     inside = others(samples, outside)
-    asked, common = (frame.select(question).item() for frame in (inside, compared))
+    asked, common = (_questions(frame) for frame in (inside, compared))
     if common < asked:
         who = "those compared" if len(apart) else "all of them"
         yield (
             f"Models are compared on the {common:,} questions that {who} answered, of"
             f" {asked:,} in the run."
         )
+
+
+def _questions(samples: pl.DataFrame) -> int:
+    """How many there are; variant by variant, which bounds memory."""
+    parts = samples.select("variant", "seed", "sample_id").partition_by("variant")
+    return sum(part.n_unique() for part in parts)
 
 
 def _silences(data: RunData) -> Iterator[str]:

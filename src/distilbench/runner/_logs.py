@@ -1,0 +1,102 @@
+"""Inspect logs, read sample by sample: in memory is one sample, whatever an archive unpacks to.
+
+Logs come from strangers too. A ``.eval`` is a ZIP archive whose members are packed up to some
+30,000 times over, and says itself how large they are: what is larger than it says is damaged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+from zipfile import BadZipFile, ZipFile
+
+from distilbench.errors import InputError
+from distilbench.inspect_private import deserializing, patch_zipfile
+
+if TYPE_CHECKING:
+    from inspect_ai.log import EvalLog, EvalSample
+
+_MOST_BYTES = 64 * 2**20
+"""Of a member, or of a log that is one JSON text: as Python's values it is up to 20 times that."""
+_BESIDE_SAMPLES = ("header.json", "_journal/start.json", "reductions.json")
+
+
+def read_log_header(path: Path) -> EvalLog:
+    """A log without its samples; of a JSON log, which is read whole, with them.
+
+    Raises ``InputError`` if it is no Inspect log, damaged or too large; ``OSError`` if it cannot
+    be read.
+    """
+    from inspect_ai.log import read_eval_log
+
+    with _one_sentence(path):
+        if path.suffix != ".eval":
+            _refuse_large(path.stat().st_size, str(path))
+            return read_eval_log(str(path))
+        with _opened(path) as archive:
+            names = set(archive.namelist())
+            for name in _BESIDE_SAMPLES:
+                if name in names:
+                    _member(archive, name, path)
+        return read_eval_log(str(path), header_only=True)
+
+
+def read_log_samples(path: Path) -> Iterator[EvalSample]:
+    """The samples of a log in the order of the file. Raises as :func:`read_log_header`."""
+    if path.suffix != ".eval":
+        yield from read_log_header(path).samples or ()
+        return
+    from inspect_ai.log import EvalSample
+
+    with _one_sentence(path), _opened(path) as archive:
+        # Of two members of one name the later one counts, for Inspect too.
+        for name in dict.fromkeys(archive.namelist()):
+            if name.startswith("samples/") and name.endswith(".json"):
+                content = _member(archive, name, path)
+                yield EvalSample.model_validate_json(content, context=deserializing())
+
+
+def read_log(path: Path) -> EvalLog:
+    """A log of our own with its samples, whole. Raises ``InputError`` if a bit of it is another
+    than was written: Inspect reads the parts of the ZIP file without looking at their checksums."""
+    from inspect_ai.log import read_eval_log
+
+    with _one_sentence(path):
+        with _opened(path) as archive:
+            torn = archive.testzip()
+        if torn is not None:
+            raise BadZipFile(torn)
+        return read_eval_log(str(path))
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[ZipFile]:
+    patch_zipfile()
+    with ZipFile(path) as archive:
+        yield archive
+
+
+def _member(archive: ZipFile, name: str, path: Path) -> bytes:
+    info = archive.getinfo(name)
+    _refuse_large(info.file_size, f"{path}: member {name!r}")
+    with archive.open(info) as stream:
+        return stream.read(_MOST_BYTES)  # no more than it says, or its checksum is wrong
+
+
+def _refuse_large(size: int, where: str) -> None:
+    if size > _MOST_BYTES:
+        remedy = "give a log whose samples are smaller (.eval holds each by itself)"
+        raise InputError(where, f"is {size / 2**20:,.0f} MiB of JSON, over 64 MiB", remedy)
+
+
+@contextmanager
+def _one_sentence(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (InputError, OSError, MemoryError):
+        raise
+    except Exception as error:  # a damaged archive fails in many ways
+        reason = " ".join(str(error).split())[:100] or type(error).__name__
+        raise InputError(str(path), f"is no Inspect log ({reason})", "give another") from error
