@@ -38,14 +38,15 @@ from distilbench.files import (
     write_sealed,
 )
 from distilbench.meter import Energy, read_stretches, summarise
-from distilbench.records import KEY, ORIGIN, CellRecord, SampleRecord, columns, frame, schema
+from distilbench.records import KEY, CellRecord, SampleRecord, columns, frame, schema
+from distilbench.runner._identity import identity, said, shape_stated
 from distilbench.runner._journal import read_journal
 from distilbench.runner._logs import read_log_samples
 from distilbench.runner._plan import Cell
 from distilbench.runner._records import charged, energy_shares, sample_record, span, strata
 from distilbench.runner._shards import Shard, cut
 from distilbench.runner._together import covered_s, together
-from distilbench.tasks import QuestionSet, contamination_of
+from distilbench.tasks import QuestionSet
 
 if TYPE_CHECKING:
     import polars as pl
@@ -151,7 +152,7 @@ def finish_shard(
     beside = {
         "samples": len(samples),
         "window": energy._asdict() if energy else None,
-        "shape": _shape(cell),
+        "shape": shape_stated(cell),
     }
     write_sealed(folder / "shard.json", {**facts, **beside})
     return len(samples)
@@ -170,7 +171,7 @@ def finish_cell(run_dir: Path, cell: Cell) -> bool:
         around["suspended_s"] is not None
     ):  # of shards side by side, what stopped several counts once
         around["suspended_s"] = covered_s((s.begun, s.ended) for s in seen if s.stopped)
-    record = {**together(facts), **around, **_identity(run_dir, cell, asked)}
+    record = {**together(facts), **around, **identity(run_dir, cell, asked)}
     write_sealed(cell_folder(run_dir, cell) / "cell.json", record)
     return True
 
@@ -231,9 +232,9 @@ def joined(run_dir: Path, cells: list[Cell]) -> tuple[pl.DataFrame, pl.DataFrame
         parts = [_of_shard(run_dir, cell, shard, asked) for shard in _cut(cell, asked)]
         samples += parts
         if is_finished(run_dir, cell):
-            rows.append({**_record(folder / "cell.json"), **_said(cell)})
+            rows.append({**_record(folder / "cell.json"), **said(cell)})
         else:
-            rows.append({**_identity(run_dir, cell, asked), "samples": sum(map(len, parts))})
+            rows.append({**identity(run_dir, cell, asked), "samples": sum(map(len, parts))})
     for path in imported_cells(run_dir):
         samples.append(_samples(path.with_name("samples.parquet")))
         rows.append(_record(path))
@@ -265,7 +266,7 @@ def _of_shard(run_dir: Path, cell: Cell, shard: Shard, asked: QuestionSet) -> pl
         return project(run_dir, cell, shard, asked)
     folder, facts = shard_folder(run_dir, cell, shard), _shard_facts(run_dir, cell, shard)
     damage: InputError | None = None
-    if cell.file is not None or facts.get("shape") == _shape(cell):
+    if cell.file is not None or facts.get("shape") == shape_stated(cell):
         try:
             return _samples(folder / "samples.parquet")
         except InputError as error:
@@ -275,7 +276,7 @@ def _of_shard(run_dir: Path, cell: Cell, shard: Shard, asked: QuestionSet) -> pl
     if damage and len(samples) != facts["samples"]:  # the log is gone, too
         raise damage
     write_parquet(folder / "samples.parquet", samples)
-    write_sealed(folder / "shard.json", {**facts, "shape": _shape(cell)})
+    write_sealed(folder / "shard.json", {**facts, "shape": shape_stated(cell)})
     return samples
 
 
@@ -294,55 +295,6 @@ def _samples(path: Path) -> pl.DataFrame:
         if found.schema.get(name, None if name in ("cell", *KEY) else kind) != kind:
             raise InputError(f"{path}: column {name!r}", "is missing or damaged", _AGAIN)
     return found
-
-
-def _identity(run_dir: Path, cell: Cell, asked: QuestionSet) -> dict[str, Any]:
-    return {
-        "run": run_dir.name,
-        "cell": cell.name,
-        "origin": ORIGIN,
-        "model": cell.model.name,
-        "task": cell.task.name,
-        "profile": cell.profile.name,
-        "seed": cell.seed,
-        "config_hash": cell.config_hash,
-        "model_sha256": cell.file_sha256,
-        "slots": cell.profile.slots,
-        "context": cell.profile.context,
-        "memory_limit_bytes": cell.profile.memory,
-        "cpus": cell.profile.cpus,
-        "time_per_question_s": cell.profile.time_per_question_s,
-        "energy_per_question_j": cell.profile.energy_per_question_j,
-        "power_cap_w": cell.profile.power_cap_w,
-        "thinking_tokens": cell.profile.thinking_tokens,
-        "epochs": cell.epochs,
-        "template": cell.task.template.name if cell.task.template else None,
-        "variant_of": cell.task.variant_of,
-        "contamination": contamination_of(cell.task),
-        "skipped_rows": "; ".join(part.sentence for part in asked.skipped) or None,
-        **cell.generation.model_dump(exclude={"recommended"}),
-        **_said(cell),
-    }
-
-
-def _shape(cell: Cell) -> dict[str, Any] | None:
-    return cell.shape.model_dump(mode="json") if cell.shape else None
-
-
-def _said(cell: Cell) -> dict[str, Any]:
-    """What the suite and the cards say of a model. It sets no result, so it may change after."""
-    price = cell.model.price
-    return {
-        "role": cell.model.role,
-        "card": cell.card,
-        "flops_source": cell.shape_source,
-        "sampling_source": cell.sampling_source,
-        "input_usd_per_mtok": price.input_usd_per_mtok if price else None,
-        "cached_input_usd_per_mtok": price.cached_input_usd_per_mtok if price else None,
-        "output_usd_per_mtok": price.output_usd_per_mtok if price else None,
-        "price_source": f"{price.provider}, {price.date}" if price else None,
-        "machine_usd_per_hour": cell.profile.machine_usd_per_hour,
-    }
 
 
 def _drop_superseded_logs(folder: Path) -> None:
