@@ -229,9 +229,15 @@ def joined(run_dir: Path, cells: list[Cell]) -> tuple[pl.DataFrame, pl.DataFrame
         if not folder.is_dir():
             continue
         asked = read_questions(questions_file(run_dir, cell))
-        parts = [_of_shard(run_dir, cell, shard, asked) for shard in _cut(cell, asked)]
+        shards, finished = _cut(cell, asked), is_finished(run_dir, cell)
+        parts = [
+            _finished(run_dir, cell, shard, asked)
+            if finished or is_shard_finished(run_dir, cell, shard)
+            else project(run_dir, cell, shard, asked)
+            for shard in shards
+        ]
         samples += parts
-        if is_finished(run_dir, cell):
+        if finished:
             rows.append({**_record(folder / "cell.json"), **said(cell)})
         else:
             rows.append({**identity(run_dir, cell, asked), "samples": sum(map(len, parts))})
@@ -258,12 +264,10 @@ def _record(path: Path) -> dict[str, Any]:
     return record
 
 
-def _of_shard(run_dir: Path, cell: Cell, shard: Shard, asked: QuestionSet) -> pl.DataFrame:
-    """The sample records of a shard, as many as there are. Those of a finished one are made again
-    from its log if their file is damaged, or the card of its served model now states another
-    architecture; an embedded model's comes with its weights, which the cell's name holds."""
-    if not is_shard_finished(run_dir, cell, shard):
-        return project(run_dir, cell, shard, asked)
+def _finished(run_dir: Path, cell: Cell, shard: Shard, asked: QuestionSet) -> pl.DataFrame:
+    """The sample records of a finished shard. They are made again from its log if their file is
+    damaged, or the card of its served model now states another architecture; an embedded model's
+    comes with its weights, which the cell's name holds."""
     folder, facts = shard_folder(run_dir, cell, shard), _shard_facts(run_dir, cell, shard)
     damage: InputError | None = None
     if cell.file is not None or facts.get("shape") == shape_stated(cell):
@@ -282,7 +286,10 @@ def _of_shard(run_dir: Path, cell: Cell, shard: Shard, asked: QuestionSet) -> pl
 
 def _shard_facts(run_dir: Path, cell: Cell, shard: Shard) -> dict[str, Any]:
     fields = {"machine": str, "begun": float, "wall_s": float, "samples": int}
-    return read_json(shard_folder(run_dir, cell, shard) / "shard.json", fields, _AGAIN)
+    path = shard_folder(run_dir, cell, shard) / "shard.json"
+    if not path.exists():
+        raise InputError(str(path), "is missing", _AGAIN)
+    return read_json(path, fields, _AGAIN)
 
 
 def _samples(path: Path) -> pl.DataFrame:
