@@ -50,8 +50,7 @@ def sample_record(
     ran (null: nobody looked); the seconds and joules of a question that met one are none of the
     model's."""
     timing = _timing(sample)
-    stopped = None if stops is None else _met(sample, stops)
-    stopped = _clock_moved(sample) or stopped
+    stopped = _clock_moved(sample) or _met(sample, stops)
     energy_j = None if stopped else energy_j
     noted, grade = sample.output.metadata or {}, _grade(sample, cell)
     limit_j = cell.profile.energy_per_question_j
@@ -219,8 +218,10 @@ def _failures(sample: EvalSample) -> list[str]:
     return [e.error for e in sample.events if isinstance(e, ModelEvent) and e.error]
 
 
-def _met(sample: EvalSample, stops: Sequence[Stretch]) -> bool:
-    """Whether a question was being answered in one of these stretches."""
+def _met(sample: EvalSample, stops: Sequence[Stretch] | None) -> bool | None:
+    """Whether a question was being answered in one of these stretches; null: nobody looked."""
+    if stops is None:
+        return None
     begun, ended = _seconds(sample.started_at), _seconds(sample.completed_at)
     slack = _CLOCK_SLACK_S
     return any(s.begun < ended + slack and s.ended > begun - slack for s in stops)

@@ -35,7 +35,7 @@ from distilbench.runner._store import (
     read_questions,
 )
 from distilbench.seals import same_seal, sealed
-from distilbench.suite import UNCHANGED, Changes, Suite, SuiteLike, read_suite
+from distilbench.suite import UNCHANGED, Changes, GivenSuite, Suite, SuiteLike, read_suite
 from distilbench.tasks import QuestionSet, attempt_questions
 
 _FACTS = "put back a copy of it, or run the suite again, which writes it anew"
@@ -77,27 +77,21 @@ def run_suite(
     """
     chosen = _executor(executor, workers)
     given = read_suite(suite, changes)
-    suite, where = given.suite, given.where
     given_tdp_w()  # a bad one is told here, not by every worker
-    cells = plan(suite, given.folder, where)
-    run_dir = out / suite.name
+    cells = plan(given.suite, given.folder, given.where)
+    run_dir = out / given.suite.name
     with ExitStack() as stack:
         there = run_dir.is_dir()
         if there:
             stack.enter_context(alone(run_dir))
-        sweep(run_dir, cells)
-        reopen_refused(run_dir, cells)
-        missing = [cell for cell in cells if not is_finished(run_dir, cell)]
-        _check_engines(suite, missing, where)
+        missing = _missing(run_dir, cells)
+        _check_engines(given.suite, missing, given.where)
         warned = chosen.check(missing)
-        again = [cell for cell in cells if is_damaged(questions_file(run_dir, cell))]
-        prepare_questions(run_dir, [*missing, *again])
+        prepare_questions(run_dir, [*missing, *_without_questions(run_dir, cells)])
         if not there:
             run_dir.mkdir(parents=True, exist_ok=True)
             stack.enter_context(alone(run_dir))
-        write_text(run_dir / "suite.yaml", given.text)
-        _write_run_facts(run_dir, suite.name, cells, suite.seeds)
-        copy_cards(run_dir, (cell.card_file for cell in cells if cell.card_file))
+        _write_what_is_given(run_dir, given, cells)
         shares = [unfinished(run_dir, cell) for cell in missing]
         on_event(Planned(len(cells), {share.cell.name: samples_of(share) for share in shares}))
         for sentence in (*_notes(run_dir, cells, missing), *warned):
@@ -107,6 +101,24 @@ def run_suite(
         on_event(Collected(len(collected)))
     finished = sum(is_finished(run_dir, cell) for cell in cells)
     return RunResult(run_dir, finished, len(cells), failed)
+
+
+def _write_what_is_given(run_dir: Path, given: GivenSuite, cells: list[Cell]) -> None:
+    write_text(run_dir / "suite.yaml", given.text)
+    _write_run_facts(run_dir, given.suite.name, cells, given.suite.seeds)
+    copy_cards(run_dir, (cell.card_file for cell in cells if cell.card_file))
+
+
+def _missing(run_dir: Path, cells: list[Cell]) -> list[Cell]:
+    """The cells that are still to be finished, once the run directory is in order."""
+    sweep(run_dir, cells)
+    reopen_refused(run_dir, cells)
+    return [cell for cell in cells if not is_finished(run_dir, cell)]
+
+
+def _without_questions(run_dir: Path, cells: list[Cell]) -> list[Cell]:
+    """Whose questions' file is damaged."""
+    return [cell for cell in cells if is_damaged(questions_file(run_dir, cell))]
 
 
 def _executor(given: Executor | str, workers: int | None) -> Executor:
