@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _DAMAGED = "put back a copy of it, or begin again in another folder"
 _CHILDREN = ".children"
 _PARTIAL = re.compile(r"\..+\.(\d+)")  # of whole_file
-_CHILDREN_S = 30.0  # that those of a killed run may take to end
+_CHILDREN_S = 60.0  # that those of a killed run may take to end, on a busy machine
 _GLANCE_S = 0.1
 _NO_FIELDS: Mapping[str, type] = {}
 

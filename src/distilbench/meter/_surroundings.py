@@ -104,7 +104,7 @@ class Watch:
             self._own()  # often, so that little is lost of a process that dies
             begun, stop = stop, ticks.tick()
             if begun is not None and stop is not None:  # it goes on
-                stop = replace(stop, begun=begun.begun)
+                stop = replace(stop, begun=stop.begun - begun.seconds)
             elif begun is not None:
                 self._note(begun)
             if stop is not None and over:
@@ -133,10 +133,11 @@ class _Gauge:
         return time.monotonic() - self._clock
 
     def read(self) -> Stretch:
-        begun, seconds, cpu, own_s = self._begun, self.age_s, self._cpu, self._own_s
+        seconds, cpu, own_s = self.age_s, self._cpu, self._own_s
         self._start()
         spent = None if None in (own_s, self._own_s) else self._own_s - own_s  # type: ignore[operator]
         other, steal = shares(cpu, self._cpu, spent, seconds)
+        begun = self._begun - seconds  # not as the clock was then: it may have been set
         return Stretch(begun, self._begun, False, other, steal, load_average())
 
 
@@ -152,8 +153,9 @@ class _Ticks:
 
     def tick(self) -> Stretch | None:
         """To be called every ``_TICK_S``; the stretch since the last call, if it was such a one."""
-        begun, clock, awake = self._wall, self._clock, self._awake
+        clock, awake = self._clock, self._awake
         self._take()
+        begun = self._wall - (self._clock - clock)
         late_s = self._clock - clock - _TICK_S
         # Late for want of a core, or of the interpreter that another thread held: that is no stop.
         waited_s = max(now - then for now, then in zip(self._awake, awake, strict=True))

@@ -61,6 +61,7 @@ def restore(folder: Path) -> None:
         samples = [sample for log in read for sample in log.samples or ()]
         newest = read[-1]
         samples += read_journal(folder)
+        samples.sort(key=lambda sample: sample.error is None)  # names are times: clocks are set
         newest.samples = list({(str(s.id), s.epoch): s for s in samples}.values())
         with whole_file(logs[-1]) as partial:
             write_eval_log(newest, str(partial), format="eval")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import ctypes
 import os
+import select
 import signal
 import sys
 from contextlib import ExitStack
@@ -34,8 +35,16 @@ def leave_with_parent(undo: ExitStack) -> None:
         return
     parent = os.getppid()
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-    if os.getppid() != parent:  # it was gone before it could be told
+    if os.getppid() != parent or _nobody_reads():  # it was gone before it could be told
         leave(undo, 128 + signal.SIGTERM)
+
+
+def _nobody_reads() -> bool:
+    """Whether standard output is a pipe whose other end is closed: its reader was killed while this
+    process imported its libraries."""
+    output = select.poll()
+    output.register(1, 0)
+    return any(event & select.POLLERR for _, event in output.poll(0))
 
 
 def leave(undo: ExitStack, code: int) -> NoReturn:

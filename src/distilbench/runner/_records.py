@@ -19,10 +19,11 @@ if TYPE_CHECKING:
 
 _STOP_REASONS: dict[str, Outcome] = {"max_tokens": "length", "model_length": "context_overflow"}
 _CLOCK_SLACK_S = 0.01  # Inspect rounds its times
+_CLOCK_MOVED_S = 1.0  # more than a clock that is set right little by little moves in a question
 _SECONDS = (
     "prefill_s", "ttft_s", "decode_s", "total_s", "inter_token_s", "inter_token_p99_s", "retry_s",
 )  # fmt: skip
-_STOPPED = "stopped, or the machine asleep, while its time ran: no fault of the model"
+_STOPPED = "stopped, the machine asleep or its clock set while its time ran: no fault of the model"
 
 
 def span(sample: EvalSample) -> tuple[float, float]:
@@ -31,11 +32,13 @@ def span(sample: EvalSample) -> tuple[float, float]:
 
 
 def energy_shares(spans: list[tuple[float, float]], energy: Energy | None) -> list[float | None]:
-    """Joules of each sample; null for those of an earlier attempt, outside of the window."""
+    """Joules of each sample; null for those outside of the window: of an earlier attempt, or after
+    the clock was set."""
     if energy is None:
         return [None] * len(spans)
     shares = apportion(energy, spans)
-    inside = [begun >= energy.begun - _CLOCK_SLACK_S for begun, _ in spans]
+    first, last = energy.begun - _CLOCK_SLACK_S, energy.ended + _CLOCK_SLACK_S
+    inside = [first <= begun <= ended <= last for begun, ended in spans]
     return [share if held else None for share, held in zip(shares, inside, strict=True)]
 
 
@@ -60,7 +63,7 @@ def sample_record(
     are not known. ``stops``: when nothing ran (null: nobody looked); the seconds and joules of a
     question that met one are none of the model's."""
     timing = _timing(sample)
-    stopped = None if stops is None else _met(sample, stops)
+    stopped = _clock_moved(sample) or _met(sample, stops)
     noted, grade = sample.output.metadata or {}, _grade(sample, cell)
     fields = {
         "run": run,
@@ -222,11 +225,22 @@ def _failures(sample: EvalSample) -> list[str]:
     return [e.error for e in sample.events if isinstance(e, ModelEvent) and e.error]
 
 
-def _met(sample: EvalSample, stops: Sequence[Stretch]) -> bool:
-    """Whether a question was being answered in one of these stretches."""
+def _met(sample: EvalSample, stops: Sequence[Stretch] | None) -> bool | None:
+    """Whether a question was being answered in one of these stretches; null: nobody looked."""
+    if stops is None:
+        return None
     begun, ended = _seconds(sample.started_at), _seconds(sample.completed_at)
     slack = _CLOCK_SLACK_S
     return any(s.begun < ended + slack and s.ended > begun - slack for s in stops)
+
+
+def _clock_moved(sample: EvalSample) -> bool:
+    """Whether the clock of the wall and one that nobody sets, and that stands still in sleep
+    (Linux), differ on how long it took: nobody knows which stops it met."""
+    if sample.total_time is None or not (sample.started_at and sample.completed_at):
+        return False
+    wall_s = _seconds(sample.completed_at) - _seconds(sample.started_at)
+    return abs(wall_s - sample.total_time) > _CLOCK_MOVED_S
 
 
 def _inter_token_s(timing: Timing) -> float | None:

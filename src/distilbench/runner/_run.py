@@ -97,20 +97,15 @@ def _run_in(
         there = run_dir.is_dir()
         if there:
             stack.enter_context(alone(run_dir))
-        sweep(run_dir, cells)
-        reopen_refused(run_dir, cells)
-        missing = [cell for cell in cells if not is_finished(run_dir, cell)]
+        missing = _missing(run_dir, cells)
         _check_engines(given.suite, missing, given.where)
         warned = executor.check(missing)
-        again = [cell for cell in cells if is_damaged(questions_file(run_dir, cell))]
-        prepare_questions(run_dir, [*missing, *again])
+        prepare_questions(run_dir, [*missing, *_without_questions(run_dir, cells)])
         if not there:
             run_dir.mkdir(parents=True, exist_ok=True)
             stack.enter_context(alone(run_dir))
         stack.enter_context(present(run_dir))
-        write_text(run_dir / "suite.yaml", given.text)
-        _write_run_facts(run_dir, given.suite.name, cells, given.suite.seeds)
-        copy_cards(run_dir, (cell.card_file for cell in cells if cell.card_file))
+        _write_what_is_given(run_dir, given, cells)
         shares = [unfinished(run_dir, cell) for cell in missing]
         on_event(Planned(len(cells), {share.cell.name: samples_of(share) for share in shares}))
         for sentence in (*_notes(run_dir, cells, missing), *warned):
@@ -119,6 +114,24 @@ def _run_in(
         collected, _ = collect(run_dir, cells)
         on_event(Collected(len(collected)))
     return failed
+
+
+def _write_what_is_given(run_dir: Path, given: GivenSuite, cells: list[Cell]) -> None:
+    write_text(run_dir / "suite.yaml", given.text)
+    _write_run_facts(run_dir, given.suite.name, cells, given.suite.seeds)
+    copy_cards(run_dir, (cell.card_file for cell in cells if cell.card_file))
+
+
+def _missing(run_dir: Path, cells: list[Cell]) -> list[Cell]:
+    """The cells that are still to be finished, once the run directory is in order."""
+    sweep(run_dir, cells)
+    reopen_refused(run_dir, cells)
+    return [cell for cell in cells if not is_finished(run_dir, cell)]
+
+
+def _without_questions(run_dir: Path, cells: list[Cell]) -> list[Cell]:
+    """Whose questions' file is damaged."""
+    return [cell for cell in cells if is_damaged(questions_file(run_dir, cell))]
 
 
 def _executor(given: Executor | str, workers: int | None) -> Executor:
