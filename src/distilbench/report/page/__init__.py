@@ -15,6 +15,7 @@ from distilbench.report.page._drawing import (
     styled,
     tooltips,
 )
+from distilbench.report.page._explorer import Axis, Explorer
 from distilbench.report.page._format import (
     NOT_AVAILABLE,
     mib,
@@ -39,11 +40,13 @@ __all__ = [
     "INK",
     "NOT_AVAILABLE",
     "PALETTE",
+    "Axis",
     "Card",
     "Cards",
     "Cell",
     "Chart",
     "Details",
+    "Explorer",
     "Fact",
     "Known",
     "Pre",

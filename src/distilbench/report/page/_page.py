@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from distilbench.files import write_bytes, write_text
 from distilbench.report.page._cards import Cards
+from distilbench.report.page._explorer import Explorer
 from distilbench.report.page._table import Table
 
 if TYPE_CHECKING:
@@ -64,7 +65,9 @@ class Section:
     """A heading and what stands under it."""
 
     title: str
-    blocks: Sequence[Text | Pre | Table | Chart | Details | Cards] = field(default_factory=tuple)
+    blocks: Sequence[Text | Pre | Table | Chart | Details | Cards | Explorer] = field(
+        default_factory=tuple
+    )
 
     @property
     def anchor(self) -> str:
@@ -95,7 +98,9 @@ def render_page(
     for chart in charts:
         _write_images(chart, out_dir)
     environment = _environment()
-    scripts = (_vega(), _start_script()) if charts else ()
+    explored = any(_kind(b) == "Explorer" for section in everything for b in _flat(section.blocks))
+    own = ["charts.js", *(["explorer.js"] if explored else [])]
+    scripts = (_vega(), *map(_script, own)) if charts or explored else ()
     said = {
         "title": title, "lede": lede, "notes": notes, "question": question, "head": head,
         "sections": sections, "kind_of": _kind,
@@ -105,6 +110,7 @@ def render_page(
         scripts=scripts,
         policy=_policy(scripts),
         specification=_specification,
+        inlined=_inlined,
     )
     write_text(out_dir / "index.html", html)
     markdown = environment.get_template("page.md").render(**said, plain=_markdown_text)
@@ -138,10 +144,15 @@ def _kind(block: Any) -> str:
 
 
 def _specification(chart: Chart) -> str:
-    """Vega-Lite JSON that cannot end the script element it stands in, as wide as its container."""
+    """Vega-Lite JSON, as wide as its container."""
     spec = chart.chart.to_dict()
     spec["width"] = "container"
-    text = json.dumps(spec, default=str)
+    return _inlined(spec)
+
+
+def _inlined(data: Any) -> str:
+    """JSON that cannot end the script element it stands in."""
+    text = json.dumps(data, default=str)
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
@@ -166,8 +177,8 @@ def _vega() -> str:
     return bundle.replace("</script", "<\\/script").replace("<!--", "<\\!--")
 
 
-def _start_script() -> str:
-    return (Path(__file__).parent / "templates" / "charts.js").read_text("utf-8")
+def _script(name: str) -> str:
+    return (Path(__file__).parent / "templates" / name).read_text("utf-8")
 
 
 def _policy(scripts: Sequence[str]) -> str:

@@ -69,20 +69,35 @@ def paired(data: RunData) -> Section:
         Shown("questions", "n_questions"),
         Shown("difference", "difference", points),
         Shown("95% interval", ("low", "high"), points_range),
-        Shown("p", "p_value", lambda p: None if p is None else f"{p:.2g}"),
+        Shown("p", "p_value", _p),
+        Shown("p, Holm", "holm", _p),
     )
     note = (
         "Accuracy of model A minus that of model B on the same questions, in percentage points,"
         " which is surer than the difference of two intervals"
-        " (Miller 2024, arXiv 2411.00640). The p values are not corrected for their number."
+        " (Miller 2024, arXiv 2411.00640). Holm's p values are corrected for the number of"
+        " comparisons in their table."
     )
-    overall = data.differences.filter(pl.col("task").is_null())
-    each = data.differences.filter(pl.col("task").is_not_null())
+    overall = _corrected(data.differences.filter(pl.col("task").is_null()))
+    each = _corrected(data.differences.filter(pl.col("task").is_not_null()))
     shown = Table.of("Differences, mean over tasks", overall, columns)
     folded = Details(f"{overall.height} differences, mean over tasks", (shown,))
     by_task = Details("Task by task", (Table.of("Differences by task", each, columns),))
     few = overall.height <= _MOST_PAIRS
     return Section("Paired differences", (Text(note), shown if few else folded, by_task))
+
+
+def _corrected(differences: pl.DataFrame) -> pl.DataFrame:
+    import polars as pl
+
+    from distilbench.stats import holm
+
+    adjusted = holm(differences["p_value"].to_list())
+    return differences.with_columns(pl.Series("holm", adjusted, dtype=pl.Float64))
+
+
+def _p(value: float | None) -> str | None:
+    return None if value is None else f"{value:.2g}"
 
 
 def outcomes(data: RunData) -> Section:

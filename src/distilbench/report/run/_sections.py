@@ -16,6 +16,7 @@ from distilbench.report.run._answers import answers, by_task, outcomes, paired
 from distilbench.report.run._conditions import conditions, provenance, suite
 from distilbench.report.run._creation import creation
 from distilbench.report.run._energy import energy
+from distilbench.report.run._explorer import explorer
 from distilbench.report.run._imported import results_of_others
 from distilbench.report.run._machine import greedy_batches, surroundings
 from distilbench.report.run._money import money
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 GROUP = "distilbench.sections"
 MakeSection = Callable[["RunData"], Section]
 RESULTS: tuple[MakeSection, ...] = (
+    explorer,
     results,
     recommendation,
     by_task,
