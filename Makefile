@@ -10,7 +10,7 @@ EVERY_EVAL_EVER := every-eval-ever==0.3.0
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile
 COMPILE := PYTHONWARNINGS=ignore $(BIN)/python -m compileall -qq -j 0 $(VENV)/lib
 
-.PHONY: demo test long check coverage docs clean newest-inspect
+.PHONY: demo test long check coverage docs clean newest-inspect fuzz
 
 demo: $(VENV)/.demo
 	$(BIN)/distilbench run src/distilbench/suite/suites/demo.yaml --open
@@ -43,6 +43,14 @@ newest-inspect:
 	$(VENV)-newest-inspect/bin/python -m pip install --quiet --disable-pip-version-check -e . pytest pytest-timeout hypothesis openai anthropic
 	$(VENV)-newest-inspect/bin/python -m pip install --quiet --disable-pip-version-check --upgrade --pre inspect-ai
 	$(VENV)-newest-inspect/bin/python -m pytest tests/test_inspect_private.py tests/test_provider_table.py
+
+# Files of strangers, changed at random, for a fixed number of examples and of seconds: tests/fuzz.py.
+# Atheris has wheels for Linux; elsewhere hypothesis alone is run.
+FUZZ_KINDS := gguf safetensors config suite recipe results bench csv-bench log jsonl json csv gzip parquet
+fuzz: $(VENV)/.test
+	FUZZ_EXAMPLES=2000 $(BIN)/python -m pytest -n 2 --timeout 3600 tests/test_fuzz.py
+	if $(BIN)/python -m pip install --quiet --disable-pip-version-check atheris; then \
+	for kind in $(FUZZ_KINDS); do $(BIN)/python -m tests.fuzz $$kind --seconds 60 || exit 1; done; fi
 
 docs: $(VENV)/.docs
 	$(BIN)/mkdocs build --strict

@@ -78,7 +78,7 @@ def read_parquet(path: Path, remedy: str = _DAMAGED) -> pl.DataFrame:
             raise InputError(str(path), "is damaged (its checksum is another)", remedy)
         try:
             return pl.read_parquet(file)
-        except pl.exceptions.PolarsError as error:
+        except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
             raise InputError(str(path), "is damaged", remedy) from error
 
 

@@ -52,15 +52,13 @@ class Imported:
 
 def share(value: Any) -> float | None:
     """A score as a number in [0, 1]; null if it is none."""
-    if isinstance(value, bool | int | float) and math.isfinite(value) and 0 <= value <= 1:
-        return float(value)
-    return None
+    return float(value) if isinstance(value, bool | int | float) and 0 <= value <= 1 else None
 
 
 def number(value: Any) -> float | None:
     """A finite number; null for anything else."""
-    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
-        return float(value)
+    if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < math.inf:
+        return float(value) if isinstance(value, float) or abs(value) < 2**1023 else None
     return None
 
 

@@ -95,8 +95,10 @@ def _refuse_large(size: int, where: str) -> None:
 def _one_sentence(path: Path) -> Iterator[None]:
     try:
         yield
-    except (InputError, OSError, MemoryError):
+    except (InputError, MemoryError):
         raise
     except Exception as error:  # a damaged archive fails in many ways
+        if isinstance(error, OSError) and error.filename:
+            raise  # the file itself, not a place in it that is none
         reason = " ".join(str(error).split())[:100] or type(error).__name__
         raise InputError(str(path), f"is no Inspect log ({reason})", "give another") from error

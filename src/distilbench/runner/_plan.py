@@ -142,17 +142,15 @@ def plan(suite: Suite, folder: Path, suite_file: str) -> list[Cell]:
         )
         for model, engine, where in zip(suite.models, engines, wheres, strict=True)
     ]
-    cells = [
-        _cell(suite, model, place, chosen, profile, task, seed)
-        for (model, place, chosen), profile, task, seed in product(
-            zip(suite.models, found, sampling, strict=True), profiles, suite.tasks, suite.seeds
-        )
+    # What a model or a task says is found once, not for each of its cells.
+    of_models = [
+        _of_model(model, place, chosen, folder, suite_file, catalog, described)
+        for model, place, chosen in zip(suite.models, found, sampling, strict=True)
     ]
+    of_tasks = [(task, seed, _asked(task, seed)) for task in suite.tasks for seed in suite.seeds]
     return [
-        cell.model_copy(
-            update={**_card_facts(cell, folder, suite_file), **_shape(cell, catalog, described)}
-        )
-        for cell in cells
+        _cell(suite, of_model, profile, *of_task)
+        for of_model, profile, of_task in product(of_models, profiles, of_tasks)
     ]
 
 
@@ -168,23 +166,26 @@ def _check_cards(suite: Suite, suite_file: str, catalog: Facts) -> None:
             check_card(catalog(), model.card, f"{suite_file}: field 'models[{index}].card'")
 
 
-def _card_facts(cell: Cell, folder: Path, where: str) -> dict[str, Any]:
+def _card_facts(model: Model, folder: Path, where: str) -> dict[str, Any]:
     """The card beside the model's file, unless another is known. It sets no result."""
-    if _card(cell.model):
+    if _card(model):
         return {}
-    return {"card_file": readable_card(cell.model.source, folder, where)}
+    return {"card_file": readable_card(model.source, folder, where)}
 
 
 def _shape(
-    cell: Cell, catalog: Facts, described: Callable[[Path], ModelDescription]
+    model: Model,
+    file: Path | None,
+    catalog: Facts,
+    described: Callable[[Path], ModelDescription],
 ) -> dict[str, Any]:
     """The model's architecture and where it is stated. It sets no result."""
-    if cell.file is not None:
-        read = described(cell.file)
+    if file is not None:
+        read = described(file)
         missing = f"{NOT_AVAILABLE}: {read.architecture_missing}"
         source = "the model file" if read.architecture else missing
         return {"shape": read.architecture, "shape_source": source}
-    card = _card(cell.model)
+    card = _card(model)
     found = architecture(catalog(), card) if card else None
     return {"shape": found[0], "shape_source": found[1]} if found else {}
 
@@ -202,16 +203,30 @@ def _on_this_machine(profile: Profile, engines: set[type[Engine]], where: str) -
     return profile.model_copy(update={"gpu": profile.gpu.model_copy(update={"memory": memory})})
 
 
-def _cell(
-    suite: Suite,
+def _of_model(
     model: Model,
     file: Path | None,
     sampling: tuple[Generation, str],
-    profile: Profile,
-    task: TaskSpec,
-    seed: int,
-) -> Cell:
-    digest = sha256_of(file) if file else None
+    folder: Path,
+    where: str,
+    catalog: Facts,
+    described: Callable[[Path], ModelDescription],
+) -> dict[str, Any]:
+    """The fields of a cell that its model alone sets."""
+    return {
+        "model": model,
+        "reference": engine_of(model.source, model.name).reference(model.source, file),
+        "file": file,
+        "file_sha256": sha256_of(file) if file else None,
+        "generation": sampling[0],
+        "sampling_source": sampling[1],
+        **_card_facts(model, folder, where),
+        **_shape(model, file, catalog, described),
+    }
+
+
+def _asked(task: TaskSpec, seed: int) -> dict[str, Any]:
+    """All that sets the questions of a task."""
     asked = {
         "task": task.model_dump(mode="json"),
         "data": [sha256_of(path) for path in data_files(task)],
@@ -219,34 +234,47 @@ def _cell(
     }
     if isinstance(task, InspectTask):
         asked["package"] = package_version(task)
+    return asked
+
+
+def _cell(
+    suite: Suite,
+    of_model: dict[str, Any],
+    profile: Profile,
+    task: TaskSpec,
+    seed: int,
+    asked: dict[str, Any],
+) -> Cell:
+    model: Model = of_model["model"]
     epochs = task.epochs or suite.epochs
     settings = {
         **asked,
-        "weights": digest or model.model_dump(mode="json", include={"source", "base_url", "args"}),
+        "weights": of_model["file_sha256"]
+        or model.model_dump(mode="json", include={"source", "base_url", "args"}),
         "profile": profile.model_dump(mode="json", exclude={"machine_usd_per_hour"}),
         "epochs": epochs,
         "limits": suite.limits.model_dump(mode="json"),
         "max_tokens": model.max_tokens,
-        "generation": sampling[0].model_dump(mode="json"),
-        "versions": {name: version(name) for name in HASHED_VERSIONS},
+        "generation": of_model["generation"].model_dump(mode="json"),
+        "versions": _versions(),
     }
     config_hash = _hash(settings)
     return Cell(
         name=f"{model.name}--{task.name}--{profile.name}--{seed}--{config_hash[:8]}",
         config_hash=config_hash,
-        model=model,
-        reference=engine_of(model.source, model.name).reference(model.source, file),
-        file=file,
-        file_sha256=digest,
         task_hash=_hash(asked),
         task=task,
         profile=profile,
         seed=seed,
         epochs=epochs,
         limits=suite.limits,
-        generation=sampling[0],
-        sampling_source=sampling[1],
+        **of_model,
     )
+
+
+@cache
+def _versions() -> dict[str, str]:
+    return {name: version(name) for name in HASHED_VERSIONS}
 
 
 def _card(model: Model) -> str | None:

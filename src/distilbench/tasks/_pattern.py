@@ -18,7 +18,7 @@ _APART = """
 import sys
 try:
     import resource
-    resource.setrlimit(resource.RLIMIT_AS, (512 * 2**20, 512 * 2**20))
+    resource.setrlimit(resource.RLIMIT_AS, (2**28, 2**28))
 except ImportError:
     pass  # Windows: the time limit holds
 import regex

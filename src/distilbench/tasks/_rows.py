@@ -234,7 +234,7 @@ def _parquet(path: Path) -> Rows:
         if pl.scan_parquet(content).select(pl.len()).collect().item() > _MOST_ROWS:
             raise InputError(str(path), f"holds more than {_MOST_ROWS:,} rows", "split it")
         table = pl.read_parquet(content)
-    except (pl.exceptions.PolarsError, OSError) as error:
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
         reason = " ".join(str(error).split())[:200]
         raise InputError(str(path), f"cannot be read ({reason})", "mend the file") from error
     # 0.1 in 32 bits is 0.1, not its nearest neighbour in 64.

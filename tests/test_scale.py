@@ -1,0 +1,129 @@
+"""A sample costs the same among ten as among a million: by counting work, not by a clock.
+
+``benchmarks/scale.py`` has the times.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from benchmarks.scale import planned, prepare, write_logs, write_questions
+
+from distilbench.engines import sha256_of
+from distilbench.runner import _plan, _store, collect, load_cells
+from distilbench.runner._store import _questions, finish_shard, shards_of
+from distilbench.stats import in_common
+from distilbench.stats._recommend import _alike, _bootstrap, _drawn
+
+FACTS = {"machine": "m", "begun": 0.0, "wall_s": 1.0, "energy_method": None}
+
+
+def answers(models: int, questions: int, seed: int = 0) -> pl.DataFrame:
+    chance = np.random.default_rng(seed)
+    ids = [f"q-{n}" for n in range(questions)]
+    return pl.concat(
+        pl.DataFrame(
+            {"entry": f"m{m}", "task": "t", "seed": 0, "sample_id": ids, "cluster": ids,
+             "score": (chance.random(questions) < 0.5).astype(float)}
+        )
+        for m in range(models)
+    )  # fmt: skip
+
+
+def test_one_transcript_is_in_memory_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepare(tmp_path, 2_400, models=1, tasks=1)
+    write_logs(tmp_path, 2_400, models=1, tasks=1)
+    alive: weakref.WeakSet[Any] = weakref.WeakSet()
+    most, read = [0], _store.read_log_samples
+
+    def watched(path: Path) -> Iterator[Any]:
+        for sample in read(path):
+            alive.add(sample)
+            most[0] = max(most[0], len(alive))
+            yield sample
+
+    monkeypatch.setattr(_store, "read_log_samples", watched)
+    _questions.cache_clear()
+    (cell,) = load_cells(tmp_path / "scale")
+    shards = shards_of(tmp_path / "scale", cell)
+    counts = [finish_shard(tmp_path / "scale", cell, shard, dict(FACTS), None) for shard in shards]
+    assert (len(shards), sum(counts)) == (3, 2_400)
+    assert most[0] <= 3  # the one just read, and the one before in the hands of the loop
+    assert _questions.cache_info().misses == 1  # however many shards
+
+
+def test_a_run_is_collected_whole_and_its_questions_read_once_a_task(tmp_path: Path) -> None:
+    prepare(tmp_path, 12_000, models=4, tasks=2)
+    _questions.cache_clear()
+    samples, cells = collect(tmp_path / "scale", load_cells(tmp_path / "scale"))
+    assert (samples.height, cells.height) == (12_000, 8)
+    assert samples.select("cell", "sample_id").n_unique() == 12_000
+    assert _questions.cache_info().misses == 2
+
+
+def test_a_bootstrap_draws_the_kinds_of_clusters_not_the_clusters() -> None:
+    """Two models that are right or wrong: four kinds, of ten questions or ten thousand."""
+    for questions in (200, 20_000):
+        samples = answers(2, questions)
+        sums, counts, times = _alike(samples, ["m0", "m1"])
+        assert len(times) == 4
+        assert times.sum() == questions
+        assert (counts == 1).all()
+        expected = samples.group_by("entry").agg(pl.col("score").sum()).sort("entry")["score"]
+        assert (times @ sums).tolist() == expected.to_list()
+
+
+@pytest.mark.parametrize("kinds", [4, 2_000])
+def test_either_way_of_drawing_draws_as_many_clusters_evenly(kinds: int) -> None:
+    times = np.full(kinds, 8_000 // kinds)
+    drawn = _drawn(np.random.default_rng(1), times, 50)
+    assert drawn.shape == (50, kinds)
+    assert (drawn.sum(axis=1) == 8_000).all()
+    # A kind of c of n clusters is drawn c times, with a variance of c (1 - c/n).
+    c = 8_000 / kinds
+    assert drawn.mean() == c
+    assert drawn.var() == pytest.approx(c * (1 - 1 / kinds), rel=0.25)
+
+
+def test_the_bootstrap_spreads_as_theory_has_it() -> None:
+    """The standard deviation of a resampled mean is s / sqrt(n)."""
+    samples = answers(3, 4_000)
+    found = _bootstrap(samples, ["m0", "m1", "m2"], draws=2_000, seed=0)
+    for m in range(3):
+        scores = samples.filter(pl.col("entry") == f"m{m}")["score"]
+        assert found[:, m].mean() == pytest.approx(scores.mean(), abs=1e-3)
+        assert found[:, m].std() == pytest.approx(scores.std(ddof=0) / 4_000**0.5, rel=0.1)
+
+
+def test_samples_that_are_all_compared_are_not_copied() -> None:
+    samples = answers(3, 50)
+    assert in_common(samples) is samples
+    fewer = samples.filter((pl.col("entry") != "m2") | (pl.col("sample_id") != "q-7"))
+    assert in_common(fewer).height == 3 * 49
+
+
+def test_a_plan_reads_each_file_once_however_many_cells(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of 5 tasks and 2 seeds: ten looks at a data file, for two models as for twelve."""
+    looks: list[Path] = []
+
+    def counted(path: Path) -> str:
+        looks.append(path)
+        return sha256_of(path)
+
+    write_questions(tmp_path, 10)
+    monkeypatch.setattr(_plan, "sha256_of", counted)
+    for models in (2, 12):
+        looks.clear()
+        _, cells = planned(tmp_path, models=models, tasks=5, seeds=2)
+        assert len({cell.name for cell in cells}) == 10 * models
+        assert len(looks) == 10
