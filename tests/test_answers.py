@@ -345,7 +345,7 @@ def test_labelled_solutions_in_the_form_of_gsm8k_agree(a: int, b: int, grouped: 
 )
 @pytest.mark.parametrize("how", ["choice", "last_number", "boxed_choice"])
 def test_hostile_text_takes_no_time(how: str, unit: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     extract(unit * 100_000, how, letters="ABCD")
     grade(unit * 60, "7", "math")
-    assert time.perf_counter() - started < 10
+    assert time.process_time() - started < 10

@@ -44,7 +44,8 @@ def commands(group: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str
             yield (*path, name), command
 
 
-ALL = [path for path, _ in commands(typer.main.get_command(app))]
+TREE = typer.main.get_command(app)
+ALL = [path for path, _ in commands(TREE)]
 
 
 @pytest.mark.parametrize("path", ALL, ids=" ".join)
@@ -56,15 +57,14 @@ def test_every_command_ends_in_a_sentence(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     error, code, said = FAULTS[fault]
-    tree = typer.main.get_command(app)
-    command = dict(commands(tree))[path]
+    command = dict(commands(TREE))[path]
 
     def invoke(_: Any) -> None:
         raise error
 
     monkeypatch.setattr(command, "params", [])
     monkeypatch.setattr(command, "invoke", invoke)
-    monkeypatch.setattr(typer.main, "get_command", lambda _: tree)
+    monkeypatch.setattr(typer.main, "get_command", lambda _: TREE)
     assert run_command(app, path) == code
     err = capsys.readouterr().err
     assert said in err
@@ -80,7 +80,7 @@ def test_every_command_refuses_files_that_are_not_there(
 ) -> None:
     """Its real body, with a name that is nothing for all it must be given."""
     monkeypatch.chdir(tmp_path)
-    command = dict(commands(typer.main.get_command(app)))[path]
+    command = dict(commands(TREE))[path]
     needed = [p for p in command.params if p.required]
     if not needed:
         pytest.skip("needs nothing")
@@ -111,7 +111,7 @@ def test_an_extra_is_missed_before_anything_is_made() -> None:
 
 
 def test_every_command_has_a_body() -> None:
-    assert all(inspect.isfunction(c.callback) for _, c in commands(typer.main.get_command(app)))
+    assert all(inspect.isfunction(c.callback) for _, c in commands(TREE))
 
 
 WAYS_OUT = {"_print.py", "_counts.py", "_boundary.py"}

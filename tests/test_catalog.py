@@ -163,7 +163,7 @@ def test_users_cards_join_by_folder_variable_and_entry_point(
     (tmp_path / "mine.yaml").rename(package / "mine.yaml")
     monkeypatch.syspath_prepend(str(tmp_path / "site"))
     point = EntryPoint(name="mine", value="my_cards", group="distilbench.cards")
-    monkeypatch.setattr(_load, "entry_points", lambda group: [point])
+    monkeypatch.setattr(_load, "of_packages", lambda group: [point])
     assert "mine" in load_catalog().cards
 
 

@@ -1,24 +1,42 @@
-"""The command line as a user meets it: a process, its output, its exit code."""
+"""The command line as a user meets it: its output, its exit code."""
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
 import sys
+from contextlib import chdir, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from typer.testing import CliRunner
 
 from distilbench.cli import app
+from distilbench.cli._boundary import run_command
+from distilbench.place import Place
 
 COMMANDS = ("run", "report", "models", "tasks", "doctor", "init", "reproduce", "compute", "compare")
 SECRET = "sk-planted-0123456789"
 
 
 def distilbench(*words: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """The command without a process of its own, whose imports would take most of its time."""
+    out, err = io.StringIO(), io.StringIO()
+    with (
+        patch.dict(os.environ, {"OPENAI_API_KEY": SECRET, "COLUMNS": "200"}),
+        chdir(cwd or Path.cwd()),
+        redirect_stdout(out),
+        redirect_stderr(err),
+    ):
+        code = run_command(app, words)
+    return subprocess.CompletedProcess(words, code, out.getvalue(), err.getvalue())
+
+
+def in_a_process(*words: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "OPENAI_API_KEY": SECRET, "COLUMNS": "200"}
     return subprocess.run(
         [sys.executable, "-m", "distilbench", *words],
@@ -38,7 +56,7 @@ def as_json(*words: str) -> Any:
 
 
 def test_help_names_every_command_and_imports_nothing_heavy() -> None:
-    done = distilbench("--help")
+    done = in_a_process("--help")
     assert done.returncode == 0
     for command in COMMANDS:
         assert f"  {command} " in done.stdout
@@ -117,6 +135,13 @@ def test_bad_input_is_one_sentence_and_exit_code_2(
     assert not done.stdout
 
 
+def test_the_exit_code_and_the_sentence_are_the_process_s_too(tmp_path: Path) -> None:
+    words = ("run", "none.yaml")
+    done, within = in_a_process(*words, cwd=tmp_path), distilbench(*words, cwd=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", within.stderr)
+    assert within.returncode == 2
+
+
 def test_what_failed_is_told_also_where_no_report_can_be_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -124,7 +149,8 @@ def test_what_failed_is_told_also_where_no_report_can_be_made(
 
     died = "m under p: worker ended with exit code 1, see m--p.log"
     monkeypatch.setattr(
-        "distilbench.runner.run_suite", lambda *_: RunResult(tmp_path, 0, 1, (died,))
+        "distilbench.runner.run_suite",
+        lambda *_: RunResult(tmp_path, Place(tmp_path), 0, 1, (died,)),
     )
     done = CliRunner().invoke(app, ["run", "suite.yaml", "--json"])
     assert done.exit_code != 0
@@ -167,7 +193,7 @@ def test_doctor_shows_this_machine_and_never_a_key() -> None:
     assert facts["load"].keys() == {"load_average", "other_cpu_share", "steal_share", "busy"}
     assert facts["packages"]["xllamacpp"]
     assert facts["api_keys"]["OPENAI_API_KEY"] is True
-    for done in (distilbench("doctor"), distilbench("doctor", "--json")):
+    for done in (in_a_process("doctor"), distilbench("doctor", "--json")):
         assert SECRET not in done.stdout + done.stderr
 
 

@@ -7,7 +7,9 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from itertools import combinations, product
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -76,6 +78,12 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
+@pytest.fixture(scope="module")
+def cells(whole: Path, tmp_path_factory: pytest.TempPathFactory) -> set[str]:
+    """The cells that an export of the whole run holds."""
+    return cells_of(whole / "runs" / "t", tmp_path_factory.mktemp("seen"))
+
+
 @pytest.fixture
 def place(whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     shutil.copytree(whole, tmp_path / "p")
@@ -83,22 +91,47 @@ def place(whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
     return tmp_path / "p"
 
 
-def cells_of(run: Path) -> set[str]:
+def cells_of(run: Path, out: Path) -> set[str]:
     """The cells that an export of the run holds."""
-    assert run_command(app, ["export", str(run), "--format", "csv", "--out", "seen"]) == 0
-    with Path("seen/results.csv").open() as file:
+    assert run_command(app, ["export", str(run), "--format", "csv", "--out", str(out)]) == 0
+    with (out / "results.csv").open() as file:
         return {row["cell"] for row in csv.DictReader(file)}
 
 
+FATAL = ("run", "cells/*/cell.json", "a folder")
+"""What a worker ends of."""
+
+
+def cases() -> list[Any]:
+    """Each command x file x damage. In every run of the tests are ``FATAL`` and those of a Latin
+    square, in which each file meets each damage, each file each command and each command each
+    damage."""
+    found = []
+    for (i, command), (j, file), (k, damage) in product(*map(enumerate, (COMMANDS, FILES, DAMAGE))):
+        kept = (i + j + k) % len(COMMANDS) == 0 or (command, file, damage) == FATAL
+        marks = () if kept else pytest.mark.long
+        found.append(pytest.param(command, file, damage, marks=marks))
+    return found
+
+
+def test_each_pair_is_in_every_run() -> None:
+    kept = [case.values for case in cases() if not case.marks]
+    for first, second in combinations((COMMANDS, FILES, DAMAGE), 2):
+        pairs = {pair for case in kept for pair in combinations(case, 2)}
+        assert set(product(first, second)) <= pairs
+
+
 @pytest.mark.model
-@pytest.mark.parametrize("damage", DAMAGE)
-@pytest.mark.parametrize("file", FILES)
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize(("command", "file", "damage"), cases())
 def test_a_damaged_run(
-    command: str, file: str, damage: str, place: Path, capsys: pytest.CaptureFixture[str]
+    command: str,
+    file: str,
+    damage: str,
+    place: Path,
+    cells: set[str],
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     run = place / "runs" / "t"
-    before = cells_of(run)
     path = min(run.glob(file))
     DAMAGE[damage](path)
     capsys.readouterr()
@@ -119,7 +152,7 @@ def test_a_damaged_run(
         if command == "recommend":  # from the tables of all cells; one model twice: either first
             assert {one["entry"] for one in json.loads(out)["candidates"]} == {"a", "b"}
             return
-        assert cells_of(run) >= before
+        assert cells_of(run, Path("seen")) >= cells
         if command == "report" and path.name == "cell.json":
             report = (run / "report" / "report.md").read_text()
             assert "The run is not finished: 1 of 2 cells are." in report

@@ -768,9 +768,9 @@ def test_a_large_file_is_read_in_seconds(tmp_path: Path) -> None:
         {"question": f"{n}?", "c": {"text": ["a", "b"], "label": ["1", "2"]}, "answer": "2"}
         for n in range(20_000)
     ]
-    started = time.perf_counter()
+    started = time.process_time()
     made = asked(tmp_path, lines(*rows), choices="c.text", labels="c.label")
-    assert time.perf_counter() - started < 15
+    assert time.process_time() - started < 15
     assert {q.target for q in made.questions} == {"B"}
 
 

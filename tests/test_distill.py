@@ -92,11 +92,8 @@ def close(record: StageRecord) -> bool:
 
 @pytest.mark.parametrize("divergence", ["forward-kl", "reverse-kl", "jsd"])
 def test_online_logits_by_each_divergence(tmp_path: Path, teacher: Path, divergence: str) -> None:
-    result = make(
-        from_teacher(
-            tmp_path, teacher, method="logit", distillation={"divergence": divergence, "beta": 0.3}
-        )
-    )
+    settings = {"divergence": divergence, **({"beta": 0.3} if divergence == "jsd" else {})}
+    result = make(from_teacher(tmp_path, teacher, method="logit", distillation=settings))
     training, scoring = (
         stage(result, "student_training", "student")[0],
         stage(result, "logit_caching")[0],

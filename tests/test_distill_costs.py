@@ -11,7 +11,7 @@ import pytest
 
 from distilbench.catalog import Card, load_catalog
 from distilbench.compute import check_headline
-from distilbench.distill import Recipe, StageRecord, load_recipe, of_this_rank, plan_recipe
+from distilbench.distill import Recipe, StageRecord, load_recipe, of_this_rank
 from distilbench.distill.accounts._card import check_lineage
 from distilbench.distill.accounts._stages import StageMeter
 from distilbench.distill.data._corpus import load_corpus
@@ -23,6 +23,7 @@ from distilbench.distill.training._launch import check_accelerate
 from distilbench.distill.weights._models import Loaded
 from distilbench.engines import describe_model
 from distilbench.errors import InputError
+from distilbench.forecast import plan_recipe
 from distilbench.source import Source
 from tests.test_distill import NEW, TASK, from_teacher, make, stage, write_recipe
 from tests.test_distill import teacher as teacher

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -12,10 +13,11 @@ from typer.testing import CliRunner
 from distilbench.catalog import load_catalog
 from distilbench.cli import app
 from distilbench.compute import training_flops_6nd
-from distilbench.distill import load_recipe, packaged_recipe, plan_recipe, recipe_names
+from distilbench.distill import Recipe, load_recipe, packaged_recipe, recipe_names
 from distilbench.distill.accounts._counting import TrainingShape
 from distilbench.distill.training.objectives._cached_logit import top_k_divergence
 from distilbench.errors import InputError
+from distilbench.forecast import plan_recipe
 
 ACCELERATE = Path(__file__).parents[1] / "src/distilbench/distill/recipe/accelerate/fsdp-8.yaml"
 
@@ -121,7 +123,8 @@ def test_accelerate_reads_the_fsdp_configuration(monkeypatch: pytest.MonkeyPatch
     assert plugin.reshard_after_forward is True
 
 
-def test_a_wide_enough_top_k_is_the_whole_divergence() -> None:
+def test_a_wide_enough_top_k_is_the_whole_divergence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRL_EXPERIMENTAL_SILENCE", "1")
     import torch
     from trl.experimental.gkd import GKDTrainer
 
@@ -172,3 +175,47 @@ def test_checkpointing_is_counted_as_executed() -> None:
         model(ids, labels=ids, use_cache=False).loss.backward()
     formula = TrainingShape(shape_of(model), checkpointing=True).step(2, 20, 40)
     assert seen() == pytest.approx(formula, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("method", "distillation", "sentence"),
+    [
+        (
+            "on-policy",
+            {"top_k": 16},
+            "'distillation.top_k: 16' changes nothing of method on-policy",
+        ),
+        ("on-policy", {"top_k": 16, "on_policy_share": 0.5}, "distillation.top_k"),
+        ("on-policy", {"tail": "renormalise"}, "distillation.tail"),
+        ("logit", {"on_policy_share": 0.5}, "distillation.on_policy_share"),
+        ("logit", {"tail": "renormalise"}, "distillation.tail"),
+        ("logit", {"beta": 0.2}, "changes nothing of 'divergence: forward-kl'"),
+        ("logit", {"divergence": "gold", "top_k": 8}, "distillation.top_k"),
+        ("sequence-level", {"temperature": 2.0}, "distillation.temperature"),
+        ("sft", {"divergence": "jsd"}, "distillation.divergence"),
+    ],
+)
+def test_a_setting_that_would_change_nothing_is_refused(
+    method: str, distillation: dict[str, Any], sentence: str
+) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        _recipe_of(method, distillation)
+
+
+@pytest.mark.parametrize(
+    ("method", "distillation"),
+    [
+        ("on-policy", {"divergence": "jsd", "beta": 0.2, "on_policy_share": 0.5}),
+        ("logit", {"top_k": 16, "tail": "renormalise", "temperature": 2.0}),
+        ("logit", {"divergence": "gold", "beta": 0.2}),
+        ("sft", {"top_k": None, "divergence": "forward-kl"}),
+    ],
+)
+def test_a_setting_that_is_heeded_is_taken(method: str, distillation: dict[str, Any]) -> None:
+    assert _recipe_of(method, distillation).method == method
+
+
+def _recipe_of(method: str, distillation: dict[str, Any]) -> Recipe:
+    task = {"reasoning_gym": "products"}
+    recipe = {"method": method, "data": {"task": task}, "distillation": distillation}
+    return Recipe.model_validate(recipe | {"teacher": {"source": "teacher"}})

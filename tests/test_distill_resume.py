@@ -10,12 +10,16 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from distilbench.catalog import load_catalog
+from distilbench.cli import app
+from distilbench.cli._boundary import run_command
 from distilbench.distill import StageRecord, read_stages
+from distilbench.distill.training import _launch
 from tests.test_distill import write_recipe
 from tests.tiny_models import tiny_llama, tiny_tokenizer
 
@@ -23,12 +27,18 @@ STEPS, EVERY = 40, 6
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
 
 
-def start(recipe: Path, stderr: Any = sys.stderr) -> subprocess.Popen[bytes]:
+def start(recipe: Path) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "distilbench", "distill", str(recipe), "--out", "out"]
     environment = {**ENVIRONMENT, "DISTILBENCH_CACHE": str(recipe.parent / "cache")}
-    return subprocess.Popen(
-        command, cwd=recipe.parent, env=environment, stdout=subprocess.DEVNULL, stderr=stderr
-    )
+    return subprocess.Popen(command, cwd=recipe.parent, env=environment, stdout=subprocess.DEVNULL)
+
+
+def distil(recipe: Path, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Exit code of the same command in this process, which has imported torch already."""
+    monkeypatch.chdir(recipe.parent)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setenv("DISTILBENCH_CACHE", str(recipe.parent / "cache"))
+    return run_command(app, ["distill", str(recipe), "--out", "out"])
 
 
 def kill_behind_a_checkpoint(process: subprocess.Popen[bytes], folder: Path) -> dict[str, int]:
@@ -51,7 +61,9 @@ def training(records: list[StageRecord]) -> list[StageRecord]:
 
 
 @pytest.mark.model
-def test_a_killed_training_resumes_and_is_counted_once(tmp_path: Path) -> None:
+def test_a_killed_training_resumes_and_is_counted_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     settings = {"max_steps": STEPS, "batch_size": 4, "max_length": 128, "checkpoint_every": EVERY}
     # A wider student, so that steps are slow enough to be killed between two of them.
     student = {"new": {"layers": 4, "hidden": 128, "heads": 4, "ffn": 512, "context": 160}}
@@ -64,7 +76,7 @@ def test_a_killed_training_resumes_and_is_counted_once(tmp_path: Path) -> None:
     )
     folder = tmp_path / "out" / "killed"
     beat = kill_behind_a_checkpoint(start(recipe), folder / "attempts")
-    assert start(recipe).wait(timeout=240) == 0
+    assert distil(recipe, monkeypatch) == 0
 
     dead, alive = training(read_stages(folder / "student" / "stages.parquet"))
     assert (dead.status, alive.status) == ("failed", "done")
@@ -98,18 +110,40 @@ use_cpu: true
 """
 
 
-@pytest.mark.model
-def test_two_processes_train_one_student(tmp_path: Path) -> None:
-    """accelerate launch starts several processes on GPUs only: here it starts one, and torchrun
-    does the same job again in two."""
-    (tmp_path / "launch.yaml").write_text(LAUNCH)
-    recipe = write_recipe(
-        tmp_path,
+def twofold(folder: Path) -> Path:
+    (folder / "launch.yaml").write_text(LAUNCH)
+    return write_recipe(
+        folder,
         "twofold",
         accelerate="launch.yaml",
         training={"max_steps": 2, "batch_size": 4, "max_length": 128},
         held_out={"questions": 4, "accuracy": False},
     )
+
+
+@pytest.mark.model
+def test_two_processes_train_one_student(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """accelerate launch starts several processes on GPUs only: torchrun stands in for it."""
+
+    def launched(command: list[str], **options: Any) -> Any:
+        assert command[1:4] == ["-m", "accelerate.commands.launch", "--config_file"]
+        torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2"]
+        return subprocess.run([*torchrun, *command[5:]], **options)
+
+    monkeypatch.setattr(_launch, "subprocess", SimpleNamespace(run=launched))
+    assert distil(twofold(tmp_path), monkeypatch) == 0
+    place = tmp_path / "out" / "twofold"
+    (both,) = training(read_stages(place / "student" / "stages.parquet"))
+    assert (both.status, both.samples) == ("done", 2 * 4 * 2)  # steps, batch, processes
+    assert list((place / "student").rglob("model.safetensors"))
+
+
+@pytest.mark.model
+@pytest.mark.long
+def test_accelerate_trains_one_student_and_torchrun_the_same_in_two(tmp_path: Path) -> None:
+    """accelerate launch starts several processes on GPUs only: here it starts one, and torchrun
+    does the same job again in two."""
+    recipe = twofold(tmp_path)
     assert start(recipe).wait(timeout=400) == 0
     place = tmp_path / "out" / "twofold"
     (alone,) = training(read_stages(place / "student" / "stages.parquet"))
@@ -127,7 +161,9 @@ def test_two_processes_train_one_student(tmp_path: Path) -> None:
 
 
 @pytest.mark.model
-def test_what_ends_the_launched_processes_is_told_in_one_sentence(tmp_path: Path) -> None:
+def test_what_ends_the_launched_processes_is_told_in_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "launch.yaml").write_text(LAUNCH)
     recipe = write_recipe(
         tmp_path,
@@ -142,8 +178,7 @@ def test_what_ends_the_launched_processes_is_told_in_one_sentence(tmp_path: Path
     tokenizer = tiny_tokenizer()
     tiny_llama(tokenizer).save_pretrained(tmp_path / "teacher")
     tokenizer.save_pretrained(tmp_path / "teacher")
-    done = start(recipe, stderr=subprocess.PIPE)
-    said = done.communicate(timeout=240)[1].decode()
-    assert done.returncode == 2
+    assert distil(recipe, monkeypatch) == 2
+    said = capfd.readouterr().err
     assert "error: " in said.splitlines()[-1]
     assert "25 prompts at once, and there are 24" in said.splitlines()[-1]

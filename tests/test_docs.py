@@ -12,19 +12,13 @@ import pytest
 import yaml
 
 from distilbench.catalog import load_catalog
+from distilbench.cli import app
+from distilbench.cli._boundary import run_command
 from distilbench.distill import load_recipe
 from distilbench.suite import load_suite
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-RUN_AS_THEY_STAND = {
-    "compute", "compare", "plan-distillation", "distil-or-train", "catalog", "profiles", "fit",
-    "quantize",
-}  # fmt: skip
-SMALL_SUITE = """
-models: [pypi:smollm2-135m-instruct]
-tasks: [{reasoning_gym: chain_sum, questions: 3, fewshot: 1}, {reasoning_gym: lcm, questions: 3}]
-"""
 
 
 def blocks(language: str) -> list[tuple[str, str]]:
@@ -61,27 +55,18 @@ def test_there_are_commands_to_check() -> None:
 
 
 @pytest.mark.parametrize("line", commands())
-def test_commands_do_what_the_docs_say(tmp_path: Path, line: str) -> None:
+def test_commands_have_the_options_that_the_docs_give_them(
+    line: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also in examples that tests/test_walk.py does not run."""
     words = shlex.split(line)[1:]
-    program = (sys.executable, "-m", "distilbench")
-    if words[0] in RUN_AS_THEY_STAND:
-        done = run(*program, *words, cwd=tmp_path)
-        assert done.returncode == 0, done.stderr
-        assert done.stdout.strip()
-        return
-    shown = run(*program, words[0], "--help", cwd=tmp_path)
-    assert shown.returncode == 0
-    for option in (word for word in words if word.startswith("--")):
-        assert option in shown.stdout + run(*program, *words[:2], "--help", cwd=tmp_path).stdout
-
-
-@pytest.mark.model
-@pytest.mark.parametrize(("page", "text"), blocks("python"), ids=lambda value: value[:20])
-def test_python_examples_run(tmp_path: Path, page: str, text: str) -> None:
-    (tmp_path / "suite.yaml").write_text(SMALL_SUITE)
-    done = run(sys.executable, "-c", text, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.strip()
+    assert run_command(app, [words[0], "--help"]) == 0
+    options = [word for word in words if word.startswith("--")]
+    if options:
+        run_command(app, [*words[:2], "--help"])  # of a command of a group
+    shown = capsys.readouterr().out
+    for option in options:
+        assert option in shown
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -172,16 +172,20 @@ def test_parallel_greedy_answers_do_not_leak_between_slots(gemma3: str) -> None:
 
 
 def test_a_cancelled_request_frees_its_slot_at_once(smollm2: str) -> None:
-    async def cancel(engine: LlamaCpp) -> float:
+    async def cancel(engine: LlamaCpp) -> tuple[float, float]:
         long = Sampling(n_predict=450, stop=())
         prompt = await engine.prompt([{"role": "user", "content": "Write a very long story."}])
+        started = time.perf_counter()
+        await engine.complete(prompt, Sampling(n_predict=45, stop=()))
+        tenth = time.perf_counter() - started
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(engine.complete(prompt, long), 0.3)
         started = time.perf_counter()
         await engine.complete(prompt, Sampling(n_predict=1))
-        return time.perf_counter() - started
+        return time.perf_counter() - started, tenth
 
-    assert with_engine(smollm2, cancel, slots=1, cancellable=True) < 2.0
+    waited, tenth = with_engine(smollm2, cancel, slots=1, cancellable=True)
+    assert waited < 5 * tenth  # half of what the cancelled one would have taken
 
 
 def test_a_streamed_answer_is_the_same_as_a_whole_one(smollm2: str) -> None:
@@ -247,11 +251,11 @@ def test_a_question_that_the_engine_dies_of_twice_is_a_crash_and_the_next_is_ans
                 await asyncio.sleep(0.1)
                 if engine.pid and engine.address[0] not in killed:  # loaded, under a new address
                     killed.append(engine.address[0])
-                    os.kill(engine.pid, signal.SIGKILL)
+                    os.kill(engine.pid, signal.SIGSEGV)
 
         prompt = await engine.prompt([{"role": "user", "content": "Tell a long story."}])
         killing = asyncio.create_task(killer())
-        with pytest.raises(EngineDied, match="signal 9") as caught:
+        with pytest.raises(EngineDied, match="signal 11") as caught:
             await engine.complete(prompt, Sampling(n_predict=400))
         await killing
         assert caught.value.failure == "crash"

@@ -13,8 +13,8 @@ import pytest
 
 from distilbench import source
 from distilbench.engines import Engine, engine_of
-from distilbench.engines._embedded import Embedded
-from distilbench.engines._served import Served
+from distilbench.engines.kinds.file import Embedded
+from distilbench.engines.kinds.inspect import Served
 from distilbench.errors import InputError
 from distilbench.runner import run_suite
 from distilbench.source import Source
@@ -70,9 +70,9 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     (folder / "echo_engine.py").write_text(ENGINE)
     monkeypatch.syspath_prepend(str(folder))
     monkeypatch.setenv("PYTHONPATH", ":".join([str(folder), *filter(None, sys.path)]))
-    source._added.cache_clear()
+    source._others.cache_clear()
     yield folder
-    source._added.cache_clear()
+    source._others.cache_clear()
     sys.modules.pop("echo_engine", None)
 
 
@@ -93,7 +93,7 @@ def test_both_of_our_own_are_whole() -> None:
 
 
 def test_a_package_that_cannot_be_imported_is_one_sentence(site: Path) -> None:
-    with pytest.raises(InputError, match=r"^here: the engine no_such_module:Lost cannot be"):
+    with pytest.raises(InputError, match=r"^package echo-engine: its engine 'lost' cannot be"):
         engine_of(Source.parse("lost:m"), "here")
     with pytest.raises(InputError, match="no installed engine runs 'gone' sources"):
         engine_of(Source("gone", "m"), "here")

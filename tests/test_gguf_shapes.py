@@ -215,3 +215,38 @@ def test_an_adapter_that_does_not_say_so_is_one() -> None:
     lora: Shapes = {"blk.0.attn_q.weight.lora_a": (64, 4), "blk.0.attn_q.weight.lora_b": (4, 64)}
     with pytest.raises(InputError, match="is a LoRA adapter"):
         described("llama", lora, 1)
+
+
+@pytest.mark.parametrize("leading", [0, 1])
+def test_of_the_biases_of_experts_a_token_passes_those_that_it_uses(leading: int) -> None:
+    """gpt-oss, counted by hand: two experts' matrices and biases, and all of what all use."""
+    experts, used, width = 16, 2, 32
+    shapes = plain(leading)
+    for block in range(leading, 2):
+        shapes |= attention(block) | {
+            f"blk.{block}.ffn_gate_inp.weight": (HIDDEN, experts),
+            f"blk.{block}.ffn_gate_inp.bias": (experts,),
+        }
+        for part, rows, columns in (("gate", HIDDEN, width), ("up", HIDDEN, width),
+                                    ("down", width, HIDDEN)):  # fmt: skip
+            shapes[f"blk.{block}.ffn_{part}_exps.weight"] = (rows, columns, experts)
+            shapes[f"blk.{block}.ffn_{part}_exps.bias"] = (columns, experts)
+    said = {
+        "expert_count": experts,
+        "expert_used_count": used,
+        "leading_dense_block_count": leading,
+    }
+    found = described("gpt-oss", shapes, expert_feed_forward_length=width, **said).architecture
+    assert found is not None
+    assert found.total_params == elements(shapes)
+    each = 3 * HIDDEN * width + 2 * width + HIDDEN
+    unused = (2 - leading) * (experts - used) * each
+    assert found.active_params == elements(shapes) - unused
+
+
+@pytest.mark.parametrize("licence", [("apache-2.0", "mit"), 3, True])
+def test_a_licence_in_another_form_refuses_no_model(licence: Any) -> None:
+    """Nothing computes with it, and llama.cpp does not read it."""
+    tensors = [(name, shape, 0) for name, shape in plain().items()]
+    file = raw({"general.architecture": "x", "general.license": licence}, tensors)
+    assert describe_stream(file, "a.gguf", None).licence is None

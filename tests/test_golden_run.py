@@ -298,7 +298,7 @@ def test_a_run_in_which_nothing_was_answered_is_read_but_not_exported(tmp_path: 
     assert "No model answered anything." in said
     assert "answered nothing: error" in said
     for form in ("model-index", "lm-eval", "every-eval-ever"):
-        with pytest.raises(InputError, match="no model answered anything"):
+        with pytest.raises(InputError, match="no finished cell holds an answer"):
             export_run(run, form, tmp_path / form)
         assert not (tmp_path / form).exists()
 

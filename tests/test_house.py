@@ -52,3 +52,11 @@ def test_examples_in_docstrings_are_true(file: Path) -> None:
     )
     assert done.attempted
     assert not done.failed, f"pytest --doctest-modules {file}"
+
+
+def test_the_files_that_come_first_are_there() -> None:
+    from tests.conftest import LONGEST
+
+    here = {path.stem for path in Path(__file__).parent.glob("test_*.py")}
+    assert [name for name in LONGEST if name not in here] == []
+    assert len(LONGEST) == len(set(LONGEST))

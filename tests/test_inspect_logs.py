@@ -64,21 +64,24 @@ def scored(path: Path, values: list[Any], name: str = "judge") -> Path:
     return changed(path, samples=samples, results=None)
 
 
-def imported(path: Path, metric: str | None = None) -> tuple[list[float], str | None, str]:
-    """The scores, what is missing, and the report."""
+def imported(path: Path, metric: str | None = None) -> tuple[list[float], str | None, Path]:
+    """The scores, what is missing, and the run."""
     run = path.parent / "run"
     import_results([path], run, Naming(metric=metric), replacing=True)
-    write_report(run)
     samples, cells = records(run)
-    text = (run / "report" / "report.md").read_text()
-    return samples.sort("sample_id")["score"].to_list(), cells["missing"].item(), text
+    return samples.sort("sample_id")["score"].to_list(), cells["missing"].item(), run
+
+
+def page(run: Path) -> str:
+    write_report(run)
+    return (run / "report" / "report.md").read_text()
 
 
 def test_a_whole_log_has_its_accuracy(log: Path) -> None:
-    scores, missing, text = imported(log)
+    scores, missing, run = imported(log)
     assert scores == [1.0, 1.0, 0.0, 0.0]
     assert missing is None
-    assert "50.0%" in text
+    assert "50.0%" in page(run)
 
 
 def test_scores_that_are_not_those_of_the_result_have_no_accuracy(log: Path) -> None:
@@ -106,9 +109,10 @@ def test_an_unfinished_log_has_no_accuracy_and_the_report_says_why(
 ) -> None:
     samples = json.loads(log.read_text())["samples"][:kept]
     results = json.loads(log.read_text())["results"] if status == "success" else None
-    scores, missing, text = imported(changed(log, status=status, samples=samples, results=results))
+    scores, missing, run = imported(changed(log, status=status, samples=samples, results=results))
     assert scores == []
     assert missing == said
+    text = page(run)
     assert said in text
     assert "accuracy of model on org-asked is not available" in text
     assert "%" not in text.split("Imported results")[1].split("\n\n")[1]
@@ -157,10 +161,10 @@ def test_a_missing_grade_is_missing_and_never_zero(log: Path) -> None:
         samples = json.loads(log.read_text())["samples"]
         for sample, value in zip(samples, values, strict=True):
             sample["scores"] = {"match": {"value": value}} if value else None
-        scores, missing, text = imported(changed(log, samples=samples, results=None))
+        scores, missing, run = imported(changed(log, samples=samples, results=None))
         assert scores == []
         assert missing == said
-        assert said in text
+        assert said in page(run)
 
 
 @pytest.mark.parametrize(

@@ -35,8 +35,16 @@ def measured_peak(path: str, settings: EngineSettings) -> int:
 
 
 @pytest.mark.model
-@pytest.mark.parametrize(("context", "slots"), [(512, 1), (512, 4), (2048, 1), (8192, 1)])
-@pytest.mark.parametrize("model", ["smollm2", "gemma3"])
+@pytest.mark.parametrize(
+    ("model", "context", "slots"),
+    [
+        ("smollm2", 512, 4), ("smollm2", 8192, 1), ("gemma3", 512, 1), ("gemma3", 2048, 1),
+        pytest.param("smollm2", 512, 1, marks=pytest.mark.long),
+        pytest.param("smollm2", 2048, 1, marks=pytest.mark.long),
+        pytest.param("gemma3", 512, 4, marks=pytest.mark.long),
+        pytest.param("gemma3", 8192, 1, marks=pytest.mark.long),
+    ],
+)  # fmt: skip
 def test_predicted_peak_is_within_a_tenth_of_the_measured(
     model: str, context: int, slots: int, request: pytest.FixtureRequest
 ) -> None:

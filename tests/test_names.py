@@ -196,3 +196,25 @@ def test_a_slug_is_an_id_of_a_card() -> None:
     for name in ("My Model_v1", "..x", "ü", "A/B"):
         assert yaml.safe_load(card_slug(name)) == card_slug(name)
         assert card_slug(name)[0].isalnum()
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        *(("--tokens", value) for value in ("1e308", "1e19", "0", "-1", "nan", "inf")),
+        *(("--epochs", value) for value in ("1e308", "0", "nan")),
+        *(("--acceptance-rate", value) for value in ("1e-308", "0", "1.1", "nan")),
+        *(("--usd-per-hour", value) for value in ("1e308", "-1", "nan", "inf")),
+    ],
+)
+def test_a_number_that_no_plan_can_have_is_refused(option: str, value: str) -> None:
+    words = {"--student": "llama-3.1-8b", "--teacher": "llama-3.1-70b", "--tokens": "1e9"}
+    given = [part for pair in (words | {option: value}).items() for part in pair]
+    done = CliRunner().invoke(app, ["plan-distillation", *given])
+    assert isinstance(done.exception, InputError) or done.exit_code == 2
+
+
+@pytest.mark.parametrize("option", ["--ttft-s", "--inter-token-s", "--latency-s"])
+@pytest.mark.parametrize("value", ["nan", "inf", "0", "-1"])
+def test_an_objective_that_is_no_time_is_refused(option: str, value: str) -> None:
+    assert f"{option}: is " in refusal("load", "none.gguf", option, value)

@@ -196,7 +196,8 @@ def test_recipes_are_checked_and_planned_without_torch(tmp_path: Path) -> None:
     script = """
 import sys
 from pathlib import Path
-from distilbench.distill import load_recipe, packaged_recipe, plan_recipe, recipe_names
+from distilbench.distill import load_recipe, packaged_recipe, recipe_names
+from distilbench.forecast import plan_recipe
 for name in recipe_names():
     Path(f"{name}.yaml").write_text(packaged_recipe(name))
     load_recipe(Path(f"{name}.yaml"))

@@ -39,7 +39,7 @@ def _as_installed(installed: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     monkeypatch.syspath_prepend(str(installed))
     importlib.invalidate_caches()
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(installed), *filter(None, sys.path)]))
-    found = (aims, all_executors, source._added)
+    found = (aims, all_executors, source._others)
     for cached in found:
         cached.cache_clear()
     yield

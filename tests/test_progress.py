@@ -93,8 +93,11 @@ def test_a_run_says_counts_and_time_left_now_and_then_and_no_line_for_each_sampl
     with Progress() as progress:
         for event in run_events():
             progress.on_event(event)
-        time.sleep(0.5)
-    lines = capsys.readouterr().err.splitlines()
+        said, deadline = "", time.monotonic() + 60
+        while "6 of 8" not in said and time.monotonic() < deadline:
+            time.sleep(0.05)
+            said += capsys.readouterr().err
+    lines = (said + capsys.readouterr().err).splitlines()
     assert lines[:5] == [
         "1 of 3 cells are finished and kept",
         "note: this machine is [b]busy",

@@ -19,7 +19,14 @@ from distilbench.errors import InputError
 from distilbench.events import Collected, Event, Planned, SampleDone
 from distilbench.records import KEY, CellRecord, SampleRecord, schema
 from distilbench.runner import RunResult, collect, load_cells, run_suite
-from distilbench.runner._store import log_folder, project, shards_of, surroundings_file
+from distilbench.runner._store import (
+    log_folder,
+    project,
+    questions_file,
+    read_questions,
+    shards_of,
+    surroundings_file,
+)
 from tests.tiny_gguf import tiny_gguf
 
 pytestmark = pytest.mark.model
@@ -123,10 +130,11 @@ def test_a_question_that_was_stopped_has_no_seconds_and_keeps_its_score(
     begun = datetime.fromisoformat(str(answered[5].started_at)).timestamp()
     ended = datetime.fromisoformat(str(answered[5].completed_at)).timestamp()
     middle = (begun + ended) / 2
-    before = project(run_dir, cell, shard)
+    asked = read_questions(questions_file(run_dir, cell))
+    before = project(run_dir, cell, shard, asked)
     with surroundings_file(run_dir, cell, shard).open("a") as lines:
         lines.write(json.dumps({"begun": middle, "ended": middle + 1e-4, "stopped": True}) + "\n")
-    after = project(run_dir, cell, shard)
+    after = project(run_dir, cell, shard, asked)
     key = (pl.col("sample_id") == str(answered[5].id)) & (pl.col("epoch") == answered[5].epoch)
     stopped = after.filter("suspended")
     assert stopped.filter(key).height == 1
@@ -211,7 +219,7 @@ def test_an_interrupted_run_leaves_nothing_behind_and_resumes(
     suite = suite_file(tmp_path)
     with pytest.raises(KeyboardInterrupt):
         run_suite(suite, tmp_path / "runs", interrupt)
-    assert time.monotonic() - interrupted[0] < 3
+    assert time.monotonic() - interrupted[0] < 5  # it left by itself: later it is killed
     assert set(seen) == {1}
     assert not list(scratch.glob("distilbench-*"))
 
@@ -249,7 +257,7 @@ generation: {temperature: 3}
     timeouts = samples.filter(pl.col("outcome") == "timeout")
     assert timeouts.height >= 1
     assert (timeouts["score"] == 0).all()
-    assert (timeouts["total_s"] < 3).all()
+    assert (timeouts["total_s"] < 10).all()  # all 1,500 tokens take longer
 
 
 def test_bad_input_is_told_before_any_work(tmp_path: Path) -> None:

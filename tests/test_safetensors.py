@@ -363,3 +363,34 @@ def test_tensors_that_do_not_fill_their_file_are_told(tensors: str, data: int, s
     file = len(header).to_bytes(8, "little") + header + bytes(data)
     with pytest.raises(InputError, match=said):
         describe_stream(io.BytesIO(file), "a.safetensors", len(file))
+
+
+@pytest.mark.parametrize("name", ["weight", "dqweight"])
+def test_rotations_beside_master_weights_are_no_weights(
+    name: str, tmp_path: Path, llama: Tensors, exact: int
+) -> None:
+    """FP-Quant's linear layer with master weights: rotations and scales beside them."""
+    tensors = {}
+    for key, tensor in llama.items():
+        base = key.removesuffix(".weight")
+        if not base.endswith("_proj"):
+            tensors[key] = tensor
+            continue
+        tensors |= {
+            f"{base}.{name}": tensor,
+            f"{base}.forward_hadamard_matrix": zeros(128, 128),
+            f"{base}.backward_hadamard_matrix": zeros(128, 128),
+            f"{base}.weight_global_scale": zeros(1, kind=torch.float32),
+            f"{base}.act_global_scale": zeros(1, kind=torch.float32),
+        }
+    assert describe(folder(tmp_path / "m", tensors)).parameters == exact
+    layer = "model.layers.0.mlp.up_proj"
+    both = {
+        f"{layer}.weight": llama[f"{layer}.weight"].clone(),
+        f"{layer}.dqweight": zeros(256, 128),
+    }
+    found = describe(folder(tmp_path / "both", tensors | both))
+    assert found.parameters is None
+    assert layer in (found.parameters_missing or "")
+    packed_too = {f"{layer}.qweight": zeros(256, 64, kind=torch.uint8)}
+    assert describe(folder(tmp_path / "packed", tensors | packed_too)).parameters is None

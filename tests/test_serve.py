@@ -49,7 +49,7 @@ def served(model: str, folder: Path) -> Iterator[str]:
         yield said.split(" at ")[1].split()[0]
     finally:
         process.send_signal(signal.SIGTERM)
-        rest = process.communicate(timeout=20)[0]
+        rest = process.communicate(timeout=60)[0]
     assert process.returncode == 0
     assert rest.endswith("stopped\n")
     assert KEY not in said + rest

@@ -125,12 +125,21 @@ def test_latency_is_that_of_the_attempt_that_answered(done: Done) -> None:
     assert limited["retry_s"] >= RETRY_AFTER_S
     retried = done.samples.filter((pl.col("retries") > 0) & (pl.col("outcome") == "stop"))
     assert retried.height == 5
-    # The server answers in a tenth of a second; a retry is at least half a second away.
+    # A retry is at least half a second away.
     assert (retried["retry_s"] >= 0.5).all()
-    assert (retried["total_s"] < retried["retry_s"] + 0.5).all()
-    assert limited["total_s"] < RETRY_AFTER_S
+    parts_fit_in_the_whole(done.run_dir, retried)
     assert (done.samples.filter(retries=0, outcome="stop")["retry_s"] == 0).all()
     assert done.samples.filter(outcome="error")["total_s"].null_count() == len(LATE_FAULTS)
+
+
+def parts_fit_in_the_whole(run_dir: Path, samples: pl.DataFrame) -> None:
+    """A latency that held the failed attempts too would count their seconds twice."""
+    from inspect_ai.log import read_eval_log
+
+    logs = [read_eval_log(str(path)) for path in run_dir.glob("cells/*/logs/*.eval")]
+    whole = {str(s.id): s.total_time or 0 for log in logs for s in log.samples or ()}
+    for row in samples.to_dicts():
+        assert 0 < row["total_s"] + row["retry_s"] <= whole[row["sample_id"]] + 0.02
 
 
 def test_flops_follow_from_the_architecture_on_the_card(done: Done) -> None:

@@ -14,6 +14,7 @@ from tests.test_real_faults import place, whole
 
 __all__ = ["place", "whole"]  # fixtures
 
+LOCKS = (".lock", ".children")
 WRITING = {
     "init": "init DISK/new/suite.yaml",
     "card new": "card new model.gguf --out DISK/new/card.yaml",
@@ -68,4 +69,4 @@ def test_a_full_file_system(command: str, disk: Path, place: Path) -> None:
     left = {path: path.read_bytes() for path in disk.rglob("*") if path.is_file()}
     assert {path: left.get(path) for path in kept} == kept
     new = [path for path in left if path not in kept]
-    assert not any(path.name.startswith(".") and path.name != ".lock" for path in new), new
+    assert not any(path.name.startswith(".") and path.name not in LOCKS for path in new), new

@@ -52,12 +52,12 @@ def test_an_engine_of_another_package_has_a_scheme(monkeypatch: pytest.MonkeyPat
     """Its name is enough: the package is not imported to read a suite."""
     assert Source.parse("echo:anything").is_file
     point = EntryPoint("echo", "no_such_module:Echo", module.ENGINES)
-    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: EntryPoints([point]))
-    module._added.cache_clear()
+    monkeypatch.setattr("distilbench.registry.entry_points", lambda group: EntryPoints([point]))
+    module._others.cache_clear()
     try:
         found = Source.parse("echo:anything")
     finally:
-        module._added.cache_clear()
+        module._others.cache_clear()
     assert (found.scheme, found.rest, str(found)) == ("echo", "anything", "echo:anything")
     assert not any((found.is_file, found.is_inspect, found.is_repository, found.has_files))
 

@@ -76,8 +76,16 @@ def wait(moment: Callable[[Path, int], bool], folder: Path, command: subprocess.
         time.sleep(0.02)
 
 
-@pytest.mark.parametrize("moment", [with_worker, with_answers])
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+@pytest.mark.parametrize(
+    ("number", "moment"),
+    [
+        (signal.SIGTERM, with_worker), (signal.SIGHUP, with_answers),
+        (signal.SIGKILL, with_answers),
+        pytest.param(signal.SIGTERM, with_answers, marks=pytest.mark.long),
+        pytest.param(signal.SIGHUP, with_worker, marks=pytest.mark.long),
+        pytest.param(signal.SIGKILL, with_worker, marks=pytest.mark.long),
+    ],
+)  # fmt: skip
 def test_the_end_of_the_command_alone_ends_its_worker_and_engine(
     number: signal.Signals, moment: Callable[[Path, int], bool], tmp_path: Path
 ) -> None:
@@ -87,7 +95,7 @@ def test_the_end_of_the_command_alone_ends_its_worker_and_engine(
         wait(moment, tmp_path, command)
         command.send_signal(number)
         _, err = command.communicate(timeout=60)
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 30
         try:
             while of_session(command.pid) and time.monotonic() < deadline:
                 time.sleep(0.05)
@@ -101,8 +109,14 @@ def test_the_end_of_the_command_alone_ends_its_worker_and_engine(
     assert command.returncode == (-9 if number == signal.SIGKILL else 130)
 
 
-@pytest.mark.parametrize("times", [1, 2], ids=["once", "twice"])
-@pytest.mark.parametrize("moment", [with_worker, with_answers])
+@pytest.mark.parametrize(
+    ("moment", "times"),
+    [
+        (with_worker, 2), (with_answers, 1),
+        pytest.param(with_worker, 1, marks=pytest.mark.long),
+        pytest.param(with_answers, 2, marks=pytest.mark.long),
+    ],
+)  # fmt: skip
 def test_a_run_that_is_stopped(
     moment: Callable[[Path, int], bool], times: int, tmp_path: Path
 ) -> None:

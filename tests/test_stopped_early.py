@@ -48,7 +48,7 @@ def test_ctrl_c_while_the_commands_are_imported(body: str, tmp_path: Path) -> No
         assert command.stdout
         assert command.stdout.readline() == "importing\n"
         command.send_signal(signal.SIGINT)
-        out, err = command.communicate(timeout=30)
+        out, err = command.communicate(timeout=120)
     assert command.returncode == 130
     assert (out, err) == ("", "\nstopped: nothing was begun\n")
 
@@ -64,7 +64,7 @@ def test_a_job_in_the_background_is_not_stopped(tmp_path: Path) -> None:
         assert command.stdout
         command.stdout.readline()
         command.send_signal(signal.SIGINT)
-        command.communicate(timeout=30)
+        command.communicate(timeout=120)
     assert command.returncode == 7
 
 

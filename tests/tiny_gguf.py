@@ -21,20 +21,29 @@ Tensors = list[tuple[str, tuple[int, ...], int]]
 ONE = [("blk.0.ffn_up.weight", (64, 64), 0)]
 
 
-def tiny_gguf(path: Path, arch: str = "llama", blocks: int = 2, **options: Any) -> Path:
+def tiny_gguf(
+    path: Path,
+    arch: str = "llama",
+    blocks: int = 2,
+    template: str | None = None,
+    name: str = "tiny",
+    **options: Any,
+) -> Path:
     """A model of ``arch`` (``llama``, ``mamba``, or ``lfm2``, which has layers of both kinds;
-    another name gets Llama's tensors) with a vocabulary of bytes. ``options``: of ``GGUFWriter``,
-    as ``split_max_tensors``."""
+    another name gets Llama's tensors) with a vocabulary of bytes, and a chat template if one is
+    given. ``options``: of ``GGUFWriter``, as ``split_max_tensors``."""
     from gguf import GGUFWriter
 
     writer = GGUFWriter(path, arch, **options)
-    writer.add_name("tiny")
+    writer.add_name(name)
     writer.add_block_count(blocks)
     writer.add_context_length(512)
     writer.add_embedding_length(HIDDEN)
     writer.add_layer_norm_rms_eps(1e-5)
     writer.add_file_type(0)
     add_vocabulary(writer)
+    if template is not None:
+        writer.add_chat_template(template)
     of_arch = {"mamba": mamba_tensors, "lfm2": lfm2_tensors}.get(arch, llama_tensors)
     tensors = of_arch(writer, blocks)
     last = "token_embd_norm.weight" if arch == "lfm2" else "output_norm.weight"

@@ -38,12 +38,15 @@ class Run:
 
     @classmethod
     def open(cls, path: str | Path) -> Run:
-        """A run that was made before. Raises ``InputError`` if ``path`` is no run directory, or of
-        another version."""
+        """A run that was made before, in a folder or at a URL (``s3://bucket/runs/demo``): then
+        ``path`` is a copy of it as it is now. Raises ``InputError`` if it is no run directory, or
+        of another version."""
+        from distilbench.place import Place, copied
         from distilbench.runner import load_cells
 
-        load_cells(Path(path))
-        return cls(Path(path))
+        with copied(Place.parse(path)) as folder:
+            load_cells(folder)
+            return cls(folder)
 
     @property
     def name(self) -> str:
@@ -120,11 +123,12 @@ def run(
     """Run a suite, or what is missing of it, and return the run.
 
     ``suite`` is a ``Suite``, its data as a dict, or a file (YAML). Paths in a file start at
-    its folder, others at the current one. The run directory is ``out/<suite name>``; finished
-    cells in it are kept. ``limit`` takes the first so many questions of each task, ``max_tokens``
-    bounds each answer, ``epochs`` says how often each question is asked, ``models`` (sources) stand
-    in place of the suite's, ``tasks`` names those to keep. ``executor`` says where the workers are
-    (``local``: this machine), ``workers`` how many of them may ask a served model side by side.
+    its folder, others at the current one. The run directory is ``out/<suite name>``, in a folder or
+    at a URL (``s3://bucket/runs``); finished cells in it are kept. ``limit`` takes the first so
+    many questions of each task, ``max_tokens`` bounds each answer, ``epochs`` says how often each
+    question is asked, ``models`` (sources) stand in place of the suite's, ``tasks`` names those to
+    keep. ``executor`` says where the workers are (``local``: this machine), ``workers`` how many of
+    them may ask a served model side by side.
     ``on_event`` hears typed events (``distilbench.events``).
 
     Raises ``InputError`` on a bad suite before any work. A model that does not load or fit is a
@@ -134,7 +138,7 @@ def run(
     from distilbench.suite import Changes
 
     changes = Changes(limit, max_tokens, epochs, tuple(models), tuple(tasks))
-    result = run_suite(suite, Path(out), on_event, changes, executor, workers)
+    result = run_suite(suite, out, on_event, changes, executor, workers)
     return Run(result.run_dir, result.failed)
 
 

@@ -6,23 +6,36 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import shutil
+import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distilbench.errors import InputError
+from distilbench.seals import is_whole_table, seal_table, sealed, unsealed
 
 if TYPE_CHECKING:
     import polars as pl
 
 _DAMAGED = "put back a copy of it, or begin again in another folder"
+_CHILDREN = ".children"
+_PARTIAL = re.compile(r"\..+\.(\d+)")  # of whole_file
+_CHILDREN_S = 30.0  # that those of a killed run may take to end
+_GLANCE_S = 0.1
 _NO_FIELDS: Mapping[str, type] = {}
 
 
 def write_json(path: Path, data: object) -> None:
     write_text(path, json.dumps(data, indent=1, default=str))
+
+
+def write_sealed(path: Path, record: Mapping[str, Any]) -> None:
+    """A JSON record in which :func:`read_json` sees damage of a single bit."""
+    write_bytes(path, sealed(json.dumps(record, indent=1, default=str)))
 
 
 def write_text(path: Path, text: str) -> None:
@@ -40,11 +53,13 @@ def copy_file(file: Path, to: Path) -> None:
 
 
 def write_parquet(path: Path, data: pl.DataFrame) -> None:
+    """A table in which :func:`read_parquet` sees damage of a single bit."""
     from polars.exceptions import ComputeError
 
     with whole_file(path) as partial:
         try:
             data.write_parquet(partial)
+            seal_table(partial)
         except ComputeError as error:  # what the disk refuses, without its number
             raise InputError(
                 str(path), f"cannot be written ({error})", "look for free space and limits of files"
@@ -53,11 +68,14 @@ def write_parquet(path: Path, data: pl.DataFrame) -> None:
 
 def read_parquet(path: Path, remedy: str = _DAMAGED) -> pl.DataFrame:
     """The table in one file: polars takes ``[`` and ``*`` in a name for a pattern, and a folder for
-    all files in it. Raises ``InputError`` if it is cut or no table; ``OSError`` if it cannot be
+    all files in it. Raises ``InputError`` if it is cut, changed or no table; ``OSError`` if it
+    cannot be
     read."""
     import polars as pl
 
     with path.open("rb") as file:
+        if not is_whole_table(file):
+            raise InputError(str(path), "is damaged (its checksum is another)", remedy)
         try:
             return pl.read_parquet(file)
         except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
@@ -80,10 +98,11 @@ def read_json(
     fields: Mapping[str, type | tuple[type, ...]] = _NO_FIELDS,
     remedy: str = _DAMAGED,
 ) -> dict[str, Any]:
-    """A record that distilbench wrote. Raises ``InputError`` if it is cut or no record, or lacks
-    one of ``fields`` or has another type there; ``OSError`` if it cannot be read."""
+    """A record that distilbench wrote. Raises ``InputError`` if it is cut, changed or no record, or
+    lacks one of ``fields`` or has another type there; ``OSError`` if it cannot be read."""
+    raw = read_sealed(path, remedy)
     try:
-        data = json.loads(path.read_text("utf-8"))
+        data = json.loads(raw.decode("utf-8"))
     except (ValueError, RecursionError) as error:
         raise InputError(str(path), "is damaged", remedy) from error
     if not isinstance(data, dict):
@@ -94,10 +113,24 @@ def read_json(
     return data
 
 
+def read_sealed(path: Path, remedy: str = _DAMAGED) -> bytes:
+    """A JSON record as it was before it was sealed; ``InputError`` if it is another now."""
+    raw = unsealed(path.read_bytes())
+    if raw is None:
+        raise InputError(str(path), "is damaged (its checksum is another)", remedy)
+    return raw
+
+
+def is_damaged(path: Path) -> bool:
+    """Whether a record is there and is not as it was sealed."""
+    return path.is_file() and unsealed(path.read_bytes()) is None
+
+
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
     """Hold a folder: two runs in one would measure each other. Raises ``InputError`` if another
-    process holds it."""
+    process holds it. Where its holder was killed, waits for the children that it had (:func:`held`)
+    to end."""
     from filelock import FileLock, Timeout
 
     lock = FileLock(folder / ".lock")
@@ -108,9 +141,42 @@ def alone(folder: Path) -> Iterator[None]:
             str(folder), "another run is at work in it", "wait for it, or stop it"
         ) from error
     try:
+        _wait_for_children(folder)
         yield
     finally:
         lock.release()
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[tuple[int, ...]]:
+    """Descriptors to start a child with (``pass_fds``): as long as it lives nobody is :func:`alone`
+    in ``folder``, however its parent ended. To be left once it has started. None on Windows."""
+    if sys.platform == "win32":
+        yield ()
+        return
+    import fcntl
+
+    with (folder / _CHILDREN).open("ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_SH)  # closing this one leaves the child's
+        yield (lock.fileno(),)
+
+
+def _wait_for_children(folder: Path) -> None:
+    """What a worker undoes when its parent is gone takes a moment, in which it is still at work."""
+    if sys.platform == "win32" or not (folder / _CHILDREN).exists():
+        return
+    import fcntl
+
+    patience = time.monotonic() + _CHILDREN_S
+    with (folder / _CHILDREN).open("ab") as lock:
+        while True:
+            try:
+                return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                if time.monotonic() > patience:
+                    said = "a worker of a run that was killed is still at work in it"
+                    raise InputError(str(folder), said, "wait for it, or stop it") from error
+            time.sleep(_GLANCE_S)
 
 
 @contextmanager
@@ -150,6 +216,24 @@ def whole_alone(path: Path) -> Iterator[Path]:
         partial.replace(path)
     finally:
         _remove(partial)
+
+
+def sweep_partials(folder: Path) -> None:
+    """Remove what :func:`whole_file` left below ``folder`` in processes that were killed."""
+    for path in folder.rglob(".*"):
+        found = _PARTIAL.fullmatch(path.name)
+        if found and not _writes(int(found[1]), path):
+            _remove(path)
+
+
+def _writes(pid: int, path: Path) -> bool:
+    """Whether the process that began a file still lives: it is no younger than the file."""
+    import psutil
+
+    try:
+        return psutil.Process(pid).create_time() <= path.stat().st_mtime
+    except (psutil.Error, OSError):
+        return False
 
 
 def _remove(path: Path) -> None:

@@ -202,7 +202,7 @@ class CellRecord:
     reported_score: float | None = published("score that the other program states")
     reported_stderr: float | None = published("standard error that it states")
     reported_metric: str | None = identity("which of its metrics that is")
-    missing: str | None = identity("what of an imported result is; null: nothing")
+    missing: str | None = identity("what of the result is not there; null: nothing")
     all_questions: int | None = setting("questions of the set of which a limit took some")
     prompt_tokens_per_s: float | None = published("llama-bench's rate of prompt tokens")
     output_tokens_per_s: float | None = published("llama-bench's rate of output tokens")

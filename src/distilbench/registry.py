@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from inspect import isabstract
+from pathlib import Path
 from pkgutil import iter_modules
 from types import ModuleType
 from typing import Any, TypeVar
@@ -27,8 +28,30 @@ def registered(kind: type[T], home: str, group: str, base: str) -> tuple[type[T]
     places = import_module(home).__path__
     modules = (import_module(f"{home}.{found.name}") for found in iter_modules(places))
     own = (found for module in modules for found in _in(module, kind))
-    others = sorted(entry_points(group=group), key=lambda point: (point.name, point.value))
-    return (*own, *(_loaded(point, kind, base) for point in others))
+    return (*own, *(_loaded(point, kind, base) for point in of_packages(group)))
+
+
+def of_packages(group: str) -> list[EntryPoint]:
+    """What other packages name in a group, by their names; none of it is imported for that."""
+    return sorted(entry_points(group=group), key=lambda point: (point.name, point.value))
+
+
+def names(home: str, group: str) -> frozenset[str]:
+    """What can be had by :func:`named`; nothing is imported for it."""
+    own = (found.name for found in iter_modules([str(_folder(home))]))
+    return frozenset((*own, *(point.name for point in of_packages(group))))
+
+
+def named(kind: type[T], home: str, group: str, base: str, name: str) -> type[T]:
+    """The class that the file ``name`` of the package ``home`` holds, or that an entry point of
+    this name leads to; no other is imported. Raises ``KeyError`` if there is none, ``InputError``
+    as :func:`registered`."""
+    if any(found.name == name for found in iter_modules([str(_folder(home))])):
+        return next(_in(import_module(f"{home}.{name}"), kind))
+    point = next((point for point in of_packages(group) if point.name == name), None)
+    if point is None:
+        raise KeyError(name)
+    return _loaded(point, kind, base)
 
 
 def by_name(kinds: Iterable[type[T]], field: str, what: str) -> dict[str, type[T]]:
@@ -42,6 +65,11 @@ def by_name(kinds: Iterable[type[T]], field: str, what: str) -> dict[str, type[T
             both = " and ".join(f"{each.__module__}.{each.__qualname__}" for each in (other, kind))
             raise InputError(f"{what} {name}", f"is that of {both}", "uninstall one")
     return named
+
+
+def _folder(home: str) -> Path:
+    """Where a package of distilbench is, without importing it."""
+    return Path(__file__).parent.joinpath(*home.split(".")[1:])
 
 
 def _in(module: ModuleType, kind: type[T]) -> Iterator[type[T]]:
@@ -71,4 +99,4 @@ def _loaded(point: EntryPoint, kind: type[T], base: str) -> type[T]:
 
 
 def _is(found: Any, kind: type[T]) -> bool:
-    return isinstance(found, type) and issubclass(found, kind) and found is not kind
+    return isinstance(found, type) and kind in found.__mro__[1:]

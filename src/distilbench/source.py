@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from pydantic_core import CoreSchema
 
 FILE, HUB, PACKAGE, INSPECT = "file", "hf", "pypi", "inspect"
-ENGINES = "distilbench.engines"
-"""Group of the entry points by which other packages add engines; their names are schemes."""
+KINDS, ENGINES = "distilbench.engines.kinds", "distilbench.engines"
+"""Where engines are: our own, and the group of entry points by which other packages add theirs. The
+names of files and entry points are schemes."""
 # A file's ending, and before it the number of a part: a model in several files is one model.
 _ENDING = re.compile(r"(-\d{5}-of-\d{5})?(\.(gguf|safetensors|json))?$")
 
@@ -50,7 +51,7 @@ class Source:
         """The source that ``text`` names. Whether there is anything is not asked. A colon after
         what is no known scheme is part of a path."""
         scheme, _, rest = text.partition(":")
-        known = rest and (scheme in (HUB, PACKAGE, INSPECT) or scheme in _added())
+        known = rest and (scheme in (HUB, PACKAGE, INSPECT) or scheme in _others())
         return cls(scheme, rest) if known else cls(FILE, text)
 
     @classmethod
@@ -126,8 +127,8 @@ def plain_name(text: str, otherwise: str) -> str:
 
 
 @cache
-def _added() -> frozenset[str]:
-    """Schemes of the engines that other packages bring; none of them is imported for it."""
-    from importlib.metadata import entry_points
+def _others() -> frozenset[str]:
+    """Schemes of all engines, but that of a path; none of them is imported for it."""
+    from distilbench.registry import names
 
-    return frozenset(entry_points(group=ENGINES).names)
+    return names(KINDS, ENGINES) - {FILE}

@@ -243,8 +243,9 @@ def _opened(files: Iterable[Path]) -> Iterable[OpenFile]:
 
 
 def _label(header: GGUFHeader, key: str) -> str | None:
+    """A text for people; one in another form, which llama.cpp does not read, is left out."""
     text = header.metadata.get(key)
-    return None if text is None else printable(text)
+    return printable(text) if isinstance(text, str) else None
 
 
 def _gguf_shape(header: GGUFHeader, where: str) -> tuple[ModelShape | None, str | None]:

@@ -14,8 +14,7 @@ from distilbench.architecture._quantization import TENSOR_TYPES, tensor_bytes
 from distilbench.errors import InputError
 
 # What a file may say of itself, and in which form. llama.cpp stops at another form.
-_TEXTS = ("general.architecture", "general.name", "general.license", "general.type",
-          "tokenizer.chat_template")  # fmt: skip
+_TEXTS = ("general.architecture", "general.name", "general.type", "tokenizer.chat_template")
 _NUMBERS = ("general.file_type", "split.no", "split.count", "split.tensors.count")
 _SIZES = ("block_count", "embedding_length", "context_length", "vocab_size")
 _COUNTS = ("feed_forward_length", "attention.head_count", "attention.head_count_kv",

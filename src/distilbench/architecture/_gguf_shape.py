@@ -152,6 +152,9 @@ def _experts(fields: dict[str, Any], header: GGUFHeader, ffn: int) -> dict[str, 
     if not experts:
         return {}
     width = int(fields.get("expert_feed_forward_length", ffn))
+    last = (
+        int(fields["block_count"]) - header.blocks_ahead - 1
+    )  # leading layers may have no experts
     shared = {s[1] for n, s in header.shapes.items() if n.endswith("ffn_up_shexp.weight")}
     return {
         "experts": experts,
@@ -159,17 +162,29 @@ def _experts(fields: dict[str, Any], header: GGUFHeader, ffn: int) -> dict[str, 
         "expert_ffn": width,
         "shared_experts": max(shared, default=0) // width,
         "dense_layers": int(fields.get("leading_dense_block_count", 0)),
+        "expert_vectors": sum(
+            prod(shape) // experts
+            for name, shape in header.shapes.items()
+            if _is_expert_bias(name) and (block := _BLOCK.match(name)) and int(block[1]) == last
+        ),
     }
 
 
 def _vectors(header: GGUFHeader, layers: int) -> int:
-    """Norms and biases, but for those of blocks behind the layers. Rope tables are not weights."""
+    """Norms and biases, but for those of experts and of blocks behind the layers. Rope tables are
+    not weights."""
     return sum(
         prod(shape)
         for name, shape in header.shapes.items()
         if (len(shape) == 1 or name.endswith(".bias")) and not name.startswith("rope_")
+        if not _is_expert_bias(name)
         if not ((block := _BLOCK.match(name)) and int(block[1]) >= layers)
     )
+
+
+def _is_expert_bias(name: str) -> bool:
+    """Of which a token passes its own experts' only."""
+    return name.endswith("_exps.bias")
 
 
 def _vocabulary(fields: dict[str, Any], header: GGUFHeader) -> int:

@@ -10,6 +10,7 @@ and tables that are no weights. Each form is known by the names of its tensors:
   (Mistral)
 - MXFP4 and NVFP4: ``..._blocks`` with ``..._scales`` (gpt-oss), or two weights in a byte of
   ``weight`` (ModelOpt, Quark)
+- FP-Quant: ``weight`` or ``dqweight``, as it is, beside rotations and global scales
 - MLX: ``weight`` with ``scales`` and ``biases``; BitNet: four weights in a byte
 
 Integers in another form are not guessed at: the count is then not available.
@@ -30,7 +31,7 @@ _BLOCK_WIDTHS = (16, 32)  # weights that share a scale in NVFP4 and MXFP4
 # Not learned: masks, tables of positions, counters, as old checkpoints of GPT-2 and GPT-NeoX hold.
 _BUFFER = re.compile(
     r"(inv_freq|position_ids|masked_bias|num_batches_tracked|token_type_ids|"
-    r"(cos|sin)_cached|slope_rate|(query|key|diagonal)_decay|(^|\.)(rope|rotary_emb)\.freqs)$"
+    r"(cos|sin)_cached|(forward|backward)_hadamard_matrix|slope_rate|(query|key|diagonal)_decay|(^|\.)(rope|rotary_emb)\.freqs)$"
 )
 # What stands beside a packed or 8-bit weight of the same layer.
 _BESIDE = re.compile(
@@ -38,7 +39,7 @@ _BESIDE = re.compile(
     r"output_scale|weight_(scale\w*|scales|zero_point|g_idx|shape|global_scale)|"
     r"(activation|act|k|v|q|kv|prob)_scale)$"
 )
-_SCALE_OF_VALUES = re.compile(r"\.(k|v|q|kv|prob|input|output)_scale$")
+_SCALE_OF_VALUES = re.compile(r"\.((k|v|q|kv|prob|input|output)_scale|(weight|act)_global_scale)$")
 _SCALES_AND_ZEROS = (
     "qzeros", "scales", "scale", "SCB", "weight_scale", "weight_scales", "weight_scale_inv",
 )  # fmt: skip
@@ -119,7 +120,7 @@ def _unpacked(name: str, tensors: Mapping[str, Tensor], config: Mapping[str, Any
         bits = _gptq_bits(layer, config)
     elif any(mark in tensors for mark in _marks_of_four_bits(name)):
         bits = 4
-    elif leaf == "W_q":
+    elif leaf == "W_q" or (leaf == "weight" and f"{base}.dqweight" in tensors):
         return None
     elif tensor.dtype in _WEIGHT_DTYPES | _FP8:
         return tensor.elements

@@ -40,6 +40,7 @@ class PlainDecoder(BaseModel):
     shared_experts: int = Field(0, ge=0)
     expert_ffn: int = Field(0, ge=0, description="width of one expert's MLP")
     dense_layers: int = Field(0, ge=0, description="leading layers without experts")
+    expert_vectors: int = Field(0, ge=0, description="biases of one expert (gpt-oss)")
 
     query_lora: int = Field(0, ge=0, description="rank of the compressed query (MLA)")
     kv_lora: int = Field(0, ge=0, description="rank of the compressed key/value (MLA)")
@@ -76,6 +77,7 @@ class PlainDecoder(BaseModel):
             width=self.expert_ffn,
             shared_width=self.shared_experts * self.expert_ffn,
             gated=self.gated,
+            expert_vectors=self.expert_vectors,
         )
 
     @property

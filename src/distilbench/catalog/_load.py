@@ -12,7 +12,6 @@ from __future__ import annotations
 import importlib.util
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from distilbench.catalog._card import Card, Cited, Figure, Source
 from distilbench.errors import InputError, use_one_of
+from distilbench.registry import of_packages
 from distilbench.yaml_file import read_yaml
 
 _HERE = Path(__file__).parent
@@ -176,7 +176,7 @@ def _users_folders(extra: Sequence[Path]) -> Iterator[Path]:
         lineage = (folder if folder.is_dir() else folder.parent) / "lineage"
         if lineage.is_dir():  # cards of a student's teacher and base
             yield lineage
-    for point in entry_points(group=_GROUP):
+    for point in of_packages(_GROUP):
         spec = importlib.util.find_spec(point.value)
         places = spec.submodule_search_locations if spec else None
         yield from (Path(place) for place in places or ())

@@ -1,8 +1,9 @@
 """The claims of arXiv 2602.20164, checked: curves, comparisons and verdicts, as data.
 
 Holds the published scores of the catalog as a frame, the comparison of distilled with vanilla
-models on them, the curves of vanilla families with the distilled models placed on them, and the
-verdicts. Pure: whoever prints them asks here. Imports ``compute``, ``stats`` and ``catalog``.
+models on them, the curves of vanilla families with the distilled models placed on them, the
+verdicts, and the pairs of a run: each distilled model beside its counterpart. Pure: whoever prints
+them asks here. Imports ``compute``, ``stats`` and ``catalog``.
 """
 
 from distilbench.claims._check import DISTILLED, VANILLA, check_claims
@@ -12,6 +13,15 @@ from distilbench.claims._found import (
     Placement,
     curve_verdict,
     size_verdict,
+)
+from distilbench.claims._pairs import (
+    MARGIN,
+    Accuracy,
+    Creation,
+    Entrant,
+    Pair,
+    roles,
+    run_pairs,
 )
 from distilbench.claims._scores import (
     BANDS,
@@ -26,17 +36,24 @@ from distilbench.claims._scores import (
 __all__ = [
     "BANDS",
     "DISTILLED",
+    "MARGIN",
     "SCORE_SCHEMA",
     "TOLERANCE",
     "VANILLA",
+    "Accuracy",
     "Claims",
+    "Creation",
+    "Entrant",
     "FamilyCurve",
+    "Pair",
     "Placement",
     "check_claims",
     "compare_scores",
     "count_outcomes",
     "curve_verdict",
     "excluded_pairs",
+    "roles",
+    "run_pairs",
     "size_verdict",
     "verdict",
 ]

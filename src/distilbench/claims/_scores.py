@@ -42,17 +42,16 @@ lower edge."""
 Verdict = Literal["supported", "undecided", "contradicted", "no data"]
 
 _SETTING = ["metric", "shots", "mode", "setting_key"]
+_LEVEL = 0.95
 
 
-def compare_scores(
-    scores: pl.DataFrame, tolerance: float = 1.0, level: float = 0.95
-) -> pl.DataFrame:
+def compare_scores(scores: pl.DataFrame, tolerance: float = 1.0) -> pl.DataFrame:
     """Every distilled against every vanilla model, on each benchmark where the settings match.
 
     Settings match where benchmark, metric, shots, mode and setting_key are equal. Null shots and
     mode "unstated" match only within one source: two sources that both do not say have not agreed.
 
-    ``outcome`` is "tie" where 0 is within the ``level`` interval of the difference, else "win" or
+    ``outcome`` is "tie" where 0 is within the 95% interval of the difference, else "win" or
     "loss" of the distilled model. The interval joins each score's own (``score +- z stderr`` where
     a standard error is published, else Wilson's from the number of questions, known from either of
     the two scores) as Newcombe (1998) does. Both models answered the same questions, which a
@@ -71,7 +70,7 @@ def compare_scores(
         _size("parameters", "size_ratio"), _size("active_parameters", "active_ratio")
     )
     return (
-        compared.with_columns(_band(), *_difference(level), _tolerance(tolerance))
+        compared.with_columns(_band(), *_difference(), _tolerance(tolerance))
         .with_columns(
             pl.col("difference_low").is_not_null().alias("_interval"),
         )
@@ -102,9 +101,7 @@ def excluded_pairs(scores: pl.DataFrame) -> pl.DataFrame:
     )  # fmt: skip
 
 
-def count_outcomes(
-    comparisons: pl.DataFrame, by: Sequence[str] = (), level: float = 0.95
-) -> pl.DataFrame:
+def count_outcomes(comparisons: pl.DataFrame, by: Sequence[str] = ()) -> pl.DataFrame:
     """Wins, ties and losses by size band, and the verdict on "on par or better".
 
     A pair on a benchmark in one setting counts once. Where it was compared from several sources,
@@ -134,16 +131,14 @@ def count_outcomes(
         numbers.fill_null(0).cast(pl.Int64)
     )
     limits = _on_par_limits(
-        pl.col("wins") + pl.col("ties"), pl.col("comparisons"), pl.col("distilled_scores"), level
+        pl.col("wins") + pl.col("ties"), pl.col("comparisons"), pl.col("distilled_scores")
     )
     return (
         table.with_columns(**limits).with_columns(_verdict()).sort(*groups, "_order").drop("_order")
     )
 
 
-def verdict(
-    wins: int, ties: int, losses: int, distilled_scores: int | None = None, level: float = 0.95
-) -> Verdict:
+def verdict(wins: int, ties: int, losses: int, distilled_scores: int | None = None) -> Verdict:
     """Whether counts support "on par or better": that a comparison is not lost more often than not.
 
     The Wilson interval of the share (wins + ties) / all against one half: "supported" if wholly
@@ -154,7 +149,7 @@ def verdict(
     count = wins + ties + losses
     trials = count if distilled_scores is None else distilled_scores
     frame = pl.DataFrame({"good": [wins + ties], "comparisons": [count], "trials": [trials]})
-    limits = _on_par_limits(pl.col("good"), pl.col("comparisons"), pl.col("trials"), level)
+    limits = _on_par_limits(pl.col("good"), pl.col("comparisons"), pl.col("trials"))
     answer: Verdict = frame.with_columns(**limits).select(_verdict()).item()
     return answer
 
@@ -225,9 +220,9 @@ def _band() -> pl.Expr:
     )  # fmt: skip
 
 
-def _difference(level: float) -> list[pl.Expr]:
+def _difference() -> list[pl.Expr]:
     """difference, and its limits where both scores have an interval of their own."""
-    z = normal_quantile(level)
+    z = normal_quantile(_LEVEL)
     questions = {
         "distilled": pl.coalesce("distilled_questions", "vanilla_questions"),
         "vanilla": pl.coalesce("vanilla_questions", "distilled_questions"),
@@ -286,11 +281,9 @@ def _once(comparisons: pl.DataFrame, groups: list[str]) -> pl.DataFrame:
     )  # fmt: skip
 
 
-def _on_par_limits(
-    good: pl.Expr, comparisons: pl.Expr, trials: pl.Expr, level: float
-) -> dict[str, pl.Expr]:
+def _on_par_limits(good: pl.Expr, comparisons: pl.Expr, trials: pl.Expr) -> dict[str, pl.Expr]:
     share = pl.when(comparisons > 0).then(good / comparisons)
-    low, high = wilson(share, trials.cast(pl.Float64), normal_quantile(level))
+    low, high = wilson(share, trials.cast(pl.Float64), normal_quantile(_LEVEL))
     return {"on_par_share": share, "low": low, "high": high}
 
 

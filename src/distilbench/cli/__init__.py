@@ -25,6 +25,7 @@ from distilbench.cli import (
     _look,
     _recommend,
     _run,
+    _runs,
     _serve,
 )
 from distilbench.cli._print import print_line
@@ -39,6 +40,7 @@ app = typer.Typer(
 )
 for register in (
     _run.register,
+    _runs.register,
     _recommend.register,
     _fit.register,
     _load.register,

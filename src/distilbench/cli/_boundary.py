@@ -39,6 +39,10 @@ _REMEDIES = {
 _REPORT = "this is a mistake of distilbench, not yours; report it with the lines above"
 # Polars, safetensors and tokenizers; Polars names the file after it.
 _RUST = re.compile(r"\(os error (\d+)\)(?:: (.+))?")
+_STORE = re.compile(r"(s3a?|gcs|gs|az|abfss?|adl|memory)://", re.IGNORECASE)
+_TAKE_URLS = (
+    "run", "report", "recommend", "export", "import", "status", "list", "cancel", "merge",
+)  # fmt: skip
 _MODULES = {"inspect_evals": "benchmarks"}  # where the package's name says nothing
 TRAINING = ("torch", "transformers", "trl", "accelerate", "peft", "datasets")
 _HANGUP = (signal.SIGHUP,) if hasattr(signal, "SIGHUP") else ()  # Windows has none
@@ -53,6 +57,7 @@ def run_command(app: Any, arguments: Sequence[str]) -> int:
     arguments = [_at_home(argument) for argument in arguments]
     try:
         _heed_interrupts()
+        _refuse_urls_as_paths(arguments)
         code = get_command(app).main(arguments, "distilbench", standalone_mode=False)
         sys.stdout.flush()  # a full disk behind it shows here
         code = code if isinstance(code, int) else 0
@@ -69,6 +74,8 @@ def run_command(app: Any, arguments: Sequence[str]) -> int:
         code = 0
     except Exception as error:
         if hasattr(error, "show") and hasattr(error, "exit_code"):  # a usage error of click
+            if hasattr(error, "message"):
+                error.message = printable(error.message)
             error.show()
             return int(error.exit_code)
         sentence, code = sentence_of(error), _USER
@@ -79,6 +86,16 @@ def run_command(app: Any, arguments: Sequence[str]) -> int:
         print(f"error: {printable(sentence)}", file=sys.stderr)
     _close_output()
     return code
+
+
+def _refuse_urls_as_paths(arguments: Sequence[str]) -> None:
+    """``s3://bucket`` where only a path of this machine can stand would become a folder ``s3:``."""
+    if arguments and arguments[0] not in _TAKE_URLS:
+        for argument in arguments:
+            option, sign, value = argument.partition("=")
+            if _STORE.match(value if sign and option.startswith("--") else argument):
+                where = f"distilbench {arguments[0]}"
+                raise InputError(where, "reads and writes files here, not at a URL", "name a path")
 
 
 def sentence_of(error: BaseException) -> str | None:

@@ -33,10 +33,12 @@ def distill(
     as_json: Json = False,
 ) -> None:
     """Make a distilled model, or what is missing of it, with every stage metered."""
-    from distilbench.distill import load_recipe, plan_recipe, run_recipe
+    from distilbench.distill import load_recipe, run_recipe
 
     loaded = load_recipe(recipe)
     if dry_run:
+        from distilbench.forecast import plan_recipe
+
         planned = plan_recipe(loaded, recipe.parent, tuple(cards or ()))
         facts = planned.facts if as_json else _in_words(planned.facts)
         plan_table(planned.plan, draws, seed, as_json, facts)

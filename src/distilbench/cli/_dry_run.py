@@ -15,12 +15,14 @@ if TYPE_CHECKING:
 _NOT_KNOWN = "not available"
 
 
-def dry_run(suite_file: Path, out: Path, changes: Changes, gpu: str, as_json: bool) -> None:
+def dry_run(suite_file: Path, out: str, changes: Changes, gpu: str, as_json: bool) -> None:
     """Print the plan of a suite with its tokens, hours and money: all estimated."""
     from distilbench.forecast import forecast_run
+    from distilbench.place import Place, copied
     from distilbench.suite import load_suite
 
-    found = forecast_run(load_suite(suite_file, changes), suite_file, out, gpu)
+    with copied(Place.parse(out), _tables) as earlier:
+        found = forecast_run(load_suite(suite_file, changes), suite_file, earlier, gpu)
     if as_json:
         parts = {"rows": found.rows, "totals": found.totals, "notes": found.notes}
         print_json({"known": "estimated", **parts})
@@ -35,6 +37,11 @@ def dry_run(suite_file: Path, out: Path, changes: Changes, gpu: str, as_json: bo
     )
     for sentence in (*found.assumptions(), *found.notes):
         print_line(f"- {sentence}")
+
+
+def _tables(name: str, listing: object) -> bool:
+    """What earlier runs say of rates and lengths."""
+    return name.count("/") == 1 and name.endswith("/samples.parquet")
 
 
 def _printed(row: Mapping[str, Any]) -> tuple[str, ...]:

@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperCommand
 
+from distilbench.cli._counts import say
+from distilbench.cli._options import RunPlace
 from distilbench.cli._print import Json, print_json, print_line
+from distilbench.errors import InputError
 
 if TYPE_CHECKING:
     from distilbench.interchange import Importer
@@ -51,7 +54,9 @@ def import_(
             show_default=False,
         ),
     ],
-    into: Annotated[Path, typer.Option(help="Run directory; made if there is none.")],
+    into: Annotated[
+        str, typer.Option(help="Run directory, a folder or a URL; made if there is none.")
+    ],
     model: Annotated[str | None, typer.Option(help="Name of the model in the run.")] = None,
     profile: Annotated[str | None, typer.Option(help="Profile's name; default: the tool.")] = None,
     metric: Annotated[
@@ -67,10 +72,13 @@ def import_(
 ) -> None:
     """Bring results of other programs into a run."""
     from distilbench.interchange import Naming, import_results
+    from distilbench.place import Place, at_work
     from distilbench.report import write_report
 
-    cells = import_results(paths, into, Naming(model, profile, metric, role, card), replace)
-    page = write_report(into)
+    naming = Naming(model, profile, metric, role, card)
+    with at_work(Place.parse(into), say) as run_dir:
+        cells = import_results(paths, run_dir, naming, replace)
+        page = write_report(run_dir)
     if as_json:
         print_json({"run_dir": str(into), "report": str(page), "cells": cells})
         return
@@ -80,15 +88,20 @@ def import_(
 
 
 def export(
-    run_dir: Annotated[Path, typer.Argument(help="Run directory.", show_default=False)],
+    run: RunPlace,
     form: Annotated[str, typer.Option("--format", help="One of the formats below.")],
-    out: Annotated[Path, typer.Option(help="Folder to write into.")],
+    out: Annotated[str, typer.Option(help="Folder to write into, on this machine.")],
     as_json: Json = False,
 ) -> None:
     """Write a run's results in the form of another program."""
     from distilbench.interchange import export_run
+    from distilbench.place import Place, copied
 
-    files = export_run(run_dir, form, out)
+    folder = Place.parse(out)
+    if folder.url is not None:
+        raise InputError(f"--out {folder}", "is a URL", "name a folder of this machine")
+    with copied(Place.parse(run)) as run_dir:
+        files = export_run(run_dir, form, folder.path)
     if as_json:
         print_json([str(file) for file in files])
         return

@@ -40,7 +40,7 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], title: st
     table = Table(title=printable(title) or None, title_justify="left", box=None, pad_edge=False)
     numeric = [all(_is_number(row[i]) for row in rows) for i in range(len(columns))]
     for column, right in zip(columns, numeric, strict=True):
-        table.add_column(column, justify="right" if right else "left", overflow="fold")
+        table.add_column(printable(column), justify="right" if right else "left", overflow="fold")
     for row in rows:
         table.add_row(*(Text("–" if cell is None else printable(str(cell))) for cell in row))
     # Piped, a row stays on its line, so that grep and awk can read it.

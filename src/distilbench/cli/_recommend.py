@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from distilbench.cli._options import RunPlace
 from distilbench.cli._print import Json, print_json, print_line, print_table
 from distilbench.cli._sizes import memory_bytes
 from distilbench.errors import InputError
@@ -23,7 +24,7 @@ def register(app: typer.Typer) -> None:
 
 
 def recommend(
-    run_dir: Annotated[Path, typer.Argument(help="Run directory.", show_default=False)],
+    run: RunPlace,
     memory: Annotated[str | None, typer.Option(help="Most memory, as 2GiB.")] = None,
     max_latency_s: Annotated[
         float | None, typer.Option(help="Most seconds of a question (95th percentile).")
@@ -39,7 +40,8 @@ def recommend(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Say which model of a finished run to take under limits, and how sure that is."""
+    """Say which model of a run to take under limits, and how sure that is."""
+    from distilbench.place import Place, copied
     from distilbench.report import read_run, run_warnings
     from distilbench.stats import Requirements
     from distilbench.stats import recommend as choose
@@ -54,7 +56,9 @@ def recommend(
     required = Requirements(
         memory_bytes(memory), max_latency_s, min_accuracy, max_energy_j, max_flops
     )
-    data = read_run(run_dir)
+    with copied(Place.parse(run)) as run_dir:
+        _collect_if_unfinished(run_dir)
+        data = read_run(run_dir)
     found = choose(data.samples, data.cells, required)
     warnings = run_warnings(data)
     if as_json:
@@ -64,6 +68,17 @@ def recommend(
         _print(found, data.cells, warnings)
     if found.best is None:
         raise typer.Exit(1)
+
+
+def _collect_if_unfinished(run_dir: Path) -> None:
+    """Of a run under way, take what there is by now; a finished one may be in a folder that is only
+    read."""
+    from distilbench.runner import collect, is_finished, load_cells
+
+    if (run_dir / "run.json").is_file():
+        cells = load_cells(run_dir)
+        if not all(is_finished(run_dir, cell) for cell in cells):
+            collect(run_dir, cells)
 
 
 def _print(found: Recommendation, cells: pl.DataFrame, warnings: tuple[str, ...]) -> None:

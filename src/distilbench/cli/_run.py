@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from distilbench.cli._counts import say
+from distilbench.cli._options import RunPlace
 from distilbench.cli._print import Json, print_json, print_line, print_table
 from distilbench.errors import InputError
 from distilbench.files import read_parquet, write_text
@@ -18,10 +19,11 @@ from distilbench.files import read_parquet, write_text
 if TYPE_CHECKING:
     import polars as pl
 
+    from distilbench.place import Place
     from distilbench.runner import RunResult
 
 SuiteFile = Annotated[Path, typer.Argument(help="Suite file (YAML).")]
-Out = Annotated[Path, typer.Option(help="Folder of run directories.")]
+Out = Annotated[str, typer.Option(help="Folder or URL (s3://bucket/runs) of run directories.")]
 Open = Annotated[bool, typer.Option("--open", help="Open the report in a browser.")]
 
 
@@ -82,7 +84,7 @@ def init(
 
 def run(
     suite: SuiteFile = Path("suite.yaml"),
-    out: Out = Path("runs"),
+    out: Out = "runs",
     limit: Annotated[int | None, typer.Option(min=1, help="Questions of each task.")] = None,
     max_tokens: Annotated[int | None, typer.Option(min=1, help="Tokens of each answer.")] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Times each question.")] = None,
@@ -105,6 +107,7 @@ def run(
 ) -> None:
     """Run a suite, or what is missing of it, and write the report."""
     from distilbench.cli._progress import Progress
+    from distilbench.report import write_report
     from distilbench.runner import run_suite
     from distilbench.suite import Changes
 
@@ -118,7 +121,7 @@ def run(
         result = run_suite(suite, out, progress.on_event, changes, executor, workers)
     for sentence in result.failed:  # before the report, which may lack what it needs
         say(f"failed: {sentence}")
-    page = _report(result.run_dir)
+    page = _sent(write_report(result.run_dir), result.place)
     _print_result(result, page, as_json)
     if open_report:
         open_page(page)
@@ -126,15 +129,14 @@ def run(
         raise typer.Exit(1)
 
 
-def report(
-    run_dir: Annotated[Path, typer.Argument(help="Run directory.", show_default=False)],
-    open_report: Open = False,
-) -> None:
-    """Make the report of a run again, from its records."""
-    from distilbench.runner import collect, load_cells
+def report(run: RunPlace, open_report: Open = False) -> None:
+    """Make the report of a run again, from its records, also while it is at work."""
+    from distilbench._api import Run
+    from distilbench.place import Place, copied
 
-    collect(run_dir, load_cells(run_dir))
-    page = _report(run_dir)
+    place = Place.parse(run)
+    with copied(place) as run_dir:
+        page = _sent(Run.open(run_dir).report(), place)
     print_line(page)
     if open_report:
         open_page(page)
@@ -156,10 +158,17 @@ def _write_new(files: dict[Path, str]) -> None:
         write_text(path, text)
 
 
-def _report(run_dir: Path) -> Path:
-    from distilbench.report import write_report
+def _sent(page: Path, place: Place) -> Path:
+    """A report, of a run at a URL also there, if that may be written."""
+    from distilbench.place import Unreachable, send
 
-    return write_report(run_dir)
+    if place.url is not None:
+        try:
+            send(page.parent, place, "report")
+            say(f"also at {place}/report/{page.name}")
+        except Unreachable as error:
+            say(f"note: the report is here alone: {error}")
+    return page
 
 
 def _listed(text: str) -> tuple[str, ...]:
@@ -174,7 +183,7 @@ def _print_result(result: RunResult, page: Path, as_json: bool) -> None:
     )
     table = accuracy_of_answers(samples, cells, ("model", "profile", "task"))
     facts: dict[str, Any] = {
-        "run_dir": str(result.run_dir),
+        "run_dir": str(result.place),
         "report": str(page),
         "cells": {"planned": result.planned, "finished": result.finished},
         "failed": list(result.failed),

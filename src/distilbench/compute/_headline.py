@@ -80,33 +80,30 @@ def check_headline(
     cards: Cards,
     accelerators: Accelerators | None = None,
     *,
-    claimed_ratio: float = PAPER_RATIO,
     draws: int = 10_000,
     seed: int = 0,
 ) -> Headline:
-    """Whether making ``distilled`` took ``claimed_ratio`` times less compute than ``vanilla``.
+    """Whether making ``distilled`` took 2,000 times less compute than ``vanilla``.
 
     A scope supports the claim if at least 95% of the Monte Carlo draws of its ratio exceed it,
     refutes it if at most 5% do, and leaves it undecided between. Where a cost is known in part
     only, the claim is refuted if the upper bound already is, and undecided otherwise.
     """
     verdicts = tuple(
-        _judge(
-            cost_ratio(vanilla, distilled, cards, scope, accelerators), claimed_ratio, draws, seed
-        )
+        _judge(cost_ratio(vanilla, distilled, cards, scope, accelerators), PAPER_RATIO, draws, seed)
         for scope in SCOPES
     )
-    tokens = tokens_at_ratio(vanilla, distilled, cards, claimed_ratio, accelerators)
+    tokens = tokens_at_ratio(vanilla, distilled, cards, PAPER_RATIO, accelerators)
     counts = _alternative_ratios(vanilla, distilled, cards, accelerators or {})
     return Headline(
         vanilla=vanilla.id,
         distilled=distilled.id,
-        claimed_ratio=claimed_ratio,
+        claimed_ratio=PAPER_RATIO,
         scopes=verdicts,
         student_tokens_at_claim=tokens,
         tokens_per_sample_at_claim=_per_sample(distilled, tokens),
-        alternatives=tuple(Alternative(c, r, r > claimed_ratio) for c, r in counts),
-        verdict=_summary(verdicts, claimed_ratio),
+        alternatives=tuple(Alternative(c, r, r > PAPER_RATIO) for c, r in counts),
+        verdict=_summary(verdicts, PAPER_RATIO),
     )
 
 

@@ -43,6 +43,10 @@ class Plan:
     total: Footprint
 
 
+# Beyond what anybody does: a slip of the keyboard, which would end in an endless number.
+_MOST_TOKENS, _MOST_EPOCHS, _LEAST_SHARE = 1e18, 1e6, 1e-9
+
+
 @dataclass(frozen=True)
 class PlannedRecipe:
     """What is to be done. ``tokens`` are the training tokens of one epoch.
@@ -63,13 +67,13 @@ class PlannedRecipe:
     evaluation_tokens: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in ("tokens", "epochs"):
-            if not 0 < getattr(self, name) < float("inf"):
-                raise InputError(name, f"is {getattr(self, name)}", "give a number above zero")
-        if not 0 < self.acceptance_rate <= 1:
-            raise InputError(
-                "acceptance rate", f"is {self.acceptance_rate}", "give a share above 0, up to 1"
-            )
+        for name, most in (("tokens", _MOST_TOKENS), ("epochs", _MOST_EPOCHS)):
+            if not 0 < getattr(self, name) <= most:
+                remedy = f"give a number above zero, up to {most:g}"
+                raise InputError(name, f"is {getattr(self, name)}", remedy)
+        if not _LEAST_SHARE <= self.acceptance_rate <= 1:
+            remedy = f"give a share of {_LEAST_SHARE:g} to 1"
+            raise InputError("acceptance rate", f"is {self.acceptance_rate}", remedy)
         if self.evaluation_tokens < 0:
             raise InputError(
                 "evaluation tokens", f"is {self.evaluation_tokens}", "give zero or more"

@@ -126,7 +126,6 @@ def distil_or_train(
     *,
     scenario: Scenario = "both",
     extrapolate: bool = False,
-    law: Law = LAW,
 ) -> DistilOrTrain:
     """Which way gives the student the lower predicted loss under a budget of FLOPs.
 
@@ -137,15 +136,15 @@ def distil_or_train(
     """
     _positive("budget_flops", budget_flops)
     _positive("student_parameters", student_parameters)
-    teacher = supervised_loss(teacher_parameters, teacher_tokens, law)
+    teacher = supervised_loss(teacher_parameters, teacher_tokens)
     inference, pretraining = _CHARGED[scenario]
     left = budget_flops - pretraining * 6.0 * teacher_parameters * teacher_tokens
     per_token = 6.0 * student_parameters + inference * 2.0 * teacher_parameters
-    supervised = _predict_supervised(student_parameters, budget_flops, law)
+    supervised = _predict_supervised(student_parameters, budget_flops)
     distilled = None
     if left > 0:
         tokens = left / per_token
-        distilled = Prediction(tokens, student_loss(student_parameters, tokens, teacher, law))
+        distilled = Prediction(tokens, student_loss(student_parameters, tokens, teacher))
     outside = _outside(
         student_parameters, teacher_parameters, teacher_tokens, supervised, distilled
     )
@@ -174,9 +173,9 @@ def _check_inside(outside: tuple[str, ...]) -> None:
         )
 
 
-def _predict_supervised(parameters: float, budget: float, law: Law) -> Prediction:
+def _predict_supervised(parameters: float, budget: float) -> Prediction:
     tokens = budget / (6.0 * parameters)
-    return Prediction(tokens, supervised_loss(parameters, tokens, law))
+    return Prediction(tokens, supervised_loss(parameters, tokens))
 
 
 def _outside(

@@ -3,8 +3,8 @@
 Its rooms, from the ground up: ``recipe``; ``data``, ``weights`` and ``accounts``; ``teacher``;
 ``training`` with its ``objectives``; ``experiment``. Each says in its docstring what it holds and
 imports. All of them import ``meter``, ``compute``, ``catalog``, ``tasks``, ``engines``,
-``architecture`` and the ground floor; nobody but ``cli`` imports them. torch, transformers and TRL
-are imported inside functions only: the core does not need them
+``architecture`` and the ground floor; only ``cli`` and ``forecast`` import them. torch,
+transformers and TRL are imported inside functions only: the core does not need them
 (``pip install 'distilbench[distill]'``).
 
 The room can be called: ``distilbench.distill(recipe)`` is :func:`make_student`.
@@ -14,12 +14,7 @@ import sys
 from types import ModuleType
 from typing import Any
 
-from distilbench.distill.accounts import (
-    PlannedStudent,
-    StageRecord,
-    plan_recipe,
-    read_stages,
-)
+from distilbench.distill.accounts import StageRecord, read_stages
 from distilbench.distill.experiment import (
     DistillResult,
     ExperimentSpec,
@@ -48,7 +43,6 @@ __all__ = [
     "DistillResult",
     "ExperimentSpec",
     "Objective",
-    "PlannedStudent",
     "Recipe",
     "StageRecord",
     "StudentSpec",
@@ -58,7 +52,6 @@ __all__ = [
     "make_student",
     "of_this_rank",
     "packaged_recipe",
-    "plan_recipe",
     "read_stages",
     "recipe_names",
     "run_experiment",

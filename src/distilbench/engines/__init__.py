@@ -11,12 +11,14 @@ from distilbench.engines._completion import few_shot_prompt
 from distilbench.engines._contract import Assignment, Engine, WarmUp, engine_of
 from distilbench.engines._digest import sha256_of
 from distilbench.engines._gpu import GpuDevice, gpu_devices
+from distilbench.engines._limits import sweep_cgroups
 from distilbench.engines._llama_cpp import LlamaCpp
 from distilbench.engines._memory import MemoryEstimate, predict_memory
 from distilbench.engines._models import card_beside, describe_model, local_path, locate_model
 from distilbench.engines._packaged import PACKAGED, PackagedModel, packaged
-from distilbench.engines._process import EngineDied, EngineError
+from distilbench.engines._process import EngineDied, EngineError, EngineKilled
 from distilbench.engines._quantize import quantized
+from distilbench.engines._scratch import sweep_scratch
 from distilbench.engines._settings import (
     FAILURE_KEY,
     FORCED_KEY,
@@ -40,6 +42,7 @@ __all__ = [
     "Engine",
     "EngineDied",
     "EngineError",
+    "EngineKilled",
     "EngineSettings",
     "GpuDevice",
     "Listen",
@@ -59,5 +62,7 @@ __all__ = [
     "quantized",
     "separate",
     "sha256_of",
+    "sweep_cgroups",
+    "sweep_scratch",
     "tokens_of",
 ]

@@ -1,30 +1,31 @@
 """What an engine is: the contract between what runs a model and what asks it questions.
 
-An engine is one class. Which one runs a model, the scheme of its source says
-(:func:`engine_of`); another package adds one by an entry point of the group ``distilbench.engines``
-whose name is the scheme. Such a class may inherit from :class:`Engine`: what it does not say for
-itself is then the most cautious answer.
+An engine is one class, in one file of ``engines/kinds``, or in another package with an entry point
+of the group ``distilbench.engines``. The name of the file or entry point is the scheme of the
+sources that it runs (:func:`engine_of`). What a class that inherits from :class:`Engine` does not
+say for itself is the most cautious answer.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from distilbench.engines._settings import EngineSettings
 from distilbench.errors import InputError
 from distilbench.meter import EnergyMeter
 from distilbench.providers import Provider
-from distilbench.source import ENGINES, FILE, HUB, INSPECT, PACKAGE, Source
+from distilbench.registry import named
+from distilbench.source import ENGINES, FILE, KINDS, Source
 
 if TYPE_CHECKING:
     from inspect_ai.model import ChatMessage, Model
 
     from distilbench.architecture import Quantization
 
+_BASE = "distilbench.engines.Engine"
 Conversations = Callable[[], "list[list[ChatMessage]]"]
 
 
@@ -169,6 +170,12 @@ class Engine(Protocol):
         """What part of its file is read while it loads, in [0, 1]; null: not known."""
         return None
 
+    @property
+    def lost(self) -> str | None:
+        """Why it cannot go on, by no fault of the model: its questions are then not answered, and
+        asked again by the next run. Null: it can."""
+        return None
+
     def facts(self) -> dict[str, Any]:
         """Columns of the cell record: ``engine``, ``engine_version``, ``runs_on``, ``clock``, and
         what it knows of the model."""
@@ -179,24 +186,13 @@ class Engine(Protocol):
         return []
 
 
-_OWN = {
-    **dict.fromkeys((FILE, HUB, PACKAGE), "distilbench.engines._embedded:Embedded"),
-    INSPECT: "distilbench.engines._served:Served",
-}
-
-
 def engine_of(source: Source, where: str) -> type[Engine]:
-    """The engine that runs models of this source. Raises ``InputError`` naming ``where`` if the
-    package that brings it cannot be imported."""
-    if source.scheme in _OWN:
-        return cast("type[Engine]", EntryPoint(source.scheme, _OWN[source.scheme], ENGINES).load())
-    found = next(iter(entry_points(group=ENGINES, name=source.scheme)), None)
-    if found is None:
+    """The engine that runs models of this source. Raises ``InputError`` naming ``where`` if there
+    is none, and naming the package that brings it if that is at fault."""
+    scheme = FILE if source.has_files else source.scheme
+    try:
+        return named(Engine, KINDS, ENGINES, _BASE, scheme)  # type: ignore[type-abstract]
+    except KeyError:
         raise InputError(
             where, f"no installed engine runs {source.scheme!r} sources", "install its package"
-        )
-    try:
-        return cast("type[Engine]", found.load())
-    except Exception as error:  # whatever another package's import raises
-        said = f"the engine {found.value} cannot be imported ({type(error).__name__}: {error})"
-        raise InputError(where, said, "mend its package, or remove it") from error
+        ) from None

@@ -60,8 +60,8 @@ class Fence:
             os.sched_setaffinity(pid, self._cores())
 
     def was_exceeded(self, words: str) -> bool:
-        """Whether memory ran out since the process was bound: the kernel counted a kill, or
-        ``words``, what the process printed, say so."""
+        """Whether memory ran out since the process was bound: the kernel counted that the cgroup
+        was at its limit and killed for it, or ``words``, what the process printed, say so."""
         return self._oom_kills() > self._kills or _NO_MEMORY.search(words) is not None
 
     def remove(self) -> None:
@@ -84,9 +84,12 @@ class Fence:
         return said
 
     def _oom_kills(self) -> int:
+        """Kills for this cgroup's own limit. ``oom_kill`` alone also counts those for want of
+        memory further up or in the whole machine, in which ``oom`` does not grow (Linux,
+        Documentation/admin-guide/cgroup-v2.rst)."""
         events = _text(self.cgroup / "memory.events") if self.cgroup else ""
-        counted = re.search(r"^oom_kill (\d+)$", events, re.M)
-        return int(counted[1]) if counted else 0
+        counted = dict(re.findall(r"^(oom|oom_kill) (\d+)$", events, re.M))
+        return min(int(counted.get("oom", 0)), int(counted.get("oom_kill", 0)))
 
     def _cores(self) -> set[int]:
         return set(sorted(os.sched_getaffinity(0))[: self.cpus])
@@ -124,6 +127,18 @@ def make_cgroup(memory_bytes: int, root: Path = CGROUPS, own: Path = _OWN_CGROUP
         except OSError:
             made.rmdir()
     return None
+
+
+def sweep_cgroups(root: Path = CGROUPS, own: Path = _OWN_CGROUP) -> None:
+    """Remove cgroups whose process is gone. One that still holds a process cannot be removed."""
+    import psutil
+
+    for parent in _parents(root, own):
+        for made in parent.glob("distilbench-*-*"):
+            number = made.name.split("-")[1]
+            if number.isdigit() and not psutil.pid_exists(int(number)):
+                with contextlib.suppress(OSError):
+                    made.rmdir()
 
 
 def _parents(root: Path, own: Path) -> list[Path]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import httpx
 
@@ -27,8 +27,9 @@ from distilbench.engines._completion import (
 )
 from distilbench.engines._contract import WarmUp
 from distilbench.engines._limits import Fence
+from distilbench.engines._lives import Lives, Post
 from distilbench.engines._memory import gpu_layers_that_fit
-from distilbench.engines._process import EngineDied, EngineError, EngineProcess
+from distilbench.engines._process import EngineDied, EngineError, EngineKilled, EngineProcess
 from distilbench.engines._sessions import Sessions
 from distilbench.engines._settings import CHECKPOINTS, EngineSettings, Listen, forgets_prefix
 from distilbench.engines._thought_tokens import with_thought_counted
@@ -38,8 +39,9 @@ _PREFIX = "prefix.bin"
 _CHECKPOINT_LAG = 5  # llama.cpp puts its checkpoint so many tokens before the end of a prompt
 _LEAST_PREFIX = 16  # tokens; a shorter shared prefix is not worth the copies
 _GLANCE_S = 0.2
-_MOST_DEATHS = 8  # of the engine in one evaluation; then its questions fail at once
-T = TypeVar("T")
+_TEMPLATE_S = 60.0
+"""That a chat template may take; one of a million tokens takes a second."""
+_LONG_S = 0.5  # of a template that is given up: it is to blame for that, and will not end
 
 
 @dataclass
@@ -60,9 +62,7 @@ class LlamaCpp:
     fence: Fence = field(init=False)
     usage: ProcessUsage = field(init=False, default_factory=ProcessUsage)
     """What the engine's processes took: it is started again when it dies."""
-    _process: EngineProcess | None = field(init=False, default=None)
-    _failed: EngineError | None = field(init=False, default=None)
-    _deaths: int = field(init=False, default=0)
+    _lives: Lives = field(init=False)
     _sessions: Sessions = field(init=False)
     _warm: bool = field(init=False, default=False)
 
@@ -70,6 +70,9 @@ class LlamaCpp:
         self.description = describe(self.path)
         self.fence = Fence(self.settings.memory_bytes, self.settings.cpus)
         self._sessions = Sessions(self.settings.slots, lambda: self.address)
+        self._lives = Lives(
+            self.path.name, self._sessions, self._start_settings, self._restoring_all
+        )
 
     def __enter__(self) -> LlamaCpp:
         self.load()
@@ -85,19 +88,26 @@ class LlamaCpp:
     @property
     def pid(self) -> int | None:
         """Process of the engine while a model is loaded."""
-        process = self._process  # looked at once: another thread may ask while it is closed
-        return process.pid if process else None
+        return self._lives.pid
+
+    @property
+    def lost(self) -> EngineKilled | None:
+        """Why the model cannot be run here now, by no fault of its own: its process was ended from
+        outside again and again."""
+        return self._lives.lost
 
     @property
     def load_s(self) -> float | None:
         """Seconds that loading the model took."""
-        return self._process.load_s if self._process else None
+        process = self._lives.process
+        return process.load_s if process else None
 
     @property
     def address(self) -> tuple[str, str]:
         """URL and API key of the OpenAI-compatible server on loopback."""
-        assert self._process is not None
-        return self._process.url, self._process.key
+        process = self._lives.process
+        assert process is not None
+        return process.url, process.key
 
     @property
     def chat(self) -> bool:
@@ -107,41 +117,30 @@ class LlamaCpp:
     def load(self) -> None:
         """Load the model. Does nothing the second time; a model that failed once fails at once.
 
-        Raises ``EngineDied`` if its memory does not suffice, ``EngineError`` if it fails otherwise.
+        Raises ``EngineDied`` if its memory does not suffice, ``EngineKilled`` if it is ended from
+        outside each time, ``EngineError`` if it fails otherwise.
         """
-        if self._failed is not None:
-            raise self._failed
-        if self._process is not None:
+        if self._lives.failed is not None:
+            raise self._lives.failed
+        if self._lives.process is not None:
             return
-        # Known before it is started, so that closing ends it whenever that is asked.
-        process = self._process = EngineProcess(
-            self.fence, self.usage, self.settings.gpu_index, self.settings.spin_count
-        )
+        gpu, spins = self.settings.gpu_index, self.settings.spin_count
+        process = EngineProcess(self.fence, self.usage, gpu, spins)
         if self.listen is not None:
             process.key = self.listen.key
-        try:
-            process.start(self._start_settings())
-        except EngineDied as error:
-            self._failed = error
-        except EngineError as error:
-            self._failed = EngineError(f"llama.cpp could not load {self.path.name}: {error}")
-        if self._failed is not None:
-            self._process = None
-            process.close()
-            raise self._failed
+        self._lives.begin(process)
 
     def wait(self) -> None:
-        """Return when the engine's process is gone: raises ``EngineDied``, which says why."""
-        assert self._process is not None
-        while self._process.is_running:
+        """Return when the engine's process is gone: raises ``EngineError``, which says why."""
+        process = self._lives.process
+        assert process is not None
+        while process.is_running:
             time.sleep(_GLANCE_S)
-        raise self._process.death()
+        raise process.death()
 
     def close(self) -> None:
         """End the engine's process and delete its scratch files."""
-        if self._process is not None:
-            self._process.close()
-            self._process = None
+        self._lives.close()
         self.fence.remove()
 
     async def aclose(self) -> None:
@@ -153,13 +152,28 @@ class LlamaCpp:
         completion for a base model, which has none."""
         if not self.chat:
             return few_shot_prompt(messages)
-        request = {"messages": messages}
-        return str((await self._surely(lambda: self._post("/apply-template", request)))["prompt"])
+        return str((await self._lives.surely(lambda: self._render(messages)))["prompt"])
+
+    async def _render(self, messages: list[Message]) -> dict[str, Any]:
+        """llama.cpp goes on with a template that nobody waits for any more. One that does not end
+        is ended with its process."""
+        asked, started = await self._lives.ready(), time.monotonic()
+        try:
+            async with asyncio.timeout(_TEMPLATE_S):
+                return await self._post("/apply-template", {"messages": messages})
+        except (TimeoutError, asyncio.CancelledError) as error:
+            taken_s = time.monotonic() - started
+            endless = EngineDied("timeout", f"the chat template did not end in {taken_s:.0f} s")
+            if taken_s > _LONG_S and self.pid == asked:
+                self._lives.end_for(endless)
+            if isinstance(error, TimeoutError):
+                raise endless from error
+            raise
 
     async def tokenize(self, text: str) -> list[int]:
         """Tokens of a prompt, with the beginning-of-sequence token where the model wants it."""
         request = {"content": text, "add_special": True, "parse_special": True}
-        reply = await self._surely(lambda: self._post("/tokenize", request))
+        reply = await self._lives.surely(lambda: self._post("/tokenize", request))
         return [int(token) for token in reply["tokens"]]
 
     async def warm_up(self, prompts: list[str]) -> WarmUp:
@@ -168,10 +182,13 @@ class LlamaCpp:
         One slot evaluates it, its state is saved, and the others read it in: milliseconds, where
         each slot left to itself would evaluate the whole prefix again.
         """
+        self._lives.begin_cell()
+        return await self._lives.surely(lambda: self._share_prefix(prompts))
+
+    async def _share_prefix(self, prompts: list[str]) -> WarmUp:
         started = time.perf_counter()
         tokens = [await self.tokenize(prompt) for prompt in prompts]
         shared = len(list(_while_equal(tokens)))
-        self._deaths = 0
         self._warm = False  # until there is a state to read in
         if len(prompts) < 2 or shared < _LEAST_PREFIX:
             return WarmUp()
@@ -193,15 +210,20 @@ class LlamaCpp:
         A prompt that does not fit the context comes back empty, ended by ``context``. If the
         engine dies it is started again, and the question asked once more with no other beside it:
         raises ``EngineDied`` if the engine dies of it again, ``EngineError`` if it fails otherwise.
+        A death from outside blames no question: raises ``EngineKilled`` once :attr:`lost` is set.
         """
         async with self._sessions.slot() as slot:
             try:
                 return await self._answer(prompt, sampling, budget, slot)
-            except EngineDied:
+            except (EngineDied, EngineKilled):
                 pass
         async with self._sessions.all_slots() as slot:
-            await self._restart()
-            return await self._answer(prompt, sampling, budget, slot)
+            while True:
+                await self._lives.again()
+                try:
+                    return await self._answer(prompt, sampling, budget, slot)
+                except EngineKilled:
+                    pass
 
     async def _answer(
         self, prompt: str, sampling: Sampling, budget: ThinkingBudget | None, slot: int
@@ -235,50 +257,18 @@ class LlamaCpp:
         """``again``: the slot holds the beginning of ``prompt`` already."""
         streamed = self.settings.cancellable
         request = sampling.request(prompt, slot, streamed)
-        started = time.perf_counter()
+        asked, started = await self._lives.ready(), time.perf_counter()
         if self._warm and (self._forgets or self.description.recurrent) and not again:
             await self._restore(slot)
         try:
             status, body = await self._sessions.completion(request)
         except httpx.TransportError as error:
-            raise self._lost(error) from error
+            raise self._lives.gone(error, asked) from error
         total_s = time.perf_counter() - started
+        self._lives.answered()
         if status != 200:
             return read_refusal(body, total_s)
         return read_reply(body, streamed, total_s)
-
-    def _lost(self, error: Exception) -> EngineError:
-        assert self._process is not None
-        died = self._process.death()
-        if self._process.is_running:
-            return EngineError(f"no answer from llama.cpp ({error})")
-        return died
-
-    async def _surely(self, ask: Callable[[], Awaitable[T]]) -> T:
-        """Ask what cannot be the engine's death; if it is dead, start it first."""
-        try:
-            return await ask()
-        except EngineDied:
-            await self._restart()
-            return await ask()
-
-    async def _restart(self) -> None:
-        """Start the engine again if it is gone, with the prefix in its slots as before.
-
-        Each event loop has one evaluation, and ``restarting`` lets one question of it in at a time.
-        """
-        async with self._sessions.here.restarting:
-            if self._process is None or self._process.is_running:
-                return
-            self._deaths += 1
-            died = self._process.death()
-            if self._deaths > _MOST_DEATHS:
-                raise EngineDied(died.failure, f"{died}, {self._deaths} times in this cell")
-            self._process.stop()
-            await asyncio.to_thread(self._process.start, self._start_settings())
-            await self._sessions.reconnect()
-            for slot in range(self.settings.slots if self._warm else 0):
-                await self._restore(slot)
 
     def _start_settings(self) -> dict[str, Any]:
         layers = gpu_layers_that_fit(self.description, self.settings)
@@ -305,16 +295,25 @@ class LlamaCpp:
         """Whether the model's chat template knows the end of thinking."""
         return self.description.thinks
 
+    def _restoring_all(self) -> list[Post]:
+        return [_restoring(slot) for slot in range(self.settings.slots if self._warm else 0)]
+
     async def _restore(self, slot: int) -> None:
-        await self._post(f"/slots/{slot}?action=restore", {"filename": _PREFIX})
+        await self._post(*_restoring(slot))
 
     async def _post(self, path: str, request: dict[str, Any]) -> dict[str, Any]:
+        asked = await self._lives.ready()
         try:
             return await self._sessions.post(path, request)
         except EngineError:
             raise
         except (httpx.TransportError, RuntimeError) as error:
-            raise self._lost(error) from error
+            raise self._lives.gone(error, asked) from error
+
+
+def _restoring(slot: int) -> Post:
+    """The request that reads the shared prefix's state into a slot."""
+    return f"/slots/{slot}?action=restore", {"filename": _PREFIX}
 
 
 def _while_equal(prompts: list[list[int]]) -> Iterator[tuple[int, ...]]:

@@ -6,28 +6,38 @@ import contextlib
 import json
 import os
 import secrets
+import signal
 import subprocess
 import sys
-import tempfile
+import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from distilbench.engines._gpu import gpu_environment
 from distilbench.engines._limits import Fence
+from distilbench.engines._scratch import Scratch
 from distilbench.engines._settings import SPIN_COUNT
 from distilbench.keys import is_secret_name
-from distilbench.meter import ProcessUsage
+from distilbench.meter import ProcessUsage, cpu_seconds, is_stopped, read_bytes
 
 _SERVE = Path(__file__).with_name("_serve.py")
 _LAST_WORDS = 20_000  # bytes of the engine's log that are searched for the cause of its death
 _DEATH_S = 5.0  # that a process may take to be gone after its connection is lost
 _GLANCE_S = 0.01
+_LOOK_S = 1.0  # between two looks at a process that loads
+_STUCK_S = 300.0
+"""That a loading engine may take without reading from its model's file."""
+_UNSEEN_S = 1_800.0
+"""That loading may take in all where the system does not tell what a process reads (macOS)."""
+_BUSY_SHARE = 0.1  # of a core: who waits for a disk takes less
+_OF_ITSELF = ("SIGABRT", "SIGBUS", "SIGFPE", "SIGILL", "SIGSEGV", "SIGSYS", "SIGTRAP")
 # How OpenMP's threads wait for each other: libgomp reads both when it is loaded.
 _WAITING = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")
 
-Failure = Literal["out_of_memory", "crash"]
+Failure = Literal["out_of_memory", "crash", "timeout"]
 
 
 class EngineError(RuntimeError):
@@ -40,6 +50,11 @@ class EngineDied(EngineError):
     def __init__(self, failure: Failure, message: str) -> None:
         super().__init__(message)
         self.failure = failure
+
+
+class EngineKilled(EngineError):
+    """The engine's process was ended from outside, by no fault of the model: what it was doing is
+    not done, and has no outcome."""
 
 
 @dataclass
@@ -58,10 +73,7 @@ class EngineProcess:
     load_s: float = field(init=False, default=0.0)
     key: str = field(init=False, default_factory=lambda: secrets.token_urlsafe(24))
     _process: subprocess.Popen[str] | None = field(init=False, default=None)
-    _scratch: tempfile.TemporaryDirectory[str] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self._scratch = tempfile.TemporaryDirectory(prefix="distilbench-")
+    _scratch: Scratch = field(init=False, default_factory=Scratch)
 
     @property
     def pid(self) -> int | None:
@@ -79,11 +91,17 @@ class EngineProcess:
         return False
 
     def start(self, settings: dict[str, Any]) -> None:
-        """Start it and load the model. Raises ``EngineDied`` or ``EngineError`` if it fails."""
+        """Start it and load the model. Raises as :meth:`load` does."""
+        self.launch()
+        self.load(settings)
+
+    def launch(self) -> None:
+        """Start it, empty. It ends with the thread that calls this (Linux): of a worker that is
+        killed nothing stays."""
         limit = [str(self.fence.rlimit_bytes)] if self.fence.rlimit_bytes else []
         with self._log.open("wb") as log:  # what an earlier process said explains no later death
             self._process = subprocess.Popen(
-                [sys.executable, str(_SERVE), *limit],
+                [sys.executable, str(_SERVE), str(os.getpid()), *limit],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -92,22 +110,36 @@ class EngineProcess:
             )
         self.usage.follow(self._process.pid)
         self.fence.bind(self._process.pid)
-        answer = _ask(
-            self._process, {**settings, "scratch": self._scratch.name + "/", "key": self.key}
-        )
+
+    def load(self, settings: dict[str, Any]) -> None:
+        """Have it load the model. Raises ``EngineKilled`` if it is ended from outside, or waits for
+        its file without an end; ``EngineDied`` or ``EngineError`` if it fails otherwise."""
+        assert self._process is not None
+        with _bounded(self._process) as stuck:
+            answer = _ask(
+                self._process,
+                {**settings, "scratch": str(self._scratch.path) + "/", "key": self.key},
+            )
         if "url" not in answer:
-            raise self._load_failure(answer)
+            failure = self._load_failure(answer)
+            raise stuck[0] if stuck else failure
         self.url, self.load_s = answer["url"], answer["load_s"]
 
-    def death(self) -> EngineDied:
+    def death(self) -> EngineDied | EngineKilled:
         """Why the process is gone; waits a moment for it to be."""
         patience = time.monotonic() + _DEATH_S
         while self.is_running and time.monotonic() < patience:
             time.sleep(_GLANCE_S)
         code = self._process.returncode if self._process is not None else None
-        if self.fence.was_exceeded(self._last_words()):
+        outside = code is not None and code < 0 and not _of_itself(-code)
+        if self.fence.was_exceeded("" if outside else self._last_words()):
             return EngineDied("out_of_memory", f"out of memory: {_ended(code)}")
-        return EngineDied("crash", _ended(code))
+        return EngineKilled(_ended(code)) if outside else EngineDied("crash", _ended(code))
+
+    def kill(self) -> None:
+        """End the process at once; :meth:`stop` cleans up after it."""
+        if self._process is not None:
+            self._process.kill()
 
     def stop(self) -> None:
         """End the process, if it has not ended."""
@@ -126,16 +158,18 @@ class EngineProcess:
         """End the process and remove everything that it left."""
         self.stop()
         self.fence.remove()
-        self._scratch.cleanup()
+        self._scratch.remove()
 
     @property
     def _log(self) -> Path:
-        return Path(self._scratch.name) / "engine.log"
+        return self._scratch.path / "engine.log"
 
     def _load_failure(self, answer: dict[str, Any]) -> EngineError:
         died = self.death()
         words = self._last_words().strip().splitlines()
         self.stop()
+        if isinstance(died, EngineKilled):
+            return EngineKilled(f"{died} while loading")
         if died.failure == "out_of_memory":
             return EngineDied("out_of_memory", f"out of memory while loading ({_reason(words)})")
         return EngineError(answer.get("error") or f"{died} while loading ({_reason(words)})")
@@ -170,6 +204,51 @@ def _ask(process: subprocess.Popen[str], settings: dict[str, Any]) -> dict[str, 
         process.stdin.flush()
     line = process.stdout.readline()
     return dict(json.loads(line)) if line else {}
+
+
+@contextlib.contextmanager
+def _bounded(process: subprocess.Popen[str]) -> Iterator[list[EngineError]]:
+    """End the process if its loading gets no further; the list then holds why."""
+    over, stuck = threading.Event(), list[EngineError]()
+
+    def look() -> None:
+        read, still_s, used_s = read_bytes(process.pid), 0.0, cpu_seconds(process.pid)
+        while not over.wait(_LOOK_S):
+            before, read = read, read_bytes(process.pid)
+            if is_stopped(process.pid):
+                continue
+            if read != before:
+                still_s, used_s = 0.0, cpu_seconds(process.pid)
+                continue
+            still_s += _LOOK_S
+            if still_s >= (_UNSEEN_S if read is None else _STUCK_S):
+                stuck.append(_stuck(still_s, cpu_seconds(process.pid) - used_s))
+                return process.kill()
+
+    watch = threading.Thread(target=look, daemon=True)
+    watch.start()
+    try:
+        yield stuck
+    finally:
+        over.set()
+        watch.join()
+
+
+def _stuck(still_s: float, busy_s: float) -> EngineError:
+    """Of a process that computes it is the model's doing (a chat template without an end), of one
+    that waits it is the disk's."""
+    if busy_s < _BUSY_SHARE * still_s:
+        return EngineKilled(f"the model's file could not be read for {still_s:.0f} s")
+    return EngineError(
+        f"after {still_s:.0f} s in which nothing more was read of its file it was not loaded"
+        " (a chat template that never ends?)"
+    )
+
+
+def _of_itself(number: int) -> bool:
+    """Whether a signal is one that a process's own mistake brings about. No other is: SIGKILL comes
+    from a person, a scheduler, or a system that lacks memory outside of the profile's limit."""
+    return number in [getattr(signal, name) for name in _OF_ITSELF if hasattr(signal, name)]
 
 
 def _ended(code: int | None) -> str:

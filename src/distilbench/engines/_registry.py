@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from inspect_ai.model import ModelAPI, modelapi
 
-from distilbench.tasks._benchmarks import math_500
+from distilbench.tasks.benchmarks import math_500
 
 __all__ = ["distilbench", "math_500"]
 

@@ -3,10 +3,10 @@
 Run as a script by :class:`EngineProcess`, not as a module, so that it imports nothing but
 xllamacpp: its memory is then the model's and llama.cpp's, and a profile's limits bind the engine
 alone. It reads its settings as one JSON line from standard input, answers with one JSON line (the
-address and the load time, or an error), and exits when standard input closes, so it never outlives
-its parent.
+address and the load time, or an error), and exits when standard input closes. While llama.cpp
+loads, nothing here can notice that: Linux ends it with its parent.
 
-    _serve.py [BYTES]    with BYTES: RLIMIT_DATA, the most private memory it may reserve
+    _serve.py PARENT [BYTES]    the parent's process id; RLIMIT_DATA, the most private memory
 """
 
 import json
@@ -18,11 +18,13 @@ from typing import Any
 
 # RLIMIT_DATA counts the stack that each thread reserves; the usual 8 MiB would be most of it.
 _STACK_BYTES = 1 << 20
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 def main() -> None:
-    if len(sys.argv) > 1:
-        limit_memory(int(sys.argv[1]))
+    end_with(int(sys.argv[1]))
+    if len(sys.argv) > 2:
+        limit_memory(int(sys.argv[2]))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when to stop
     settings = json.loads(sys.stdin.readline())
     answers = os.fdopen(os.dup(1), "w", buffering=1)
@@ -39,6 +41,16 @@ def main() -> None:
     print(json.dumps(ready), file=answers)
     sys.stdin.read()
     os._exit(0)  # do not wait for requests that nobody reads any more
+
+
+def end_with(parent: int) -> None:
+    """Be killed when the parent ends, or the thread of it that started this process."""
+    if sys.platform.startswith("linux"):
+        import ctypes
+
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:  # it was gone before
+            os._exit(1)
 
 
 def limit_memory(data_bytes: int) -> None:

@@ -22,6 +22,6 @@ def export_run(run_dir: Path, form: str, out: Path) -> list[Path]:
     if not known[form].has_content(run):
         others = ", ".join(name for name, exporter in known.items() if exporter.has_content(run))
         remedy = f"see its report; what there is, --format writes as: {others}"
-        raise InputError(str(run_dir), "no model answered anything", remedy)
+        raise InputError(str(run_dir), "no finished cell holds an answer", remedy)
     out.mkdir(parents=True, exist_ok=True)
     return known[form].write(run, out)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from distilbench.errors import InputError
 from distilbench.files import read_json
-from distilbench.runner import collect, load_cells
+from distilbench.runner import collect, is_finished, load_cells
 
 if TYPE_CHECKING:
     import polars as pl
@@ -23,7 +23,8 @@ KEY = ("model", "profile", "task", "seed")
 class Exported:
     """``results`` has one row for each model, profile, task and seed: accuracy with its error, and
     the columns of its cell record. ``ungraded`` are the cells without an accuracy: rates, scores
-    that another program states, results of which answers are missing. ``silent`` are those in which
+    that another program states, results of which answers are missing (cells of the run that are
+    not finished too: ``missing`` says so). ``silent`` are those in which
     the model answered nothing, ``no_answer`` says why: only the records themselves have them.
     ``samples`` of these have no score; what never ran has no seconds."""
 
@@ -71,14 +72,20 @@ def read_exported(run_dir: Path) -> Exported:
 
     from distilbench.stats import accuracy, spent, unanswered
 
-    samples, cells = collect(run_dir, load_cells(run_dir))
+    plan = load_cells(run_dir)
+    samples, cells = collect(run_dir, plan)
     if samples.is_empty():
         raise InputError(str(run_dir), "holds no samples", "run its suite, or import some")
     facts = read_json(run_dir / "run.json", {"name": str, "created": str})
     nothing = unanswered(samples, cells, ("cell",)).drop("questions")
+    cut = pl.col("cell").is_in([c.name for c in plan if not is_finished(run_dir, c)])
+    said = pl.format("not finished: {} answers so far", "samples")
+    cells = cells.with_columns(pl.when(cut).then(said).otherwise("missing").alias("missing"))
     silent = cells.join(nothing, on="cell").sort(*KEY)
     heard = ~pl.col("cell").is_in(silent["cell"].to_list())
-    results = accuracy(samples.filter(heard), by=KEY).join(cells, on=KEY, how="left").sort(*KEY)
+    results = (
+        accuracy(samples.filter(heard & ~cut), by=KEY).join(cells, on=KEY, how="left").sort(*KEY)
+    )
     ungraded = cells.filter(heard & ~pl.col("cell").is_in(results["cell"].to_list())).sort(*KEY)
     seconds = [name for name in samples.columns if name.endswith("_s") and name != "retry_s"]
     samples = samples.with_columns(

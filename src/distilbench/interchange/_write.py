@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from distilbench.errors import InputError
-from distilbench.files import read_json, whole_alone, write_json, write_parquet
+from distilbench.files import read_json, whole_alone, write_parquet, write_sealed
 from distilbench.interchange._imported import Imported, Naming
 from distilbench.interchange._names import clean_name, model_names
 from distilbench.records import OUTCOMES, CellRecord, SampleRecord, frame, schema
@@ -239,4 +239,4 @@ def _write(run_dir: Path, name: str, facts: dict[str, Any], samples: Any) -> Non
             write_parquet(folder / "answered.parquet", samples)
             samples = samples.clear()
         write_parquet(folder / "samples.parquet", samples)
-        write_json(folder / "cell.json", facts)
+        write_sealed(folder / "cell.json", facts)

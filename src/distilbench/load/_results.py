@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from distilbench.errors import InputError
 from distilbench.stats import percentile
 
 if TYPE_CHECKING:
@@ -18,11 +19,18 @@ _TIMES = ("ttft_s", "inter_token_s", "latency_s")
 
 @dataclass(frozen=True)
 class Objective:
-    """What a request must keep to, to count as good. Null: no objective."""
+    """What a request must keep to, to count as good. Null: no objective. Raises ``InputError`` if
+    one is no time."""
 
     ttft_s: float | None = None
     inter_token_s: float | None = None
     latency_s: float | None = None
+
+    def __post_init__(self) -> None:
+        for name, most in vars(self).items():
+            if most is not None and not 0 < most < float("inf"):
+                option = f"--{name.replace('_', '-')}"
+                raise InputError(option, f"is {most}", "give seconds above zero, or leave it out")
 
 
 def read_requests(path: Path) -> pl.DataFrame:

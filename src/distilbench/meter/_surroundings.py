@@ -158,7 +158,7 @@ class _Ticks:
         # Late for want of a core, or of the interpreter that another thread held: that is no stop.
         waited_s = max(now - then for now, then in zip(self._awake, awake, strict=True))
         stopped = late_s >= _STOPPED_S and waited_s < late_s / 2
-        if stopped or _is_stopped(self._pid()):
+        if stopped or is_stopped(self._pid()):
             return Stretch(begun, self._wall, stopped=True)
         return None
 
@@ -267,7 +267,8 @@ def _awake_s() -> tuple[float, ...]:
         return (time.process_time(),)
 
 
-def _is_stopped(pid: int | None) -> bool:
+def is_stopped(pid: int | None) -> bool:
+    """Whether a process is stopped (``SIGSTOP``, Ctrl-Z, a paused container)."""
     import psutil
 
     if pid is None:

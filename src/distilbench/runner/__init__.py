@@ -7,12 +7,15 @@ resumes. Imports ``suite``, ``engines``, ``tasks``, ``meter``, ``architecture``,
 """
 
 from distilbench.runner._executor import Executor, Job, all_executors, run_worker, run_workers
+from distilbench.runner._list import ListedRun, list_runs
 from distilbench.runner._logs import read_log_header, read_log_samples
+from distilbench.runner._merge import Merged, merge_runs
 from distilbench.runner._plan import Cell, plan
 from distilbench.runner._records import sample_record
 from distilbench.runner._run import RunResult, load_cells, opened_run, question_sets, run_suite
 from distilbench.runner._sandbox import no_sandbox
 from distilbench.runner._shards import Shard, Share
+from distilbench.runner._status import CellStatus, cell_status
 from distilbench.runner._store import (
     collect,
     imported_cells,
@@ -23,18 +26,24 @@ from distilbench.runner._store import (
 
 __all__ = [
     "Cell",
+    "CellStatus",
     "Executor",
     "Job",
+    "ListedRun",
+    "Merged",
     "RunResult",
     "Shard",
     "Share",
     "all_executors",
+    "cell_status",
     "collect",
     "imported_cells",
     "imported_folder",
     "is_finished",
     "joined",
+    "list_runs",
     "load_cells",
+    "merge_runs",
     "no_sandbox",
     "opened_run",
     "plan",

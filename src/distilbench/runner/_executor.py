@@ -22,6 +22,7 @@ from pydantic import BaseModel
 
 from distilbench.errors import InputError, use_one_of
 from distilbench.events import Event, OnEvent, read_line
+from distilbench.files import held
 from distilbench.registry import by_name, registered
 from distilbench.runner._plan import Cell
 from distilbench.runner._shards import Share
@@ -96,7 +97,7 @@ def run_worker(job: Job, command: Sequence[str], on_event: OnEvent) -> int:
     """Run a job's worker as a process of this machine, to its end, and return its exit status.
 
     ``command``: :attr:`Job.command`, or one that starts it. Whatever ends this call ends the
-    worker too.
+    worker too, and if this process is killed no other run begins before the worker is gone.
     """
     ((_, code),) = run_workers([(job, command)], on_event)
     return code
@@ -130,13 +131,14 @@ def run_workers(
 
 
 def _started(job: Job, command: Sequence[str]) -> subprocess.Popen[str]:
-    with job.log.open("ab") as errors:
+    with job.log.open("ab") as errors, held(job.run_dir) as descriptors:
         return subprocess.Popen(
             command,
             stdout=subprocess.PIPE,
             stderr=errors,
             stdin=subprocess.DEVNULL,
             text=True,
+            pass_fds=descriptors,
         )
 
 

@@ -11,13 +11,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
+from zlib import crc32
 
 from distilbench.files import whole_file
+from distilbench.runner._logs import read_log
 
 if TYPE_CHECKING:
     from inspect_ai.log import EvalSample
 
 _NAME = "journal.jsonl"
+_CHECKSUM = 9  # characters before each line's JSON
 
 
 class Journal:
@@ -34,7 +37,8 @@ class Journal:
     def add(self, sample: EvalSample) -> None:
         """Handed to the system when this returns: the death of this process does not lose it."""
         if self._file is not None:
-            self._file.write(sample.model_dump_json().encode() + b"\n")
+            line = sample.model_dump_json().encode()
+            self._file.write(_checksum(line) + line + b"\n")
             self._file.flush()
 
     def end(self) -> None:
@@ -46,28 +50,38 @@ class Journal:
 
 
 def restore(folder: Path) -> None:
-    """Put the samples that only the journal holds into the newest log of ``folder``."""
-    from inspect_ai.log import read_eval_log, write_eval_log
+    """Put all that the logs and the journal of ``folder`` hold into its newest log, and leave that
+    one alone: it is what Inspect resumes, and of an attempt that was killed early it holds less
+    than the one before."""
+    from inspect_ai.log import write_eval_log
 
     logs = sorted(folder.glob("*.eval"))
-    if logs and (folder / _NAME).is_file():
-        log = read_eval_log(str(logs[-1]))
-        known = {(str(sample.id), sample.epoch): sample for sample in log.samples or ()}
-        journaled = {(str(sample.id), sample.epoch): sample for sample in read_journal(folder)}
-        log.samples = list((known | journaled).values())
+    if len(logs) > 1 or (logs and (folder / _NAME).is_file()):
+        read = [read_log(path) for path in logs]
+        samples = [sample for log in read for sample in log.samples or ()]
+        newest = read[-1]
+        samples += read_journal(folder)
+        newest.samples = list({(str(s.id), s.epoch): s for s in samples}.values())
         with whole_file(logs[-1]) as partial:
-            write_eval_log(log, str(partial), format="eval")
+            write_eval_log(newest, str(partial), format="eval")
+        for path in logs[:-1]:
+            path.unlink()
     (folder / _NAME).unlink(missing_ok=True)
 
 
 def read_journal(folder: Path) -> Iterator[EvalSample]:
-    """Its samples, oldest first. The last line is cut if the worker died while it wrote it: that
-    sample was not finished."""
+    """Its samples, oldest first. A line that is not as it was written, as the last one of a worker
+    that died while it wrote, is passed over: that sample is asked again."""
     from inspect_ai.log import EvalSample
 
     if not (folder / _NAME).is_file():
         return
     with (folder / _NAME).open("rb") as lines:
         for line in lines:
-            if line.endswith(b"\n"):
-                yield EvalSample.model_validate_json(line)
+            checksum, sample = line[:_CHECKSUM], line[_CHECKSUM:].removesuffix(b"\n")
+            if checksum == _checksum(sample):
+                yield EvalSample.model_validate_json(sample)
+
+
+def _checksum(line: bytes) -> bytes:
+    return f"{crc32(line):08x} ".encode()

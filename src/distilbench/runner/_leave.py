@@ -12,6 +12,8 @@ from types import FrameType
 from typing import NoReturn
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
+ENGINE_LOST = 75  # EX_TEMPFAIL of sysexits.h
+"""Exit status of a worker whose engine was ended from outside again and again."""
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 

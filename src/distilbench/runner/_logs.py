@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
-from zipfile import ZipFile
+from zipfile import BadZipFile, ZipFile
 
 from distilbench.errors import InputError
 from distilbench.inspect_private import deserializing, patch_zipfile
@@ -56,6 +56,19 @@ def read_log_samples(path: Path) -> Iterator[EvalSample]:
             if name.startswith("samples/") and name.endswith(".json"):
                 content = _member(archive, name, path)
                 yield EvalSample.model_validate_json(content, context=deserializing())
+
+
+def read_log(path: Path) -> EvalLog:
+    """A log of our own with its samples, whole. Raises ``InputError`` if a bit of it is another
+    than was written: Inspect reads the parts of the ZIP file without looking at their checksums."""
+    from inspect_ai.log import read_eval_log
+
+    with _one_sentence(path):
+        with _opened(path) as archive:
+            torn = archive.testzip()
+        if torn is not None:
+            raise BadZipFile(torn)
+        return read_eval_log(str(path))
 
 
 @contextmanager

@@ -36,6 +36,10 @@ if TYPE_CHECKING:
 NOT_AVAILABLE = "not available"
 
 
+HASHED_VERSIONS = ("distilbench", "inspect-ai", "xllamacpp")
+"""Packages whose version sets what a model answers."""
+
+
 class Cell(BaseModel):
     """One model on one task under one profile with one seed. Data only: it crosses processes."""
 
@@ -270,7 +274,7 @@ def _cell(
 
 @cache
 def _versions() -> dict[str, str]:
-    return {name: version(name) for name in ("distilbench", "inspect-ai", "xllamacpp")}
+    return {name: version(name) for name in HASHED_VERSIONS}
 
 
 def _card(model: Model) -> str | None:

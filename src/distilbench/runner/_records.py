@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
 from distilbench.architecture import ModelShape
 from distilbench.engines import FAILURE_KEY, FORCED_KEY, METADATA_KEY, THINKING_KEY, tokens_of
 from distilbench.meter import Energy, Stretch, Timing, apportion, inference_flops, summed
-from distilbench.records import ORIGIN, Outcome
+from distilbench.records import ORIGIN, Outcome, SampleRecord
 from distilbench.runner._plan import Cell
-from distilbench.tasks import InspectTask, QuestionSet, TaskSpec, main_score, vote_of
+from distilbench.tasks import InspectTask, Question, QuestionSet, TaskSpec, main_score, vote_of
 
 if TYPE_CHECKING:
     from inspect_ai.log import EvalSample
@@ -39,17 +40,13 @@ def energy_shares(spans: list[tuple[float, float]], energy: Energy | None) -> li
 
 
 def charged(
-    record: dict[str, Any], energy_j: float | None, energy_method: str | None, limit_j: float | None
-) -> dict[str, Any]:
+    record: SampleRecord, energy_j: float | None, energy_method: str | None, limit_j: float | None
+) -> SampleRecord:
     """A sample record with its joules, and without a score if they are over the limit."""
-    energy_j = None if record["suspended"] else energy_j
-    over = limit_j is not None and energy_j is not None and energy_j > limit_j
-    return {
-        **record,
-        **({"outcome": "over_energy", "score": 0.0} if over else {}),
-        "energy_j": energy_j,
-        "energy_method": energy_method,
-    }
+    energy_j = None if record.suspended else energy_j
+    if limit_j is not None and energy_j is not None and energy_j > limit_j:
+        record = replace(record, outcome="over_energy", score=0.0)
+    return replace(record, energy_j=energy_j, energy_method=energy_method)
 
 
 def sample_record(
@@ -58,14 +55,14 @@ def sample_record(
     run: str,
     shape: ModelShape | None,
     stops: Sequence[Stretch] | None = None,
-) -> dict[str, Any]:
-    """One row of the sample records, without its energy: :func:`charged`. ``shape`` null: the
-    FLOPs are not known. ``stops``: when nothing ran (null: nobody looked); the seconds and joules
-    of a question that met one are none of the model's."""
+) -> SampleRecord:
+    """One question answered once, without its energy: :func:`charged`. ``shape`` null: the FLOPs
+    are not known. ``stops``: when nothing ran (null: nobody looked); the seconds and joules of a
+    question that met one are none of the model's."""
     timing = _timing(sample)
     stopped = None if stops is None else _met(sample, stops)
     noted, grade = sample.output.metadata or {}, _grade(sample, cell)
-    return {
+    fields = {
         "run": run,
         "cell": cell.name,
         "origin": ORIGIN,
@@ -88,6 +85,7 @@ def sample_record(
         "error": _STOPPED if stopped and grade["outcome"] == "timeout" else _error(sample),
         **({"error": grade["error"]} if grade.get("error") else {}),
     }
+    return SampleRecord(**fields)
 
 
 def _outcome(sample: EvalSample) -> Outcome:
@@ -151,8 +149,8 @@ def as_share(value: Any, wanted: str | None) -> float:
     return share
 
 
-def strata(asked: QuestionSet) -> dict[str, dict[str, Any]]:
-    """Of a random subset, what it was drawn from, as columns of each question's records."""
+def strata(asked: QuestionSet, questions: Sequence[Question]) -> dict[str, dict[str, Any]]:
+    """Of a random subset, what it was drawn from, as columns of the records of these questions."""
     if asked.strata is None:
         return {}
     everything = sum(asked.strata.values())
@@ -162,7 +160,7 @@ def strata(asked: QuestionSet) -> dict[str, dict[str, Any]]:
             "stratum_questions": asked.strata[question.stratum or ""],
             "all_questions": everything,
         }
-        for question in asked.questions
+        for question in questions
     }
 
 

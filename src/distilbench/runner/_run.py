@@ -5,45 +5,41 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
-from itertools import groupby
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from distilbench.errors import InputError, one_sentence
 from distilbench.events import (
-    CellDone,
     Collected,
-    Event,
     Noted,
     OnEvent,
     Planned,
-    ShardDone,
-    WorkerDied,
     ignore,
 )
-from distilbench.files import alone, read_json, write_json, write_text
+from distilbench.files import alone, is_damaged, read_json, write_bytes, write_sealed, write_text
 from distilbench.meter import busy_sentence, describe_hardware, given_tdp_w, look_now
+from distilbench.place import Place, at_work, present
 from distilbench.runner._cards import copy_cards
-from distilbench.runner._executor import Executor, Job, executor_named
+from distilbench.runner._executor import Executor, executor_named
+from distilbench.runner._jobs import run_jobs, samples_of, unfinished
+from distilbench.runner._leftovers import sweep
 from distilbench.runner._plan import Cell, models_without_flops, plan
 from distilbench.runner._sandbox import refusals, reopen_refused
-from distilbench.runner._shards import Share, deal
 from distilbench.runner._store import (
     collect,
-    finish_cell,
     is_finished,
-    is_shard_finished,
     questions_file,
     read_questions,
-    shards_of,
 )
-from distilbench.suite import UNCHANGED, Changes, Suite, SuiteLike, read_suite
+from distilbench.seals import same_seal, sealed
+from distilbench.suite import UNCHANGED, Changes, GivenSuite, Suite, SuiteLike, read_suite
 from distilbench.tasks import QuestionSet, attempt_questions
 
+_FACTS = "put back a copy of it, or run the suite again, which writes it anew"
 _VERSIONS = ("distilbench", "inspect-ai", "xllamacpp", "reasoning-gym", "math-verify", "polars")
 
 
@@ -52,6 +48,8 @@ class RunResult:
     """What a run left. ``failed`` names the workers that died and where their words are."""
 
     run_dir: Path
+    """Local: of a run at a URL, the folder that was worked in."""
+    place: Place
     finished: int
     planned: int
     failed: tuple[str, ...]
@@ -63,14 +61,14 @@ class RunResult:
 
 def run_suite(
     suite: SuiteLike,
-    out: Path = Path("runs"),
+    out: Path | str = "runs",
     on_event: OnEvent = ignore,
     changes: Changes = UNCHANGED,
     executor: Executor | str = "local",
     workers: int | None = None,
 ) -> RunResult:
     """Run a suite, or what is missing of it: a file, its data as a dict, or a ``Suite``. The run
-    directory is ``out/<suite name>``.
+    directory is ``out/<suite name>``; ``out`` is a folder or a URL (``s3://bucket/runs``).
 
     ``changes`` come from the command line; the run keeps the changed suite. ``executor``: where
     the workers are, by name or made. ``workers``: how many of them may ask a model side by side, of
@@ -80,40 +78,62 @@ def run_suite(
     when the suite has been changed elsewhere. Raises ``InputError`` on a bad suite before any
     work, and if another run is at work in the same directory.
     """
-    if isinstance(executor, str):
-        executor = executor_named(executor, workers=workers)
-    elif workers is not None:
-        raise InputError(
-            "workers", "are an option of an executor's name", "give it to the executor"
-        )
+    chosen = _executor(executor, workers)
     given = read_suite(suite, changes)
-    suite, where = given.suite, given.where
     given_tdp_w()  # a bad one is told here, not by every worker
-    cells = plan(suite, given.folder, where)
-    run_dir = out / suite.name
-    reopen_refused(run_dir, cells)
-    missing = [cell for cell in cells if not is_finished(run_dir, cell)]
-    _check_engines(suite, missing, where)
-    warned = executor.check(missing)
-    prepare_questions(run_dir, missing)
-    run_dir.mkdir(parents=True, exist_ok=True)
-    with alone(run_dir):
+    cells = plan(given.suite, given.folder, given.where)
+    place = Place.parse(out) / given.suite.name
+    with at_work(place, lambda sentence: on_event(Noted(sentence))) as run_dir:
+        failed = _run_in(run_dir, given, cells, chosen, on_event)
+        finished = sum(is_finished(run_dir, cell) for cell in cells)
+    return RunResult(run_dir, place, finished, len(cells), failed)
+
+
+def _run_in(
+    run_dir: Path, given: GivenSuite, cells: list[Cell], executor: Executor, on_event: OnEvent
+) -> tuple[str, ...]:
+    """Run what is missing in a local folder; a sentence for each worker that died."""
+    with ExitStack() as stack:
+        there = run_dir.is_dir()
+        if there:
+            stack.enter_context(alone(run_dir))
+        sweep(run_dir, cells)
+        reopen_refused(run_dir, cells)
+        missing = [cell for cell in cells if not is_finished(run_dir, cell)]
+        _check_engines(given.suite, missing, given.where)
+        warned = executor.check(missing)
+        again = [cell for cell in cells if is_damaged(questions_file(run_dir, cell))]
+        prepare_questions(run_dir, [*missing, *again])
+        if not there:
+            run_dir.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(alone(run_dir))
+        stack.enter_context(present(run_dir))
         write_text(run_dir / "suite.yaml", given.text)
-        _write_run_facts(run_dir, suite.name, cells, suite.seeds)
+        _write_run_facts(run_dir, given.suite.name, cells, given.suite.seeds)
         copy_cards(run_dir, (cell.card_file for cell in cells if cell.card_file))
-        shares = [_share(run_dir, cell) for cell in missing]
-        on_event(Planned(len(cells), {share.cell.name: _samples(share) for share in shares}))
-        notes = (*_skipped(run_dir), *models_without_flops(cells), *refusals(run_dir, missing))
-        for sentence in (*notes, *warned):
+        shares = [unfinished(run_dir, cell) for cell in missing]
+        on_event(Planned(len(cells), {share.cell.name: samples_of(share) for share in shares}))
+        for sentence in (*_notes(run_dir, cells, missing), *warned):
             on_event(Noted(sentence))
-        busy = busy_sentence(look_now()) if missing else None
-        if busy:
-            on_event(Noted(busy))
-        failed = tuple(_run_jobs(run_dir, shares, executor, on_event))
+        failed = tuple(run_jobs(run_dir, shares, executor, on_event))
         collected, _ = collect(run_dir, cells)
         on_event(Collected(len(collected)))
-    finished = sum(is_finished(run_dir, cell) for cell in cells)
-    return RunResult(run_dir, finished, len(cells), failed)
+    return failed
+
+
+def _executor(given: Executor | str, workers: int | None) -> Executor:
+    if isinstance(given, str):
+        return executor_named(given, workers=workers)
+    if workers is not None:
+        raise InputError("workers", "an executor was given that is made", "give them to it")
+    return given
+
+
+def _notes(run_dir: Path, cells: list[Cell], missing: list[Cell]) -> list[str]:
+    """What the user should read before the figures."""
+    busy = busy_sentence(look_now()) if missing else None
+    notes = [*_skipped(run_dir), *models_without_flops(cells), *refusals(run_dir, missing)]
+    return [*notes, busy] if busy else notes
 
 
 def load_cells(run_dir: Path) -> list[Cell]:
@@ -121,7 +141,7 @@ def load_cells(run_dir: Path) -> list[Cell]:
     facts = run_dir / "run.json"
     if not facts.is_file():
         raise InputError(str(run_dir), "is no run directory", "give the folder of a run")
-    plan = read_json(facts).get("plan")
+    plan = read_json(facts, remedy=_FACTS).get("plan")
     if not isinstance(plan, list):
         raise InputError(f"{facts}: field 'plan'", "is no list of cells", "put back a copy of it")
     try:
@@ -156,8 +176,9 @@ def opened_run(run_dir: Path) -> Iterator[Path]:
 def prepare_questions(run_dir: Path, cells: list[Cell]) -> None:
     """Write the questions of every task once, for all models.
 
-    Raises ``InputError`` on a task that cannot be made, or whose questions are not those that
-    finished cells of the run answered, before anything is written.
+    A file that was damaged is made again. Raises ``InputError`` on a task that cannot be made, or
+    whose questions are not those that finished cells of the run answered, before anything is
+    written.
     """
     files = {questions_file(run_dir, cell): cell for cell in cells}
     attempted = attempt_questions([(cell.task, cell.seed) for cell in files.values()])
@@ -165,7 +186,7 @@ def prepare_questions(run_dir: Path, cells: list[Cell]) -> None:
     for (path, cell), asked in zip(files.items(), attempted, strict=True):
         if isinstance(asked, InputError):
             raise asked
-        if path.is_file() and read_questions(path) != asked:
+        if path.is_file() and not _may_stand_for(path, asked):
             raise InputError(
                 f"task {cell.task.name!r}",
                 f"its questions are not those that this run began with ({path})",
@@ -173,18 +194,14 @@ def prepare_questions(run_dir: Path, cells: list[Cell]) -> None:
             )
         made[path] = asked
     for path, asked in made.items():
-        write_text(path, asked.model_dump_json())
+        write_bytes(path, sealed(asked.model_dump_json()))
 
 
-def _share(run_dir: Path, cell: Cell) -> Share:
-    """What is still to be answered of a cell."""
-    shards = shards_of(run_dir, cell)
-    left = [shard for shard in shards if not is_shard_finished(run_dir, cell, shard)]
-    return Share(cell=cell, shards=left)
-
-
-def _samples(share: Share) -> int:
-    return share.cell.epochs * sum(shard.questions for shard in share.shards)
+def _may_stand_for(path: Path, asked: QuestionSet) -> bool:
+    """Whether a file holds these questions, or held them before it was damaged."""
+    if same_seal(path.read_bytes(), sealed(asked.model_dump_json())):
+        return True
+    return read_questions(path) == asked
 
 
 def _skipped(run_dir: Path) -> list[str]:
@@ -207,69 +224,6 @@ def _check_engines(suite: Suite, cells: list[Cell], suite_file: str) -> None:
             cell.engine().check(cell.assignment(), where)
 
 
-def _run_jobs(
-    run_dir: Path, shares: list[Share], executor: Executor, on_event: OnEvent
-) -> Iterator[str]:
-    """Have all cells answered; a sentence for each worker that ended before its work was done."""
-    cells = {share.cell.name: share.cell for share in shares}
-
-    def finish(cell: Cell) -> None:
-        if _finish_if_answered(run_dir, cell):
-            on_event(CellDone(cell.name))
-
-    def heard(event: Event) -> None:
-        on_event(event)
-        if isinstance(event, ShardDone):
-            finish(cells[event.cell])
-
-    for share in shares:  # whose last shard was finished by a run that was killed then
-        if not share.shards:
-            finish(share.cell)
-    jobs = _jobs(run_dir.resolve(), [share for share in shares if share.shards], executor)
-    for job in jobs:
-        write_text(job.file, job.model_dump_json())
-    with closing(executor.run(jobs, heard)) as ends:
-        for job, code in ends:
-            for cell in job.cells:  # what its worker had no time to tell
-                finish(cell)
-            if code == 0:
-                continue
-            model, profile = job.cells[0].model.name, job.cells[0].profile.name
-            reason = f"signal {-code}" if code < 0 else f"exit code {code}"
-            on_event(WorkerDied(model, reason, str(job.log)))
-            yield f"{model} under {profile}: worker ended with {reason}, see {job.log}"
-
-
-def _jobs(run_dir: Path, shares: list[Share], executor: Executor) -> list[Job]:
-    """A job for each model and profile, or as many as the executor works on side by side."""
-    jobs = []
-    for _, group in groupby(
-        shares, key=lambda share: (share.cell.model.name, share.cell.profile.name)
-    ):
-        together = list(group)
-        cell = together[0].cell
-        hands = deal(together, executor.parts([share.cell for share in together]))
-        slots = [cell.profile.slots // len(hands)] * len(hands)
-        for n in range(cell.profile.slots % len(hands)):
-            slots[n] += 1
-        jobs += [
-            Job(run_dir=run_dir, shares=hand, slots=slots[n], number=n + 1, of=len(hands))
-            for n, hand in enumerate(hands)
-        ]
-    return jobs
-
-
-def _finish_if_answered(run_dir: Path, cell: Cell) -> bool:
-    """Write the record of a cell if its last shard has been finished."""
-    if is_finished(run_dir, cell):
-        return False
-    shards = shards_of(run_dir, cell)
-    if not all(is_shard_finished(run_dir, cell, shard) for shard in shards):
-        return False
-    finish_cell(run_dir, cell, shards)
-    return True
-
-
 def _write_run_facts(run_dir: Path, name: str, cells: list[Cell], seeds: tuple[int, ...]) -> None:
     facts = {
         "name": name,
@@ -282,4 +236,4 @@ def _write_run_facts(run_dir: Path, name: str, cells: list[Cell], seeds: tuple[i
         "cells": [cell.name for cell in cells],
         "plan": [cell.model_dump(mode="json") for cell in cells],
     }
-    write_json(run_dir / "run.json", facts)
+    write_sealed(run_dir / "run.json", facts)

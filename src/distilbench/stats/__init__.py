@@ -1,14 +1,16 @@
 """What the records say, with error bars.
 
-Holds intervals of accuracy and of paired differences, the Pareto frontier, the curve of a vanilla
-family's score against compute with the equivalent size of a distilled model on it, the cost of a
-correct answer, pass@k and cons@k of repeated questions, the spread over prompt templates, the gap
-between public and generated questions, and the recommendation under limits. Pure functions on data
-frames and numbers: nothing here reads a file or knows a model card. Imports
-``errors`` only; takes the columns of ``records``.
+Holds intervals of accuracy and of paired differences, what a suite can see and what a margin and
+several comparisons make of it, the Pareto frontier over one cost or several, the curve of a vanilla
+family's score against compute with the equivalent size and the capability density of a distilled
+model on it, the cost of a correct answer, pass@k and cons@k of repeated questions, the spread over
+prompt templates, the gap between public and generated questions, and the recommendation under
+limits. Pure functions on data frames and numbers: nothing here reads a file or knows a model card.
+Imports ``errors`` only; takes the columns of ``records``.
 """
 
 from distilbench.stats._answered import accuracy_of_answers, answered, spent, unanswered
+from distilbench.stats._bootstrap import bootstrap_accuracies
 from distilbench.stats._budget import per_correct, truncation_curve
 from distilbench.stats._choice import (
     Candidate,
@@ -18,6 +20,7 @@ from distilbench.stats._choice import (
     Requirements,
     cheaper,
 )
+from distilbench.stats._clusters import t_interval
 from distilbench.stats._common import in_common
 from distilbench.stats._costs import costs, mean_over_tasks, percentile
 from distilbench.stats._curve import (
@@ -31,6 +34,8 @@ from distilbench.stats._curve import (
     pool_scatter,
     predict,
 )
+from distilbench.stats._density import capability_density
+from distilbench.stats._epochs import by_epoch, same_questions
 from distilbench.stats._equal_accuracy import (
     EqualAccuracy,
     MeasuredCurve,
@@ -40,19 +45,28 @@ from distilbench.stats._equal_accuracy import (
     seed_interval,
     shared_levels,
 )
-from distilbench.stats._frontier import pareto
+from distilbench.stats._frontier import frontier_probability, hypervolume, pareto
 from distilbench.stats._intervals import accuracy, macro_accuracy, normal_quantile, wilson
 from distilbench.stats._money import machine_usd, token_usd
 from distilbench.stats._paired import paired_difference, paired_differences
+from distilbench.stats._power import (
+    discordance,
+    power,
+    questions_needed,
+    smallest_difference,
+    stdev_of_difference,
+)
 from distilbench.stats._prompts import contamination_gap, template_spread
 from distilbench.stats._recommend import recommend
 from distilbench.stats._repeats import cons_at_k, pass_at_k, repeats
+from distilbench.stats._several import Decision, decide, holm
 from distilbench.stats._subset import full_score
 
 __all__ = [
     "Candidate",
     "Closest",
     "Curve",
+    "Decision",
     "EqualAccuracy",
     "Equivalent",
     "FallenOut",
@@ -65,16 +79,24 @@ __all__ = [
     "accuracy",
     "accuracy_of_answers",
     "answered",
+    "bootstrap_accuracies",
+    "by_epoch",
+    "capability_density",
     "cheaper",
     "compute_equivalent_gain",
     "cons_at_k",
     "contamination_gap",
     "costs",
+    "decide",
+    "discordance",
     "equal_accuracy",
     "equivalent",
     "fit_curve",
     "flops_at",
+    "frontier_probability",
     "full_score",
+    "holm",
+    "hypervolume",
     "in_common",
     "machine_usd",
     "macro_accuracy",
@@ -87,12 +109,18 @@ __all__ = [
     "per_correct",
     "percentile",
     "pool_scatter",
+    "power",
     "predict",
+    "questions_needed",
     "recommend",
     "repeats",
+    "same_questions",
     "seed_interval",
     "shared_levels",
+    "smallest_difference",
     "spent",
+    "stdev_of_difference",
+    "t_interval",
     "template_spread",
     "token_usd",
     "truncation_curve",

@@ -8,9 +8,7 @@ import polars as pl
 from scipy import stats
 
 from distilbench.errors import InputError
-
-# Below this a variance is rounding error of identical scores, not spread.
-NO_SPREAD = 1e-18
+from distilbench.stats._clusters import NO_SPREAD, clustered, t_quantile, unique
 
 
 def accuracy(
@@ -24,14 +22,16 @@ def accuracy(
     else ``by`` leaves out, so that a question asked twice does not count twice. The standard error
     is clustered: Miller 2024 (arXiv 2411.00640), with the factor G/(G-1) for G clusters, so that it
     is the plain s/sqrt(n) where every question is a cluster of its own. A question is always within
-    one cluster; cluster names are read within a task.
+    one cluster; cluster names are read within a task. The interval rests on the variance and the
+    degrees of freedom df of :func:`clustered`, made for few clusters and for uneven ones.
 
     The interval is Wilson's (1927) where every score is 0 or 1, at the effective sample size
-    ``p(1-p)/SE^2`` of the uncorrected SE, times Korn and Graubard's (1998) factor for the few
-    degrees of freedom of few clusters; it is never larger than the number of samples, and is the
-    number of clusters where the SE is zero, so the interval never collapses. For other scores it is
-    ``mean +- t(G-1) SE`` cut to [0, 1], or again Wilson's where all scores are equal. With a single
-    cluster the standard error is unknown (null) and the interval as wide as one question leaves it.
+    ``p(1-p)/variance`` (times 1 + 1/df, so that it is n for n independent questions), times Korn
+    and Graubard's (1998) factor for few degrees of freedom; it is never larger than the number of
+    samples, and is df + 1 where nothing varies, so the interval never collapses. For other scores
+    it is ``mean +- t(df) sqrt(variance)`` cut to [0, 1], or again Wilson's where all scores are
+    equal. With a single cluster the standard error is unknown (null) and the interval as wide as
+    one question leaves it. How often such intervals cover: ``docs/statistics.md``.
 
     Returns ``by`` and n_questions, n_clusters, n_samples, accuracy, stderr, low, high; scores in
     [0, 1]. Raises InputError if a column is missing or a score is not in [0, 1].
@@ -43,7 +43,7 @@ def accuracy(
     """
     groups = list(by)
     check_samples(samples, groups)
-    needed = samples.select(_unique([*groups, "task", "sample_id", "cluster", "score"]))
+    needed = samples.select(unique([*groups, "task", "sample_id", "cluster", "score"]))
     # Task by task, where each has its own figures: the tables between are those of one.
     parts = needed.partition_by("task") if "task" in groups else []
     found = [of_questions(_questions(part, groups), groups, level) for part in parts or [needed]]
@@ -53,7 +53,7 @@ def accuracy(
 def _questions(samples: pl.DataFrame, groups: list[str]) -> pl.DataFrame:
     """One row a question, as :func:`of_questions` takes them."""
     return (
-        samples.group_by(_unique([*groups, "task", "sample_id"]))
+        samples.group_by(unique([*groups, "task", "sample_id"]))
         .agg(
             pl.col("score").mean(),
             pl.col("cluster").min(),
@@ -80,7 +80,7 @@ def of_questions(questions: pl.DataFrame, groups: list[str], level: float) -> pl
             "n_clusters",
             "n_samples",
             pl.col("mean").alias("accuracy"),
-            pl.col("variance").sqrt().alias("stderr"),
+            "stderr",
             "low",
             "high",
         )
@@ -129,33 +129,6 @@ def of_tasks(tasks: pl.DataFrame, groups: list[str]) -> pl.DataFrame:
     )
 
 
-def clustered(questions: pl.DataFrame, groups: list[str], value: str) -> pl.DataFrame:
-    """Mean of ``value`` and its clustered variance in each group, one row of input a question.
-
-    Returns ``groups`` and mean, variance (null for one cluster), n_questions, n_clusters.
-    """
-    residual = pl.col(value) - pl.col(value).mean().over(groups)
-    return (
-        questions.with_columns(residual.alias("residual"))
-        .group_by(_unique([*groups, "task", "cluster"]))
-        .agg(pl.col("residual").sum(), pl.col(value).sum().alias("total"), pl.len().alias("n"))
-        .group_by(groups)
-        .agg(
-            (pl.col("total").sum() / pl.col("n").sum()).alias("mean"),
-            (pl.col("residual").pow(2).sum() / pl.col("n").sum().cast(pl.Float64).pow(2)).alias(
-                "variance"
-            ),
-            pl.col("n").sum().cast(pl.Int64).alias("n_questions"),
-            pl.len().cast(pl.Int64).alias("n_clusters"),
-        )
-        .with_columns(
-            pl.when(pl.col("n_clusters") > 1).then(
-                pl.col("variance") * pl.col("n_clusters") / (pl.col("n_clusters") - 1)
-            )
-        )
-    )
-
-
 def wilson(p: pl.Expr, n: pl.Expr, z: float) -> tuple[pl.Expr, pl.Expr]:
     """Wilson's (1927) score limits of a proportion ``p`` of ``n`` trials, ``z`` normal quantiles
     wide."""
@@ -174,19 +147,9 @@ def normal_quantile(level: float) -> float:
     return float(stats.norm.ppf(0.5 + level / 2))
 
 
-def t_quantile(df: pl.Expr, level: float) -> pl.Expr:
-    """Half-width of a two-sided Student interval with ``df`` degrees of freedom; null below 1."""
-
-    def quantile(values: pl.Series) -> pl.Series:
-        found = stats.t.ppf(0.5 + level / 2, values.cast(pl.Float64).to_numpy())
-        return pl.Series(values.name, found, dtype=pl.Float64).fill_nan(None)
-
-    return df.map_batches(quantile, return_dtype=pl.Float64, is_elementwise=True)
-
-
 def check_samples(samples: pl.DataFrame, columns: Sequence[str]) -> None:
     """Raise InputError unless the columns are there and every score is in [0, 1]."""
-    needed = _unique([*columns, "task", "sample_id", "cluster", "score"])
+    needed = unique([*columns, "task", "sample_id", "cluster", "score"])
     if missing := [name for name in needed if name not in samples.columns]:
         raise InputError(
             "sample records",
@@ -205,12 +168,15 @@ def _interval(level: float) -> pl.Expr:
     """Struct of low and high, over a frame of ``clustered`` with n_samples and binary."""
     p, variance, clusters = pl.col("mean"), pl.col("variance"), pl.col("n_clusters")
     spread = variance > NO_SPREAD
-    t = t_quantile(clusters - 1, level)
-    few_clusters = (t_quantile(pl.col("n_samples") - 1, level) / t).pow(2)
+    # Independent zeros and ones tell their variance by their mean: nothing of it is estimated.
+    independent = clusters == pl.col("n_samples")
+    df = pl.when(independent & pl.col("binary")).then(clusters - 1.0).otherwise("df")
+    t = t_quantile(df, level)
+    few = (t_quantile(pl.col("n_samples") - 1, level) / t).pow(2)
     effective = (
         pl.when(spread)
-        .then(p * (1 - p) / (variance * (clusters - 1) / clusters) * few_clusters)
-        .otherwise(clusters)
+        .then(p * (1 - p) / (variance * df / (df + 1)) * few)
+        .otherwise(pl.coalesce(df + 1, 1.0))
         .clip(1, pl.col("n_samples"))
     )
     low, high = wilson(p, effective, normal_quantile(level))
@@ -223,7 +189,3 @@ def _interval(level: float) -> pl.Expr:
         pl.when(lone).then(1.0).when(score_limits).then(high).otherwise((p + half).clip(0, 1))
         .alias("high"),
     ).alias("interval")  # fmt: skip
-
-
-def _unique(names: Sequence[str]) -> list[str]:
-    return list(dict.fromkeys(names))

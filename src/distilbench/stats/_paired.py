@@ -9,7 +9,8 @@ import polars as pl
 from scipy import stats
 
 from distilbench.errors import InputError
-from distilbench.stats._intervals import NO_SPREAD, check_samples, clustered, t_quantile
+from distilbench.stats._clusters import NO_SPREAD, clustered, t_quantile
+from distilbench.stats._intervals import check_samples
 
 PAIR = ["profile", "task", "seed", "sample_id"]
 
@@ -23,8 +24,9 @@ def paired_difference(
     subtracted; the differences are averaged over seeds to the question, and over questions. The
     standard error is that of the differences, clustered (Miller 2024, arXiv 2411.00640, section
     4.2); questions that only one model answered are left out. Interval and two-sided p value are
-    Student's with G-1 degrees of freedom for G clusters. p values are not adjusted for the number
-    of comparisons.
+    Student's, with the variance and the degrees of freedom of :func:`clustered`: s/sqrt(n) and n-1
+    for n independent questions, fewer where few of them differ. p values are not adjusted for the
+    number of comparisons; :func:`holm` does that.
 
     Where all differences are equal (two models that agree on every question) the standard error is
     0, which is no proof of equality: interval and p value then take the standard error of Bonett
@@ -33,7 +35,8 @@ def paired_difference(
     One row for each profile and task, and one for each profile with ``task`` null: the unweighted
     mean over tasks, variances adding, degrees of freedom by Welch and Satterthwaite. Columns:
     profile, task, model_a, model_b, n_questions, n_clusters, accuracy_a, accuracy_b, difference,
-    stderr, low, high, p_value (both null with one cluster, whose interval is [-1, 1]).
+    stderr, df, low, high, p_value (stderr, df and p_value null with one cluster, whose interval is
+    [-1, 1]).
 
     Raises InputError if a model has no samples, or the two share no question.
     """
@@ -68,7 +71,7 @@ def _pair(
         *("profile", "task"),
         pl.lit(model_a).alias("model_a"),
         pl.lit(model_b).alias("model_b"),
-        *("n_questions", "n_clusters", "accuracy_a", "accuracy_b", "difference", "stderr"),
+        *("n_questions", "n_clusters", "accuracy_a", "accuracy_b", "difference", "stderr", "df"),
         (pl.col("difference") - half).clip(-1, 1).fill_null(-1.0).alias("low"),
         (pl.col("difference") + half).clip(-1, 1).fill_null(1.0).alias("high"),
         _p_value().alias("p_value"),
@@ -84,11 +87,7 @@ def _by_task(questions: pl.DataFrame) -> pl.DataFrame:
         clustered(questions, ["profile", "task"], "difference")
         .rename({"mean": "difference"})
         .join(accuracies, on=["profile", "task"], nulls_equal=True)
-        .with_columns(
-            pl.col("variance").sqrt().alias("stderr"),
-            _never_zero().alias("variance"),
-            (pl.col("n_clusters") - 1).cast(pl.Float64).alias("df"),
-        )
+        .with_columns(_never_zero().alias("variance"))
     )
 
 

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from distilbench.stats._intervals import check_samples, clustered, macro_accuracy, t_quantile
+from distilbench.stats._clusters import clustered, t_quantile
+from distilbench.stats._intervals import check_samples, macro_accuracy
 
 DRAWS = 2000
 _SEED = 0
@@ -126,7 +127,6 @@ def _excess(known: pl.DataFrame, level: float) -> pl.DataFrame:
     tasks = clustered(paired, ["entry", "kind", "task"], "lead").with_columns(
         sign=pl.when(pl.col("kind") == "public").then(1.0).otherwise(-1.0),
         weight=1 / pl.len().over("entry", "kind").cast(pl.Float64),
-        df=(pl.col("n_clusters") - 1).cast(pl.Float64),
     )
     part = pl.col("weight").pow(2) * pl.col("variance")
     known_all = pl.col("variance").is_not_null().all() & (pl.col("variance").sum() > 0)

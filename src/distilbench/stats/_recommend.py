@@ -9,6 +9,7 @@ import polars as pl
 
 from distilbench.errors import InputError
 from distilbench.stats._answered import unanswered
+from distilbench.stats._bootstrap import bootstrap_accuracies
 from distilbench.stats._choice import (
     Candidate,
     Closest,
@@ -25,9 +26,6 @@ from distilbench.stats._intervals import check_samples, macro_accuracy
 if TYPE_CHECKING:
     import numpy as np
 
-_CHUNK = 200_000  # clusters drawn in one batch: what fits into a core's cache is 6 times faster
-_BINOMIALS = 8  # one binomial number takes the time of so many drawn clusters
-_FEW = 1_000  # clusters of which either way takes no time
 _BUSY = " (measured on a busy machine)"
 _FAILURES = ("out_of_memory", "crash", "error", "timeout", "over_energy", "context_overflow")
 
@@ -50,7 +48,7 @@ def recommend(
     heard, common, silent = _compared(samples, cells)
     rows = _rows(_figures(common, cells)) if not common.is_empty() else []
     entries = [row["entry"] for row in rows]
-    accuracies = _bootstrap(common, entries, draws, seed)
+    accuracies = bootstrap_accuracies(common, entries, draws, seed)
     broken = {row["entry"]: tuple(_shortfalls(row, required)) for row in rows}
     admitted = [entry for entry in entries if not broken[entry]]
     same = _identical(common, admitted)
@@ -218,55 +216,6 @@ def _identical(samples: pl.DataFrame, entries: list[str]) -> dict[str, tuple[str
         return len(both) == 2 and both[0].equals(both[1])
 
     return {e: tuple(o for o in entries if same(e, o)) for e in entries}
-
-
-def _bootstrap(
-    samples: pl.DataFrame, entries: list[str], draws: int, seed: int
-) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """Accuracy of every entry in every draw, shape (draws, entries)."""
-    import numpy as np
-
-    generator = np.random.default_rng(seed)
-    total = np.zeros((draws, len(entries)))
-    tasks = samples["task"].unique().sort().to_list()
-    for task in tasks:
-        sums, counts, times = _alike(samples.filter(pl.col("task") == task), entries)
-        step = max(1, _CHUNK // int(times.sum()))
-        for start in range(0, draws, step):
-            size = min(step, draws - start)
-            weights = _drawn(generator, times, size)
-            drawn = (weights @ sums) / np.maximum(weights @ counts, 1)
-            total[start : start + size] += drawn / len(tasks)
-    return total
-
-
-def _alike(samples: pl.DataFrame, entries: list[str]) -> tuple[Any, Any, Any]:
-    """The clusters of one task, those that no entry tells apart as one: sums of scores and numbers
-    of samples, each of shape (kinds, entries), and how many clusters are of each kind. A draw of
-    clusters needs no more, and of a million questions of two models there are four kinds."""
-    import numpy as np
-
-    table = samples.group_by("cluster", "entry").agg(
-        pl.col("score").sum().alias("sum"), pl.len().cast(pl.Float64).alias("count")
-    )
-    wide = table.pivot("entry", index="cluster", values=["sum", "count"], sort_columns=False)
-    columns = [f"{name}_{entry}" for name in ("sum", "count") for entry in entries]
-    kinds = wide.select(pl.col(columns).fill_null(0.0)).group_by(columns).len("times").sort(columns)
-    figures = kinds.select(columns).to_numpy().astype(np.float64)
-    return figures[:, : len(entries)], figures[:, len(entries) :], kinds["times"].to_numpy()
-
-
-def _drawn(generator: np.random.Generator, times: Any, size: int) -> Any:
-    """How often each kind is drawn in ``size`` draws of as many clusters as there are."""
-    import numpy as np
-
-    clusters, kinds = int(times.sum()), len(times)
-    if kinds * _BINOMIALS < clusters or clusters < _FEW:
-        return generator.multinomial(clusters, times / clusters, size)
-    kind_of = np.repeat(np.arange(kinds), times)
-    drawn = kind_of[generator.integers(0, clusters, (size, clusters))]
-    drawn += np.arange(size)[:, None] * kinds
-    return np.bincount(drawn.ravel(), minlength=size * kinds).reshape(size, kinds)
 
 
 def _probability_best(

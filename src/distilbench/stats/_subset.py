@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from distilbench.stats._intervals import NO_SPREAD, check_samples, normal_quantile, t_quantile
+from distilbench.stats._clusters import NO_SPREAD, t_quantile
+from distilbench.stats._intervals import check_samples, normal_quantile
 
 _COLUMNS = ("stratum", "stratum_questions", "all_questions")
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import random
 import re
-from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
 
 from distilbench.errors import InputError
@@ -20,6 +19,7 @@ from distilbench.inspect_private import (
     scorer_name,
     task_parameters,
 )
+from distilbench.registry import of_packages
 from distilbench.tasks._questions import Question, QuestionSet
 from distilbench.tasks._spec import InspectTask
 from distilbench.tasks._subset import draw
@@ -56,7 +56,7 @@ _INSTALLS = re.compile(r"`pip install ([^`]+)`")
 def package_version(spec: InspectTask) -> str:
     """Version of the package that registers the task; "" if it is not installed."""
     package = spec.inspect.partition("/")[0]
-    for point in entry_points(group="inspect_ai"):
+    for point in of_packages("inspect_ai"):
         if point.name == package and point.dist:
             return f"{point.dist.name} {point.dist.version}"
     return ""

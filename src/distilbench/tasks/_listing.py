@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import warnings
 from functools import cache
-from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
+from distilbench.registry import of_packages
 from distilbench.yaml_file import read_yaml
 
 # Where a package states no size, or that of all splits and not of the one that it asks.
@@ -41,7 +41,7 @@ def list_tasks() -> list[TaskEntry]:
 def list_benchmarks() -> list[TaskEntry]:
     """Inspect tasks of the installed packages, read from their files; none is imported."""
     found: dict[str, TaskEntry] = {}
-    for point in entry_points(group="inspect_ai"):
+    for point in of_packages("inspect_ai"):
         spec = find_spec(point.value.partition(".")[0].partition(":")[0])
         folder = Path(spec.origin).parent if spec and spec.origin else None
         if folder is not None:

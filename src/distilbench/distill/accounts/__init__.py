@@ -1,5 +1,5 @@
-"""Holds what each stage of making a student took, and what it would take: the records of attempts,
-FLOPs counted and by formula, the card, the plan. Imports ``recipe``.
+"""Holds what each stage of making a student took: the records of attempts, FLOPs counted and by
+formula, the card. Imports ``recipe``.
 """
 
 from distilbench.distill.accounts._card import CardFacts, check_lineage, write_card
@@ -13,7 +13,6 @@ from distilbench.distill.accounts._counting import (
     shape_of,
 )
 from distilbench.distill.accounts._origin import Origin, find_origin
-from distilbench.distill.accounts._planning import PlannedStudent, plan_recipe
 from distilbench.distill.accounts._stages import (
     Attempt,
     SharedCost,
@@ -28,7 +27,6 @@ __all__ = [
     "CardFacts",
     "FlopSample",
     "Origin",
-    "PlannedStudent",
     "SharedCost",
     "StageMeter",
     "StageRecord",
@@ -39,7 +37,6 @@ __all__ = [
     "forward",
     "forward_flops",
     "generation_flops",
-    "plan_recipe",
     "read_stages",
     "shape_of",
     "write_card",

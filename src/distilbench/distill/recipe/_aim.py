@@ -27,6 +27,9 @@ class Aim:
     """The recipe's ``method``. Several objectives may share one, if what they take differs."""
     divergences: ClassVar[tuple[str, ...]] = ("forward-kl", "reverse-kl", "jsd")
     """The recipe's ``distillation.divergence``: which of them it takes."""
+    heeds: ClassVar[tuple[str, ...]] = tuple(Distillation.model_fields)
+    """The fields of the recipe's ``distillation`` that set what it does. A recipe that sets another
+    is refused."""
     needs: ClassVar[Need | None] = None
     needs_task: ClassVar[bool] = False
     """Whether it trains on questions of a task only, not on plain text."""
@@ -38,6 +41,20 @@ class Aim:
     def takes(cls, distillation: Distillation) -> bool:
         """Whether a recipe of its ``method`` with these settings is its own."""
         return distillation.divergence in cls.divergences
+
+    def check_settings(self) -> None:
+        """Raises ``ValueError`` if the recipe's ``distillation`` sets what would change nothing."""
+        asked = self.distillation
+        for name, field in Distillation.model_fields.items():
+            value = getattr(asked, name)
+            if name not in self.heeds and value != field.default:
+                what = f"changes nothing of method {self.method}, divergence {asked.divergence}"
+                raise ValueError(f"'distillation.{name}: {value}' {what}; drop it")
+        if "beta" in self.heeds and asked.beta != asked.beta_of_divergence and asked.beta != 0.5:
+            raise ValueError(
+                f"'distillation.beta: {asked.beta}' changes nothing of 'divergence:"
+                f" {asked.divergence}'; drop it, or write 'divergence: jsd'"
+            )
 
     def check(self, student: StudentSpec, data: Data, training: Training) -> None:
         """Raises ``ValueError`` if the recipe's fields cannot be together."""

@@ -76,6 +76,7 @@ class Recipe(Part):
         aim = aim_of(self.method, distillation)
         if aim.needs_task and self.data.task is None:
             raise ValueError(f"method {self.method} needs 'data: {{task: ...}}'")
+        aim.check_settings()
         aim.check(self.student, self.data, training)
 
     @property

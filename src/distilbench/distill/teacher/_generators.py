@@ -1,4 +1,4 @@
-"""What generates a teacher's answers: transformers in this process, or an engine by Inspect."""
+"""What generates a teacher's answers: transformers in this process, or an engine."""
 
 from __future__ import annotations
 
@@ -12,11 +12,22 @@ from distilbench.distill.accounts import FlopSample, generation_flops, shape_of
 from distilbench.distill.data import Asked, prompt_ids
 from distilbench.distill.teacher._answers import Answer, Sampling
 from distilbench.distill.weights import Loaded, device
-from distilbench.engines import locate_model, sha256_of
+from distilbench.engines import (
+    FAILURE_KEY,
+    Assignment,
+    Engine,
+    EngineSettings,
+    engine_of,
+    sha256_of,
+)
+from distilbench.errors import InputError
+from distilbench.keys import redact
 from distilbench.source import Source
 
 if TYPE_CHECKING:
-    from inspect_ai.model import Model
+    from inspect_ai.model import ModelOutput
+
+_MOST_SLOTS = 8
 
 
 class TransformersGenerator:
@@ -124,49 +135,49 @@ def _end_tokens(teacher: Loaded) -> list[int]:
     return list(dict.fromkeys([int(teacher.tokenizer.eos_token_id), *named]))
 
 
-class InspectGenerator:
-    """A teacher behind any of Inspect's providers: the embedded llama.cpp, vLLM, a server."""
+class EngineGenerator:
+    """A teacher on an engine, which is loaded when the first question comes: the cache may hold all
+    answers. ``where`` names it in errors."""
 
     def __init__(
-        self,
-        reference: str,
-        digest: str,
-        shape: ModelShape | None,
-        sampling: Sampling,
-        batch: int,
+        self, engine: Engine, digest: str, shape: ModelShape | None, sampling: Sampling, where: str
     ) -> None:
-        from inspect_ai.model import get_model
-
         self.digest, self.shape, self._sampling = digest, shape, sampling
-        settings: dict[str, Any] = (
-            {"slots": min(batch, 8)} if reference.startswith("distilbench/") else {}
-        )
-        self._model: Model = get_model(reference, memoize=False, **settings)
+        self._engine, self._where = engine, where
+        self._loaded = False
         self._loop = asyncio.new_event_loop()
 
     def answer(self, asked: Sequence[tuple[Asked, int]]) -> list[Answer]:
         async def all_of_them() -> list[Answer]:
             return await asyncio.gather(*(self._one(one, number) for one, number in asked))
 
+        if not self._loaded:
+            self._load()
         return self._loop.run_until_complete(all_of_them())
 
     @property
     def pid(self) -> int | None:
-        engine = getattr(self._model.api, "engine", None)
-        return engine.pid if engine is not None else None
+        return self._engine.pid
 
     def close(self) -> None:
-        engine = getattr(self._model.api, "engine", None)
-        self._loop.run_until_complete(self._model.api.aclose())
-        if engine is not None:
-            engine.close()
+        if self._loaded:
+            self._loop.run_until_complete(self._engine.model.api.aclose())
+        self._engine.close()
         self._loop.close()
+
+    def _load(self) -> None:
+        try:
+            self._engine.load()
+        except Exception as error:  # whatever its library raises
+            said = f"could not be loaded ({redact(str(error))})"
+            raise InputError(self._where, said, "name a teacher that runs here") from error
+        self._loaded = True
 
     async def _one(self, asked: Asked, number: int) -> Answer:
         from inspect_ai.model import GenerateConfig
 
         chosen = self._sampling
-        output = await self._model.generate(
+        output = await self._engine.model.generate(
             as_chat(asked),
             config=GenerateConfig(
                 max_tokens=chosen.max_tokens,
@@ -176,13 +187,17 @@ class InspectGenerator:
                 seed=chosen.seed + number,
             ),
         )
-        usage = output.usage
+        failed = (output.metadata or {}).get(FAILURE_KEY)
+        if failed:
+            said = f"gave no answer ({failed['message']})"
+            raise InputError(self._where, said, "lower 'generation.batch' or 'max_tokens'")
+        text, usage = _with_thought(output), output.usage
         if usage is None:
-            return Answer(output.completion, None, None)
+            return Answer(text, None, None)
         read = usage.input_tokens + (usage.input_tokens_cache_read or 0)
         written = usage.output_tokens
         flops = generation_formula(self.shape, read, written)
-        return Answer(output.completion, read, written, None, flops)
+        return Answer(text, read, written, None, flops)
 
 
 def generation_formula(shape: ModelShape | None, read: int, written: int) -> float | None:
@@ -195,21 +210,39 @@ def generation_formula(shape: ModelShape | None, read: int, written: int) -> flo
     return flops.prefill + flops.decode
 
 
-def inspect_generator(
+def engine_generator(
     source: Source,
     folder: Path,
     shape: ModelShape | None,
     sampling: Sampling,
     batch: int,
     where: str,
-) -> InspectGenerator:
-    """``inspect:provider/model``, or a GGUF on the embedded engine. ``shape``: from the teacher's
-    card, for a model that is served elsewhere."""
-    if source.is_inspect:
-        return InspectGenerator(source.rest, str(source), shape, sampling, batch)
-    file = locate_model(source, folder, where)
-    found = describe(file).architecture
-    return InspectGenerator(f"distilbench/{file}", sha256_of(file), found, sampling, batch)
+) -> EngineGenerator:
+    """A teacher on the engine of its source. ``shape``: from the teacher's card, for a model that
+    has no file here. Raises ``InputError`` naming ``where`` if it is known already that it cannot
+    run."""
+    kind = engine_of(source, where)
+    file = kind.locate(source, None, folder, where)
+    settings = EngineSettings(slots=min(batch, _MOST_SLOTS))
+    greedy = sampling.temperature == 0
+    asked = Assignment(source, kind.reference(source, file), settings, file, greedy=greedy)
+    kind.check(asked, where)
+    if file is not None:
+        shape = describe(file).architecture
+    digest = str(source) if file is None else sha256_of(file)
+    return EngineGenerator(kind(asked), digest, shape, sampling, where)
+
+
+def _with_thought(output: ModelOutput) -> str:
+    """The answer behind its thought, where the engine tells one: a student learns both, and the
+    verifier knows them apart. A thought that was cut stays open."""
+    content = output.message.content if output.choices else ""
+    parts = () if isinstance(content, str) else content
+    thought = "".join(p.reasoning for p in parts if p.type == "reasoning" and not p.redacted)
+    if not thought:
+        return output.completion
+    begun = f"<think>\n{thought}"
+    return f"{begun}\n</think>\n\n{output.completion}" if output.completion else begun
 
 
 def as_chat(asked: Asked) -> list[Any]:

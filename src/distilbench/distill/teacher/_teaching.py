@@ -12,7 +12,7 @@ from distilbench.catalog import load_catalog
 from distilbench.distill.accounts import Origin, StageRecord, find_origin, read_stages
 from distilbench.distill.recipe import Recipe, load_recipe
 from distilbench.distill.teacher._answers import Generator, Sampling
-from distilbench.distill.teacher._generators import TransformersGenerator, inspect_generator
+from distilbench.distill.teacher._generators import TransformersGenerator, engine_generator
 from distilbench.distill.weights import Loaded, load
 from distilbench.engines import local_path
 from distilbench.errors import InputError
@@ -51,7 +51,7 @@ class Teaching(Origin):
             loaded = self.loaded()
             assert loaded is not None
             return TransformersGenerator(loaded, sampling)
-        return inspect_generator(
+        return engine_generator(
             self.source, self.folder, self._stated_shape(), sampling, batch, self.where
         )
 

@@ -135,7 +135,7 @@ def _record(sample: EvalSample, chosen: str | None, path: Path) -> dict[str, Any
     if scores:
         scores["score"].answer = answer
     plain = sample.model_copy(update={"scores": scores})
-    record = sample_record(plain, _stand_in(), "", None)
+    record = vars(sample_record(plain, _stand_in(), "", None))
     columns = {key: value for key, value in record.items() if key not in _IDENTITY}
     return {**columns, "score": grade}
 

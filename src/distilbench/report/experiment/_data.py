@@ -29,7 +29,7 @@ def _measured(name: str, value: float) -> Quantity:
     return known(Input(name, value, value, value, kind="measured", source="trainings.parquet"))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Experiment:
     """What the folder holds. ``trainings`` and ``answers`` without the teacher's rows."""
 

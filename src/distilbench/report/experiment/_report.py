@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 from distilbench.compute import SCOPE_WORDS
@@ -48,15 +49,10 @@ _ABOVE = "a curve is above it at the smallest budget"
 def write_experiment_report(folder: Path) -> Path:
     """Write ``report/index.html`` of an experiment; returns it."""
     experiment = read_experiment(folder)
-    compared = compare(experiment)
     return render_page(
         title="distilbench: distilled against vanilla students",
-        lede=lede(experiment, compared),
-        sections=[
-            _figures(experiment),
-            _ratios(compared),
-            *(make(experiment) for make in (_points, _stages, _conditions)),
-        ],
+        lede=lede(experiment),
+        sections=[make(experiment) for make in SECTIONS],
         out_dir=folder / "report",
     )
 
@@ -64,6 +60,7 @@ def write_experiment_report(folder: Path) -> Path:
 Compared = dict[tuple[str, str], list[EqualAccuracy]]
 
 
+@cache
 def compare(experiment: Experiment) -> Compared:
     """Compute of the vanilla curve over that of each distilled one, by arm and scope."""
     found: Compared = {}
@@ -77,8 +74,9 @@ def compare(experiment: Experiment) -> Compared:
     return found
 
 
-def lede(experiment: Experiment, compared: Compared) -> str:
+def lede(experiment: Experiment) -> str:
     """What came out, in plain words, from the numbers."""
+    compared = compare(experiment)
     said = [
         f"Teacher: {experiment.teacher['accuracy']:.1%} of {experiment.spec['held_out']} held-out"
         " questions."
@@ -152,7 +150,7 @@ def _chart(experiment: Experiment, scope: str) -> Chart:
     return Chart(name, f"Scope {_TITLES[scope]}. Measured FLOPs.", words, drawn)
 
 
-def _ratios(compared: Compared) -> Section:
+def _ratios(experiment: Experiment) -> Section:
     columns = (
         Shown("arm", "arm"),
         Shown("scope", "scope"),
@@ -165,7 +163,7 @@ def _ratios(compared: Compared) -> Section:
     )
     frame = (
         {"arm": arm, "scope": scope, "found": one}
-        for (arm, scope), found in compared.items()
+        for (arm, scope), found in compare(experiment).items()
         for one in found
     )
     note = (
@@ -262,3 +260,7 @@ def _conditions(experiment: Experiment) -> Section:
         "Conditions",
         (Table("Conditions", ("what", "value"), rows), Details("The experiment", (Pre(text),))),
     )
+
+
+SECTIONS = (_figures, _ratios, _points, _stages, _conditions)
+"""The sections of the page, functions of the experiment, in their order."""

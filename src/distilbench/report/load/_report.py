@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,24 +22,32 @@ _LATENCIES = {
 }  # fmt: skip
 
 
+@dataclass(frozen=True)
+class Sweep:
+    """What a sweep's folder holds: a row for each level of concurrency, and what was asked."""
+
+    levels: pl.DataFrame
+    facts: dict[str, Any]
+
+
 def write_load_report(folder: Path) -> Path:
     """Write ``report/index.html`` of a sweep; returns it. Raises ``InputError`` if it is not
     there."""
     try:
-        levels = read_parquet(folder / "load.parquet")
-        facts = read_json(folder / "load.json")
+        sweep = Sweep(read_parquet(folder / "load.parquet"), read_json(folder / "load.json"))
     except (FileNotFoundError, NotADirectoryError) as error:
         raise InputError(str(folder), "holds no sweep", "run: distilbench load MODEL") from error
     return render_page(
-        title=f"distilbench: serving load of {facts['target']}",
-        lede=lede(levels, facts),
-        sections=[_figures(levels), _numbers(levels), _conditions(facts)],
+        title=f"distilbench: serving load of {sweep.facts['target']}",
+        lede=lede(sweep),
+        sections=[make(sweep) for make in SECTIONS],
         out_dir=folder / "report",
     )
 
 
-def lede(levels: pl.DataFrame, facts: dict[str, Any]) -> str:
+def lede(sweep: Sweep) -> str:
     """The result in plain words, from the numbers."""
+    levels, facts = sweep.levels, sweep.facts
     best = levels.sort("output_tokens_per_s", descending=True).row(0, named=True)
     said = (
         f"{facts['target']} generates at most {best['output_tokens_per_s']:.1f} tokens a second,"
@@ -60,11 +69,11 @@ def lede(levels: pl.DataFrame, facts: dict[str, Any]) -> str:
     return said + (f" {failed} requests failed." if failed else "")
 
 
-def _figures(levels: pl.DataFrame) -> Section:
+def _figures(sweep: Sweep) -> Section:
     charts = [
-        _chart(levels, "throughput", "Output tokens a second", _RATES, ".3~s"),
-        _chart(levels, "goodput", "Requests a second", _REQUESTS, ".3~f"),
-        _chart(levels, "latency", "Seconds", _LATENCIES, ".3~f"),
+        _chart(sweep.levels, "throughput", "Output tokens a second", _RATES, ".3~s"),
+        _chart(sweep.levels, "goodput", "Requests a second", _REQUESTS, ".3~f"),
+        _chart(sweep.levels, "latency", "Seconds", _LATENCIES, ".3~f"),
     ]
     return Section("Against concurrency", charts)
 
@@ -83,16 +92,17 @@ def _chart(
     return Chart(f"load-{name}", f"{title} against concurrent requests.", words, chart)
 
 
-def _numbers(levels: pl.DataFrame) -> Section:
-    columns = [Shown(name, name, _figure) for name in levels.columns]
+def _numbers(sweep: Sweep) -> Section:
+    columns = [Shown(name, name, _figure) for name in sweep.levels.columns]
     note = (
         "Measured by AIPerf at the client: TTFT from sending a request to its first token, queueing"
         " included; inter-token latency is a request's mean. Rates count answered requests."
     )
-    return Section("Numbers", (Table.of("Levels", levels, columns), Text(note)))
+    return Section("Numbers", (Table.of("Levels", sweep.levels, columns), Text(note)))
 
 
-def _conditions(facts: dict[str, Any]) -> Section:
+def _conditions(sweep: Sweep) -> Section:
+    facts = sweep.facts
     work, machine = facts["workload"], facts["hardware"]
     rows = [
         ("model", facts["model"]),
@@ -114,3 +124,7 @@ def _known(count: int | None) -> str:
 
 def _figure(value: Any) -> str:
     return number(value, "{:,.4g}" if isinstance(value, float) else "{}")
+
+
+SECTIONS = (_figures, _numbers, _conditions)
+"""The sections of the page, functions of the sweep, in their order."""

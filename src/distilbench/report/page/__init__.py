@@ -4,6 +4,7 @@ A page is data until :func:`render_page` writes it: one HTML file that works off
 PNG and SVG, and the same in Markdown. Knows no run, no claim and no experiment.
 """
 
+from distilbench.report.page._cards import Card, Cards, Fact, Tone
 from distilbench.report.page._drawing import (
     INK,
     PALETTE,
@@ -38,15 +39,19 @@ __all__ = [
     "INK",
     "NOT_AVAILABLE",
     "PALETTE",
+    "Card",
+    "Cards",
     "Cell",
     "Chart",
     "Details",
+    "Fact",
     "Known",
     "Pre",
     "Section",
     "Shown",
     "Table",
     "Text",
+    "Tone",
     "colour",
     "inline",
     "mib",

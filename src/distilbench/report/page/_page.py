@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distilbench.files import write_bytes, write_text
+from distilbench.report.page._cards import Cards
 from distilbench.report.page._table import Table
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class Section:
     """A heading and what stands under it."""
 
     title: str
-    blocks: Sequence[Text | Pre | Table | Chart | Details] = field(default_factory=tuple)
+    blocks: Sequence[Text | Pre | Table | Chart | Details | Cards] = field(default_factory=tuple)
 
     @property
     def anchor(self) -> str:
@@ -77,19 +78,28 @@ def render_page(
     out_dir: Path,
     page: str = "report",
     notes: Sequence[str] = (),
+    question: str = "",
+    head: Section | None = None,
 ) -> Path:
     """Write ``index.html``, ``<page>.md`` and the figures into ``out_dir``; returns the HTML file.
-    ``notes`` stand below the lede: what the reader must know before taking a number.
+    ``question`` is what the page answers, ``notes`` stand below the lede: what the reader must know
+    before taking a number. ``head`` is the section of the first screen, above the contents.
 
     The HTML is one file without any request: Vega is inlined. The Markdown links the images.
     """
     out_dir.mkdir(parents=True, exist_ok=True)
-    charts = [block for section in sections for block in _flat(section.blocks) if _is_chart(block)]
+    everything = [*((head,) if head else ()), *sections]
+    charts = [
+        block for section in everything for block in _flat(section.blocks) if _is_chart(block)
+    ]
     for chart in charts:
         _write_images(chart, out_dir)
     environment = _environment()
     scripts = (_vega(), _start_script()) if charts else ()
-    said = {"title": title, "lede": lede, "notes": notes, "sections": sections, "kind_of": _kind}
+    said = {
+        "title": title, "lede": lede, "notes": notes, "question": question, "head": head,
+        "sections": sections, "kind_of": _kind,
+    }  # fmt: skip
     html = environment.get_template("page.html").render(
         **said,
         scripts=scripts,

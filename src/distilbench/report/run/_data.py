@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from distilbench.catalog import Catalog
+    from distilbench.claims import Pair
 
 _FACTS = {
     "name": str, "created": str, "hardware": dict, "python": str, "versions": dict, "seeds": list,
@@ -96,6 +97,20 @@ class RunData:
     def tasks(self) -> pl.DataFrame:
         """Accuracy of each entry on each task."""
         return _by_task(self.by_variant, self.cells)
+
+    @cached_property
+    def pairs(self) -> tuple[Pair, ...]:
+        """Each distilled model beside its counterparts."""
+        from distilbench.claims import run_pairs
+
+        return run_pairs(self.samples, self.cells, self.catalog)
+
+    @cached_property
+    def roles(self) -> dict[str, str | None]:
+        """The role of each entry: the suite's, else its card's."""
+        from distilbench.claims import roles
+
+        return roles(self.cells, self.catalog)
 
     @cached_property
     def differences(self) -> pl.DataFrame:

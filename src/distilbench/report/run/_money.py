@@ -44,12 +44,7 @@ class Rate(NamedTuple):
 def money(data: RunData) -> Section:
     """US dollars of every entry: by the suite's price, the card's, or the machine's."""
     facts = _facts(data.cells)
-    rates = {row["entry"]: rate for row in facts if (rate := _rate(row, data.catalog)) is not None}
-    hourly = {
-        row["entry"]: row["machine_usd_per_hour"]
-        for row in facts
-        if row["entry"] not in rates and row["machine_usd_per_hour"] is not None and _own(row)
-    }
+    rates, hourly = _priced(facts, data.catalog)
     if not rates and not hourly:
         reason = "no price in the suite or on a card, and no machine_usd_per_hour in the profile"
         return Section("Money", (Text(f"Money: {NOT_AVAILABLE} ({reason})."),))
@@ -57,6 +52,25 @@ def money(data: RunData) -> Section:
     rows = [_row(row, costs.get(row["entry"]), rates, hourly) for row in facts]
     table = Table.of("Cost in US dollars", rows, _COLUMNS)
     return Section("Money", (table, Text(_note(costs, bool(hourly)))))
+
+
+def question_costs(data: RunData) -> dict[str, dict[str, Any]]:
+    """US dollars of a question and of a correct answer of each entry that has a price."""
+    rates, hourly = _priced(_facts(data.cells), data.catalog)
+    return _costs(data.used, data.cells, rates, list(hourly)) if rates or hourly else {}
+
+
+def _priced(
+    facts: list[dict[str, Any]], catalog: Catalog
+) -> tuple[dict[str, Rate], dict[str, float]]:
+    """Of each entry the price of its tokens, or else that of its machine's hour."""
+    rates = {row["entry"]: rate for row in facts if (rate := _rate(row, catalog)) is not None}
+    hourly = {
+        row["entry"]: row["machine_usd_per_hour"]
+        for row in facts
+        if row["entry"] not in rates and row["machine_usd_per_hour"] is not None and _own(row)
+    }
+    return rates, hourly
 
 
 def _facts(cells: pl.DataFrame) -> list[dict[str, Any]]:

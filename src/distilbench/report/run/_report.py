@@ -7,7 +7,8 @@ from typing import Any
 
 from distilbench.files import copy_file
 from distilbench.report.page import Chart, Table, render_fragment, render_page
-from distilbench.report.run._data import read_run
+from distilbench.report.run._answer import answer, question
+from distilbench.report.run._data import RunData, read_run
 from distilbench.report.run._results import pareto_figures, results, summary
 from distilbench.report.run._sections import sections
 from distilbench.report.run._warnings import run_warnings
@@ -34,7 +35,15 @@ def _contents(run_dir: Path) -> dict[str, Any]:
         "lede": summary(data),
         "sections": sections(data),
         "notes": run_warnings(data),
+        **_first_screen(data),
     }
+
+
+def _first_screen(data: RunData) -> dict[str, Any]:
+    """The question and its answer; nothing of a run that holds no sample."""
+    if data.samples.is_empty():
+        return {}
+    return {"question": question(data), "head": answer(data)}
 
 
 def picture(run_dir: Path) -> str:

@@ -8,9 +8,9 @@ by their names behind the results, before what is said of how they came about.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
 
+from distilbench.registry import of_packages
 from distilbench.report.page import NOT_AVAILABLE, Section, Text
 from distilbench.report.run._answers import answers, by_task, outcomes, paired
 from distilbench.report.run._conditions import conditions, provenance, suite
@@ -74,7 +74,7 @@ def sections(data: RunData) -> list[Section]:
 
 def _of_other_packages(data: RunData) -> Iterator[Section]:
     """Their sections. A mistake of theirs costs their section, not the report."""
-    for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name):
+    for entry in of_packages(GROUP):
         try:
             made = entry.load()(data)
             if not isinstance(made, Section):

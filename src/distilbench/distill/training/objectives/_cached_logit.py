@@ -24,6 +24,7 @@ class CachedLogit(Objective):
 
     method = "logit"
     needs = "cached logits"
+    heeds = ("divergence", "beta", "temperature", "top_k", "tail")
 
     @classmethod
     def takes(cls, distillation: Distillation) -> bool:

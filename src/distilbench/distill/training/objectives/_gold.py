@@ -43,12 +43,11 @@ class Gold(Objective):
     method = "logit"
     divergences = ("gold",)
     needs = "live"
+    heeds = ("divergence", "beta", "temperature")
 
     def check(self, student: StudentSpec, data: Data, training: Training) -> None:
         if data.task is None:
             raise ValueError("'divergence: gold' needs 'data: {task: ...}'")
-        if self.distillation.top_k:
-            raise ValueError("gold compares all tokens, online; leave 'top_k' out")
 
     def check_models(self, student: Loaded, teacher: Loaded, where: str) -> None:
         check_byte_level((student.tokenizer, teacher.tokenizer), where)

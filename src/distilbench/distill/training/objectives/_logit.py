@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from distilbench.distill.data import IGNORED
 from distilbench.distill.recipe import Distillation
@@ -16,6 +16,7 @@ class Logit(Objective):
 
     method = "logit"
     needs = "live"
+    heeds: ClassVar[tuple[str, ...]] = ("divergence", "beta", "temperature")
 
     @classmethod
     def takes(cls, distillation: Distillation) -> bool:

@@ -16,6 +16,7 @@ class Mixed(Logit):
 
     method = "on-policy"
     needs_task = True
+    heeds = ("divergence", "beta", "temperature", "on_policy_share")
 
     @classmethod
     def takes(cls, distillation: Distillation) -> bool:

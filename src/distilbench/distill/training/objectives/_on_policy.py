@@ -18,6 +18,7 @@ class OnPolicy(Objective):
 
     method = "on-policy"
     needs = "live"
+    heeds = ("divergence", "beta", "temperature", "on_policy_share")
     needs_task = True
 
     @classmethod

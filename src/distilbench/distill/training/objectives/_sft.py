@@ -11,6 +11,7 @@ class Sft(Objective):
     """Cross-entropy on given text, by TRL's SFT trainer."""
 
     method = "sft"
+    heeds = ()
     fused_head = True
 
     def trainer(self, settings: dict[str, Any], max_new_tokens: int) -> tuple[Any, Any]:

@@ -119,6 +119,10 @@ class Embedded(Engine):
         return asyncio.run(warm())
 
     @property
+    def lost(self) -> str | None:
+        return str(self._engine.lost) if self._engine.lost else None
+
+    @property
     def pid(self) -> int | None:
         return self._engine.pid
 

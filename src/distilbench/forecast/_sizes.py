@@ -6,7 +6,7 @@ from pathlib import Path
 
 from distilbench.architecture import ModelDescription, ModelShape
 from distilbench.catalog import Card, Catalog, described_card
-from distilbench.distill.accounts._origin import find_origin
+from distilbench.distill.accounts import find_origin
 from distilbench.distill.recipe import NewShape, Recipe, StudentSpec
 from distilbench.engines import describe_model
 from distilbench.errors import InputError

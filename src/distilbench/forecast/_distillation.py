@@ -16,9 +16,9 @@ from distilbench.compute import (
     plan_distillation,
 )
 from distilbench.compute import Quantity as _Quantity
-from distilbench.distill.accounts._planned_size import student_card, teacher_card
 from distilbench.distill.recipe import Recipe, Training, aim_of
 from distilbench.errors import InputError
+from distilbench.forecast._sizes import student_card, teacher_card
 
 _ADAM_BYTES = 16
 """Bytes for each trained weight under Adam in mixed precision: weight 2, gradient 2, and in float32

@@ -1,0 +1,374 @@
+"""Several runs of one suite, as of two machines, made into one."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from distilbench.errors import InputError
+from distilbench.files import (
+    copy_file,
+    read_json,
+    read_parquet,
+    whole_alone,
+    write_sealed,
+    write_text,
+)
+from distilbench.place import Place, at_work, copied, who_is_at_work
+from distilbench.records import KEY
+from distilbench.runner._plan import HASHED_VERSIONS, Cell
+from distilbench.runner._run import load_cells
+from distilbench.runner._shards import Shard
+from distilbench.runner._store import (
+    answered,
+    cell_folder,
+    collect,
+    finish_cell,
+    imported_folder,
+    is_finished,
+    is_shard_finished,
+    log_folder,
+    shard_folder,
+    shards_of,
+)
+from distilbench.source import Source
+from distilbench.suite import Suite, read_suite
+from distilbench.yaml_file import read_yaml, yaml_text
+
+if TYPE_CHECKING:
+    import polars as pl
+
+_LISTS = ("models", "tasks", "profiles", "seeds")
+_RESULT = (*KEY, "score", "outcome", "answer")
+"""Columns that two finished results of one cell must agree in: seconds and joules never do."""
+_SHARED = ("questions", "cards")
+_START = "name:"
+
+
+@dataclass(frozen=True)
+class _Part:
+    """One of the runs: where the user says it is, and where it can be read."""
+
+    place: Place
+    folder: Path
+    cells: dict[str, Cell]
+    suite: Suite | None
+    """Null: it holds imported results alone."""
+    data: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Merged:
+    """What a merge left. ``said``: what stood in several runs and is kept once."""
+
+    place: Place
+    cells: int
+    finished: int
+    said: tuple[str, ...]
+
+
+def merge_runs(places: Sequence[Place], out: Place, note: Callable[[str], object]) -> Merged:
+    """Write one run of all cells of several runs of the same suite into ``out``, which is not there
+    yet. The runs stay as they are.
+
+    They may have asked other models, tasks, profiles or seeds of it; what they share must be the
+    same. Of a cell, or a shard of it, that several have, the finished one is kept; if several
+    finished it with the same answers, the first. Raises ``InputError``, before anything is written,
+    if a run is at work, or naming what differs: a field of the suite, a cell's hash, a question, an
+    answer.
+    """
+    with ExitStack() as opened:
+        parts = [_part(place, opened) for place in _each_once(places)]
+        text, suite_seeds = _suite_of(parts)
+        cells = _cells_of(parts)
+        _same_files(parts)
+        choice, said = _chosen(parts, cells)
+        with _new_run(out, note) as run_dir:
+            _copy_beside(parts, run_dir)
+            for (name, shard), part in choice.items():
+                _copy_shard(part, cells[name], shard, run_dir)
+            if text:
+                write_text(run_dir / "suite.yaml", text)
+            _write_facts(parts, list(cells.values()), suite_seeds, run_dir, out.path.name)
+            for cell in cells.values():
+                if cell_folder(run_dir, cell).is_dir():
+                    finish_cell(run_dir, cell)
+            collect(run_dir, list(cells.values()))
+            finished = sum(is_finished(run_dir, cell) for cell in cells.values())
+    return Merged(out, len(cells), finished, tuple(said))
+
+
+def _each_once(places: Sequence[Place]) -> list[Place]:
+    seen: set[str] = set()
+    for place in places:
+        key = place.url or str(place.path.resolve())
+        if key in seen:
+            raise InputError(str(place), "is given twice", "name each run once")
+        seen.add(key)
+    return list(places)
+
+
+def _part(place: Place, opened: ExitStack) -> _Part:
+    at = who_is_at_work(place)
+    if at.state == "at work":
+        raise InputError(
+            str(place), "a run is at work in it", f"wait for it, or: distilbench cancel {place}"
+        )
+    folder = opened.enter_context(copied(place))
+    if not (folder / "run.json").is_file():
+        raise InputError(str(place), "is no run directory", "give the folder or URL of a run")
+    cells = {cell.name: cell for cell in load_cells(folder)}
+    file = folder / "suite.yaml"
+    if not file.is_file():
+        if cells:
+            raise InputError(str(file), "is missing", "put back a copy of it")
+        return _Part(place, folder, cells, None, {})
+    return _Part(place, folder, cells, read_suite(file).suite, read_yaml(file, _START).data)
+
+
+def _suite_of(parts: Sequence[_Part]) -> tuple[str, list[int]]:
+    """The text of the suite of all, and its seeds: the first's, with what only others have."""
+    own = [part for part in parts if part.suite]
+    if not own:
+        return "", []
+    first = own[0]
+    assert first.suite
+    for other in own[1:]:
+        _same_suite(first, other)
+    texts = {(part.folder / "suite.yaml").read_text("utf-8") for part in own}
+    if len({yaml_text(part.data) for part in own}) == 1:
+        return min(texts), list(first.suite.seeds)
+    data = dict(first.data)
+    for key in _LISTS:
+        listed = [value for part in own for value in part.data.get(key, ())]
+        if listed:
+            data[key] = [v for n, v in enumerate(listed) if v not in listed[:n]]
+    text = f"# of {len(own)} runs, merged\n{yaml_text(data)}"
+    return text, list(dict.fromkeys(seed for part in own for seed in part.suite.seeds))  # type: ignore[union-attr]
+
+
+def _same_suite(first: _Part, other: _Part) -> None:
+    assert first.suite
+    assert other.suite
+    remedy = "only runs of the same suite can be merged"
+    a, b = first.suite, other.suite
+    for field in Suite.model_fields:
+        mine, theirs = getattr(a, field), getattr(b, field)
+        if field not in _LISTS and mine != theirs:
+            raise InputError(
+                str(other.place), f"its suite has another {field!r} than {first.place}", remedy
+            )
+        if field in ("models", "tasks", "profiles"):
+            known = {part.name: part for part in mine}
+            for part in theirs:
+                if part.name in known and _dumped(known[part.name]) != _dumped(part):
+                    said = f"its suite says other things of {part.name!r} ({field}) than"
+                    raise InputError(str(other.place), f"{said} {first.place}", remedy)
+
+
+def _dumped(part: Any) -> Any:
+    """A part of a suite, wherever its files are: what they hold is compared by hash."""
+    data = part.model_dump(mode="json", exclude={"file"})
+    if "source" in data and Source.parse(str(data["source"])).is_file:
+        del data["source"]
+    return data
+
+
+def _cells_of(parts: Sequence[_Part]) -> dict[str, Cell]:
+    """The plan of all. Raises ``InputError`` if two give one cell another hash."""
+    found: dict[str, Cell] = {}
+    known: dict[tuple[str, str, str, int], tuple[Cell, _Part]] = {}
+    _same_in_all(parts)
+    for part in parts:
+        for cell in part.cells.values():
+            what = (cell.model.name, cell.task.name, cell.profile.name, cell.seed)
+            before, whose = known.setdefault(what, (cell, part))
+            if before.config_hash != cell.config_hash:
+                raise InputError(
+                    str(part.place),
+                    f"its cell {cell.name} has another config hash than {before.name} of"
+                    f" {whose.place}: model file, data, limits or versions differ",
+                    "run one of them again with what the other has",
+                )
+            found.setdefault(cell.name, cell)
+    return found
+
+
+def _same_in_all(parts: Sequence[_Part]) -> None:
+    """What sets the results of several cells, also of those that no two runs share."""
+    seen: dict[str, tuple[object, _Part]] = {}
+    for part in parts:
+        facts = {f"version of {k}": v for k, v in _versions(part).items()} if part.cells else {}
+        for cell in part.cells.values():
+            facts[f"file of model {cell.model.name!r}"] = cell.file_sha256
+            facts[f"data of task {cell.task.name!r} with seed {cell.seed}"] = cell.task_hash
+        for what, value in facts.items():
+            known, whose = seen.setdefault(what, (value, part))
+            if known != value:
+                raise InputError(
+                    str(part.place),
+                    f"its {what} is not that of {whose.place}",
+                    "run one of them again with what the other has",
+                )
+
+
+def _versions(part: _Part) -> dict[str, object]:
+    versions = read_json(part.folder / "run.json", {"versions": dict})["versions"]
+    return {name: versions.get(name) for name in HASHED_VERSIONS}
+
+
+def _same_files(parts: Sequence[_Part]) -> None:
+    """Questions, cards and imported results that several runs hold are the same in all."""
+    seen: dict[str, tuple[bytes, _Part]] = {}
+    for part in parts:
+        files = [f for name in _SHARED for f in (part.folder / name).glob("*")]
+        files += imported_folder(part.folder).glob("*/cell.json")
+        for file in files:
+            name, data = file.relative_to(part.folder).as_posix(), file.read_bytes()
+            known, whose = seen.setdefault(name, (data, part))
+            if known != data:
+                raise InputError(
+                    str(part.place),
+                    f"its {name} is not that of {whose.place}",
+                    "only runs that asked the same questions and read the same cards can be merged",
+                )
+
+
+def _chosen(
+    parts: Sequence[_Part], cells: dict[str, Cell]
+) -> tuple[dict[tuple[str, Shard], _Part], list[str]]:
+    """Which run each shard comes from, and a sentence for each that several have."""
+    choice: dict[tuple[str, Shard], _Part] = {}
+    said = []
+    for name, cell in cells.items():
+        having = [part for part in parts if cell_folder(part.folder, cell).is_dir()]
+        if not having:
+            continue
+        for shard in shards_of(having[0].folder, cell):
+            there = [p for p in having if shard_folder(p.folder, cell, shard).is_dir()]
+            done = [p for p in there if is_shard_finished(p.folder, cell, shard)]
+            for other in done[1:]:
+                _same_answers(done[0], other, cell, shard)
+            if there:
+                kept = done[0] if done else max(there, key=lambda p: _count(p, cell, shard))
+                choice[name, shard] = kept
+                if len(there) > 1:
+                    said.append(_sentence(cell, shard, kept, there, done))
+    return choice, said
+
+
+def _count(part: _Part, cell: Cell, shard: Shard) -> int:
+    return (
+        answered(part.folder, cell, shard) if log_folder(part.folder, cell, shard).is_dir() else 0
+    )
+
+
+def _sentence(
+    cell: Cell, shard: Shard, kept: _Part, there: Sequence[_Part], done: Sequence[_Part]
+) -> str:
+    what = cell.name if shard.of == 1 else f"{cell.name}, shard {shard.number} of {shard.of}"
+    why = "finished there alone"
+    if len(done) > 1:
+        why = "finished with the same answers in each"
+    elif not done:
+        why = "it has the most answers; none is finished"
+    return f"{what}: in {len(there)} runs, kept that of {kept.place} ({why})"
+
+
+def _same_answers(first: _Part, other: _Part, cell: Cell, shard: Shard) -> None:
+    tables = [_results(part, cell, shard) for part in (first, other)]
+    if not tables[0].equals(tables[1]):
+        rows = zip(tables[0].iter_rows(), tables[1].iter_rows(), strict=False)
+        differ = sum(a != b for a, b in rows) + abs(len(tables[0]) - len(tables[1]))
+        raise InputError(
+            str(other.place),
+            f"its cell {cell.name} is finished, as in {first.place}, with other results"
+            f" ({differ} of {len(tables[0])} answers)",
+            f"remove the folder cells/{cell.name} of the run whose results you do not want",
+        )
+
+
+def _results(part: _Part, cell: Cell, shard: Shard) -> pl.DataFrame:
+    table = read_parquet(shard_folder(part.folder, cell, shard) / "samples.parquet")
+    return table.select(_RESULT).sort(KEY)
+
+
+@contextmanager
+def _new_run(out: Place, note: Callable[[str], object]) -> Iterator[Path]:
+    """A folder to write a run into that is not there yet."""
+    taken = InputError(str(out), "is there already", "name a folder or URL that is not")
+    if out.url is None:
+        path = out.path
+        if path.exists() and not (path.is_dir() and not any(path.iterdir())):
+            raise taken
+        with whole_alone(path) as folder:
+            folder.mkdir()
+            yield folder
+        return
+    with at_work(out, note) as folder:
+        if (folder / "run.json").exists():
+            raise taken
+        yield folder
+
+
+def _copy_beside(parts: Sequence[_Part], run_dir: Path) -> None:
+    """What belongs to no cell of the plan: the same in all, or of one."""
+    for part in parts:
+        for name in (*_SHARED, "workers"):
+            for file in sorted((part.folder / name).glob("*")):
+                if file.suffix != ".log" and name == "workers":
+                    continue
+                to = run_dir / name / file.name
+                if not to.exists() or name == "workers":
+                    copy_file(file, _free(to))
+        for cell in imported_folder(part.folder).glob("*"):
+            to = imported_folder(run_dir) / cell.name
+            if not to.exists() and not cell.name.startswith("."):
+                shutil.copytree(cell, to)
+
+
+def _free(path: Path) -> Path:
+    number, found = 2, path
+    while found.exists():
+        number, found = number + 1, path.with_name(f"{path.stem}.{number}{path.suffix}")
+    return found
+
+
+def _copy_shard(part: _Part, cell: Cell, shard: Shard, run_dir: Path) -> None:
+    """A shard's folder, without what only the cell has: that is made again of all its shards."""
+
+    def beside(folder: str, names: list[str]) -> list[str]:
+        return [n for n in names if n in ("cell.json", "shards", ".parts") or n.startswith("..")]
+
+    shutil.copytree(
+        shard_folder(part.folder, cell, shard),
+        shard_folder(run_dir, cell, shard),
+        ignore=beside,
+    )
+
+
+def _write_facts(
+    parts: Sequence[_Part], cells: list[Cell], seeds: list[int], run_dir: Path, name: str
+) -> None:
+    """``run.json`` of the first, with the plan of all and where each part was measured."""
+    each = [read_json(part.folder / "run.json") for part in parts]
+    hardware = dict(each[0].get("hardware") or {})
+    sensors = [s for facts in each for s in (facts.get("hardware") or {}).get("energy_sensors", ())]
+    hardware["energy_sensors"] = list(dict.fromkeys(sensors))
+    facts = {
+        **each[0],
+        "name": each[0].get("name", name),
+        "hardware": hardware,
+        "seeds": seeds,
+        "cells": [cell.name for cell in cells],
+        "plan": [cell.model_dump(mode="json") for cell in cells],
+        "merged": [
+            {"run": str(part.place), "created": f.get("created"), "hardware": f.get("hardware")}
+            for part, f in zip(parts, each, strict=True)
+        ],
+    }
+    write_sealed(run_dir / "run.json", facts)

@@ -1,0 +1,84 @@
+"""Means of questions that come in clusters, and how sure they are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import polars as pl
+from scipy import stats
+
+# Below this a variance is rounding error of identical scores, not spread.
+NO_SPREAD = 1e-18
+
+
+def clustered(questions: pl.DataFrame, groups: list[str], value: str) -> pl.DataFrame:
+    """Mean of ``value`` and how sure it is in each group, one row of input a question.
+
+    ``stderr`` is the clustered error with the factor G/(G-1) for G clusters (Miller 2024, arXiv
+    2411.00640), which Inspect prints too. Intervals and p values rest on ``variance`` and ``df``
+    instead, which allow for clusters of different sizes: the variance is CR2's (Bell and McCaffrey
+    2002), each cluster's squared residual over 1 - its share of the questions; the degrees of
+    freedom are theirs under independence, 1 / (sum w^2 + (sum a w^2)^2 - sum a^2 w^4) with w the
+    shares and a = 1/(1-w), lowered for residuals k with heavier tails than the normal's, as few
+    clusters with all the successes have: 1/df + max(0, G sum k^4 / (sum k^2)^2 - 3) / (2 G), the
+    variance of a variance. Where clusters have one size and tails are light all this is G/(G-1) and
+    Student's G-1.
+
+    Returns ``groups`` and mean, stderr, variance, df (these three null for one cluster),
+    n_questions, n_clusters.
+    """
+    residual = pl.col(value) - pl.col(value).mean().over(groups)
+    by_cluster = (
+        questions.with_columns(residual.alias("residual"))
+        .group_by(unique([*groups, "task", "cluster"]))
+        .agg(pl.col("residual").sum(), pl.col(value).sum().alias("total"), pl.len().alias("n"))
+        .with_columns((pl.col("n") / pl.col("n").sum().over(groups)).alias("share"))
+    )
+    n = pl.col("n").sum().cast(pl.Float64)
+    square, several = pl.col("residual").pow(2), pl.len() > 1
+    factor = pl.len() / (pl.len() - 1)
+    return by_cluster.group_by(groups).agg(
+        (pl.col("total").sum() / n).alias("mean"),
+        pl.when(several).then((factor * square.sum()).sqrt() / n).alias("stderr"),
+        pl.when(several)
+        .then((square / (1 - pl.col("share"))).sum() / n.pow(2))
+        .alias("variance"),
+        pl.when(several).then(_freedom()).alias("df"),
+        pl.col("n").sum().cast(pl.Int64).alias("n_questions"),
+        pl.len().cast(pl.Int64).alias("n_clusters"),
+    )  # fmt: skip
+
+
+def _freedom() -> pl.Expr:
+    """Degrees of freedom of the variance; over rows of clusters, inside an aggregation."""
+    w = pl.col("share")
+    a = 1 / (1 - w)
+    of_sizes = w.pow(2).sum() + (a * w.pow(2)).sum().pow(2) - (a.pow(2) * w.pow(4)).sum()
+    square = pl.col("residual").pow(2)
+    tails = pl.len() * square.pow(2).sum() / square.sum().pow(2) - 3
+    heavier = pl.when(square.sum() > NO_SPREAD).then(tails.clip(0)).otherwise(0.0)
+    return (1 / (of_sizes + heavier / (2 * pl.len()))).clip(1)
+
+
+def t_quantile(df: pl.Expr, level: float) -> pl.Expr:
+    """Half-width of a two-sided Student interval with ``df`` degrees of freedom; null below 1."""
+
+    def quantile(values: pl.Series) -> pl.Series:
+        found = stats.t.ppf(0.5 + level / 2, values.cast(pl.Float64).to_numpy())
+        return pl.Series(values.name, found, dtype=pl.Float64).fill_nan(None)
+
+    return df.map_batches(quantile, return_dtype=pl.Float64, is_elementwise=True)
+
+
+def t_interval(df: float, level: float = 0.95) -> float:
+    """Half-width, in standard errors, of a two-sided Student interval.
+
+    >>> round(t_interval(9), 3)
+    2.262
+    """
+    return float(stats.t.ppf(0.5 + level / 2, df))
+
+
+def unique(names: Sequence[str]) -> list[str]:
+    """The names, once each."""
+    return list(dict.fromkeys(names))

@@ -1,0 +1,203 @@
+"""The verdicts of a run's first screen: which pairs there are, and their sentences, by the word."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from scipy import stats as scipy_stats
+
+from distilbench.catalog import load_catalog
+from distilbench.claims import run_pairs
+from distilbench.records import CellRecord, SampleRecord, frame
+from distilbench.report import write_report
+from distilbench.report.run._verdicts import pair_sentences
+from distilbench.stats import power
+from tests.test_report import HOSTILE, cell, make_run, sample
+
+STUDENT, BASE = "deepseek-r1-distill-llama-8b", "llama-3.1-8b"
+
+
+def run_of(
+    right: dict[str, list[bool]], facts: dict[str, dict[str, Any]] | None = None, **more: Any
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Samples and cells of one task; ``right``: of each model, question by question."""
+    rows = [
+        sample(model, "sums", n, one, **{"flops": 4e12 if model == BASE else 1e12, **more})
+        for model, marks in right.items()
+        for n, one in enumerate(marks)
+    ]
+    cells = [
+        cell(model, "sums") | {"role": None, "peak_memory_bytes": 300 << 20}
+        | (facts or {}).get(model, {})
+        for model in right
+    ]  # fmt: skip
+    return tuple(  # type: ignore[return-value]
+        table.with_columns(entry="model")
+        for table in (frame(rows, SampleRecord), frame(cells, CellRecord))
+    )
+
+
+CARDS = {STUDENT: {"card": STUDENT}, BASE: {"card": BASE}}
+PLAIN = {"s": {"role": "distilled"}, "v": {"role": "vanilla"}}
+
+
+def discordant(both: int, first: int, second: int, none: int) -> dict[str, list[bool]]:
+    """So many questions that both, one or none of two models answer right."""
+    return {
+        "s": [True] * (both + first) + [False] * (second + none),
+        "v": [True] * both + [False] * first + [True] * second + [False] * none,
+    }
+
+
+def said(right: dict[str, list[bool]], facts: Any = PLAIN, **more: Any) -> list[str]:
+    found = run_pairs(*run_of(right, facts, **more), load_catalog())
+    assert len(found) == 1
+    return list(pair_sentences(found[0]))
+
+
+def test_better() -> None:
+    assert said(discordant(40, 30, 10, 20))[0] == (
+        "s is more accurate than v: +20.0 percentage points (95% interval +8.0 to +32.0) on 100"
+        " questions."
+    )
+
+
+def test_worse() -> None:
+    assert said(discordant(40, 10, 30, 20))[0] == (
+        "s is less accurate than v: -20.0 percentage points (95% interval -32.0 to -8.0) on 100"
+        " questions."
+    )
+
+
+def test_non_inferior() -> None:
+    assert said(discordant(600, 42, 40, 318))[0] == (
+        "s is not inferior to v at a margin of 5 percentage points: +0.2 percentage points"
+        " (95% interval -1.6 to +2.0) on 1,000 questions."
+    )
+
+
+def test_surely_lower_and_surely_within_the_margin() -> None:
+    assert said(discordant(600, 20, 45, 335))[0] == (
+        "s is less accurate than v, by less than 5 percentage points: -2.5 percentage points"
+        " (95% interval -4.1 to -0.9) on 1,000 questions."
+    )
+
+
+def test_undecided_says_how_many_questions_would_decide() -> None:
+    sentences = said(discordant(40, 14, 12, 34))
+    assert sentences[:2] == [
+        "It is not decided whether s is as accurate as v: +2.0 percentage points (95% interval"
+        " -8.2 to +12.2) on 100 questions.",
+        "About 430 questions would decide it at a margin of 5 percentage points, with a"
+        " probability of 80%, if the difference stays as it is; these show a difference of 14"
+        " points or more.",
+    ]
+    # By hand: the standard deviation of 14 differences of +1, 12 of -1 and 74 of 0.
+    deviation = ((26 - 100 * 0.02**2) / 99) ** 0.5
+    assert power(0.07, deviation, 430) >= 0.8 > power(0.07, deviation, 410)
+    assert scipy_stats.norm.cdf(0.07 / deviation * 420**0.5 - 1.96) == pytest.approx(0.8, abs=0.01)
+
+
+def test_nothing_decides_a_difference_of_just_the_margin() -> None:
+    sentences = said(discordant(10, 0, 1, 9), PLAIN)
+    assert "It is not decided" in sentences[0]
+    assert "questions would decide it" in sentences[1]
+
+
+def test_not_loaded() -> None:
+    rows, cells = run_of(discordant(4, 0, 0, 4), PLAIN | {"v": {
+        "role": "vanilla", "memory_limit_bytes": 200 << 20, "peak_memory_bytes": None,
+    }})  # fmt: skip
+    lost = pl.col("entry") == "v"
+    rows = rows.with_columns(
+        outcome=pl.when(lost).then(pl.lit("out_of_memory")).otherwise("outcome"),
+        score=pl.when(lost).then(0.0).otherwise("score"),
+    )
+    (found,) = run_pairs(rows, cells, load_catalog())
+    assert list(pair_sentences(found)) == [
+        "No verdict: v answered nothing (out of memory at 200 MiB).",
+        "Running cost: not available of both.",
+        "Creation cost: not available (no recipe of s on a card).",
+    ]
+
+
+def test_no_creation_cost() -> None:
+    sentences = said(discordant(40, 30, 10, 20), flops=None)
+    assert sentences[1:] == [
+        "An answer of it takes about the same seconds and about the same memory.",
+        "Creation cost: not available (no recipe of s on a card).",
+    ]
+
+
+def test_running_cost_creation_cost_and_break_even() -> None:
+    marks = discordant(40, 30, 10, 20)
+    sentences = said({STUDENT: marks["s"], BASE: marks["v"]}, CARDS)
+    assert sentences[1] == (
+        "An answer of it takes 0.25 times the FLOPs, about the same seconds and about the same"
+        " memory."
+    )
+    assert sentences[2].startswith(f"Creating {BASE} took ")
+    for scope in ("student", "pipeline", "amortised", "lineage"):
+        assert sentences[2].count(f"({scope})") == 2  # a ratio and a number of answers
+    assert "Answers served until its creation is repaid: " in sentences[2]
+
+
+def test_break_even_is_creation_over_what_an_answer_saves() -> None:
+    from distilbench.compute import scope_cost
+
+    marks = discordant(40, 30, 10, 20)
+    catalog = load_catalog()
+    (found,) = run_pairs(*run_of({STUDENT: marks["s"], BASE: marks["v"]}, CARDS), catalog)
+    for one in found.creation:
+        made = scope_cost(catalog.card(STUDENT), catalog.cards, one.scope, catalog.accelerators)
+        assert one.answers == pytest.approx(made.flops.central / 3e12)  # type: ignore[union-attr]
+
+
+def test_dearer_answers_never_repay() -> None:
+    marks = discordant(40, 30, 10, 20)
+    sentences = said({STUDENT: marks["s"], BASE: marks["v"]}, CARDS, flops=1e12)
+    assert "Answers never repay it" in sentences[2]
+
+
+def test_one_model_only_has_no_pair_and_says_what_to_add(tmp_path: Path) -> None:
+    rows, cells = run_of({"s": [True, False]}, PLAIN)
+    assert run_pairs(rows, cells, load_catalog()) == ()
+    run = make_run(tmp_path, [sample("large", "sums", n, True) for n in range(4)])
+    markdown = write_report(run).with_name("report.md").read_text()
+    assert (
+        "Was distillation worth it? Only large ran: add its vanilla or proprietary counterpart to"
+        " the suite's models." in markdown
+    )
+
+
+@pytest.mark.parametrize(
+    ("others", "found"),
+    [
+        ((BASE, "llama-3.1-70b"), [(BASE, "its base")]),
+        (("llama-3.1-70b", "olmo-2-7b"), [("olmo-2-7b", "nearest in size")]),
+        ((BASE, "gpt-4o-mini"), [(BASE, "its base"), ("gpt-4o-mini", "proprietary")]),
+        (("deepseek-r1-distill-qwen-7b",), []),
+    ],
+)
+def test_counterparts_come_from_the_cards(
+    others: tuple[str, ...], found: list[tuple[str, str]]
+) -> None:
+    names = (STUDENT, *others)
+    rows, cells = run_of({m: [True, False] for m in names}, {m: {"card": m} for m in names})
+    catalog = load_catalog()
+    sizes = {m: card.parameters.total for m, card in catalog.cards.items()}
+    known = [None if sizes[m] is None else int(sizes[m].value) for m in names]  # type: ignore[union-attr]
+    cells = cells.with_columns(parameters=pl.Series(known, dtype=pl.Int64))
+    pairs = run_pairs(rows, cells, catalog)
+    mine = [(p.counterpart.entry, p.why) for p in pairs if p.distilled.entry == STUDENT]
+    assert mine == found
+
+
+def test_the_first_screen_of_a_hostile_run_is_text(tmp_path: Path) -> None:
+    rows = [sample(m, "t", n, n % 2 == 0) for m in ("large", HOSTILE) for n in range(4)]
+    html = write_report(make_run(tmp_path, rows)).read_text()
+    assert "<img" not in html.split("<script>")[0]
+    assert f"large against {HOSTILE}".replace("<", "&lt;").replace(">", "&gt;") in html
