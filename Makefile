@@ -50,7 +50,7 @@ FUZZ_KINDS := gguf safetensors config suite recipe results bench csv-bench log j
 fuzz: $(VENV)/.test
 	FUZZ_EXAMPLES=2000 $(BIN)/python -m pytest -n 2 --timeout 3600 tests/test_fuzz.py
 	if $(PIP) atheris; then \
-	for kind in $(FUZZ_KINDS); do $(BIN)/python -m tests.fuzz $$kind --seconds 60 || exit 1; done; fi
+	for kind in $(FUZZ_KINDS); do $(BIN)/python -m tests.fuzz_atheris $$kind --seconds 60 || exit 1; done; fi
 
 docs: $(VENV)/.docs
 	$(BIN)/mkdocs build --strict
