@@ -1,10 +1,9 @@
 """What strangers write, changed at random: each file is read, or refused in one sentence.
 
 ``TARGETS`` says how each kind is read. ``tests/test_fuzz.py`` changes valid files by hypothesis;
-``python -m tests.fuzz_atheris gguf --seconds 60`` has atheris (Linux) change them, following what the
-readers do with it, and
-``make fuzz`` does both for all kinds. A target that raises anything but ``InputError`` is a crash:
-it gets a test of its own.
+``python -m tests.fuzz_atheris gguf --seconds 60`` has atheris (Linux) change them, following what
+the readers do with it; ``make fuzz`` does both for all kinds. A target that raises anything but
+``InputError`` is a crash: it gets a test of its own.
 """
 
 from __future__ import annotations
