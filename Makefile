@@ -49,8 +49,8 @@ newest-inspect:
 FUZZ_KINDS := gguf safetensors config suite recipe results bench csv-bench log jsonl json csv gzip parquet
 fuzz: $(VENV)/.test
 	FUZZ_EXAMPLES=2000 $(BIN)/python -m pytest -n 2 --timeout 3600 tests/test_fuzz.py
-	if $(BIN)/python -m pip install --quiet --disable-pip-version-check atheris; then \
-	for kind in $(FUZZ_KINDS); do $(BIN)/python -m tests.fuzz $$kind --seconds 60 || exit 1; done; fi
+	if $(PIP) atheris; then \
+	for kind in $(FUZZ_KINDS); do $(BIN)/python -m tests.fuzz_atheris $$kind --seconds 60 || exit 1; done; fi
 
 docs: $(VENV)/.docs
 	$(BIN)/mkdocs build --strict

@@ -77,7 +77,7 @@ def prepare(folder: Path, samples: int, models: int, tasks: int) -> None:
             write_shard(
                 shard_folder(run, cell, shard), cell, shard, 0.3 + 0.4 * number / len(cells)
             )
-        finish_cell(run, cell, shards)
+        assert finish_cell(run, cell)
 
 
 def write_shard(place: Path, cell, shard, right: float) -> None:  # type: ignore[no-untyped-def]
@@ -85,7 +85,7 @@ def write_shard(place: Path, cell, shard, right: float) -> None:  # type: ignore
     import numpy as np
     import polars as pl
 
-    from distilbench.files import write_json, write_parquet
+    from distilbench.files import write_parquet, write_sealed
     from distilbench.records import SampleRecord, frame, schema
 
     chance, size = (
@@ -115,7 +115,7 @@ def write_shard(place: Path, cell, shard, right: float) -> None:  # type: ignore
     )
     write_parquet(place / "samples.parquet", table)
     facts = {"machine": "m", "begun": 0.0, "wall_s": 1.0, "samples": size, "shape": None}
-    write_json(place / "shard.json", facts)
+    write_sealed(place / "shard.json", facts)
 
 
 def write_logs(folder: Path, samples: int, models: int, tasks: int) -> None:
@@ -169,12 +169,18 @@ def work(stage: str, folder: Path, samples: int, models: int, tasks: int) -> Non
     from distilbench.runner import collect, load_cells
 
     if stage == "records":
-        from distilbench.runner._store import finish_shard, shards_of
+        from distilbench.runner._store import (
+            finish_shard,
+            questions_file,
+            read_questions,
+            shards_of,
+        )  # fmt: skip
 
         for cell in load_cells(run):
+            asked = read_questions(questions_file(run, cell))
             for shard in shards_of(run, cell):
                 facts = {"machine": "m", "begun": 0.0, "wall_s": 1.0, "energy_method": None}
-                finish_shard(run, cell, shard, facts, None)
+                finish_shard(run, cell, shard, asked, facts, None)
     elif stage == "store":
         collect(run, load_cells(run))
     elif stage == "report":

@@ -1,19 +1,16 @@
 """What strangers write, changed at random: each file is read, or refused in one sentence.
 
 ``TARGETS`` says how each kind is read. ``tests/test_fuzz.py`` changes valid files by hypothesis;
-``python -m tests.fuzz gguf --seconds 60`` has atheris (coverage-guided, Linux) change them, and
-``make fuzz`` does both for all kinds. A target that raises anything but ``InputError`` is a crash:
-it gets a test of its own.
+``python -m tests.fuzz_atheris gguf --seconds 60`` has atheris (Linux) change them, following what
+the readers do with it; ``make fuzz`` does both for all kinds. A target that raises anything but
+``InputError`` is a crash: it gets a test of its own.
 """
 
 from __future__ import annotations
 
-import argparse
 import gzip
 import io
 import json
-import sys
-import tempfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -127,28 +124,3 @@ def _binary(kind: str, folder: Path) -> bytes:
         archive.writestr("header.json", "{}")
         archive.writestr("samples/1_epoch_1.json", "{}")
     return packed.getvalue()
-
-
-def main() -> None:
-    asked = argparse.ArgumentParser(description=__doc__)
-    asked.add_argument("kind", choices=sorted(TARGETS))
-    asked.add_argument("--seconds", type=int, default=60)
-    args = asked.parse_args()
-    import atheris
-
-    with tempfile.TemporaryDirectory() as name:
-        folder, corpus = Path(name) / "read", Path(name) / "corpus"
-        folder.mkdir()
-        corpus.mkdir()
-        (corpus / "valid").write_bytes(valid(args.kind, folder))
-        atheris.instrument_all()
-        options = [f"-max_total_time={args.seconds}", "-timeout=10", "-rss_limit_mb=2048"]
-        atheris.Setup(
-            [sys.argv[0], *options, str(corpus)],
-            lambda data: read(args.kind, data, folder) and None,
-        )
-        atheris.Fuzz()
-
-
-if __name__ == "__main__":
-    main()

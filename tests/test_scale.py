@@ -17,9 +17,10 @@ from benchmarks.scale import planned, prepare, write_logs, write_questions
 
 from distilbench.engines import sha256_of
 from distilbench.runner import _plan, _store, collect, load_cells
-from distilbench.runner._store import _questions, finish_shard, shards_of
+from distilbench.runner._store import finish_shard, questions_file, read_questions, shards_of
 from distilbench.stats import in_common
-from distilbench.stats._recommend import _alike, _bootstrap, _drawn
+from distilbench.stats._bootstrap import _alike, _drawn, bootstrap_accuracies
+from distilbench.tasks import QuestionSet
 
 FACTS = {"machine": "m", "begun": 0.0, "wall_s": 1.0, "energy_method": None}
 
@@ -41,32 +42,39 @@ def test_one_transcript_is_in_memory_at_a_time(
 ) -> None:
     prepare(tmp_path, 2_400, models=1, tasks=1)
     write_logs(tmp_path, 2_400, models=1, tasks=1)
-    alive: weakref.WeakSet[Any] = weakref.WeakSet()
+    seen: list[weakref.ref[Any]] = []
     most, read = [0], _store.read_log_samples
 
     def watched(path: Path) -> Iterator[Any]:
         for sample in read(path):
-            alive.add(sample)
-            most[0] = max(most[0], len(alive))
+            seen.append(weakref.ref(sample))
+            most[0] = max(most[0], sum(ref() is not None for ref in seen[-20:]))
             yield sample
 
     monkeypatch.setattr(_store, "read_log_samples", watched)
-    _questions.cache_clear()
     (cell,) = load_cells(tmp_path / "scale")
-    shards = shards_of(tmp_path / "scale", cell)
-    counts = [finish_shard(tmp_path / "scale", cell, shard, dict(FACTS), None) for shard in shards]
+    run = tmp_path / "scale"
+    asked, shards = read_questions(questions_file(run, cell)), shards_of(run, cell)
+    counts = [finish_shard(run, cell, shard, asked, dict(FACTS), None) for shard in shards]
     assert (len(shards), sum(counts)) == (3, 2_400)
     assert most[0] <= 3  # the one just read, and the one before in the hands of the loop
-    assert _questions.cache_info().misses == 1  # however many shards
 
 
-def test_a_run_is_collected_whole_and_its_questions_read_once_a_task(tmp_path: Path) -> None:
-    prepare(tmp_path, 12_000, models=4, tasks=2)
-    _questions.cache_clear()
+def test_a_run_is_collected_whole_and_a_cell_asks_for_its_questions_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of 3 cells of 2 shards each: as many readings as cells."""
+    prepare(tmp_path, 6_000, models=3, tasks=1)
+    read = []
+
+    def counted(path: Path) -> QuestionSet:
+        read.append(path)
+        return read_questions(path)
+
+    monkeypatch.setattr(_store, "read_questions", counted)
     samples, cells = collect(tmp_path / "scale", load_cells(tmp_path / "scale"))
-    assert (samples.height, cells.height) == (12_000, 8)
-    assert samples.select("cell", "sample_id").n_unique() == 12_000
-    assert _questions.cache_info().misses == 2
+    assert (samples.height, cells.height, len(read)) == (6_000, 3, 3)
+    assert samples.select("cell", "sample_id").n_unique() == 6_000
 
 
 def test_a_bootstrap_draws_the_kinds_of_clusters_not_the_clusters() -> None:
@@ -96,7 +104,7 @@ def test_either_way_of_drawing_draws_as_many_clusters_evenly(kinds: int) -> None
 def test_the_bootstrap_spreads_as_theory_has_it() -> None:
     """The standard deviation of a resampled mean is s / sqrt(n)."""
     samples = answers(3, 4_000)
-    found = _bootstrap(samples, ["m0", "m1", "m2"], draws=2_000, seed=0)
+    found = bootstrap_accuracies(samples, ["m0", "m1", "m2"], draws=2_000, seed=0)
     for m in range(3):
         scores = samples.filter(pl.col("entry") == f"m{m}")["score"]
         assert found[:, m].mean() == pytest.approx(scores.mean(), abs=1e-3)
