@@ -70,13 +70,27 @@ def _jobs(run_dir: Path, shares: list[Share], executor: Executor) -> list[Job]:
         shares, key=lambda share: (share.cell.model.name, share.cell.profile.name)
     ):
         together = list(group)
-        cell = together[0].cell
-        hands = deal(together, executor.parts([share.cell for share in together]))
-        slots = [cell.profile.slots // len(hands)] * len(hands)
-        for n in range(cell.profile.slots % len(hands)):
-            slots[n] += 1
+        cell, parts = together[0].cell, executor.parts([share.cell for share in together])
+        one_server = cell.engine().serves_many(cell.assignment())
+        hands = deal(together, min(parts, cell.profile.slots) if one_server else parts)
+        slots = _split(cell.profile.slots, len(hands)) if one_server else None
         jobs += [
-            Job(run_dir=run_dir, shares=hand, slots=slots[n], number=n + 1, of=len(hands))
+            Job(
+                run_dir=run_dir,
+                shares=hand,
+                slots=slots[n] if slots else cell.profile.slots,
+                number=n + 1,
+                of=len(hands),
+            )
             for n, hand in enumerate(hands)
         ]
     return jobs
+
+
+def _split(slots: int, jobs: int) -> list[int]:
+    """As even as can be.
+
+    >>> _split(16, 3)
+    [6, 5, 5]
+    """
+    return [slots // jobs + (n < slots % jobs) for n in range(jobs)]
