@@ -70,27 +70,20 @@ def _jobs(run_dir: Path, shares: list[Share], executor: Executor) -> list[Job]:
         shares, key=lambda share: (share.cell.model.name, share.cell.profile.name)
     ):
         together = list(group)
-        cell, parts = together[0].cell, executor.parts([share.cell for share in together])
-        one_server = cell.engine().serves_many(cell.assignment())
-        hands = deal(together, min(parts, cell.profile.slots) if one_server else parts)
-        slots = _split(cell.profile.slots, len(hands)) if one_server else None
+        cell = together[0].cell
+        hands = deal(together, executor.parts([share.cell for share in together]))
+        slots = _slots(cell, len(hands))
         jobs += [
-            Job(
-                run_dir=run_dir,
-                shares=hand,
-                slots=slots[n] if slots else cell.profile.slots,
-                number=n + 1,
-                of=len(hands),
-            )
+            Job(run_dir=run_dir, shares=hand, slots=slots[n], number=n + 1, of=len(hands))
             for n, hand in enumerate(hands)
         ]
     return jobs
 
 
-def _split(slots: int, jobs: int) -> list[int]:
-    """As even as can be.
-
-    >>> _split(16, 3)
-    [6, 5, 5]
-    """
+def _slots(cell: Cell, jobs: int) -> list[int]:
+    """Of each of the jobs side by side: what they ask together bears the profile's slots; a model
+    that each loads for itself has all of them."""
+    slots = cell.profile.slots
+    if not cell.engine().serves_many(cell.assignment()):
+        return [slots] * jobs
     return [slots // jobs + (n < slots % jobs) for n in range(jobs)]
