@@ -36,7 +36,8 @@ class Job(BaseModel):
     run_dir: Path
     shares: list[Share]
     slots: int
-    """Questions that it has in flight: the profile's, or, of jobs that ask one server, a part."""
+    """Questions that it has in flight: of jobs that ask one server side by side, its part of the
+    profile's."""
     number: int = 1
     """From 1, among the jobs of its model and profile."""
     of: int = 1
@@ -81,9 +82,9 @@ class Executor(ABC):
         return []
 
     def parts(self, cells: Sequence[Cell]) -> int:
-        """Into how many jobs the shards of these cells go, all of one model under one profile. Jobs
-        that ask one server share out the profile's slots, so there are no more of them than slots;
-        else each has an engine of its own."""
+        """Into how many jobs the shards of these cells go, all of one model under one profile. If
+        the model is served outside of the workers, the profile's slots are shared out among them,
+        so it is no more than there are."""
         return 1
 
     @abstractmethod
