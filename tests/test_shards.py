@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -97,6 +99,37 @@ def test_the_cut_changes_no_record(
     assert (cell["samples"], cell["shards"]) == (SAMPLES, shards)
     assert cell["side_by_side"] <= at_once
     assert cell["slots"] == 4
+
+
+def test_a_worker_that_is_killed_beside_another_costs_nothing_that_was_answered(
+    whole: RunResult, server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cut_into(monkeypatch, 7)
+    done: list[tuple[str, int]] = []
+    of_first: list[int] = []
+
+    def kill_the_first(event: Event) -> None:
+        if isinstance(event, SampleDone):
+            done.append((event.sample_id, event.epoch))
+            of_first.append(event.pid)
+            if of_first.count(of_first[0]) == 6 and event.pid == of_first[0]:  # in its second shard
+                os.kill(event.pid, signal.SIGKILL)
+
+    given = suite(tmp_path, server.url)
+    killed = run_suite(given, tmp_path / "runs", kill_the_first, workers=2)
+    assert not killed.complete
+    (said,) = killed.failed
+    assert "signal 9" in said
+    kept = pl.read_parquet(killed.run_dir / "samples.parquet")
+    assert len(set(done)) <= kept.height == kept.unique(KEY).height < SAMPLES
+    events: list[Event] = []
+    resumed = run_suite(given, tmp_path / "runs", events.append)  # by one worker
+    again = [(e.sample_id, e.epoch) for e in events if isinstance(e, SampleDone)]
+    assert not set(done) & set(again)
+    assert len(again) == SAMPLES - kept.height
+    planned = next(e for e in events if isinstance(e, Planned)).samples.popitem()[1]
+    assert len(again) <= planned < SAMPLES
+    assert records(resumed).equals(records(whole))
 
 
 def test_workers_share_the_slots(server: Server, tmp_path: Path) -> None:

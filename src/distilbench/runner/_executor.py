@@ -37,7 +37,8 @@ class Job(BaseModel):
     run_dir: Path
     shares: list[Share]
     slots: int
-    """Questions that it has in flight: of jobs side by side, its part of the profile's."""
+    """Questions that it has in flight: of jobs that ask one server side by side, its part of the
+    profile's."""
     number: int = 1
     """From 1, among the jobs of its model and profile."""
     of: int = 1
@@ -82,8 +83,9 @@ class Executor(ABC):
         return []
 
     def parts(self, cells: Sequence[Cell]) -> int:
-        """Into how many jobs the shards of these cells go, all of one model under one profile. The
-        profile's slots are shared out among them, so it is no more than there are."""
+        """Into how many jobs the shards of these cells go, all of one model under one profile. If
+        the model is served outside of the workers, the profile's slots are shared out among them,
+        so it is no more than there are."""
         return 1
 
     @abstractmethod

@@ -80,11 +80,18 @@ def _jobs(run_dir: Path, shares: list[Share], executor: Executor) -> list[Job]:
         together = list(group)
         cell = together[0].cell
         hands = deal(together, executor.parts([share.cell for share in together]))
-        slots = [cell.profile.slots // len(hands)] * len(hands)
-        for n in range(cell.profile.slots % len(hands)):
-            slots[n] += 1
+        slots = _slots(cell, len(hands))
         jobs += [
             Job(run_dir=run_dir, shares=hand, slots=slots[n], number=n + 1, of=len(hands))
             for n, hand in enumerate(hands)
         ]
     return jobs
+
+
+def _slots(cell: Cell, jobs: int) -> list[int]:
+    """Of each of the jobs side by side: what they ask together bears the profile's slots; a model
+    that each loads for itself has all of them."""
+    slots = cell.profile.slots
+    if not cell.engine().serves_many(cell.assignment()):
+        return [slots] * jobs
+    return [slots // jobs + (n < slots % jobs) for n in range(jobs)]
