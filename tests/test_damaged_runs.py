@@ -31,6 +31,8 @@ COMMANDS = {
     "csv": "export runs/t --format csv --out out",
     "import": "import two --into runs/t",
     "run": "run suite.yaml",
+    "status": "status runs/t",
+    "merge": "merge runs/t --out merged",
 }
 IMPORTED = ("cell.json", "samples.parquet")
 OWN = ("cell.json", "shard.json", "samples.parquet", "machine.jsonl", "logs/*.eval",

@@ -394,7 +394,7 @@ def test_who_was_taken_over_writes_no_more(
 ) -> None:
     place = s3_place("over")
     stopped: list[int] = []
-    monkeypatch.setattr("distilbench.place._work.interrupt", lambda: stopped.append(1))
+    monkeypatch.setattr("distilbench.place._presence._interrupt", lambda: stopped.append(1))
 
     def work_on() -> None:
         with at_work(place) as folder:

@@ -134,7 +134,7 @@ def begun(server: Server, out: str) -> subprocess.Popen[str]:
 
 
 def wait_for_samples(run: str, capsys: Any) -> dict[str, Any]:
-    until = time.monotonic() + 90
+    until = time.monotonic() + 240
     while time.monotonic() < until:
         capsys.readouterr()
         if command("status", run, "--json") == 0:
@@ -164,7 +164,7 @@ def test_a_run_under_way_is_read_and_stopped(
         assert "distilbench cancel" in capsys.readouterr().err
         assert command("cancel", run) == 0
         assert "stopped" in capsys.readouterr().out
-        _, err = driver.communicate(timeout=30)
+        _, err = driver.communicate(timeout=90)
         assert driver.returncode == 130
         assert "the same command goes on from there" in err
     finally:

@@ -70,7 +70,6 @@ class Mirror:
     def send(self) -> None:
         """Bring the URL up to date, once. Raises ``InputError`` if the store does not take it, and
         :class:`TakenOver`; what arrived is remembered."""
-        marks = set(self._markers())  # before the rest is looked at: it is there before them
         found = dict(self._look())
         changed = [name for name, stamp in found.items() if self._sent.get(name) != stamp]
         last = [name for name in changed if name.rpartition("/")[2] in MARKERS]
@@ -78,7 +77,7 @@ class Mirror:
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             went = list(pool.map(self._send, rest, map(found.get, rest)))
         held_back = {name for name, whole in zip(rest, went, strict=True) if not whole}
-        for name in sorted((n for n in last if n in marks), key=_shards_first):
+        for name in sorted(last, key=_shards_first):
             folder = name.rpartition("/")[0]
             if not any(other.startswith(f"{folder}/") for other in held_back):
                 self._send(name, found[name])
@@ -104,12 +103,8 @@ class Mirror:
                 self._tails.pop(name, None)
         self._missed = missing
 
-    def _markers(self) -> Iterator[str]:
-        for name, _ in self._look():
-            if name.rpartition("/")[2] in MARKERS:
-                yield name
-
     def _look(self) -> Iterator[tuple[str, Here]]:
+        """From above: a marker is seen before what it speaks of, which was there before it."""
         for place, folders, names in os.walk(self._folder / self._under):
             folders[:] = [name for name in folders if not name.startswith(".")]
             for name in names:

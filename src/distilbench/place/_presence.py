@@ -9,7 +9,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,7 +48,7 @@ def present(run_dir: Path) -> Iterator[None]:
     (run_dir / _CANCEL).unlink(missing_ok=True)
     write_json(run_dir / _DRIVER, _myself())
     over = threading.Event()
-    watching = threading.Thread(target=_watch, args=(run_dir, over), daemon=True)
+    watching = threading.Thread(target=_watch, args=(run_dir, over, interrupter()), daemon=True)
     watching.start()
     try:
         yield
@@ -78,8 +78,15 @@ def ask_to_stop(run_dir: Path) -> None:
     (run_dir / _CANCEL).touch()
 
 
-def interrupt() -> None:
-    """End what the main thread does as Ctrl-C would, also where that is ignored (``nohup``)."""
+def interrupter() -> Callable[[], None]:
+    """What ends the work that begins now as Ctrl-C would, also where that is ignored (``nohup``).
+    Only the main thread can be told: work in another goes on to its end."""
+    if threading.current_thread() is not threading.main_thread():
+        return lambda: None
+    return _interrupt
+
+
+def _interrupt() -> None:
     heeded = (n for n in (signal.SIGINT, signal.SIGTERM) if callable(signal.getsignal(n)))
     number = next(heeded, signal.SIGTERM)
     if sys.platform == "win32":
@@ -90,7 +97,7 @@ def interrupt() -> None:
         signal.pthread_kill(ident, number)  # also a main thread that waits for a worker
 
 
-def _watch(run_dir: Path, over: threading.Event) -> None:
+def _watch(run_dir: Path, over: threading.Event, interrupt: Callable[[], None]) -> None:
     shown = time.monotonic()
     while not over.wait(GLANCE_S):
         if (run_dir / _CANCEL).exists():

@@ -24,7 +24,7 @@ from distilbench.place._mirror import (
     sent_log,
 )
 from distilbench.place._place import Place
-from distilbench.place._presence import interrupt
+from distilbench.place._presence import interrupter
 from distilbench.place._remote import Remote, Unreachable
 
 Note = Callable[[str], object]
@@ -62,7 +62,7 @@ def at_work(place: Place, note: Note = no_note) -> Iterator[Path]:
                 sent = _take_over(remote, folder, lease, note)
             with begun_log(log_file, [session], sent) as log:
                 mirror = Mirror(folder, remote, sent, log, lease)
-                yield from _worked(folder, lease, Sending(mirror, note, interrupt), note)
+                yield from _worked(folder, lease, Sending(mirror, note, interrupter()), note)
 
 
 def _worked(folder: Path, lease: Lease, sending: Sending, note: Note) -> Iterator[Path]:
