@@ -124,7 +124,8 @@ def test_what_failed_is_told_also_where_no_report_can_be_made(
 
     died = "m under p: worker ended with exit code 1, see m--p.log"
     monkeypatch.setattr(
-        "distilbench.runner.run_suite", lambda *_: RunResult(tmp_path, Place(tmp_path), 0, 1, (died,))
+        "distilbench.runner.run_suite",
+        lambda *_: RunResult(tmp_path, Place(tmp_path), 0, 1, (died,)),
     )
     done = CliRunner().invoke(app, ["run", "suite.yaml", "--json"])
     assert done.exit_code != 0

@@ -98,7 +98,15 @@ def run(
     gpu: Annotated[
         str, typer.Option(help="GPU of the estimate: an accelerator of the catalog.")
     ] = "h100-sxm",
-    executor: Annotated[str, typer.Option(help="Where the workers run.")] = "local",
+    executor: Annotated[
+        str, typer.Option(help="Where the workers run: local, or ray (a cluster's machines).")
+    ] = "local",
+    address: Annotated[
+        str | None,
+        typer.Option(
+            help="Of the Ray cluster, as host:port.", show_default="$RAY_ADDRESS, or here"
+        ),
+    ] = None,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Workers that ask a served model side by side.")
     ] = None,
@@ -117,7 +125,7 @@ def run(
         dry_run(suite, out, changes, gpu, as_json)
         return
     with Progress(quiet=as_json) as progress:
-        result = run_suite(suite, out, progress.on_event, changes, executor, workers)
+        result = run_suite(suite, out, progress.on_event, changes, executor, workers, address)
     for sentence in result.failed:  # before the report, which may lack what it needs
         say(f"failed: {sentence}")
     page = _report(result.run_dir, result.place)

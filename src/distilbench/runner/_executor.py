@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import IO, Any, ClassVar
@@ -36,7 +36,8 @@ class Job(BaseModel):
     run_dir: Path
     shares: list[Share]
     slots: int
-    """Questions that it has in flight: of jobs side by side, its part of the profile's."""
+    """Questions that it has in flight: of jobs that ask one server side by side, its part of the
+    profile's."""
     number: int = 1
     """From 1, among the jobs of its model and profile."""
     of: int = 1
@@ -81,8 +82,9 @@ class Executor(ABC):
         return []
 
     def parts(self, cells: Sequence[Cell]) -> int:
-        """Into how many jobs the shards of these cells go, all of one model under one profile. The
-        profile's slots are shared out among them, so it is no more than there are."""
+        """Into how many jobs the shards of these cells go, all of one model under one profile. If
+        the model is served outside of the workers, the profile's slots are shared out among them,
+        so it is no more than there are."""
         return 1
 
     @abstractmethod
@@ -116,9 +118,9 @@ def run_workers(
     try:
         for index, (job, command) in enumerate(work):
             # In this thread: a worker ends with the thread that started it, not with its process.
-            workers.append(_started(job, command))
+            workers.append(started(job, command))
             listening = threading.Thread(
-                target=_listen, args=(workers[-1].stdout, index, heard), daemon=True
+                target=listen, args=(workers[-1].stdout, index, heard), daemon=True
             )
             listening.start()
         for _ in work:
@@ -126,10 +128,14 @@ def run_workers(
                 on_event(said[1])
             yield work[said[0]][0], workers[said[0]].wait()
     finally:
-        _end(workers)
+        end(workers)
 
 
-def _started(job: Job, command: Sequence[str]) -> subprocess.Popen[str]:
+def started(
+    job: Job, command: Sequence[str], environment: Mapping[str, str] | None = None
+) -> subprocess.Popen[str]:
+    """A job's worker; it ends with the thread that started it, not with its process.
+    ``environment``: null: this process's."""
     with job.log.open("ab") as errors:
         return subprocess.Popen(
             command,
@@ -137,10 +143,11 @@ def _started(job: Job, command: Sequence[str]) -> subprocess.Popen[str]:
             stderr=errors,
             stdin=subprocess.DEVNULL,
             text=True,
+            env=environment,
         )
 
 
-def _listen(said: IO[str], worker: int, heard: queue.SimpleQueue[tuple[int, Event | None]]) -> None:
+def listen(said: IO[str], worker: int, heard: queue.SimpleQueue[tuple[int, Event | None]]) -> None:
     """Pass on a worker's events, and null at their end."""
     try:
         for line in said:
@@ -151,7 +158,7 @@ def _listen(said: IO[str], worker: int, heard: queue.SimpleQueue[tuple[int, Even
         heard.put((worker, None))
 
 
-def _end(workers: Sequence[subprocess.Popen[str]]) -> None:
+def end(workers: Sequence[subprocess.Popen[str]]) -> None:
     """Let workers still at work undo what they did to the machine; then they are killed."""
     until = time.monotonic() + _LEAVING_S
     try:

@@ -71,23 +71,24 @@ def run_suite(
     changes: Changes = UNCHANGED,
     executor: Executor | str = "local",
     workers: int | None = None,
+    address: str | None = None,
 ) -> RunResult:
     """Run a suite, or what is missing of it: a file, its data as a dict, or a ``Suite``. The run
     directory is ``out/<suite name>``; ``out`` is a folder or a URL (``s3://bucket/runs``).
 
     ``changes`` come from the command line; the run keeps the changed suite. ``executor``: where
-    the workers are, by name or made. ``workers``: how many of them may ask a model side by side, of
-    an executor that is given by its name and takes the option.
+    the workers are, by name or made. ``workers`` (how many of them may ask a model side by side)
+    and ``address`` (of a cluster) go to an executor that is given by its name and takes them.
 
     A cell is known by the hash of everything that sets its result: finished cells are kept, also
     when the suite has been changed elsewhere. Raises ``InputError`` on a bad suite before any
     work, and if another run is at work in the same directory.
     """
     if isinstance(executor, str):
-        executor = executor_named(executor, workers=workers)
-    elif workers is not None:
+        executor = executor_named(executor, workers=workers, address=address)
+    elif workers is not None or address is not None:
         raise InputError(
-            "workers", "are an option of an executor's name", "give it to the executor"
+            "workers, address", "go with an executor's name", "give them to the executor"
         )
     given = read_suite(suite, changes)
     given_tdp_w()  # a bad one is told here, not by every worker
@@ -261,14 +262,21 @@ def _jobs(run_dir: Path, shares: list[Share], executor: Executor) -> list[Job]:
         together = list(group)
         cell = together[0].cell
         hands = deal(together, executor.parts([share.cell for share in together]))
-        slots = [cell.profile.slots // len(hands)] * len(hands)
-        for n in range(cell.profile.slots % len(hands)):
-            slots[n] += 1
+        slots = _slots(cell, len(hands))
         jobs += [
             Job(run_dir=run_dir, shares=hand, slots=slots[n], number=n + 1, of=len(hands))
             for n, hand in enumerate(hands)
         ]
     return jobs
+
+
+def _slots(cell: Cell, jobs: int) -> list[int]:
+    """Of each of the jobs side by side: what they ask together bears the profile's slots; a model
+    that each loads for itself has all of them."""
+    slots = cell.profile.slots
+    if not cell.engine().serves_many(cell.assignment()):
+        return [slots] * jobs
+    return [slots // jobs + (n < slots % jobs) for n in range(jobs)]
 
 
 def finish_if_answered(run_dir: Path, cell: Cell) -> bool:
