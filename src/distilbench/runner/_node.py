@@ -25,7 +25,7 @@ from distilbench.events import Event, Noted
 from distilbench.files import alone, write_bytes, write_text
 from distilbench.runner._executor import Job, end, listen, started
 from distilbench.runner._pieces import Followed, Piece
-from distilbench.runner._plan import VERSIONS, Cell
+from distilbench.runner._plan import HASHED_VERSIONS, Cell
 from distilbench.runner._store import shard_folder
 
 _BEAT_S = 0.5
@@ -65,7 +65,7 @@ class Told:
 
 def versions() -> dict[str, str]:
     """Of the packages that a cell's name holds: others give other results."""
-    return {name: version(name) for name in VERSIONS}
+    return {name: version(name) for name in HASHED_VERSIONS}
 
 
 def answer(parcel: Parcel, fetch: Fetch, node: str) -> Iterator[Told]:

@@ -34,8 +34,6 @@ if TYPE_CHECKING:
     from distilbench.runner._facts import Facts
 
 NOT_AVAILABLE = "not available"
-VERSIONS = ("distilbench", "inspect-ai", "xllamacpp")
-"""Packages that set a result: a cell's hash holds their versions."""
 
 
 HASHED_VERSIONS = ("distilbench", "inspect-ai", "xllamacpp")
