@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import time
@@ -106,8 +107,8 @@ def test_a_node_is_killed(
     assert len(again) <= 1  # what was under way: one slot of two was there
     assert server.keys == {f"Bearer {API_KEY}"}
 
-    out, err = capfd.readouterr()
-    assert (out, "ray" in err) == ("", False)  # err: a server whose client was killed
+    out, err = capfd.readouterr()  # err: what the server says of a client that was killed
+    assert (out, re.findall("raylet|gcs|core_worker|RAY_", err)) == ("", [])
     for log in (cluster.nodes[0].folder, found.run_dir):
         for path in log.rglob("*"):
             if path.is_file() and not path.is_symlink():
@@ -177,19 +178,19 @@ def test_the_demo_on_two_nodes_of_which_one_is_killed(tmp_path: Path) -> None:
     suite = dict(parse_yaml(packaged_suite("demo"), "demo", "demo.yaml").data)
     suite["models"] = [{**model, "quantization": "F16"} for model in suite["models"]]
     suite["profiles"] = [{"name": "default", "slots": 1, "context": 1024, "cpus": 1}]
-    few = Changes(limit=5)
+    few = Changes(limit=4)
     with ray_cluster() as cluster:
         cluster.add()
         cluster.add()
         events: list[Event] = []
-        found = run_suite(suite, tmp_path / "ray", killing(cluster, 40, events), few,
+        found = run_suite(suite, tmp_path / "ray", killing(cluster, 20, events), few,
                           executor="ray", address=cluster.address)  # fmt: skip
     assert any(isinstance(e, Noted) and "was lost" in e.text for e in events)
     told = Counter((e.cell, e.sample_id, e.epoch) for e in events if isinstance(e, SampleDone))
     assert set(told.values()) == {1}
     alone = run_suite(suite, tmp_path / "local", changes=few)
     assert records(found).equals(records(alone))
-    assert records(found).height == 2 * 8 * 5
+    assert records(found).height == 2 * 8 * 4
 
 
 def _command_lines(home: Path) -> list[str]:
