@@ -1,14 +1,16 @@
 """Whether a sample costs more the more samples a cell has, and what the harness costs over Inspect.
 
 A server of this machine answers every question at once, so what is measured is the harness alone:
-questions a second of `distilbench run` and of Inspect's own `eval`, on the same questions, with as
-many in flight, one after the other. Of each run the rate of its first and of its last part, and of
-the whole, first answer to last; Inspect's time for its final scoring and writing is in neither.
+questions a second of Inspect's own `eval`, of `distilbench run`, and of `distilbench run --workers
+2`, on the same questions, with as many in flight, one after the other. Of each run the rate of its
+first and of its last part, and of the whole, first answer to last; Inspect's time for its final
+scoring and writing is in none. CPU: of all processes of the command, from its start to its end, a
+question.
 
-What limits it: the server takes part of the same cores from both, and a shared machine wanders by
+What limits it: the server takes part of the same cores from all, and a shared machine wanders by
 some percent; the load average is printed. Below a few thousand questions the parts are too short.
 
-    python benchmarks/growth.py [--questions 20000] [--part 1000] [--slots 16]
+    python benchmarks/growth.py [--questions 20000] [--part 1000] [--slots 16] [--workers 1 2]
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import argparse
 import asyncio
 import json
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -60,6 +63,7 @@ run = distilbench.run(
         "profiles": [{"slots": int(sys.argv[3])}],
     },
     sys.argv[4],
+    workers=int(sys.argv[5]),
     on_event=heard,
 )
 assert run.complete
@@ -106,6 +110,12 @@ async def _serve() -> None:
     await server.serve_forever()
 
 
+def cpu_s() -> float:
+    """Of all processes that were waited for."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def moments(script: str, *words: str) -> list[float]:
     """When each sample of a run ended, in seconds."""
     done = subprocess.run(
@@ -127,6 +137,7 @@ def main() -> None:
     asked.add_argument("--questions", type=int, default=20_000)
     asked.add_argument("--part", type=int, default=1_000)
     asked.add_argument("--slots", type=int, default=16)
+    asked.add_argument("--workers", type=int, nargs="+", default=[1, 2])
     asked.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     args = asked.parse_args()
     if args.serve:
@@ -150,19 +161,27 @@ def compare(folder: Path, url: str, args: argparse.Namespace) -> None:
     questions = folder / "sums.jsonl"
     questions.write_text("".join(json.dumps(row) + "\n" for row in rows))
     print(f"{args.questions} questions, {args.slots} in flight; questions a second")
-    print(f"{'':12} {'first':>8} {'last':>8} {'whole':>8}  last/first")
-    whole = {}
-    for name, script in (("Inspect", ALONE), ("distilbench", OURS)):
-        begun = time.time()
-        words = (str(questions), url, str(args.slots), str(folder / name))
+    print(f"{'':16} {'first':>8} {'last':>8} {'whole':>8}  last/first  CPU ms each")
+    ours = [(f"distilbench, {n}", OURS, (str(n),)) for n in args.workers]
+    whole = []
+    for name, script, more in (("Inspect", ALONE, ()), *ours):
+        begun, spent = time.time(), cpu_s()
+        words = (str(questions), url, str(args.slots), str(folder / name), *more)
         ended = moments(script, *words)
         assert len(ended) == args.questions, f"{len(ended)} answers"
         first, last = rate(ended[: args.part]), rate(ended[-args.part :])
-        whole[name] = rate(ended)
-        figures = f"{first:8.1f} {last:8.1f} {whole[name]:8.1f}  {last / first:10.2f}"
+        whole.append(rate(ended))
+        cpu_ms = 1e3 * (cpu_s() - spent) / len(ended)
+        figures = f"{first:8.1f} {last:8.1f} {whole[-1]:8.1f}  {last / first:10.2f}  {cpu_ms:11.1f}"
         load = os.getloadavg()[0]
-        print(f"{name:12} {figures}  ({time.time() - begun:.0f} s in all, load {load:.1f})")
-    print(f"whole, distilbench over Inspect: {whole['distilbench'] / whole['Inspect']:.2f}")
+        print(
+            f"{name:16} {figures}  ({time.time() - begun:.0f} s in all, load {load:.1f})",
+            flush=True,
+        )
+    inspect, single, *several = whole
+    print(f"whole, distilbench over Inspect: {single / inspect:.2f}")
+    for workers, found in zip(args.workers[1:], several, strict=True):
+        print(f"whole, {workers} workers over {args.workers[0]}: {found / single:.2f}")
 
 
 if __name__ == "__main__":

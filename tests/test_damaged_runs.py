@@ -31,8 +31,8 @@ COMMANDS = {
     "run": "run suite.yaml",
 }
 IMPORTED = ("cell.json", "samples.parquet")
-OWN = ("cell.json", "samples.parquet", "machine.jsonl", "logs/*.eval", "logs/logs.json",
-       "logs/eval-set.json", "logs/.eval-set-id")  # fmt: skip
+OWN = ("cell.json", "shard.json", "samples.parquet", "machine.jsonl", "logs/*.eval",
+       "logs/logs.json", "logs/eval-set.json", "logs/.eval-set-id")  # fmt: skip
 FILES = (
     "run.json", "samples.parquet", "cells.parquet", "suite.yaml", ".lock", "questions/*.json",
     "workers/*.json", "workers/*.log", *(f"imported/one--arc--*/{name}" for name in IMPORTED),

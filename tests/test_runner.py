@@ -19,7 +19,14 @@ from distilbench.errors import InputError
 from distilbench.events import Collected, Event, Planned, SampleDone
 from distilbench.records import KEY, CellRecord, SampleRecord, schema
 from distilbench.runner import RunResult, collect, load_cells, run_suite
-from distilbench.runner._store import log_folder, project, shards_of, surroundings_file
+from distilbench.runner._store import (
+    log_folder,
+    project,
+    questions_file,
+    read_questions,
+    shards_of,
+    surroundings_file,
+)
 from tests.tiny_gguf import tiny_gguf
 
 pytestmark = pytest.mark.model
@@ -123,10 +130,11 @@ def test_a_question_that_was_stopped_has_no_seconds_and_keeps_its_score(
     begun = datetime.fromisoformat(str(answered[5].started_at)).timestamp()
     ended = datetime.fromisoformat(str(answered[5].completed_at)).timestamp()
     middle = (begun + ended) / 2
-    before = project(run_dir, cell, shard)
+    asked = read_questions(questions_file(run_dir, cell))
+    before = project(run_dir, cell, shard, asked)
     with surroundings_file(run_dir, cell, shard).open("a") as lines:
         lines.write(json.dumps({"begun": middle, "ended": middle + 1e-4, "stopped": True}) + "\n")
-    after = project(run_dir, cell, shard)
+    after = project(run_dir, cell, shard, asked)
     key = (pl.col("sample_id") == str(answered[5].id)) & (pl.col("epoch") == answered[5].epoch)
     stopped = after.filter("suspended")
     assert stopped.filter(key).height == 1

@@ -144,7 +144,7 @@ class CellRecord:
     )
     samples: int | None = measured("finished samples")
     shards: int | None = derived("parts that the cell was answered in")
-    side_by_side: int | None = measured("most of them answered at the same time")
+    side_by_side: int | None = measured("most of them answered at the same time on one machine")
     peak_memory_bytes: int | None = measured("peak of the engine's memory; null if it died")
     predicted_memory_bytes: int | None = estimated("peak predicted before loading")
     memory_limit_bytes: int | None = setting("limit on the engine's memory, null if none")

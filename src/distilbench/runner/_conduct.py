@@ -1,11 +1,13 @@
-"""How each question is put to a model: with a sampling seed of its own, and without a system prompt
-where the model wants none. By Inspect's hooks, so that it holds for every task and every engine."""
+"""How each question is put to a model: with a sampling seed and an order of choices of its own, and
+without a system prompt where the model wants none. By Inspect's hooks, so that it holds for every
+task and every engine."""
 
 from __future__ import annotations
 
+import random
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from distilbench.runner._plan import Cell
 from distilbench.runner._shards import Shard
@@ -16,8 +18,15 @@ if TYPE_CHECKING:
 
 _SEED_STRIDE = 100_003  # prime, and more than any number of epochs: no two seeds share an epoch's
 _SEEDS = 2**31
-_epoch = ContextVar("epoch", default=1)
-"""Epoch of the sample in whose task we are: what Inspect tells of a call does not name it."""
+
+
+class _Asked(NamedTuple):
+    sample_id: str
+    epoch: int
+
+
+_asked: ContextVar[_Asked | None] = ContextVar("asked", default=None)
+"""The sample in whose task we are: what Inspect tells of a call does not name it."""
 
 
 @dataclass
@@ -33,9 +42,21 @@ class Conduct:
         """Set seed and messages of a call. The same again for a call that is tried again."""
         if self.cell is None or data.model_name != self.model:
             return
-        data.config.seed = sampling_seed(self.cell.seed, _epoch.get())
+        asked = _asked.get()
+        data.config.seed = sampling_seed(self.cell.seed, asked.epoch if asked else 1)
         if self.cell.generation.system_prompt is False:
             data.input[:] = without_system(data.input)
+
+    def order(self, given: random.Random) -> random.Random:
+        """What shuffles the choices of the question at hand, in place of the ``given`` generator.
+
+        Inspect's ``multiple_choice(shuffle=...)`` draws from one generator for all questions: their
+        choices would come in another order after a kill, in another shard, or beside a faster one.
+        """
+        asked = _asked.get()
+        if self.cell is None or asked is None:
+            return given
+        return random.Random(f"{self.cell.seed} {asked.epoch} {asked.sample_id}")
 
 
 def sampling_seed(seed: int, epoch: int) -> int:
@@ -66,11 +87,19 @@ def without_system(messages: list[ChatMessage]) -> list[ChatMessage]:
 def install(conduct: Conduct) -> None:
     """Tell Inspect to ask by ``conduct``. Once in a process."""
     from inspect_ai.hooks import Hooks, SampleStart, hooks
+    from inspect_ai.solver import Choices
+
+    shuffle = Choices.shuffle
+
+    def shuffled(choices: Choices, rand: random.Random | None = None) -> None:
+        shuffle(choices, conduct.order(rand or random.Random()))
+
+    setattr(Choices, "shuffle", shuffled)  # noqa: B010
 
     @hooks(name="distilbench_conduct", description="seed of each epoch, system prompt or none")
     class Asking(Hooks):
         async def on_sample_start(self, data: SampleStart) -> None:
-            _epoch.set(data.summary.epoch)
+            _asked.set(_Asked(str(data.summary.id), data.summary.epoch))
 
         async def on_before_model_generate(self, data: BeforeModelGenerate) -> None:
             conduct.apply(data)

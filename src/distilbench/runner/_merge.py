@@ -21,12 +21,13 @@ from distilbench.files import (
 from distilbench.place import Place, at_work, copied, who_is_at_work
 from distilbench.records import KEY
 from distilbench.runner._plan import HASHED_VERSIONS, Cell
-from distilbench.runner._run import finish_if_answered, load_cells
+from distilbench.runner._run import load_cells
 from distilbench.runner._shards import Shard
 from distilbench.runner._store import (
     answered,
     cell_folder,
     collect,
+    finish_cell,
     imported_folder,
     is_finished,
     is_shard_finished,
@@ -95,7 +96,7 @@ def merge_runs(places: Sequence[Place], out: Place, note: Callable[[str], object
             _write_facts(parts, list(cells.values()), suite_seeds, run_dir, out.path.name)
             for cell in cells.values():
                 if cell_folder(run_dir, cell).is_dir():
-                    finish_if_answered(run_dir, cell)
+                    finish_cell(run_dir, cell)
             collect(run_dir, list(cells.values()))
             finished = sum(is_finished(run_dir, cell) for cell in cells.values())
     return Merged(out, len(cells), finished, tuple(said))

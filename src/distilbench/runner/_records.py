@@ -11,7 +11,7 @@ from distilbench.engines import FAILURE_KEY, FORCED_KEY, METADATA_KEY, THINKING_
 from distilbench.meter import Energy, Stretch, Timing, apportion, inference_flops, summed
 from distilbench.records import ORIGIN, Outcome
 from distilbench.runner._plan import Cell
-from distilbench.tasks import InspectTask, QuestionSet, TaskSpec, main_score, vote_of
+from distilbench.tasks import InspectTask, Question, QuestionSet, TaskSpec, main_score, vote_of
 
 if TYPE_CHECKING:
     from inspect_ai.log import EvalSample
@@ -141,8 +141,8 @@ def as_share(value: Any, wanted: str | None) -> float:
     return share
 
 
-def strata(asked: QuestionSet) -> dict[str, dict[str, Any]]:
-    """Of a random subset, what it was drawn from, as columns of each question's records."""
+def strata(asked: QuestionSet, questions: Sequence[Question]) -> dict[str, dict[str, Any]]:
+    """Of a random subset, what it was drawn from, as columns of the records of these questions."""
     if asked.strata is None:
         return {}
     everything = sum(asked.strata.values())
@@ -152,7 +152,7 @@ def strata(asked: QuestionSet) -> dict[str, dict[str, Any]]:
             "stratum_questions": asked.strata[question.stratum or ""],
             "all_questions": everything,
         }
-        for question in asked.questions
+        for question in questions
     }
 
 

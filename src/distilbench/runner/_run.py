@@ -5,42 +5,34 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
-from itertools import groupby
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from distilbench.errors import InputError, one_sentence
 from distilbench.events import (
-    CellDone,
     Collected,
-    Event,
     Noted,
     OnEvent,
     Planned,
-    ShardDone,
-    WorkerDied,
     ignore,
 )
 from distilbench.files import alone, read_json, write_json, write_text
 from distilbench.meter import busy_sentence, describe_hardware, given_tdp_w, look_now
 from distilbench.place import Place, at_work, present
 from distilbench.runner._cards import copy_cards
-from distilbench.runner._executor import Executor, Job, executor_named
+from distilbench.runner._executor import Executor, executor_named
+from distilbench.runner._jobs import run_jobs, samples_of, unfinished
 from distilbench.runner._plan import Cell, models_without_flops, plan
 from distilbench.runner._sandbox import refusals, reopen_refused
-from distilbench.runner._shards import Share, deal
 from distilbench.runner._store import (
     collect,
-    finish_cell,
     is_finished,
-    is_shard_finished,
     questions_file,
     read_questions,
-    shards_of,
 )
 from distilbench.suite import UNCHANGED, Changes, GivenSuite, Suite, SuiteLike, read_suite
 from distilbench.tasks import QuestionSet, attempt_questions
@@ -84,18 +76,13 @@ def run_suite(
     when the suite has been changed elsewhere. Raises ``InputError`` on a bad suite before any
     work, and if another run is at work in the same directory.
     """
-    if isinstance(executor, str):
-        executor = executor_named(executor, workers=workers, address=address)
-    elif workers is not None or address is not None:
-        raise InputError(
-            "workers, address", "go with an executor's name", "give them to the executor"
-        )
+    chosen = _executor(executor, workers, address)
     given = read_suite(suite, changes)
     given_tdp_w()  # a bad one is told here, not by every worker
     cells = plan(given.suite, given.folder, given.where)
     place = Place.parse(out) / given.suite.name
     with at_work(place, lambda sentence: on_event(Noted(sentence))) as run_dir:
-        failed = _run_in(run_dir, given, cells, executor, on_event)
+        failed = _run_in(run_dir, given, cells, chosen, on_event)
         finished = sum(is_finished(run_dir, cell) for cell in cells)
     return RunResult(run_dir, place, finished, len(cells), failed)
 
@@ -115,18 +102,30 @@ def _run_in(
         write_text(run_dir / "suite.yaml", given.text)
         _write_run_facts(run_dir, suite.name, cells, suite.seeds)
         copy_cards(run_dir, (cell.card_file for cell in cells if cell.card_file))
-        shares = [_share(run_dir, cell) for cell in missing]
-        on_event(Planned(len(cells), {share.cell.name: _samples(share) for share in shares}))
-        notes = (*_skipped(run_dir), *models_without_flops(cells), *refusals(run_dir, missing))
-        for sentence in (*notes, *warned):
+        shares = [unfinished(run_dir, cell) for cell in missing]
+        on_event(Planned(len(cells), {share.cell.name: samples_of(share) for share in shares}))
+        for sentence in (*_notes(run_dir, cells, missing), *warned):
             on_event(Noted(sentence))
-        busy = busy_sentence(look_now()) if missing else None
-        if busy:
-            on_event(Noted(busy))
-        failed = tuple(_run_jobs(run_dir, shares, executor, on_event))
+        failed = tuple(run_jobs(run_dir, shares, executor, on_event))
         collected, _ = collect(run_dir, cells)
         on_event(Collected(len(collected)))
     return failed
+
+
+def _executor(given: Executor | str, workers: int | None, address: str | None) -> Executor:
+    if isinstance(given, str):
+        return executor_named(given, workers=workers, address=address)
+    for name, value in (("workers", workers), ("address", address)):
+        if value is not None:
+            raise InputError(name, "an executor was given that is made", "give it this option")
+    return given
+
+
+def _notes(run_dir: Path, cells: list[Cell], missing: list[Cell]) -> list[str]:
+    """What the user should read before the figures."""
+    busy = busy_sentence(look_now()) if missing else None
+    notes = [*_skipped(run_dir), *models_without_flops(cells), *refusals(run_dir, missing)]
+    return [*notes, busy] if busy else notes
 
 
 def load_cells(run_dir: Path) -> list[Cell]:
@@ -189,17 +188,6 @@ def prepare_questions(run_dir: Path, cells: list[Cell]) -> None:
         write_text(path, asked.model_dump_json())
 
 
-def _share(run_dir: Path, cell: Cell) -> Share:
-    """What is still to be answered of a cell."""
-    shards = shards_of(run_dir, cell)
-    left = [shard for shard in shards if not is_shard_finished(run_dir, cell, shard)]
-    return Share(cell=cell, shards=left)
-
-
-def _samples(share: Share) -> int:
-    return share.cell.epochs * sum(shard.questions for shard in share.shards)
-
-
 def _skipped(run_dir: Path) -> list[str]:
     """What the run leaves out of its data files, once for all models and seeds."""
     found = (
@@ -218,76 +206,6 @@ def _check_engines(suite: Suite, cells: list[Cell], suite_file: str) -> None:
             cell = asked[model.name]
             where = f"{suite_file}: field 'models[{index}].source'"
             cell.engine().check(cell.assignment(), where)
-
-
-def _run_jobs(
-    run_dir: Path, shares: list[Share], executor: Executor, on_event: OnEvent
-) -> Iterator[str]:
-    """Have all cells answered; a sentence for each worker that ended before its work was done."""
-    cells = {share.cell.name: share.cell for share in shares}
-
-    def finish(cell: Cell) -> None:
-        if finish_if_answered(run_dir, cell):
-            on_event(CellDone(cell.name))
-
-    def heard(event: Event) -> None:
-        on_event(event)
-        if isinstance(event, ShardDone):
-            finish(cells[event.cell])
-
-    for share in shares:  # whose last shard was finished by a run that was killed then
-        if not share.shards:
-            finish(share.cell)
-    jobs = _jobs(run_dir.resolve(), [share for share in shares if share.shards], executor)
-    for job in jobs:
-        write_text(job.file, job.model_dump_json())
-    with closing(executor.run(jobs, heard)) as ends:
-        for job, code in ends:
-            for cell in job.cells:  # what its worker had no time to tell
-                finish(cell)
-            if code == 0:
-                continue
-            model, profile = job.cells[0].model.name, job.cells[0].profile.name
-            reason = f"signal {-code}" if code < 0 else f"exit code {code}"
-            on_event(WorkerDied(model, reason, str(job.log)))
-            yield f"{model} under {profile}: worker ended with {reason}, see {job.log}"
-
-
-def _jobs(run_dir: Path, shares: list[Share], executor: Executor) -> list[Job]:
-    """A job for each model and profile, or as many as the executor works on side by side."""
-    jobs = []
-    for _, group in groupby(
-        shares, key=lambda share: (share.cell.model.name, share.cell.profile.name)
-    ):
-        together = list(group)
-        cell = together[0].cell
-        hands = deal(together, executor.parts([share.cell for share in together]))
-        slots = _slots(cell, len(hands))
-        jobs += [
-            Job(run_dir=run_dir, shares=hand, slots=slots[n], number=n + 1, of=len(hands))
-            for n, hand in enumerate(hands)
-        ]
-    return jobs
-
-
-def _slots(cell: Cell, jobs: int) -> list[int]:
-    """Of each of the jobs side by side: what they ask together bears the profile's slots; a model
-    that each loads for itself has all of them."""
-    slots = cell.profile.slots
-    if not cell.engine().serves_many(cell.assignment()):
-        return [slots] * jobs
-    return [slots // jobs + (n < slots % jobs) for n in range(jobs)]
-
-
-def finish_if_answered(run_dir: Path, cell: Cell) -> bool:
-    """Write the record of a cell if its last shard has been finished."""
-    if is_finished(run_dir, cell):
-        return False
-    shards = shards_of(run_dir, cell)
-    if not all(is_shard_finished(run_dir, cell, shard) for shard in shards):
-        return False
-    finish_cell(run_dir, cell, shards)
-    return True
 
 
 def _write_run_facts(run_dir: Path, name: str, cells: list[Cell], seeds: tuple[int, ...]) -> None:

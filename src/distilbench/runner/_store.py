@@ -24,7 +24,7 @@ shard; whoever runs the suite writes the rest, a cell's record from those of its
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,13 +33,14 @@ from zipfile import BadZipFile
 from distilbench.errors import InputError
 from distilbench.files import read_json, read_parquet, write_json, write_parquet
 from distilbench.meter import Energy, read_stretches, summarise
-from distilbench.records import KEY, ORIGIN, CellRecord, SampleRecord, columns, frame, schema
+from distilbench.records import KEY, CellRecord, SampleRecord, columns, frame, schema
+from distilbench.runner._described import identity, said
 from distilbench.runner._journal import read_journal
 from distilbench.runner._plan import Cell
 from distilbench.runner._records import energy_shares, sample_record, strata
 from distilbench.runner._shards import Shard, cut
 from distilbench.runner._together import covered_s, together
-from distilbench.tasks import QuestionSet, contamination_of
+from distilbench.tasks import QuestionSet
 
 if TYPE_CHECKING:
     import polars as pl
@@ -106,8 +107,12 @@ def surroundings_file(run_dir: Path, cell: Cell, shard: Shard) -> Path:
 
 def shards_of(run_dir: Path, cell: Cell) -> list[Shard]:
     """How a cell is cut. Its questions must have been made."""
-    asked = len(read_questions(questions_file(run_dir, cell)).questions)
-    return cut(min(asked, cell.limits.questions or asked), cell.epochs)
+    return _cut(cell, read_questions(questions_file(run_dir, cell)))
+
+
+def _cut(cell: Cell, asked: QuestionSet) -> list[Shard]:
+    questions = len(asked.questions)
+    return cut(min(questions, cell.limits.questions or questions), cell.epochs)
 
 
 def is_finished(run_dir: Path, cell: Cell) -> bool:
@@ -125,11 +130,16 @@ def answered(run_dir: Path, cell: Cell, shard: Shard) -> int:
 
 
 def finish_shard(
-    run_dir: Path, cell: Cell, shard: Shard, facts: dict[str, Any], energy: Energy | None
+    run_dir: Path,
+    cell: Cell,
+    shard: Shard,
+    asked: QuestionSet,
+    facts: dict[str, Any],
+    energy: Energy | None,
 ) -> int:
     """Write a finished shard's records; returns its samples. ``facts`` are what its worker
     measured, ``energy`` that of the last attempt."""
-    samples = project(run_dir, cell, shard, energy, facts["energy_method"])
+    samples = project(run_dir, cell, shard, asked, energy, facts["energy_method"])
     folder = shard_folder(run_dir, cell, shard)
     write_parquet(folder / "samples.parquet", samples)
     _drop_superseded_logs(log_folder(run_dir, cell, shard))
@@ -142,8 +152,12 @@ def finish_shard(
     return len(samples)
 
 
-def finish_cell(run_dir: Path, cell: Cell, shards: Sequence[Shard]) -> None:
-    """Write the record of a cell whose shards, all of them, are finished."""
+def finish_cell(run_dir: Path, cell: Cell) -> bool:
+    """Write the record of a cell if all its shards are finished; returns whether they are."""
+    asked = read_questions(questions_file(run_dir, cell))
+    shards = _cut(cell, asked)
+    if not all(is_shard_finished(run_dir, cell, shard) for shard in shards):
+        return False
     facts = [_shard_facts(run_dir, cell, shard) for shard in shards]
     seen = [s for shard in shards for s in read_stretches(surroundings_file(run_dir, cell, shard))]
     around = asdict(summarise(seen))
@@ -151,14 +165,16 @@ def finish_cell(run_dir: Path, cell: Cell, shards: Sequence[Shard]) -> None:
         around["suspended_s"] is not None
     ):  # of shards side by side, what stopped several counts once
         around["suspended_s"] = covered_s((s.begun, s.ended) for s in seen if s.stopped)
-    record = {**together(facts), **around, **_identity(run_dir, cell)}
+    record = {**together(facts), **around, **identity(run_dir, cell, asked)}
     write_json(cell_folder(run_dir, cell) / "cell.json", record)
+    return True
 
 
 def project(
     run_dir: Path,
     cell: Cell,
     shard: Shard,
+    asked: QuestionSet,
     energy: Energy | None = None,
     energy_method: str | None = None,
 ) -> pl.DataFrame:
@@ -166,8 +182,7 @@ def project(
     logged = _logged_samples(log_folder(run_dir, cell, shard))
     samples = {(str(s.id), s.epoch): s for s in logged}
     joules = energy_shares(list(samples.values()), energy)
-    asked = read_questions(questions_file(run_dir, cell))
-    drawn_from = strata(asked)
+    drawn_from = strata(asked, asked.questions[shard.first : shard.last])
     seen = read_stretches(surroundings_file(run_dir, cell, shard))
     stops = [s for s in seen if s.stopped] if seen else None
     rows = [
@@ -198,13 +213,22 @@ def joined(run_dir: Path, cells: list[Cell]) -> tuple[pl.DataFrame, pl.DataFrame
 
     samples, rows = [frame([], SampleRecord)], []
     for cell in cells:
-        if is_finished(run_dir, cell):
-            rows.append({**_record(cell_folder(run_dir, cell) / "cell.json"), **_said(cell)})
-            samples += (_of_shard(run_dir, cell, shard) for shard in shards_of(run_dir, cell))
-        elif cell_folder(run_dir, cell).is_dir():
-            parts = [_of_shard(run_dir, cell, shard) for shard in shards_of(run_dir, cell)]
-            samples += parts
-            rows.append({**_identity(run_dir, cell), "samples": sum(map(len, parts))})
+        folder = cell_folder(run_dir, cell)
+        if not folder.is_dir():
+            continue
+        asked = read_questions(questions_file(run_dir, cell))
+        shards, finished = _cut(cell, asked), is_finished(run_dir, cell)
+        parts = [
+            _finished(run_dir, cell, shard, asked)
+            if finished or is_shard_finished(run_dir, cell, shard)
+            else project(run_dir, cell, shard, asked)
+            for shard in shards
+        ]
+        samples += parts
+        if finished:
+            rows.append({**_record(folder / "cell.json"), **said(cell)})
+        else:
+            rows.append({**identity(run_dir, cell, asked), "samples": sum(map(len, parts))})
     for path in imported_cells(run_dir):
         samples.append(_samples(path.with_name("samples.parquet")))
         rows.append(_record(path))
@@ -228,17 +252,15 @@ def _record(path: Path) -> dict[str, Any]:
     return record
 
 
-def _of_shard(run_dir: Path, cell: Cell, shard: Shard) -> pl.DataFrame:
-    """The sample records of a shard, as many as there are. Those of a finished one are made again
-    if the card of its served model now states another architecture; an embedded model's comes with
-    its weights, which the cell's name holds."""
-    if not is_shard_finished(run_dir, cell, shard):
-        return project(run_dir, cell, shard)
+def _finished(run_dir: Path, cell: Cell, shard: Shard, asked: QuestionSet) -> pl.DataFrame:
+    """The sample records of a finished shard. They are made again first if the card of its served
+    model now states another architecture; an embedded model's comes with its weights, which the
+    cell's name holds."""
     folder, facts = shard_folder(run_dir, cell, shard), _shard_facts(run_dir, cell, shard)
     if cell.file is not None or facts.get("shape") == _shape(cell):
         return _samples(folder / "samples.parquet")
     energy = Energy(**facts["window"]) if facts.get("window") else None
-    samples = project(run_dir, cell, shard, energy, facts.get("energy_method"))
+    samples = project(run_dir, cell, shard, asked, energy, facts.get("energy_method"))
     write_parquet(folder / "samples.parquet", samples)
     write_json(folder / "shard.json", {**facts, "shape": _shape(cell)})
     return samples
@@ -246,7 +268,10 @@ def _of_shard(run_dir: Path, cell: Cell, shard: Shard) -> pl.DataFrame:
 
 def _shard_facts(run_dir: Path, cell: Cell, shard: Shard) -> dict[str, Any]:
     fields = {"machine": str, "begun": float, "wall_s": float, "samples": int}
-    return read_json(shard_folder(run_dir, cell, shard) / "shard.json", fields, _AGAIN)
+    path = shard_folder(run_dir, cell, shard) / "shard.json"
+    if not path.exists():
+        raise InputError(str(path), "is missing", _AGAIN)
+    return read_json(path, fields, _AGAIN)
 
 
 def _samples(path: Path) -> pl.DataFrame:
@@ -261,54 +286,8 @@ def _samples(path: Path) -> pl.DataFrame:
     return found
 
 
-def _identity(run_dir: Path, cell: Cell) -> dict[str, Any]:
-    asked = read_questions(questions_file(run_dir, cell))
-    return {
-        "run": run_dir.name,
-        "cell": cell.name,
-        "origin": ORIGIN,
-        "model": cell.model.name,
-        "task": cell.task.name,
-        "profile": cell.profile.name,
-        "seed": cell.seed,
-        "config_hash": cell.config_hash,
-        "model_sha256": cell.file_sha256,
-        "slots": cell.profile.slots,
-        "context": cell.profile.context,
-        "memory_limit_bytes": cell.profile.memory,
-        "cpus": cell.profile.cpus,
-        "time_per_question_s": cell.profile.time_per_question_s,
-        "energy_per_question_j": cell.profile.energy_per_question_j,
-        "power_cap_w": cell.profile.power_cap_w,
-        "thinking_tokens": cell.profile.thinking_tokens,
-        "epochs": cell.epochs,
-        "template": cell.task.template.name if cell.task.template else None,
-        "variant_of": cell.task.variant_of,
-        "contamination": contamination_of(cell.task),
-        "skipped_rows": "; ".join(part.sentence for part in asked.skipped) or None,
-        **cell.generation.model_dump(exclude={"recommended"}),
-        **_said(cell),
-    }
-
-
 def _shape(cell: Cell) -> dict[str, Any] | None:
     return cell.shape.model_dump(mode="json") if cell.shape else None
-
-
-def _said(cell: Cell) -> dict[str, Any]:
-    """What the suite and the cards say of a model. It sets no result, so it may change after."""
-    price = cell.model.price
-    return {
-        "role": cell.model.role,
-        "card": cell.card,
-        "flops_source": cell.shape_source,
-        "sampling_source": cell.sampling_source,
-        "input_usd_per_mtok": price.input_usd_per_mtok if price else None,
-        "cached_input_usd_per_mtok": price.cached_input_usd_per_mtok if price else None,
-        "output_usd_per_mtok": price.output_usd_per_mtok if price else None,
-        "price_source": f"{price.provider}, {price.date}" if price else None,
-        "machine_usd_per_hour": cell.profile.machine_usd_per_hour,
-    }
 
 
 def _drop_superseded_logs(folder: Path) -> None:

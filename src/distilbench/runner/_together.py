@@ -28,11 +28,14 @@ _KNOWN = {"measured": 0, "estimated": 1, None: 2}  # from best to worst
 def together(shards: Sequence[Facts]) -> Facts:
     """The facts of a cell. Those of one shard are the cell's own."""
     names = dict.fromkeys(name for facts in shards for name in facts if name not in _OF_A_SHARD)
+    machines: dict[str, list[Span]] = defaultdict(list)
+    for facts in shards:
+        machines[facts["machine"]].append(span(facts))
     return {
         **{name: _one(name, [facts.get(name) for facts in shards]) for name in names},
         "shards": len(shards),
-        "side_by_side": most_at_once(map(span, shards)),
-        "wall_s": _machine_seconds(shards),
+        "side_by_side": max(map(most_at_once, machines.values())),
+        "wall_s": sum(map(covered_s, machines.values())),
     }
 
 
@@ -65,16 +68,6 @@ def most_at_once(spans: Iterable[Span]) -> int:
         now += change
         most = max(most, now)
     return most
-
-
-def _machine_seconds(shards: Sequence[Facts]) -> float:
-    """Seconds that each machine was at the cell, over all machines."""
-    if len(shards) == 1:
-        return float(shards[0]["wall_s"])
-    machines: dict[str, list[Span]] = defaultdict(list)
-    for facts in shards:
-        machines[facts["machine"]].append(span(facts))
-    return sum(covered_s(spans) for spans in machines.values())
 
 
 def _one(name: str, values: list[Any]) -> Any:

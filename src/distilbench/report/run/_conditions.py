@@ -20,6 +20,7 @@ _CELLS = (
     Shown("seed", "seed"),
     Shown("threads", "threads"),
     Shown("slots", "slots"),
+    Shown("workers at once", "side_by_side"),
     Shown("context", "context"),
     Shown("loading", "load_s", lambda seconds: None if seconds is None else duration(seconds)),
     Shown("prefix tokens", "warmup_tokens"),

@@ -175,7 +175,9 @@ def _against(data: RunData, column: str, title: str, name: str, form: str) -> Ch
     slots = sorted(set(heard["slots"].drop_nulls()))
     if column == "total_s" and slots:
         parallel = " or ".join(map(str, slots))
-        caption += f" Latency was measured with {parallel} questions in flight at a time."
+        caption += f" Latency was measured with {parallel} questions in flight at a time"
+        workers = max(heard["side_by_side"].drop_nulls(), default=1)
+        caption += f", by up to {workers} workers on one machine." if workers > 1 else "."
         caption += explained("".join(known["mark"]))
     else:  # the marks are of seconds
         known = known.with_columns(mark=pl.lit(""))
