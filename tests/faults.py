@@ -6,7 +6,14 @@ import sys
 
 import pytest
 
-FILES = ("test_boundary.py", "test_real_faults.py", "test_damaged_runs.py", "test_small_disk.py")
+FILES = (
+    "test_boundary.py",
+    "test_real_faults.py",
+    "test_damaged_runs.py",
+    "test_small_disk.py",
+    "test_place.py",
+    "test_runs.py",
+)
 
 
 class _Count:

@@ -13,6 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from distilbench.cli import app
+from distilbench.place import Place
 
 COMMANDS = ("run", "report", "models", "tasks", "doctor", "init", "reproduce", "compute", "compare")
 SECRET = "sk-planted-0123456789"

@@ -58,7 +58,7 @@ def _who(at: At) -> str:
         "at work": f"a run is at work{where}{pid}{since}",
         "idle": "no run is at work",
         "killed": f"the run{where}{since} was killed: the same command goes on from there",
-        "no sign": f"the run{where}{pid}{since} has given no sign for a minute",
+        "no sign": f"the run{where}{pid}{since} gives no sign: killed, or out of reach",
     }[at.state]
 
 
@@ -92,10 +92,11 @@ def cancel(run: RunPlace) -> None:
     with copied(place, without_finished_logs) as folder:
         load_cells(folder)  # refuses what is no run
     was = stop(place)
-    if was.state in ("idle", "killed"):
-        print_line(f"nothing to stop: {_who(was)}")
-        return
-    print_line("stopped: what was finished is kept; the same command goes on from there")
+    said = {
+        "at work": "stopped: what was finished is kept; the same command goes on from there",
+        "no sign": f"{_who(was)}: it is asked to stop should it come back",
+    }
+    print_line(said.get(was.state, f"nothing to stop: {_who(was)}"))
 
 
 def merge(

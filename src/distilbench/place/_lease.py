@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,14 +78,15 @@ class TakenOver(InputError):
     """The lease is another's."""
 
 
-def take(remote: Remote, session: str, mine: Sequence[str] = ()) -> Lease:
-    """The lease of a run. ``mine``: sessions that were on this machine and are known to be over.
+def take(remote: Remote, session: str, mine: Sequence[str], note: Callable[[str], object]) -> Lease:
+    """The lease of a run. ``mine``: sessions that were on this machine and are known to be over;
+    ``note`` is told if another's has to be watched.
 
     Raises ``InputError`` if another run is at work."""
     for _ in range(3):  # each time, another was faster
         numbers = _numbers(remote)
         number = max(numbers, default=0)
-        before = _wait_until_over(remote, number, mine) if number else None
+        before = _wait_until_over(remote, number, mine, note) if number else None
         begun = time.strftime("%Y-%m-%dT%H:%M:%S%z")
         lease = Lease(remote, session, number + 1, begun, before)
         if remote.create(_name(lease.number), lease.data("at work")):
@@ -103,34 +104,10 @@ def holder(remote: Remote) -> dict[str, Any]:
     return _facts(remote.read(_name(number))) if number else {}
 
 
-def is_alive(remote: Remote) -> bool:
-    """Whether a run is at work: if its lease is not given back, watch it for a sign."""
-    if holder(remote).get("state") != "at work":
-        return False
-    return _gives_a_sign(remote, max(_numbers(remote)))
-
-
-def ask_to_stop(remote: Remote) -> None:
-    remote.write(_CANCEL, b"{}")
-
-
-def _wait_until_over(remote: Remote, number: int, mine: Sequence[str]) -> str:
-    """Its session."""
-    facts = _facts(remote.read(_name(number)))
-    session = str(facts.get("session"))
-    if facts.get("state") != "over" and session not in mine and _gives_a_sign(remote, number):
-        who = f"on {facts['host']}, since {facts['begun']}" if "host" in facts else "elsewhere"
-        raise InputError(
-            remote.url,
-            f"another run is at work in it ({who})",
-            f"wait for it, or: distilbench cancel {remote.url}",
-        )
-    return session
-
-
-def _gives_a_sign(remote: Remote, number: int) -> bool:
+def gives_a_sign(remote: Remote, within_s: float) -> bool:
     """Whether the lease changes while it is watched: by no clock but this process's own."""
-    before, until = remote.read(_name(number)), time.monotonic() + EXPIRES_S
+    number, until = max(_numbers(remote), default=0), time.monotonic() + within_s
+    before = remote.read(_name(number))
     while time.monotonic() < until:
         time.sleep(GLANCE_S)
         if max(_numbers(remote), default=0) != number:
@@ -139,6 +116,29 @@ def _gives_a_sign(remote: Remote, number: int) -> bool:
         if now != before:
             return _facts(now).get("state") == "at work"
     return False
+
+
+def ask_to_stop(remote: Remote) -> None:
+    remote.write(_CANCEL, b"{}")
+
+
+def _wait_until_over(
+    remote: Remote, number: int, mine: Sequence[str], note: Callable[[str], object]
+) -> str:
+    """Its session."""
+    facts = _facts(remote.read(_name(number)))
+    session = str(facts.get("session"))
+    if facts.get("state") == "over" or session in mine:
+        return session
+    who = f"on {facts['host']}, since {facts['begun']}" if "host" in facts else "elsewhere"
+    note(f"a run was at work there ({who}): waiting up to {EXPIRES_S:.0f} s for a sign of it")
+    if gives_a_sign(remote, EXPIRES_S):
+        raise InputError(
+            remote.url,
+            f"another run is at work in it ({who})",
+            f"wait for it, or: distilbench cancel {remote.url}",
+        )
+    return session
 
 
 def _numbers(remote: Remote) -> list[int]:

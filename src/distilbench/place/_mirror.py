@@ -98,7 +98,8 @@ class Mirror:
             for name in missing & self._missed:
                 if not name.startswith(_PAGES):
                     self._mind_lease()
-                    self.remote.remove([name, *self._pieces.pop(name, ())])
+                    self.remote.remove([name, *self._pieces.get(name, ())])
+                self._pieces.pop(name, None)
                 self._sent.pop(name, None)
                 self._tails.pop(name, None)
         self._missed = missing

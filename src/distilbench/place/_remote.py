@@ -13,7 +13,7 @@ from distilbench.keys import redact
 
 _OBJECTS = ("s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl", "memory")
 """Stores without folders: making one might make a bucket."""
-_CONNECT_S, _READ_S = 4, 30
+_CONNECT_S, _READ_S, _TRIES = 4, 30, 2
 _MARKS = ("ETag", "etag", "md5Hash", "content_md5", "LastModified", "updated", "mtime", "created")
 _KEYS = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile in ~/.aws"
 _SAID = {
@@ -136,7 +136,8 @@ class Remote:
     def _need_bucket(self) -> None:
         """What is empty is not there, but its bucket must be."""
         if self._scheme in ("s3", "s3a"):
-            self._fs.find(self._root.partition("/")[0], maxdepth=1)
+            bucket = self._root.partition("/")[0]
+            self._fs.call_s3("list_objects_v2", Bucket=bucket, MaxKeys=1)
 
     def _at(self, name: str) -> str:
         return f"{self._root}/{name}" if name else self._root
@@ -155,11 +156,11 @@ def _filesystem(scheme: str) -> Any:
         options["config_kwargs"] = {
             "connect_timeout": _CONNECT_S,
             "read_timeout": _READ_S,
-            "retries": {"max_attempts": 2, "mode": "standard"},
+            "retries": {"total_max_attempts": _TRIES, "mode": "standard"},
         }
     found = filesystem(scheme, **options)
     if scheme in ("s3", "s3a"):
-        found.retries = 2
+        found.retries = _TRIES
     return found
 
 

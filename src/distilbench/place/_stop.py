@@ -10,6 +10,8 @@ from distilbench.place import _lease, _presence
 from distilbench.place._place import Place
 from distilbench.place._remote import Remote
 
+SIGN_S = 12.0
+"""One at work renews its lease more often than this, unless a file takes longer to send."""
 STOPS_WITHIN_S = 90.0
 """A worker that is deep in a library is killed after seconds; what was measured is then sent."""
 
@@ -19,46 +21,47 @@ class At:
     """Who is at work in a run directory, or was last."""
 
     state: str
-    """``at work``, ``idle``, ``killed`` (its driver left no word) or ``no sign`` (for a minute, on
-    another machine that shares the disk)."""
+    """``at work``, ``idle``, ``killed`` (its driver left no word) or ``no sign`` (its driver is on
+    another machine, and gave none while it was watched)."""
     host: str | None = None
     begun: str | None = None
     pid: int | None = None
     """Of a local folder."""
 
 
-def who_is_at_work(place: Place, watch: bool = True) -> At:
-    """Of a URL whose lease is not given back, ``watch`` looks for up to a minute whether its
-    holder still lives; without, such a one is ``at work``."""
+def who_is_at_work(place: Place, watch_s: float = SIGN_S) -> At:
+    """Of a URL whose lease is not given back, look for so long whether its holder still lives; with
+    0, such a one is ``at work``."""
     if place.url is None:
         driver = _presence.driver_of(place.path)
-        return (
-            At("idle")
-            if driver is None
-            else At(driver.state, driver.host, driver.begun, driver.pid)
-        )
+        if driver is None:
+            return At("idle")
+        return At(driver.state, driver.host, driver.begun, driver.pid)
     remote = Remote(place.url)
     facts = _lease.holder(remote)
     if facts.get("state") != "at work":
         return At("idle")
-    lives = not watch or _lease.is_alive(remote)
-    return At("at work" if lives else "killed", facts.get("host"), facts.get("begun"))
+    lives = watch_s == 0 or _lease.gives_a_sign(remote, watch_s)
+    return At("at work" if lives else "no sign", facts.get("host"), facts.get("begun"))
 
 
 def cancel(place: Place) -> At:
     """Ask the run that is at work to stop, as Ctrl-C does, and wait until it has; returns who was
-    at work. Raises ``InputError`` if it has not stopped in time."""
+    at work. One that gives no sign is asked too, should it come back, and not waited for. Raises
+    ``InputError`` if it has not stopped in time."""
     was = who_is_at_work(place)
-    if was.state not in ("at work", "no sign"):
+    if was.state in ("idle", "killed"):
         return was
     if place.url is None:
         _presence.ask_to_stop(place.path)
     else:
         _lease.ask_to_stop(Remote(place.url))
     until = time.monotonic() + STOPS_WITHIN_S
-    while time.monotonic() < until:
+    while was.state == "at work" and time.monotonic() < until:
         time.sleep(_presence.GLANCE_S / 2)
-        if who_is_at_work(place, watch=False).state in ("idle", "killed"):
+        if who_is_at_work(place, watch_s=0).state in ("idle", "killed"):
             return was
+    if was.state == "no sign":
+        return was
     who = f"kill {was.pid} on {was.host}" if was.pid else f"look at {was.host}"
     raise InputError(str(place), f"has not stopped within {STOPS_WITHIN_S:.0f} s", who)

@@ -56,14 +56,13 @@ def at_work(place: Place, note: Note = no_note) -> Iterator[Path]:
         sessions, sent = last_sent(log_file)
         # Before the lease names this session, the folder does.
         begun_log(log_file, [session, *sessions][:_REMEMBERED], sent).close()
-        lease = take(remote, session, sessions)
+        lease = take(remote, session, sessions, note)
         with _kept_alive(lease):
             if lease.before not in sessions:
                 sent = _take_over(remote, folder, lease, note)
-        with begun_log(log_file, [session], sent) as log:
-            mirror = Mirror(folder, remote, sent, log, lease)
-            sending = Sending(mirror, note, interrupt)
-            yield from _worked(folder, lease, sending, note)
+            with begun_log(log_file, [session], sent) as log:
+                mirror = Mirror(folder, remote, sent, log, lease)
+                yield from _worked(folder, lease, Sending(mirror, note, interrupt), note)
 
 
 def _worked(folder: Path, lease: Lease, sending: Sending, note: Note) -> Iterator[Path]:
@@ -129,7 +128,7 @@ def _remember(folder: Path, remote: Remote) -> None:
 
 @contextmanager
 def _kept_alive(lease: Lease) -> Iterator[None]:
-    """While a run is brought here, which may take minutes."""
+    """Shown to others, however long a pull or the sending of a file takes."""
     over = threading.Event()
 
     def beat() -> None:

@@ -67,7 +67,7 @@ def _remote(place: Place) -> Iterator[ListedRun]:
 
 
 def _listed(place: Place, data: bytes | None, done: set[str]) -> ListedRun:
-    state = who_is_at_work(place, watch=False).state
+    state = who_is_at_work(place, watch_s=0).state
     try:
         facts: Any = json.loads(data or b"")
         planned = [f"cells/{cell}" for cell in facts["cells"]]

@@ -7,20 +7,27 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from distilbench.errors import InputError
 from distilbench.files import (
     copy_file,
     read_json,
-    read_parquet,
     whole_alone,
     write_json,
     write_text,
 )
 from distilbench.place import Place, at_work, copied, who_is_at_work
-from distilbench.records import KEY
-from distilbench.runner._plan import HASHED_VERSIONS, Cell
+from distilbench.runner._in_common import (
+    LISTS,
+    SHARED,
+    Part,
+    same_answers,
+    same_files,
+    same_in_all,
+    same_suite,
+)
+from distilbench.runner._plan import Cell
 from distilbench.runner._run import load_cells
 from distilbench.runner._shards import Shard
 from distilbench.runner._store import (
@@ -35,30 +42,13 @@ from distilbench.runner._store import (
     shard_folder,
     shards_of,
 )
-from distilbench.source import Source
-from distilbench.suite import Suite, read_suite
+from distilbench.suite import read_suite
 from distilbench.yaml_file import read_yaml, yaml_text
 
 if TYPE_CHECKING:
-    import polars as pl
+    pass
 
-_LISTS = ("models", "tasks", "profiles", "seeds")
-_RESULT = (*KEY, "score", "outcome", "answer")
-"""Columns that two finished results of one cell must agree in: seconds and joules never do."""
-_SHARED = ("questions", "cards")
 _START = "name:"
-
-
-@dataclass(frozen=True)
-class _Part:
-    """One of the runs: where the user says it is, and where it can be read."""
-
-    place: Place
-    folder: Path
-    cells: dict[str, Cell]
-    suite: Suite | None
-    """Null: it holds imported results alone."""
-    data: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -85,7 +75,7 @@ def merge_runs(places: Sequence[Place], out: Place, note: Callable[[str], object
         parts = [_part(place, opened) for place in _each_once(places)]
         text, suite_seeds = _suite_of(parts)
         cells = _cells_of(parts)
-        _same_files(parts)
+        same_files(parts)
         choice, said = _chosen(parts, cells)
         with _new_run(out, note) as run_dir:
             _copy_beside(parts, run_dir)
@@ -112,7 +102,7 @@ def _each_once(places: Sequence[Place]) -> list[Place]:
     return list(places)
 
 
-def _part(place: Place, opened: ExitStack) -> _Part:
+def _part(place: Place, opened: ExitStack) -> Part:
     at = who_is_at_work(place)
     if at.state == "at work":
         raise InputError(
@@ -126,11 +116,11 @@ def _part(place: Place, opened: ExitStack) -> _Part:
     if not file.is_file():
         if cells:
             raise InputError(str(file), "is missing", "put back a copy of it")
-        return _Part(place, folder, cells, None, {})
-    return _Part(place, folder, cells, read_suite(file).suite, read_yaml(file, _START).data)
+        return Part(place, folder, cells, None, {})
+    return Part(place, folder, cells, read_suite(file).suite, read_yaml(file, _START).data)
 
 
-def _suite_of(parts: Sequence[_Part]) -> tuple[str, list[int]]:
+def _suite_of(parts: Sequence[Part]) -> tuple[str, list[int]]:
     """The text of the suite of all, and its seeds: the first's, with what only others have."""
     own = [part for part in parts if part.suite]
     if not own:
@@ -138,12 +128,12 @@ def _suite_of(parts: Sequence[_Part]) -> tuple[str, list[int]]:
     first = own[0]
     assert first.suite
     for other in own[1:]:
-        _same_suite(first, other)
+        same_suite(first, other)
     texts = {(part.folder / "suite.yaml").read_text("utf-8") for part in own}
     if len({yaml_text(part.data) for part in own}) == 1:
         return min(texts), list(first.suite.seeds)
     data = dict(first.data)
-    for key in _LISTS:
+    for key in LISTS:
         listed = [value for part in own for value in part.data.get(key, ())]
         if listed:
             data[key] = [v for n, v in enumerate(listed) if v not in listed[:n]]
@@ -151,38 +141,11 @@ def _suite_of(parts: Sequence[_Part]) -> tuple[str, list[int]]:
     return text, list(dict.fromkeys(seed for part in own for seed in part.suite.seeds))  # type: ignore[union-attr]
 
 
-def _same_suite(first: _Part, other: _Part) -> None:
-    assert first.suite
-    assert other.suite
-    remedy = "only runs of the same suite can be merged"
-    a, b = first.suite, other.suite
-    for field in Suite.model_fields:
-        mine, theirs = getattr(a, field), getattr(b, field)
-        if field not in _LISTS and mine != theirs:
-            raise InputError(
-                str(other.place), f"its suite has another {field!r} than {first.place}", remedy
-            )
-        if field in ("models", "tasks", "profiles"):
-            known = {part.name: part for part in mine}
-            for part in theirs:
-                if part.name in known and _dumped(known[part.name]) != _dumped(part):
-                    said = f"its suite says other things of {part.name!r} ({field}) than"
-                    raise InputError(str(other.place), f"{said} {first.place}", remedy)
-
-
-def _dumped(part: Any) -> Any:
-    """A part of a suite, wherever its files are: what they hold is compared by hash."""
-    data = part.model_dump(mode="json", exclude={"file"})
-    if "source" in data and Source.parse(str(data["source"])).is_file:
-        del data["source"]
-    return data
-
-
-def _cells_of(parts: Sequence[_Part]) -> dict[str, Cell]:
+def _cells_of(parts: Sequence[Part]) -> dict[str, Cell]:
     """The plan of all. Raises ``InputError`` if two give one cell another hash."""
     found: dict[str, Cell] = {}
-    known: dict[tuple[str, str, str, int], tuple[Cell, _Part]] = {}
-    _same_in_all(parts)
+    known: dict[tuple[str, str, str, int], tuple[Cell, Part]] = {}
+    same_in_all(parts)
     for part in parts:
         for cell in part.cells.values():
             what = (cell.model.name, cell.task.name, cell.profile.name, cell.seed)
@@ -198,51 +161,11 @@ def _cells_of(parts: Sequence[_Part]) -> dict[str, Cell]:
     return found
 
 
-def _same_in_all(parts: Sequence[_Part]) -> None:
-    """What sets the results of several cells, also of those that no two runs share."""
-    seen: dict[str, tuple[object, _Part]] = {}
-    for part in parts:
-        facts = {f"version of {k}": v for k, v in _versions(part).items()} if part.cells else {}
-        for cell in part.cells.values():
-            facts[f"file of model {cell.model.name!r}"] = cell.file_sha256
-            facts[f"data of task {cell.task.name!r} with seed {cell.seed}"] = cell.task_hash
-        for what, value in facts.items():
-            known, whose = seen.setdefault(what, (value, part))
-            if known != value:
-                raise InputError(
-                    str(part.place),
-                    f"its {what} is not that of {whose.place}",
-                    "run one of them again with what the other has",
-                )
-
-
-def _versions(part: _Part) -> dict[str, object]:
-    versions = read_json(part.folder / "run.json", {"versions": dict})["versions"]
-    return {name: versions.get(name) for name in HASHED_VERSIONS}
-
-
-def _same_files(parts: Sequence[_Part]) -> None:
-    """Questions, cards and imported results that several runs hold are the same in all."""
-    seen: dict[str, tuple[bytes, _Part]] = {}
-    for part in parts:
-        files = [f for name in _SHARED for f in (part.folder / name).glob("*")]
-        files += imported_folder(part.folder).glob("*/cell.json")
-        for file in files:
-            name, data = file.relative_to(part.folder).as_posix(), file.read_bytes()
-            known, whose = seen.setdefault(name, (data, part))
-            if known != data:
-                raise InputError(
-                    str(part.place),
-                    f"its {name} is not that of {whose.place}",
-                    "only runs that asked the same questions and read the same cards can be merged",
-                )
-
-
 def _chosen(
-    parts: Sequence[_Part], cells: dict[str, Cell]
-) -> tuple[dict[tuple[str, Shard], _Part], list[str]]:
+    parts: Sequence[Part], cells: dict[str, Cell]
+) -> tuple[dict[tuple[str, Shard], Part], list[str]]:
     """Which run each shard comes from, and a sentence for each that several have."""
-    choice: dict[tuple[str, Shard], _Part] = {}
+    choice: dict[tuple[str, Shard], Part] = {}
     said = []
     for name, cell in cells.items():
         having = [part for part in parts if cell_folder(part.folder, cell).is_dir()]
@@ -252,7 +175,7 @@ def _chosen(
             there = [p for p in having if shard_folder(p.folder, cell, shard).is_dir()]
             done = [p for p in there if is_shard_finished(p.folder, cell, shard)]
             for other in done[1:]:
-                _same_answers(done[0], other, cell, shard)
+                same_answers(done[0], other, cell, shard)
             if there:
                 kept = done[0] if done else max(there, key=lambda p: _count(p, cell, shard))
                 choice[name, shard] = kept
@@ -261,14 +184,14 @@ def _chosen(
     return choice, said
 
 
-def _count(part: _Part, cell: Cell, shard: Shard) -> int:
+def _count(part: Part, cell: Cell, shard: Shard) -> int:
     return (
         answered(part.folder, cell, shard) if log_folder(part.folder, cell, shard).is_dir() else 0
     )
 
 
 def _sentence(
-    cell: Cell, shard: Shard, kept: _Part, there: Sequence[_Part], done: Sequence[_Part]
+    cell: Cell, shard: Shard, kept: Part, there: Sequence[Part], done: Sequence[Part]
 ) -> str:
     what = cell.name if shard.of == 1 else f"{cell.name}, shard {shard.number} of {shard.of}"
     why = "finished there alone"
@@ -277,24 +200,6 @@ def _sentence(
     elif not done:
         why = "it has the most answers; none is finished"
     return f"{what}: in {len(there)} runs, kept that of {kept.place} ({why})"
-
-
-def _same_answers(first: _Part, other: _Part, cell: Cell, shard: Shard) -> None:
-    tables = [_results(part, cell, shard) for part in (first, other)]
-    if not tables[0].equals(tables[1]):
-        rows = zip(tables[0].iter_rows(), tables[1].iter_rows(), strict=False)
-        differ = sum(a != b for a, b in rows) + abs(len(tables[0]) - len(tables[1]))
-        raise InputError(
-            str(other.place),
-            f"its cell {cell.name} is finished, as in {first.place}, with other results"
-            f" ({differ} of {len(tables[0])} answers)",
-            f"remove the folder cells/{cell.name} of the run whose results you do not want",
-        )
-
-
-def _results(part: _Part, cell: Cell, shard: Shard) -> pl.DataFrame:
-    table = read_parquet(shard_folder(part.folder, cell, shard) / "samples.parquet")
-    return table.select(_RESULT).sort(KEY)
 
 
 @contextmanager
@@ -315,10 +220,10 @@ def _new_run(out: Place, note: Callable[[str], object]) -> Iterator[Path]:
         yield folder
 
 
-def _copy_beside(parts: Sequence[_Part], run_dir: Path) -> None:
+def _copy_beside(parts: Sequence[Part], run_dir: Path) -> None:
     """What belongs to no cell of the plan: the same in all, or of one."""
     for part in parts:
-        for name in (*_SHARED, "workers"):
+        for name in (*SHARED, "workers"):
             for file in sorted((part.folder / name).glob("*")):
                 if file.suffix != ".log" and name == "workers":
                     continue
@@ -338,7 +243,7 @@ def _free(path: Path) -> Path:
     return found
 
 
-def _copy_shard(part: _Part, cell: Cell, shard: Shard, run_dir: Path) -> None:
+def _copy_shard(part: Part, cell: Cell, shard: Shard, run_dir: Path) -> None:
     """A shard's folder, without what only the cell has: that is made again of all its shards."""
 
     def beside(folder: str, names: list[str]) -> list[str]:
@@ -352,7 +257,7 @@ def _copy_shard(part: _Part, cell: Cell, shard: Shard, run_dir: Path) -> None:
 
 
 def _write_facts(
-    parts: Sequence[_Part], cells: list[Cell], seeds: list[int], run_dir: Path, name: str
+    parts: Sequence[Part], cells: list[Cell], seeds: list[int], run_dir: Path, name: str
 ) -> None:
     """``run.json`` of the first, with the plan of all and where each part was measured."""
     each = [read_json(part.folder / "run.json") for part in parts]

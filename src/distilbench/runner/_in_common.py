@@ -1,0 +1,124 @@
+"""What runs must have in common to be made into one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from distilbench.errors import InputError
+from distilbench.files import read_json, read_parquet
+from distilbench.place import Place
+from distilbench.records import KEY
+from distilbench.runner._plan import HASHED_VERSIONS, Cell
+from distilbench.runner._shards import Shard
+from distilbench.runner._store import imported_folder, shard_folder
+from distilbench.source import Source
+from distilbench.suite import Suite
+
+if TYPE_CHECKING:
+    import polars as pl
+
+LISTS = ("models", "tasks", "profiles", "seeds")
+"""Of a suite: what its runs may have taken different parts of."""
+SHARED = ("questions", "cards")
+_RESULT = (*KEY, "score", "outcome", "answer")
+"""Columns that two finished results of one cell must agree in: seconds and joules never do."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One of the runs: where the user says it is, and where it can be read."""
+
+    place: Place
+    folder: Path
+    cells: dict[str, Cell]
+    suite: Suite | None
+    """Null: it holds imported results alone."""
+    data: dict[str, Any]
+
+
+def same_suite(first: Part, other: Part) -> None:
+    assert first.suite
+    assert other.suite
+    remedy = "only runs of the same suite can be merged"
+    a, b = first.suite, other.suite
+    for field in Suite.model_fields:
+        mine, theirs = getattr(a, field), getattr(b, field)
+        if field not in LISTS and mine != theirs:
+            raise InputError(
+                str(other.place), f"its suite has another {field!r} than {first.place}", remedy
+            )
+        if field in ("models", "tasks", "profiles"):
+            known = {part.name: part for part in mine}
+            for part in theirs:
+                if part.name in known and _dumped(known[part.name]) != _dumped(part):
+                    said = f"its suite says other things of {part.name!r} ({field}) than"
+                    raise InputError(str(other.place), f"{said} {first.place}", remedy)
+
+
+def _dumped(part: Any) -> Any:
+    """A part of a suite, wherever its files are: what they hold is compared by hash."""
+    data = part.model_dump(mode="json", exclude={"file"})
+    if "source" in data and Source.parse(str(data["source"])).is_file:
+        del data["source"]
+    return data
+
+
+def same_in_all(parts: Sequence[Part]) -> None:
+    """What sets the results of several cells, also of those that no two runs share."""
+    seen: dict[str, tuple[object, Part]] = {}
+    for part in parts:
+        facts = {f"version of {k}": v for k, v in _versions(part).items()} if part.cells else {}
+        for cell in part.cells.values():
+            facts[f"file of model {cell.model.name!r}"] = cell.file_sha256
+            facts[f"data of task {cell.task.name!r} with seed {cell.seed}"] = cell.task_hash
+        for what, value in facts.items():
+            known, whose = seen.setdefault(what, (value, part))
+            if known != value:
+                raise InputError(
+                    str(part.place),
+                    f"its {what} is not that of {whose.place}",
+                    "run one of them again with what the other has",
+                )
+
+
+def _versions(part: Part) -> dict[str, object]:
+    versions = read_json(part.folder / "run.json", {"versions": dict})["versions"]
+    return {name: versions.get(name) for name in HASHED_VERSIONS}
+
+
+def same_files(parts: Sequence[Part]) -> None:
+    """Questions, cards and imported results that several runs hold are the same in all."""
+    seen: dict[str, tuple[bytes, Part]] = {}
+    for part in parts:
+        files = [f for name in SHARED for f in (part.folder / name).glob("*")]
+        files += imported_folder(part.folder).glob("*/cell.json")
+        for file in files:
+            name, data = file.relative_to(part.folder).as_posix(), file.read_bytes()
+            known, whose = seen.setdefault(name, (data, part))
+            if known != data:
+                raise InputError(
+                    str(part.place),
+                    f"its {name} is not that of {whose.place}",
+                    "only runs that asked the same questions and read the same cards can be merged",
+                )
+
+
+def same_answers(first: Part, other: Part, cell: Cell, shard: Shard) -> None:
+    tables = [_results(part, cell, shard) for part in (first, other)]
+    if not tables[0].equals(tables[1]):
+        rows = zip(tables[0].iter_rows(), tables[1].iter_rows(), strict=False)
+        differ = sum(a != b for a, b in rows) + abs(len(tables[0]) - len(tables[1]))
+        raise InputError(
+            str(other.place),
+            f"its cell {cell.name} is finished, as in {first.place}, with other results"
+            f" ({differ} of {len(tables[0])} answers)",
+            f"remove the folder cells/{cell.name} of the run whose results you do not want",
+        )
+
+
+def _results(part: Part, cell: Cell, shard: Shard) -> pl.DataFrame:
+    table = read_parquet(shard_folder(part.folder, cell, shard) / "samples.parquet")
+    return table.select(_RESULT).sort(KEY)
