@@ -118,6 +118,7 @@ def run(
     tasks: Sequence[str] = (),
     executor: Executor | str = "local",
     workers: int | None = None,
+    address: str | None = None,
     on_event: OnEvent = ignore,
 ) -> Run:
     """Run a suite, or what is missing of it, and return the run.
@@ -127,8 +128,8 @@ def run(
     at a URL (``s3://bucket/runs``); finished cells in it are kept. ``limit`` takes the first so
     many questions of each task, ``max_tokens`` bounds each answer, ``epochs`` says how often each
     question is asked, ``models`` (sources) stand in place of the suite's, ``tasks`` names those to
-    keep. ``executor`` says where the workers are (``local``: this machine), ``workers`` how many of
-    them may ask a served model side by side.
+    keep. ``executor`` says where the workers are (``local``: this machine; ``ray``: the cluster at
+    ``address``), ``workers`` how many of them may ask a served model side by side.
     ``on_event`` hears typed events (``distilbench.events``).
 
     Raises ``InputError`` on a bad suite before any work. A model that does not load or fit is a
@@ -138,7 +139,7 @@ def run(
     from distilbench.suite import Changes
 
     changes = Changes(limit, max_tokens, epochs, tuple(models), tuple(tasks))
-    result = run_suite(suite, out, on_event, changes, executor, workers)
+    result = run_suite(suite, out, on_event, changes, executor, workers, address)
     return Run(result.run_dir, result.failed)
 
 

@@ -25,6 +25,16 @@ if TYPE_CHECKING:
 SuiteFile = Annotated[Path, typer.Argument(help="Suite file (YAML).")]
 Out = Annotated[str, typer.Option(help="Folder or URL (s3://bucket/runs) of run directories.")]
 Open = Annotated[bool, typer.Option("--open", help="Open the report in a browser.")]
+Executor = Annotated[
+    str, typer.Option(help="Where the workers run: local, or ray (a cluster's machines).")
+]
+Address = Annotated[
+    str | None,
+    typer.Option(help="Of the Ray cluster, as host:port.", show_default="$RAY_ADDRESS, or here"),
+]
+Workers = Annotated[
+    int | None, typer.Option(min=1, help="Workers that ask a served model side by side.")
+]
 
 
 class PackagedSuite(StrEnum):
@@ -98,10 +108,9 @@ def run(
     gpu: Annotated[
         str, typer.Option(help="GPU of the estimate: an accelerator of the catalog.")
     ] = "h100-sxm",
-    executor: Annotated[str, typer.Option(help="Where the workers run.")] = "local",
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="Workers that ask a served model side by side.")
-    ] = None,
+    executor: Executor = "local",
+    address: Address = None,
+    workers: Workers = None,
     open_report: Open = False,
     as_json: Json = False,
 ) -> None:
@@ -118,7 +127,7 @@ def run(
         dry_run(suite, out, changes, gpu, as_json)
         return
     with Progress(quiet=as_json) as progress:
-        result = run_suite(suite, out, progress.on_event, changes, executor, workers)
+        result = run_suite(suite, out, progress.on_event, changes, executor, workers, address)
     for sentence in result.failed:  # before the report, which may lack what it needs
         say(f"failed: {sentence}")
     page = _sent(write_report(result.run_dir), result.place)

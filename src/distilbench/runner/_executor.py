@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import IO, Any, ClassVar
@@ -119,9 +119,9 @@ def run_workers(
     try:
         for index, (job, command) in enumerate(work):
             # In this thread: a worker ends with the thread that started it, not with its process.
-            workers.append(_started(job, command))
+            workers.append(started(job, command))
             listening = threading.Thread(
-                target=_listen, args=(workers[-1].stdout, index, heard), daemon=True
+                target=listen, args=(workers[-1].stdout, index, heard), daemon=True
             )
             listening.start()
         for _ in work:
@@ -129,10 +129,14 @@ def run_workers(
                 on_event(said[1])
             yield work[said[0]][0], workers[said[0]].wait()
     finally:
-        _end(workers)
+        end(workers)
 
 
-def _started(job: Job, command: Sequence[str]) -> subprocess.Popen[str]:
+def started(
+    job: Job, command: Sequence[str], environment: Mapping[str, str] | None = None
+) -> subprocess.Popen[str]:
+    """A job's worker; it ends with the thread that started it, not with its process.
+    ``environment``: null: this process's."""
     with job.log.open("ab") as errors, held(job.run_dir) as descriptors:
         return subprocess.Popen(
             command,
@@ -141,10 +145,11 @@ def _started(job: Job, command: Sequence[str]) -> subprocess.Popen[str]:
             stdin=subprocess.DEVNULL,
             text=True,
             pass_fds=descriptors,
+            env=environment,
         )
 
 
-def _listen(said: IO[str], worker: int, heard: queue.SimpleQueue[tuple[int, Event | None]]) -> None:
+def listen(said: IO[str], worker: int, heard: queue.SimpleQueue[tuple[int, Event | None]]) -> None:
     """Pass on a worker's events, and null at their end."""
     try:
         for line in said:
@@ -155,7 +160,7 @@ def _listen(said: IO[str], worker: int, heard: queue.SimpleQueue[tuple[int, Even
         heard.put((worker, None))
 
 
-def _end(workers: Sequence[subprocess.Popen[str]]) -> None:
+def end(workers: Sequence[subprocess.Popen[str]]) -> None:
     """Let workers still at work undo what they did to the machine; then they are killed."""
     until = time.monotonic() + _LEAVING_S
     try:

@@ -66,19 +66,20 @@ def run_suite(
     changes: Changes = UNCHANGED,
     executor: Executor | str = "local",
     workers: int | None = None,
+    address: str | None = None,
 ) -> RunResult:
     """Run a suite, or what is missing of it: a file, its data as a dict, or a ``Suite``. The run
     directory is ``out/<suite name>``; ``out`` is a folder or a URL (``s3://bucket/runs``).
 
     ``changes`` come from the command line; the run keeps the changed suite. ``executor``: where
-    the workers are, by name or made. ``workers``: how many of them may ask a model side by side, of
-    an executor that is given by its name and takes the option.
+    the workers are, by name or made. ``workers`` (how many of them may ask a model side by side)
+    and ``address`` (of a cluster) go to an executor that is given by its name and takes them.
 
     A cell is known by the hash of everything that sets its result: finished cells are kept, also
     when the suite has been changed elsewhere. Raises ``InputError`` on a bad suite before any
     work, and if another run is at work in the same directory.
     """
-    chosen = _executor(executor, workers)
+    chosen = _executor(executor, workers, address)
     given = read_suite(suite, changes)
     given_tdp_w()  # a bad one is told here, not by every worker
     cells = plan(given.suite, given.folder, given.where)
@@ -134,11 +135,12 @@ def _without_questions(run_dir: Path, cells: list[Cell]) -> list[Cell]:
     return [cell for cell in cells if is_damaged(questions_file(run_dir, cell))]
 
 
-def _executor(given: Executor | str, workers: int | None) -> Executor:
+def _executor(given: Executor | str, workers: int | None, address: str | None) -> Executor:
     if isinstance(given, str):
-        return executor_named(given, workers=workers)
-    if workers is not None:
-        raise InputError("workers", "an executor was given that is made", "give them to it")
+        return executor_named(given, workers=workers, address=address)
+    for name, value in (("workers", workers), ("address", address)):
+        if value is not None:
+            raise InputError(name, "an executor was given that is made", "give it this option")
     return given
 
 
