@@ -46,7 +46,8 @@ def cut(questions: int, epochs: int) -> list[Shard]:
     >>> [s.questions for s in cut(3, 700)], [s.questions for s in cut(0, 1)]
     ([1, 1, 1], [0])
     """
-    number = max(1, min(questions, -(-questions * epochs // SHARD_SAMPLES)))
+    most = max(1, SHARD_SAMPLES // epochs)
+    number = max(1, -(-questions // most))
     edges = [questions * n // number for n in range(number + 1)]
     return [
         Shard(number=n + 1, of=number, first=edges[n], last=edges[n + 1]) for n in range(number)
