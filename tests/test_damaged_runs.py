@@ -121,7 +121,9 @@ def test_a_damaged_run(
         if command == "recommend":  # from the tables of all cells; one model twice: either first
             assert {one["entry"] for one in json.loads(out)["candidates"]} == {"a", "b"}
             return
-        assert cells_of(run) >= before
+        if command == "status":  # of counts alone
+            return
+        assert cells_of(Path("merged") if command == "merge" else run) >= before
         if command == "report" and path.name == "cell.json":
             report = (run / "report" / "report.md").read_text()
             assert "The run is not finished: 1 of 2 cells are." in report

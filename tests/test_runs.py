@@ -364,7 +364,7 @@ def test_a_store_that_refuses(
         said = "is no run directory" if fault in ("no bucket", "nobody listens") else said
     begun_at = time.monotonic()
     assert command(*COMMANDS[name].format(url).split()) == 2
-    assert time.monotonic() - begun_at < 15
+    assert time.monotonic() - begun_at < 60  # seconds, on a machine that is not busy
     err = capsys.readouterr().err
     assert said in err.splitlines()[-1]
     assert "Traceback" not in err
