@@ -110,7 +110,7 @@ def cases() -> list[Any]:
     damage."""
     found = []
     for (i, command), (j, file), (k, damage) in product(*map(enumerate, (COMMANDS, FILES, DAMAGE))):
-        kept = (i + j + k) % len(COMMANDS) == 0 or (command, file, damage) == FATAL
+        kept = (i + j + k) % len(DAMAGE) == 0 or (command, file, damage) == FATAL
         marks = () if kept else pytest.mark.long
         found.append(pytest.param(command, file, damage, marks=marks))
     return found
@@ -154,7 +154,9 @@ def test_a_damaged_run(
         if command == "recommend":  # from the tables of all cells; one model twice: either first
             assert {one["entry"] for one in json.loads(out)["candidates"]} == {"a", "b"}
             return
-        assert cells_of(run, Path("seen")) >= cells
+        if command == "status":  # of counts alone
+            return
+        assert cells_of(Path("merged") if command == "merge" else run, Path("seen")) >= cells
         if command == "report" and path.name == "cell.json":
             report = (run / "report" / "report.md").read_text()
             assert "The run is not finished: 1 of 2 cells are." in report

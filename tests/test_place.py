@@ -489,7 +489,7 @@ def test_a_store_that_refuses_is_one_sentence_within_seconds(
             use()
         assert SECRET not in str(error.value)
         assert "\n" not in str(error.value)
-    assert time.monotonic() - begun < 20
+    assert time.monotonic() - begun < 60  # seconds, on a machine that is not busy
 
 
 def work(url: str) -> None:

@@ -213,8 +213,8 @@ CLOSED = [
     for command in WORDS
     for file in (*INPUTS, "lm/more")
     if file.partition("/")[0] in WORDS[command].split() or (command, file) == ("run", "q.jsonl")
-    # Made again from the cells, and read by no export.
-    if not (command in ("report", "export") and file.endswith(".parquet"))
+    # Made again from the cells, and read by recommend alone.
+    if command == "recommend" or not file.endswith(".parquet")
 ]
 
 

@@ -237,9 +237,8 @@ def test_two_runs_become_one(
     # The suite of the merged run is that of all: it goes on from there.
     asked = sum(server.requests.values())
     shutil.copytree("merged", "again/t")
-    for name in ("x.jsonl",):
-        shutil.copy(name, "again/t")
-    run_to("again", "again/t/suite.yaml")
+    shutil.copy("merged/suite.yaml", "suite.yaml")
+    run_to("again")
     assert sum(server.requests.values()) == asked
     assert command("merge", *halves, "--out", "merged") == 2
     assert "is there already" in capsys.readouterr().err
@@ -364,7 +363,7 @@ def test_a_store_that_refuses(
         said = "is no run directory" if fault in ("no bucket", "nobody listens") else said
     begun_at = time.monotonic()
     assert command(*COMMANDS[name].format(url).split()) == 2
-    assert time.monotonic() - begun_at < 15
+    assert time.monotonic() - begun_at < 60  # seconds, on a machine that is not busy
     err = capsys.readouterr().err
     assert said in err.splitlines()[-1]
     assert "Traceback" not in err

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import json
 import socket
+import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from distilbench.errors import InputError
@@ -37,11 +38,17 @@ class Lease:
     before: str | None = None
     """The session that had it before; null: there was none."""
     renewals: int = 0
+    over: bool = False
+    _alone: threading.Lock = field(default_factory=threading.Lock)
 
     def renew(self) -> bool:
         """Show that this run is alive; whether it is to stop.
 
         Raises ``InputError`` if another run has taken over: it believed this one gone."""
+        with self._alone:  # a late sign would undo what gives it back
+            return False if self.over else self._renewed()
+
+    def _renewed(self) -> bool:
         names = _numbers(self.remote)
         if not names:
             raise TakenOver(self.remote.url, "somebody removed the run there", "run again")
@@ -56,7 +63,9 @@ class Lease:
         return _CANCEL in self.remote.files(FOLDER)
 
     def give_back(self) -> None:
-        self._say("over")
+        with self._alone:
+            self.over = True
+            self._say("over")
         old = [_name(number) for number in _numbers(self.remote) if number < self.number]
         self.remote.remove([*old, _CANCEL])
 
@@ -153,6 +162,6 @@ def _name(number: int) -> str:
 def _facts(data: bytes | None) -> dict[str, Any]:
     try:
         found = json.loads(data or b"{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}

@@ -73,5 +73,5 @@ def _listed(place: Place, data: bytes | None, done: set[str]) -> ListedRun:
         planned = [f"cells/{cell}" for cell in facts["cells"]]
         finished = sum(cell in done for cell in planned)
         return ListedRun(str(place), state, len(planned), finished, facts.get("created"))
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return ListedRun(str(place), "damaged", None, None, None)

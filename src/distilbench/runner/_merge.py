@@ -38,6 +38,7 @@ from distilbench.runner._store import (
     imported_folder,
     is_finished,
     is_shard_finished,
+    joined,
     log_folder,
     shard_folder,
     shards_of,
@@ -112,6 +113,7 @@ def _part(place: Place, opened: ExitStack) -> Part:
     if not (folder / "run.json").is_file():
         raise InputError(str(place), "is no run directory", "give the folder or URL of a run")
     cells = {cell.name: cell for cell in load_cells(folder)}
+    joined(folder, list(cells.values()))  # what is damaged is named where it is
     file = folder / "suite.yaml"
     if not file.is_file():
         if cells:
