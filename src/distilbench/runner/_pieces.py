@@ -19,6 +19,7 @@ from distilbench.files import write_bytes
 
 _APPENDED = (".jsonl", ".log")
 _MARKS = ("shard.json", "cell.json")
+_SET_ID = ".eval-set-id"  # of Inspect; other hidden files are of one machine alone
 _LARGEST = 64 * 2**10
 """Bytes of an appended piece: Ray sends what is below 100 KB at once, and it outlives its node."""
 _Seen = tuple[int, int, int]
@@ -62,7 +63,7 @@ class Followed:
             place = self._folder / name
             found = sorted(place.rglob("*")) if place.is_dir() else [place]
             for path in found:
-                if path.is_file() and not path.name.startswith("."):
+                if path.is_file() and (not path.name.startswith(".") or path.name == _SET_ID):
                     yield path.relative_to(self._folder).as_posix()
 
     def _whole(self, path: str) -> Iterator[Piece]:
