@@ -13,7 +13,7 @@ import fsspec
 import pytest
 
 from distilbench.errors import InputError
-from distilbench.place import Place, Remote, Unreachable, at_work, copied, mirrored, pull, send
+from distilbench.place import Place, Remote, Unreachable, at_work, copied, pull, send
 from distilbench.place._copy import kept_at
 from distilbench.place._lease import TakenOver, take
 from distilbench.place._mirror import Mirror, begun_log, sent_log
@@ -525,17 +525,11 @@ def test_a_store_that_cannot_be_held_is_refused(monkeypatch: pytest.MonkeyPatch)
         work("memory://held/x")
 
 
-# For a node that writes a part
-
-
-def test_a_part_is_mirrored_without_the_rest(tmp_path: Path) -> None:
+def test_a_folder_is_sent_under_another_name(tmp_path: Path) -> None:
     place = Place.parse("memory://parts/run")
-    write(tmp_path / "run", run_json="{}", cells__a__x="mine", cells__b__x="other's")
-    with mirrored(tmp_path / "run", place, "cells/a/"):
-        write(tmp_path / "run", cells__a__shard_json="{}")
-    assert place.url
-    assert set(Remote(place.url).files()) == {"cells/a/x", "cells/a/shard.json"}
+    write(tmp_path / "run", cells__b__x="other's")
     send(tmp_path / "run" / "cells", place, "copy")
+    assert place.url
     assert Remote(place.url).read("copy/b/x") == b"other's"
 
 

@@ -11,7 +11,7 @@ from distilbench.place._place import Place
 from distilbench.place._presence import present
 from distilbench.place._remote import Remote, Unreachable
 from distilbench.place._stop import At, cancel, who_is_at_work
-from distilbench.place._work import at_work, mirrored, send
+from distilbench.place._work import at_work, send
 
 __all__ = [
     "At",
@@ -21,7 +21,6 @@ __all__ = [
     "at_work",
     "cancel",
     "copied",
-    "mirrored",
     "present",
     "pull",
     "send",

@@ -47,7 +47,7 @@ class _Tail:
 
 
 class Mirror:
-    """Sends ``folder`` (or what is below ``under`` in it) until it is closed."""
+    """Sends ``folder`` until it is closed."""
 
     def __init__(
         self,
@@ -55,12 +55,11 @@ class Mirror:
         remote: Remote,
         sent: dict[str, Here],
         log: IO[str],
-        lease: Lease | None = None,
-        under: str = "",
+        lease: Lease,
     ) -> None:
         self.remote = remote
-        self._folder, self._log, self._lease, self._under = folder, log, lease, under
-        listing = {n: s for n, s in files_of(remote).items() if n.startswith(under)}
+        self._folder, self._log, self._lease = folder, log, lease
+        listing = files_of(remote)
         self._sent: dict[str, Here | None] = {**dict.fromkeys(_whole(listing)), **sent}
         self._pieces = _pieces(listing)
         self._tails: dict[str, _Tail] = {}
@@ -87,13 +86,13 @@ class Mirror:
     def renew(self) -> bool:
         """Show that this run is alive; whether somebody asks it to stop."""
         self._asked_at = time.time()
-        return self._lease.renew() if self._lease else False
+        return self._lease.renew()
 
     def _remove_gone(self, found: dict[str, Here]) -> None:
         """Names that were missing in the last look too: so this one saw what replaced them. Where
         the run itself is missing, somebody removed the folder, and nothing is removed there."""
         missing = {n for n in (*self._sent, *self._pieces) if n not in found}
-        if (self._folder / "run.json").exists() or self._under:
+        if (self._folder / "run.json").exists():
             for name in missing & self._missed:
                 if not name.startswith(_PAGES):
                     self._mind_lease()
@@ -105,7 +104,7 @@ class Mirror:
 
     def _look(self) -> Iterator[tuple[str, Here]]:
         """From above: a marker is seen before what it speaks of, which was there before it."""
-        for place, folders, names in os.walk(self._folder / self._under):
+        for place, folders, names in os.walk(self._folder):
             folders[:] = [name for name in folders if not name.startswith(".")]
             for name in names:
                 if not name.startswith(".") or name in _SHOWN:
@@ -155,7 +154,7 @@ class Mirror:
 
     def _mind_lease(self) -> None:
         """After a pause (a machine that slept) another may have taken over: look before writing."""
-        if self._lease and abs(time.time() - self._asked_at) > EXPIRES_S / 2:
+        if abs(time.time() - self._asked_at) > EXPIRES_S / 2:
             self.renew()
 
 

@@ -163,24 +163,6 @@ def _said_of(place: Place) -> Iterator[None]:
         raise
 
 
-@contextmanager
-def mirrored(folder: Path, place: Place, under: str, note: Note = no_note) -> Iterator[None]:
-    """Send what is written below ``under`` in a local folder to the run at ``place`` meanwhile, and
-    the rest at the end: for a machine that writes a part of a run that is no other's. No lease: who
-    gives out the parts has it. Raises ``InputError`` if not all could be sent."""
-    assert place.url is not None
-    remote = Remote(place.url)
-    state = folder.with_name(f".{folder.name}.{under.strip('/').replace('/', '--')}.sent.jsonl")
-    with begun_log(state, [], {}) as log:
-        sending = Sending(Mirror(folder, remote, {}, log, under=under), note, lambda: None)
-        try:
-            yield
-        finally:
-            problem = sending.end(PATIENCE_S)
-        if problem:
-            raise problem
-
-
 def send(file: Path, place: Place, name: str) -> None:
     """Send one file, or all of a folder, to a run at a URL, as ``name``. Raises ``InputError``."""
     assert place.url is not None
