@@ -15,7 +15,7 @@ import pytest
 from distilbench.errors import InputError
 from distilbench.place import Place, Remote, Unreachable, at_work, copied, pull, send
 from distilbench.place._copy import kept_at
-from distilbench.place._lease import TakenOver, take
+from distilbench.place._lease import Lease, TakenOver, take
 from distilbench.place._mirror import Mirror, begun_log, sent_log
 from tests.loopback_s3 import BUCKET, SECRET, Store, s3
 
@@ -188,7 +188,7 @@ def test_names_that_lead_out_of_the_folder_are_refused(store: Store) -> None:
 @contextmanager
 def mirror_of(folder: Path, remote: Remote) -> Iterator[Mirror]:
     with begun_log(sent_log(folder), [], {}) as log:
-        yield Mirror(folder, remote, {}, log)
+        yield Mirror(folder, remote, {}, log, Lease(remote, "tested", 1, "", None))
 
 
 class Faulty(Remote):
