@@ -19,7 +19,7 @@ from distilbench.files import write_bytes
 
 _APPENDED = (".jsonl", ".log")
 _MARKS = ("shard.json", "cell.json")
-_SET_ID = ".eval-set-id"  # of Inspect; other hidden files are of one machine alone
+_SET_ID = ".eval-set-id"
 _LARGEST = 64 * 2**10
 """Bytes of an appended piece: Ray sends what is below 100 KB at once, and it outlives its node."""
 _Seen = tuple[int, int, int]
@@ -63,7 +63,7 @@ class Followed:
             place = self._folder / name
             found = sorted(place.rglob("*")) if place.is_dir() else [place]
             for path in found:
-                if path.is_file() and (not path.name.startswith(".") or path.name == _SET_ID):
+                if travels(path):
                     yield path.relative_to(self._folder).as_posix()
 
     def _whole(self, path: str) -> Iterator[Piece]:
@@ -114,6 +114,11 @@ def put(folder: Path, pieces: Sequence[Piece], begins: Mapping[str, int]) -> Non
                 stream.seek(begins.get(piece.path, 0) + piece.offset)
                 stream.truncate()
                 stream.write(piece.data)
+
+
+def travels(path: Path) -> bool:
+    """Whether others need it: hidden files are of one machine alone, but for Inspect's."""
+    return path.is_file() and (not path.name.startswith(".") or path.name == _SET_ID)
 
 
 def _seen(path: Path) -> _Seen:

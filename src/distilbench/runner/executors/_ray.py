@@ -15,7 +15,7 @@ from distilbench.runner._cluster import Cluster, Lost, Node, Started, connected
 from distilbench.runner._executor import Executor, Job
 from distilbench.runner._journal import restore
 from distilbench.runner._node import Parcel, versions
-from distilbench.runner._pieces import put
+from distilbench.runner._pieces import put, travels
 from distilbench.runner._plan import Cell
 from distilbench.runner._shards import Share
 from distilbench.runner._store import (
@@ -207,7 +207,7 @@ def _files(job: Job) -> dict[str, bytes]:
     return {
         path.relative_to(job.run_dir).as_posix(): path.read_bytes()
         for path in sorted(files)
-        if path.is_file() and not path.name.startswith(".")
+        if travels(path)
     }
 
 
