@@ -57,7 +57,6 @@ class RayCluster:
         if not self.nodes:
             where = [
                 "--head", f"--port={self.port}", f"--temp-dir={folder}",
-                f"--ray-client-server-port={_free_port(self.port + 1)}",
                 "--include-dashboard=false",
             ]  # fmt: skip
         command = [

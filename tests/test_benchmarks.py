@@ -13,6 +13,7 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from distilbench.errors import InputError
+from distilbench.files import read_sealed
 from distilbench.meter import Timing, summed
 from distilbench.runner import Cell, _sandbox, plan
 from distilbench.runner._records import as_share
@@ -279,7 +280,8 @@ def test_a_run_keeps_the_questions_that_it_began_with(tmp_path: Path, cell: Cell
         prepare_questions(tmp_path, [cell])
         assert [shard.questions for shard in shards_of(tmp_path, cell)] == [2]
     path = questions_file(tmp_path, cell)
-    path.write_text(path.read_text().replace("LCM", "lcm").replace("Least", "least"))
+    asked = read_sealed(path).decode()
+    path.write_text(asked.replace("LCM", "lcm").replace("Least", "least"))
     with pytest.raises(InputError, match="not those that this run began with"):
         prepare_questions(tmp_path, [cell])
 

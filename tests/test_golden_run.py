@@ -20,6 +20,7 @@ from distilbench.catalog import load_catalog
 from distilbench.cli import app
 from distilbench.cli._run import _rows
 from distilbench.errors import InputError
+from distilbench.files import read_json
 from distilbench.interchange import export_run
 from distilbench.records import SampleRecord, frame
 from distilbench.report import RunData, read_run, write_report
@@ -374,7 +375,7 @@ def test_unfinished_logs_alone_are_compared_with_nothing(tmp_path: Path) -> None
 def test_a_record_of_the_run_without_a_field_is_one_sentence(run: Path, tmp_path: Path) -> None:
     for file in ("samples.parquet", "cells.parquet"):
         (tmp_path / file).write_bytes((run / file).read_bytes())
-    whole = json.loads((run / "run.json").read_text())
+    whole = read_json(run / "run.json")
     for field in ("name", "created", "hardware", "versions", "seeds", "cells"):
         for damaged in ({k: v for k, v in whole.items() if k != field}, {**whole, field: 7}):
             (tmp_path / "run.json").write_text(json.dumps(damaged))

@@ -57,6 +57,7 @@ def make_run(folder: Path, rows: list[dict[str, Any]] | None = None, name: str =
     pairs = sorted({(row["model"], row["task"]) for row in rows})
     frame([cell(*pair) for pair in pairs], CellRecord).write_parquet(run / "cells.parquet")
     facts = {
+        "plan": [],
         "name": name, "created": "2026-11-24T10:00:00+0000", "hardware": {"energy_sensors": []},
         "cells": [f"{model}--{task}" for model, task in pairs],
         "seeds": [0], "python": "3.11", "versions": {"distilbench": "0.1.0"},

@@ -23,6 +23,7 @@ def make_run(folder: Path, rows: list[dict[str, Any]], cells: list[dict[str, Any
     ]  # fmt: skip
     frame(named, CellRecord).write_parquet(run / "cells.parquet")
     facts = {
+        "plan": [],
         "name": "made", "created": "2026-11-24", "hardware": {}, "seeds": [0], "python": "3",
         "cells": [cell["cell"] for cell in named], "versions": {},
     }  # fmt: skip

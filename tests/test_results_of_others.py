@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 
 from distilbench.errors import InputError
+from distilbench.files import read_json
 from distilbench.interchange import Naming, export_run, import_results
 from distilbench.interchange._names import clean_name, model_names
 from distilbench.report import write_report
@@ -401,7 +402,7 @@ def test_an_lm_eval_export_comes_back_as_the_same_cells(tmp_path: Path) -> None:
     rows[0] |= {"outcome": "stop", "score": 1.0, "output_tokens": 5, "total_s": 0.1, "epoch": 1}
     frame = pl.DataFrame(rows, schema=pl.read_parquet_schema(cell / "samples.parquet"))
     frame.write_parquet(cell / "samples.parquet")
-    facts = json.loads((cell / "cell.json").read_text())
+    facts = read_json(cell / "cell.json")
     own = {"origin": "distilbench", "memory_limit_bytes": 2**30, "seed": 0}
     (cell / "cell.json").write_text(json.dumps({**facts, **own, "samples": len(rows)}))
     export_run(run, "lm-eval", tmp_path / "out")
@@ -443,7 +444,7 @@ def test_what_another_version_imported_is_told_in_one_sentence(
     file = bench(tmp_path / "b.json", {"n_prompt": 8})
     import_results([file], tmp_path / "run")
     [record] = (tmp_path / "run").glob("imported/*/cell.json")
-    whole = json.loads(record.read_text())
+    whole = read_json(record)
     kept = {name: whole[name] for name in ("model", "profile", "config_hash")}
     record.write_text(json.dumps({**whole, **change} if change else kept))
     with pytest.raises(InputError, match="another version of distilbench imported it"):
@@ -459,7 +460,7 @@ def test_a_record_of_a_cell_that_is_damaged_is_one_sentence(
 ) -> None:
     import_results([bench(tmp_path / "b.json", {"n_prompt": 8})], tmp_path / "run")
     [record] = (tmp_path / "run").glob("imported/*/cell.json")
-    whole = json.loads(record.read_text())
+    whole = read_json(record)
     record.write_text(json.dumps({**whole, field: value}))
     cells = load_cells(tmp_path / "run")
     if (field, value) == ("engine", None):  # not every program says it

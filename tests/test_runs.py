@@ -17,6 +17,7 @@ import pytest
 
 from distilbench.cli import app
 from distilbench.cli._boundary import run_command
+from distilbench.files import read_json, read_sealed
 from distilbench.records import KEY
 from distilbench.runner import run_suite
 from tests.loopback_s3 import BUCKET, SECRET, Store, s3
@@ -265,9 +266,9 @@ def change(run: str, what: str) -> None:
         table.with_columns(answer=pl.lit("7")).write_parquet(cell / "samples.parquet")
     elif what == "questions":
         (file,) = (folder / "questions").iterdir()
-        file.write_text(file.read_text().replace("100", "101"))
+        file.write_bytes(read_sealed(file).replace(b"100", b"101"))  # by somebody, unsealed
     else:
-        facts = json.loads((folder / "run.json").read_text())
+        facts = read_json(folder / "run.json")
         if what == "versions":
             facts["versions"]["inspect-ai"] = "0.0"
         elif what == "hash":
