@@ -276,6 +276,8 @@ def change(run: str, what: str) -> None:
         elif what == "data":
             for planned in facts["plan"]:
                 planned["task_hash"] = "0" * 64
+            (file,) = (folder / "questions").iterdir()
+            file.rename(file.with_name("x--0--00000000.json"))
         (folder / "run.json").write_text(json.dumps(facts))
 
 
