@@ -19,7 +19,8 @@ settings.load_profile("unhurried")
 
 # Longest first; whatever takes 20 s belongs here (`pytest --durations=0` of each file).
 LONGEST = (
-    "test_walk", "test_damaged_runs", "test_paper_suite", "test_runner", "test_engine",
+    "test_walk", "test_damaged_runs", "test_runs", "test_ray", "test_runner", "test_paper_suite",
+    "test_engine", "test_run_faults", "test_shards", "test_storm", "test_kill_points",
     "test_runner_limits", "test_distill_resume", "test_stopped", "test_benchmarks",
     "test_notebook", "test_lm_eval_agreement", "test_memory", "test_serve", "test_served",
     "test_load", "test_providers", "test_distill", "test_gold", "test_plugin", "test_objectives",

@@ -146,7 +146,7 @@ def wait_for_samples(run: str, capsys: Any) -> dict[str, Any]:
     raise AssertionError("no sample")
 
 
-@pytest.mark.parametrize("where", ["runs", URL])
+@pytest.mark.parametrize("where", ["runs", pytest.param(URL, marks=pytest.mark.long)])
 def test_a_run_under_way_is_read_and_stopped(
     where: str, server: Server, store: Store, capsys: Any
 ) -> None:
