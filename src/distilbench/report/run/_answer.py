@@ -112,7 +112,7 @@ def _per_correct(data: RunData, entry: str) -> list[Fact]:
         if value is not None
     ]
     if row.get("flops") is not None:
-        parts.append(f"{si(row['flops'])}FLOPs")
+        parts.append(f"{si(row['flops'])} FLOPs")
     note = "the cost of all answers over the number of correct ones, derived"
     return [Fact("a correct answer costs", ", ".join(parts) or NOT_AVAILABLE, note)]
 
