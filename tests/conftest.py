@@ -13,6 +13,9 @@ from hypothesis import settings
 from distilbench.engines import locate_model
 from distilbench.source import Source
 
+# As training sets it: some tests import TRL themselves, and before it.
+os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")
+
 # A loaded machine is no fault of the code: examples have no time limit of their own.
 settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")

@@ -123,8 +123,7 @@ def test_accelerate_reads_the_fsdp_configuration(monkeypatch: pytest.MonkeyPatch
     assert plugin.reshard_after_forward is True
 
 
-def test_a_wide_enough_top_k_is_the_whole_divergence(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TRL_EXPERIMENTAL_SILENCE", "1")
+def test_a_wide_enough_top_k_is_the_whole_divergence() -> None:
     import torch
     from trl.experimental.gkd import GKDTrainer
 

@@ -55,7 +55,7 @@ def served(model: str, folder: Path) -> Iterator[str]:
     assert KEY not in said + rest
 
 
-@pytest.mark.parametrize("model", ["smollm2", "gemma3"])
+@pytest.mark.parametrize("model", ["smollm2", pytest.param("gemma3", marks=pytest.mark.long)])
 def test_the_server_answers_as_the_embedded_engine_does(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest, model: str
 ) -> None:
