@@ -118,6 +118,7 @@ def test_a_node_is_killed(
     assert not any("distilbench.runner._worker" in line for line in _command_lines(node.folder))
 
 
+@pytest.mark.long
 def test_sigterm_ends_the_remote_workers(
     cluster: RayCluster, server: Server, tmp_path: Path
 ) -> None:

@@ -20,6 +20,8 @@ SHIPPED = {
     "--recipe eight-gpus": "make-a-student.md",
     "experiment distil-vs-vanilla --small": "worth-it.md",
 }
+AT_NIGHT = ("make-a-student.md", "worth-it.md")
+"""Trainings of a minute: README has one, test_json_output.py a whole experiment."""
 TELL = {
     "compute", "compare", "plan-distillation", "distil-or-train", "catalog", "profiles", "fit",
     "quantize",
@@ -40,7 +42,13 @@ def walk(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]
 
 
 @pytest.mark.parametrize(
-    "page", [page for page in PAGES if fences(page)], ids=lambda page: page.name
+    "page",
+    [
+        pytest.param(page, marks=pytest.mark.long if page.name in AT_NIGHT else ())
+        for page in PAGES
+        if fences(page)
+    ],
+    ids=lambda page: page.name,
 )
 def test_a_newcomer_can_do_what_the_page_says(
     page: Path, walk: tuple[Path, dict[str, str]], tmp_path: Path
