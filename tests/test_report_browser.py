@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -57,12 +58,18 @@ def opened(browser: Browser, report: Path, width: int, scheme: str) -> tuple[Pag
     page.on("console", lambda m: m.type in ("error", "warning") and troubles.append(m.text))
     page.on("pageerror", lambda error: troubles.append(str(error)))
     page.goto(report.as_uri())
-    page.wait_for_function(
-        "document.querySelectorAll('[data-chart] svg').length === "
-        "document.querySelectorAll('[data-chart]').length",
-        timeout=WAIT_MS,
-    )
+    drawn = "document.querySelectorAll('[data-chart] svg').length"
+    wait_until(page, f"{drawn} === document.querySelectorAll('[data-chart]').length")
     return page, troubles
+
+
+def wait_until(page: Page, expression: str) -> None:
+    """Playwright's own ``wait_for_function`` has the page evaluate a string, which the page's
+    content security policy forbids."""
+    until = time.monotonic() + WAIT_MS / 1000
+    while not page.evaluate(expression):
+        assert time.monotonic() < until, f"not within {WAIT_MS} ms: {expression}"
+        page.wait_for_timeout(50)
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])

@@ -13,9 +13,10 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from distilbench.records import CellRecord, frame
 from distilbench.report import write_report
 from tests.test_report import HOSTILE, cell, make_run, sample
-from tests.test_report_browser import CHROMIUM, FLAGS, WAIT_MS, opened
+from tests.test_report_browser import CHROMIUM, FLAGS, WAIT_MS, opened, wait_until
 
 pytestmark = pytest.mark.browser
+STATUS = "document.querySelector('.explorer [role=status]')"
 MODELS = {"tiny": (8, 1e10, 100), "middle": (20, 5e10, 300), "big": (32, 2e11, 900)}
 """Of 40 questions so many right, FLOPs of a question, MiB."""
 
@@ -67,16 +68,12 @@ def test_a_limit_greys_and_the_pick_follows(browser: Browser, report: Path) -> N
     page, troubles = opened(browser, report, 1400, "light")
     ready(page)
     page.locator("input[name=peak_memory_mib]").fill("500")
-    page.wait_for_function(
-        "document.querySelector('.explorer [role=status]').textContent.startsWith('Take middle')"
-    )
+    wait_until(page, f"{STATUS}.textContent.startsWith('Take middle')")
     assert "1 of 3 fall out" in said(page)
     page.locator("input[name=accuracy]").fill("60")
     assert said(page) == "No model keeps to these limits. 3 of 3 fall out."
     page.locator(".explorer button[type=reset]").click()
-    page.wait_for_function(
-        "document.querySelector('.explorer [role=status]').textContent.startsWith('Take big')"
-    )
+    wait_until(page, f"{STATUS}.textContent.startsWith('Take big')")
     assert troubles == []
     page.close()
 
