@@ -122,6 +122,16 @@ def serve_script(monkeypatch: pytest.MonkeyPatch, folder: Path, body: str) -> En
     return EngineProcess(Fence(), ProcessUsage())
 
 
+def failure_of(process: EngineProcess, said: str | None = None) -> EngineError:
+    """Why it does not load."""
+    try:
+        with pytest.raises(EngineError, match=said) as caught:
+            process.start({})
+    finally:
+        process.close()
+    return caught.value
+
+
 @pytest.mark.parametrize(
     ("body", "kind", "said"),
     [
@@ -141,12 +151,7 @@ def test_what_ends_a_loading_engine(
     body: str, kind: type[EngineError], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     process = serve_script(monkeypatch, tmp_path, body)
-    try:
-        with pytest.raises(EngineError, match=said) as caught:
-            process.start({})
-    finally:
-        process.close()
-    assert type(caught.value) is kind
+    assert type(failure_of(process, said)) is kind
 
 
 @pytest.mark.parametrize(
@@ -167,13 +172,9 @@ def test_a_limit_of_the_profile_is_told_from_a_machine_without_memory(
     told = f"open({str(group / 'memory.events')!r}, 'w').write({events!r})"
     process = serve_script(monkeypatch, tmp_path, f"{told}; os.kill(os.getpid(), signal.SIGKILL)")
     process.fence = Fence(1 << 30)
-    try:
-        with pytest.raises(EngineError) as caught:
-            process.start({})
-    finally:
-        process.close()
-    assert getattr(caught.value, "failure", None) == failure
-    assert isinstance(caught.value, EngineDied if failure else EngineKilled)
+    ended = failure_of(process)
+    assert getattr(ended, "failure", None) == failure
+    assert isinstance(ended, EngineDied if failure else EngineKilled)
 
 
 @pytest.mark.parametrize(
@@ -190,12 +191,7 @@ def test_loading_that_gets_no_further_is_ended(
     monkeypatch.setattr("distilbench.engines._process._STUCK_S", 1.0)
     monkeypatch.setattr("distilbench.engines._process._LOOK_S", 0.1)
     process = serve_script(monkeypatch, tmp_path, body)
-    try:
-        with pytest.raises(EngineError, match=said) as caught:
-            process.start({})
-    finally:
-        process.close()
-    assert type(caught.value) is kind
+    assert type(failure_of(process, said)) is kind
 
 
 def test_a_stopped_engine_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

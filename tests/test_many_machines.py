@@ -21,7 +21,7 @@ from distilbench.runner._carried import carried
 from distilbench.runner._cluster import Node, Started, _must_answer
 from distilbench.runner._node import Parcel, obtained, refuse_others, versions
 from distilbench.runner._pieces import Followed, Piece, put
-from distilbench.runner.executors._ray import _placed, _Task, fits, gpus, needs, runs_alone
+from distilbench.runner.executors._ray import _placed, _Task, fits, gpus, needs
 from distilbench.suite import Suite
 
 RECIPES = Path(__file__).parents[1] / "examples" / "many-machines"
@@ -144,8 +144,8 @@ def test_what_a_job_needs(tmp_path: Path) -> None:
     (api,) = cells(tmp_path, API)
     vllm = {"source": "inspect:vllm/o/m", "args": {"tensor_parallel_size": 2}}
     (served,) = cells(tmp_path, vllm, memory="4GiB", cpus=3)
-    assert (runs_alone(api), gpus(api), needs(api)) == (False, 0, "1 cores")
-    assert (runs_alone(served), gpus(served)) == (True, 2)
+    assert (not api.is_shared, gpus(api), needs(api)) == (False, 0, "1 cores")
+    assert (not served.is_shared, gpus(served)) == (True, 2)
     assert needs(served) == "3 cores, 2 GPUs, 4.0 GiB of memory"
     assert fits(served, Node("a", "a", 3, 2, 4 * 2**30))
     assert not fits(served, Node("a", "a", 3, 1, 4 * 2**30))

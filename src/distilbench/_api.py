@@ -89,22 +89,17 @@ class Run:
         """Write the report (HTML, Markdown, figures) into ``out``, by default the run's folder
         ``report``; returns the HTML file. Raises ``InputError`` if the run holds no samples."""
         from distilbench.report import write_report
+        from distilbench.runner import collect, load_cells
 
-        self._collect()
+        collect(self.path, load_cells(self.path))
         return write_report(self.path, Path(out) if out is not None else None)
 
     def _repr_html_(self) -> str:
         from distilbench.report import picture
+        from distilbench.runner import bring_up_to_date
 
-        if not self.complete:  # else the tables are there, maybe in a folder that is only read
-            self._collect()
+        bring_up_to_date(self.path)
         return picture(self.path)
-
-    def _collect(self) -> None:
-        """Write the tables of all cells as far as they are."""
-        from distilbench.runner import collect, load_cells
-
-        collect(self.path, load_cells(self.path))
 
 
 def run(

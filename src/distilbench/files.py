@@ -69,8 +69,7 @@ def write_parquet(path: Path, data: pl.DataFrame) -> None:
 def read_parquet(path: Path, remedy: str = _DAMAGED) -> pl.DataFrame:
     """The table in one file: polars takes ``[`` and ``*`` in a name for a pattern, and a folder for
     all files in it. Raises ``InputError`` if it is cut, changed or no table; ``OSError`` if it
-    cannot be
-    read."""
+    cannot be read."""
     import polars as pl
 
     with path.open("rb") as file:
@@ -91,6 +90,11 @@ def must_hold_files(folder: Path) -> None:
     own = {"effective_ids": True} if os.access in os.supports_effective_ids else {}
     if not os.access(place, os.W_OK | os.X_OK, **own):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(place))
+
+
+def is_taken(path: Path) -> bool:
+    """Whether something is there that is no empty folder."""
+    return path.exists() and not (path.is_dir() and not any(path.iterdir()))
 
 
 def read_json(

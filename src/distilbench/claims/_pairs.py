@@ -209,10 +209,9 @@ def _shared(both: pl.DataFrame) -> pl.DataFrame:
 def _accuracy(one: Entrant, other: Entrant, shared: pl.DataFrame, margin: float) -> Accuracy:
     import polars as pl
 
-    from distilbench.stats import decide, paired_difference, smallest_difference
+    from distilbench.stats import decide, of_entries, paired_difference, smallest_difference
 
-    single = shared.with_columns(model="entry", profile=pl.lit("all"))
-    table = paired_difference(single, one.entry, other.entry)
+    table = paired_difference(of_entries(shared), one.entry, other.entry)
     row = table.filter(pl.col("task").is_null()).row(0, named=True)
     decision = decide(row["low"], row["high"], margin)
     stdev = _stdev(row)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -43,21 +42,18 @@ def recommend(
     """Say which model of a run to take under limits, and how sure that is."""
     from distilbench.place import Place, copied
     from distilbench.report import read_run, run_warnings
+    from distilbench.runner import bring_up_to_date
     from distilbench.stats import Requirements
     from distilbench.stats import recommend as choose
 
-    for option, most in (
-        ("--max-latency-s", max_latency_s),
-        ("--max-energy-j", max_energy_j),
-        ("--max-flops", max_flops),
-    ):
-        if most is not None and not 0 < most < float("inf"):
-            raise InputError(option, f"is {most}", "give a number above zero, or leave it out")
+    _must_be_above_zero("--max-latency-s", max_latency_s)
+    _must_be_above_zero("--max-energy-j", max_energy_j)
+    _must_be_above_zero("--max-flops", max_flops)
     required = Requirements(
         memory_bytes(memory), max_latency_s, min_accuracy, max_energy_j, max_flops
     )
     with copied(Place.parse(run)) as run_dir:
-        _collect_if_unfinished(run_dir)
+        bring_up_to_date(run_dir)
         data = read_run(run_dir)
     found = choose(data.samples, data.cells, required)
     warnings = run_warnings(data)
@@ -70,15 +66,9 @@ def recommend(
         raise typer.Exit(1)
 
 
-def _collect_if_unfinished(run_dir: Path) -> None:
-    """Of a run under way, take what there is by now; a finished one may be in a folder that is only
-    read."""
-    from distilbench.runner import collect, is_finished, load_cells
-
-    if (run_dir / "run.json").is_file():
-        cells = load_cells(run_dir)
-        if not all(is_finished(run_dir, cell) for cell in cells):
-            collect(run_dir, cells)
+def _must_be_above_zero(option: str, most: float | None) -> None:
+    if most is not None and not 0 < most < float("inf"):
+        raise InputError(option, f"is {most}", "give a number above zero, or leave it out")
 
 
 def _print(found: Recommendation, cells: pl.DataFrame, warnings: tuple[str, ...]) -> None:

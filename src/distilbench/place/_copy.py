@@ -113,7 +113,7 @@ class Pulled:
     def of(cls, folder: Path, listing: dict[str, Stamp]) -> Pulled:
         """That of a folder that agrees with its URL."""
         there = {
-            local: [listing[name] for name in names] for local, names in _pieces(listing).items()
+            local: [listing[name] for name in names] for local, names in pieces_of(listing).items()
         }
         there = {local: stamps for local, stamps in there.items() if (folder / local).exists()}
         return cls(there, {local: stamp_here(folder / local) for local in there})
@@ -135,7 +135,7 @@ def stamp_here(file: Path) -> Here:
 def _pull_changed(
     remote: Remote, folder: Path, listing: dict[str, Stamp], state: Pulled, leave: tuple[str, ...]
 ) -> None:
-    pieces = {n: p for n, p in _pieces(listing).items() if not n.startswith(leave)}
+    pieces = {n: p for n, p in pieces_of(listing).items() if not n.startswith(leave)}
     there = {local: [listing[name] for name in names] for local, names in pieces.items()}
     changed = [
         local
@@ -154,7 +154,7 @@ def _pull_changed(
                 state.here[local] = stamp_here(folder / local)
 
 
-def _pieces(listing: dict[str, Stamp]) -> dict[str, list[str]]:
+def pieces_of(listing: dict[str, Stamp]) -> dict[str, list[str]]:
     """Local files, and the names of what each is made from, in order."""
     found: dict[str, list[str]] = {}
     for name in sorted(listing):

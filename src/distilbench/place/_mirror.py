@@ -22,9 +22,9 @@ from pathlib import Path
 from typing import IO
 
 from distilbench.errors import InputError
-from distilbench.place._copy import SEGMENT, Here, files_of, stamp_here
+from distilbench.place._copy import Here, files_of, pieces_of, stamp_here
 from distilbench.place._lease import EXPIRES_S, Lease, TakenOver
-from distilbench.place._remote import Remote, Stamp
+from distilbench.place._remote import Remote
 
 PERIOD_S = 5.0
 PATIENCE_S = 60.0
@@ -59,9 +59,14 @@ class Mirror:
     ) -> None:
         self.remote = remote
         self._folder, self._log, self._lease = folder, log, lease
-        listing = files_of(remote)
-        self._sent: dict[str, Here | None] = {**dict.fromkeys(_whole(listing)), **sent}
-        self._pieces = _pieces(listing)
+        there = pieces_of(files_of(remote))
+        whole = [name for name, made_of in there.items() if name in made_of]
+        self._sent: dict[str, Here | None] = {**dict.fromkeys(whole), **sent}
+        self._pieces = {
+            name: [piece for piece in made_of if piece != name]
+            for name, made_of in there.items()
+            if made_of != [name]
+        }
         self._tails: dict[str, _Tail] = {}
         self._missed: set[str] = set()
         self._asked_at = time.time()
@@ -217,18 +222,6 @@ class Sending:
 
 def _of_here(error: OSError) -> InputError:
     return InputError(str(error.filename or "a file"), error.strerror or str(error), "mend it")
-
-
-def _whole(listing: dict[str, Stamp]) -> list[str]:
-    return [name for name in listing if not SEGMENT.fullmatch(name)]
-
-
-def _pieces(listing: dict[str, Stamp]) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for name in listing:
-        if segment := SEGMENT.fullmatch(name):
-            found.setdefault(segment["file"], []).append(name)
-    return found
 
 
 def _shards_first(name: str) -> tuple[bool, str]:

@@ -58,20 +58,6 @@ class Remote:
             start = len(self._root) + 1
             return {name[start:]: _stamp(info) for name, info in found.items()}
 
-    def folders(self) -> list[str]:
-        """Names of the folders that are here."""
-        with _telling(self.url):
-            try:
-                found = self._fs.ls(self._root, detail=True)
-            except FileNotFoundError:
-                self._need_bucket()
-                return []
-            return sorted(
-                str(one["name"]).rstrip("/").rpartition("/")[2]
-                for one in found
-                if one["type"] == "directory"
-            )
-
     def read(self, name: str) -> bytes | None:
         """A small file; null if it is not there."""
         with _telling(self.url):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
+from distilbench.beat import every
 from distilbench.errors import InputError
 from distilbench.files import alone
 from distilbench.place._copy import Here, Pulled, files_of, kept_at, pull, stamp_here
@@ -129,20 +129,13 @@ def _remember(folder: Path, remote: Remote) -> None:
 @contextmanager
 def _kept_alive(lease: Lease) -> Iterator[None]:
     """Shown to others, however long a pull or the sending of a file takes."""
-    over = threading.Event()
 
-    def beat() -> None:
-        while not over.wait(PERIOD_S):
-            with suppress(InputError):
-                lease.renew()
+    def renew() -> None:
+        with suppress(InputError):
+            lease.renew()
 
-    thread = threading.Thread(target=beat, daemon=True)
-    thread.start()
-    try:
+    with every(PERIOD_S, renew):
         yield
-    finally:
-        over.set()
-        thread.join()
 
 
 @contextmanager

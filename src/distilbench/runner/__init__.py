@@ -12,7 +12,14 @@ from distilbench.runner._logs import read_log_header, read_log_samples
 from distilbench.runner._merge import Merged, merge_runs
 from distilbench.runner._plan import Cell, plan
 from distilbench.runner._records import sample_record
-from distilbench.runner._run import RunResult, load_cells, opened_run, question_sets, run_suite
+from distilbench.runner._run import (
+    RunResult,
+    bring_up_to_date,
+    load_cells,
+    opened_run,
+    question_sets,
+    run_suite,
+)
 from distilbench.runner._sandbox import no_sandbox
 from distilbench.runner._shards import Shard, Share
 from distilbench.runner._status import CellStatus, cell_status
@@ -35,6 +42,7 @@ __all__ = [
     "Shard",
     "Share",
     "all_executors",
+    "bring_up_to_date",
     "cell_status",
     "collect",
     "imported_cells",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -68,42 +68,47 @@ def _dumped(part: Any) -> Any:
 
 def same_in_all(parts: Sequence[Part]) -> None:
     """What sets the results of several cells, also of those that no two runs share."""
+    _same(parts, _facts, "run one of them again with what the other has")
+
+
+def same_files(parts: Sequence[Part]) -> None:
+    """Questions, cards and imported results that several runs hold are the same in all."""
+    remedy = "only runs that asked the same questions and read the same cards can be merged"
+    _same(parts, _files, remedy)
+
+
+def _same(
+    parts: Sequence[Part], held: Callable[[Part], Iterator[tuple[str, object]]], remedy: str
+) -> None:
+    """Raises ``InputError`` naming the first that two runs hold under one name and differ in."""
     seen: dict[str, tuple[object, Part]] = {}
     for part in parts:
-        facts = {f"version of {k}": v for k, v in _versions(part).items()} if part.cells else {}
-        for cell in part.cells.values():
-            facts[f"file of model {cell.model.name!r}"] = cell.file_sha256
-            facts[f"data of task {cell.task.name!r} with seed {cell.seed}"] = cell.task_hash
-        for what, value in facts.items():
-            known, whose = seen.setdefault(what, (value, part))
+        for name, value in held(part):
+            known, whose = seen.setdefault(name, (value, part))
             if known != value:
                 raise InputError(
-                    str(part.place),
-                    f"its {what} is not that of {whose.place}",
-                    "run one of them again with what the other has",
+                    str(part.place), f"its {name} is not that of {whose.place}", remedy
                 )
+
+
+def _facts(part: Part) -> Iterator[tuple[str, object]]:
+    if part.cells:
+        for package, version in _versions(part).items():
+            yield f"version of {package}", version
+    for cell in part.cells.values():
+        yield f"file of model {cell.model.name!r}", cell.file_sha256
+        yield f"data of task {cell.task.name!r} with seed {cell.seed}", cell.task_hash
+
+
+def _files(part: Part) -> Iterator[tuple[str, object]]:
+    files = [file for name in SHARED for file in (part.folder / name).glob("*")]
+    for file in (*files, *imported_folder(part.folder).glob("*/cell.json")):
+        yield file.relative_to(part.folder).as_posix(), file.read_bytes()
 
 
 def _versions(part: Part) -> dict[str, object]:
     versions = read_json(part.folder / "run.json", {"versions": dict})["versions"]
     return {name: versions.get(name) for name in HASHED_VERSIONS}
-
-
-def same_files(parts: Sequence[Part]) -> None:
-    """Questions, cards and imported results that several runs hold are the same in all."""
-    seen: dict[str, tuple[bytes, Part]] = {}
-    for part in parts:
-        files = [f for name in SHARED for f in (part.folder / name).glob("*")]
-        files += imported_folder(part.folder).glob("*/cell.json")
-        for file in files:
-            name, data = file.relative_to(part.folder).as_posix(), file.read_bytes()
-            known, whose = seen.setdefault(name, (data, part))
-            if known != data:
-                raise InputError(
-                    str(part.place),
-                    f"its {name} is not that of {whose.place}",
-                    "only runs that asked the same questions and read the same cards can be merged",
-                )
 
 
 def same_answers(first: Part, other: Part, cell: Cell, shard: Shard) -> None:

@@ -92,6 +92,6 @@ def _slots(cell: Cell, jobs: int) -> list[int]:
     """Of each of the jobs side by side: what they ask together bears the profile's slots; a model
     that each loads for itself has all of them."""
     slots = cell.profile.slots
-    if not cell.engine().serves_many(cell.assignment()):
+    if not cell.is_shared:
         return [slots] * jobs
     return [slots // jobs + (n < slots % jobs) for n in range(jobs)]

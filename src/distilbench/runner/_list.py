@@ -9,6 +9,7 @@ from typing import Any
 
 from distilbench.errors import InputError
 from distilbench.place import Place, Remote, who_is_at_work
+from distilbench.seals import unsealed
 
 _FACTS = "run.json"
 
@@ -69,7 +70,7 @@ def _remote(place: Place) -> Iterator[ListedRun]:
 def _listed(place: Place, data: bytes | None, done: set[str]) -> ListedRun:
     state = who_is_at_work(place, watch_s=0).state
     try:
-        facts: Any = json.loads(data or b"")
+        facts: Any = json.loads(unsealed(data or b"") or b"")
         planned = [f"cells/{cell}" for cell in facts["cells"]]
         finished = sum(cell in done for cell in planned)
         return ListedRun(str(place), state, len(planned), finished, facts.get("created"))

@@ -4,12 +4,12 @@ engine has read."""
 from __future__ import annotations
 
 import os
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from distilbench.beat import every
 from distilbench.engines import Engine
 from distilbench.events import ModelLoading, OnEvent
 from distilbench.meter import Watch, cpu_seconds
@@ -44,18 +44,11 @@ def watch(run_dir: Path, cell: Cell, shard: Shard, engine: Engine, resumed: int)
 @contextmanager
 def telling_what_is_read(tell: OnEvent, model: str, engine: Engine) -> Iterator[None]:
     """Tells from time to time what part of its model file the engine has read."""
-    over = threading.Event()
 
     def look() -> None:
-        while not over.wait(_GLANCE_S):
-            share = engine.read_share()
-            if share is not None:
-                tell(ModelLoading(model, share))
+        share = engine.read_share()
+        if share is not None:
+            tell(ModelLoading(model, share))
 
-    looking = threading.Thread(target=look, daemon=True)
-    looking.start()
-    try:
+    with every(_GLANCE_S, look):
         yield
-    finally:
-        over.set()
-        looking.join()

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from distilbench.errors import InputError
 from distilbench.files import (
     copy_file,
+    is_taken,
     read_json,
     whole_alone,
     write_sealed,
@@ -45,9 +45,6 @@ from distilbench.runner._store import (
 )
 from distilbench.suite import read_suite
 from distilbench.yaml_file import read_yaml, yaml_text
-
-if TYPE_CHECKING:
-    pass
 
 _START = "name:"
 
@@ -210,7 +207,7 @@ def _new_run(out: Place, note: Callable[[str], object]) -> Iterator[Path]:
     taken = InputError(str(out), "is there already", "name a folder or URL that is not")
     if out.url is None:
         path = out.path
-        if path.exists() and not (path.is_dir() and not any(path.iterdir())):
+        if is_taken(path):
             raise taken
         with whole_alone(path) as folder:
             folder.mkdir()

@@ -46,7 +46,7 @@ class Followed:
     def changed(self) -> list[Piece]:
         """What is new since the last call, in the order in which it is to be written."""
         now = list(self._paths())
-        gone = [path for path in self._known if path not in now]
+        gone = sorted(self._known.keys() - set(now))
         wholes = [path for path in now if not path.endswith(_APPENDED)]
         wholes.sort(key=lambda path: path.endswith(_MARKS))
         appended = [path for path in now if path.endswith(_APPENDED)]

@@ -80,6 +80,12 @@ class Cell(BaseModel):
         """What runs it."""
         return engine_of(self.model.source, f"model {self.model.name!r}")
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether several workers can ask its model at the same time; else it works where its
+        worker is, and other work there would slow it."""
+        return self.engine().serves_many(self.assignment())
+
     def assignment(self) -> Assignment:
         """What its engine is given: of all cells of a model and profile the same."""
         return Assignment(

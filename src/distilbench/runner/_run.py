@@ -20,7 +20,15 @@ from distilbench.events import (
     Planned,
     ignore,
 )
-from distilbench.files import alone, is_damaged, read_json, write_bytes, write_sealed, write_text
+from distilbench.files import (
+    alone,
+    is_damaged,
+    is_taken,
+    read_json,
+    write_bytes,
+    write_sealed,
+    write_text,
+)
 from distilbench.meter import busy_sentence, describe_hardware, given_tdp_w, look_now
 from distilbench.place import Place, at_work, present
 from distilbench.runner._cards import copy_cards
@@ -165,6 +173,14 @@ def load_cells(run_dir: Path) -> list[Cell]:
         raise one_sentence(f"{facts}: a cell of 'plan'", error) from error
 
 
+def bring_up_to_date(run_dir: Path) -> None:
+    """Write the tables of a run that is not finished, with what there is by now. A finished one has
+    them, maybe in a folder that is only read."""
+    cells = load_cells(run_dir)
+    if not all(is_finished(run_dir, cell) for cell in cells):
+        collect(run_dir, cells)
+
+
 def question_sets(run_dir: Path) -> dict[tuple[str, int], QuestionSet]:
     """What the run asks, by task and seed."""
     files = {(c.task.name, c.seed): questions_file(run_dir, c) for c in load_cells(run_dir)}
@@ -178,7 +194,7 @@ def opened_run(run_dir: Path) -> Iterator[Path]:
     Raises ``InputError`` if it is another kind of folder, or a run is at work in it.
     """
     if not (run_dir / "run.json").is_file():
-        if run_dir.exists() and not (run_dir.is_dir() and not any(run_dir.iterdir())):
+        if is_taken(run_dir):
             raise InputError(
                 str(run_dir), "is no run directory", "give the folder of a run or a name not taken"
             )

@@ -161,9 +161,7 @@ def finish_cell(run_dir: Path, cell: Cell) -> bool:
     facts = [_shard_facts(run_dir, cell, shard) for shard in shards]
     seen = [s for shard in shards for s in read_stretches(surroundings_file(run_dir, cell, shard))]
     around = asdict(summarise(seen))
-    if (
-        around["suspended_s"] is not None
-    ):  # of shards side by side, what stopped several counts once
+    if around["suspended_s"] is not None:  # what stopped shards side by side counts once
         around["suspended_s"] = covered_s((s.begun, s.ended) for s in seen if s.stopped)
     record = {**together(facts), **around, **identity(run_dir, cell, asked)}
     write_sealed(cell_folder(run_dir, cell) / "cell.json", record)

@@ -21,7 +21,7 @@ from distilbench.stats._choice import (
     cheaper,
 )
 from distilbench.stats._clusters import t_interval
-from distilbench.stats._common import in_common
+from distilbench.stats._common import in_common, of_entries
 from distilbench.stats._costs import costs, mean_over_tasks, percentile
 from distilbench.stats._curve import (
     Curve,
@@ -102,6 +102,7 @@ __all__ = [
     "macro_accuracy",
     "mean_over_tasks",
     "normal_quantile",
+    "of_entries",
     "paired_difference",
     "paired_differences",
     "pareto",

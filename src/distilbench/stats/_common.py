@@ -35,6 +35,11 @@ def in_common(samples: pl.DataFrame, question: Sequence[str] = QUESTION) -> pl.D
     return _of_questions(samples.filter(pl.col("entry").is_in(taken)), shared, by)
 
 
+def of_entries(samples: pl.DataFrame) -> pl.DataFrame:
+    """The samples with each entry as a model under one profile: paired comparisons take those."""
+    return samples.with_columns(model="entry", profile=pl.lit("all"))
+
+
 def _of_questions(samples: pl.DataFrame, asked: pl.DataFrame, by: list[str]) -> pl.DataFrame:
     """The samples of these questions; where they are all, no copy of what may be gigabytes."""
     place = pl.int_range(pl.len()).alias("place")

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from distilbench.stats._clusters import t_quantile
+from distilbench.stats._clusters import t_quantile, unique
+from distilbench.stats._common import QUESTION
 from distilbench.stats._intervals import accuracy, check_samples
-
-_ASKED = ("task", "seed", "sample_id")
 
 
 def by_epoch(
@@ -39,8 +38,8 @@ def same_questions(
     low, high; the last three null where a question was asked once.
     """
     groups = list(by)
-    check_samples(samples, [*groups, *_ASKED])
-    asked = samples.group_by(list(dict.fromkeys([*groups, *_ASKED]))).agg(
+    check_samples(samples, [*groups, *QUESTION])
+    asked = samples.group_by(unique([*groups, *QUESTION])).agg(
         pl.col("score").mean(), pl.col("score").var().alias("spread"), pl.len().alias("k")
     )
     part = pl.col("spread") / pl.col("k")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from distilbench.stats._clusters import NO_SPREAD, t_quantile
+from distilbench.stats._clusters import NO_SPREAD, t_quantile, unique
 from distilbench.stats._intervals import check_samples, normal_quantile
 
 _COLUMNS = ("stratum", "stratum_questions", "all_questions")
@@ -36,7 +36,7 @@ def full_score(
     four are null where a stratum has no answered question, as after a limit, or no variance can
     be had. Raises InputError as ``accuracy`` does.
     """
-    groups = list(dict.fromkeys([*by, "task"]))
+    groups = unique([*by, "task"])
     check_samples(samples, [*groups, *_COLUMNS])
     table = _by_task(samples, groups)
     low, high = _limits(level)

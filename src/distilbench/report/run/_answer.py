@@ -52,11 +52,7 @@ def question(data: RunData) -> str:
 
 
 def _pick(data: RunData) -> Card:
-    from distilbench.stats import Requirements, recommend
-
-    found = None
-    if data.comparable:
-        found = recommend(data.samples, data.cells, Requirements())
+    found = data.recommendation if data.comparable else None
     best = found.best if found else None
     if found is None or best is None:
         why = "no model answered anything" if data.heard.is_empty() else (

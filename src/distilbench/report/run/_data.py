@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from distilbench.catalog import Catalog
     from distilbench.claims import Pair
+    from distilbench.stats import Recommendation
 
 _FACTS = {
     "name": str, "created": str, "hardware": dict, "python": str, "versions": dict, "seeds": list,
@@ -97,6 +98,13 @@ class RunData:
     def tasks(self) -> pl.DataFrame:
         """Accuracy of each entry on each task."""
         return _by_task(self.by_variant, self.cells)
+
+    @cached_property
+    def recommendation(self) -> Recommendation:
+        """What to take without any limit."""
+        from distilbench.stats import Requirements, recommend
+
+        return recommend(self.samples, self.cells, Requirements())
 
     @cached_property
     def pairs(self) -> tuple[Pair, ...]:
@@ -221,8 +229,8 @@ def _differences(samples: pl.DataFrame) -> pl.DataFrame:
     """Paired differences of every two entries, task by task and overall (task null)."""
     import polars as pl
 
-    from distilbench.stats import paired_differences
+    from distilbench.stats import of_entries, paired_differences
 
     if samples.is_empty():
         return pl.DataFrame()
-    return paired_differences(samples.with_columns(model="entry", profile=pl.lit("all")))
+    return paired_differences(of_entries(samples))

@@ -30,11 +30,9 @@ _FALLEN = (Shown("model", "entry"), Shown("why", "reasons", "; ".join))
 
 def recommendation(data: RunData) -> Section:
     """The best entry without any limit, how sure that is, and what is as good for less."""
-    from distilbench.stats import Requirements, recommend
-
     if not data.comparable or data.samples["entry"].n_unique() < 2:
         return Section("Recommendation")
-    found = recommend(data.samples, data.cells, Requirements())
+    found = data.recommendation
     blocks: list[Text | Table] = [Text(" ".join(recommendation_sentences(found)))]
     if found.candidates:
         caption = "Bootstrap probability of being best"

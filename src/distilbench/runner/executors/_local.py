@@ -25,7 +25,7 @@ class Local(Executor):
         if self._workers == 1 or not cells:
             return []
         if all(self.parts([cell]) == 1 for cell in cells):
-            if any(_served(cell) for cell in cells):
+            if any(cell.is_shared for cell in cells):
                 raise InputError(
                     f"--workers {self._workers}",
                     "the profile's slots are shared out among workers, and there is one slot",
@@ -40,7 +40,7 @@ class Local(Executor):
         return list(dict.fromkeys(filter(None, map(self._noted, cells))))
 
     def parts(self, cells: Sequence[Cell]) -> int:
-        return min(self._workers, cells[0].profile.slots) if _served(cells[0]) else 1
+        return min(self._workers, cells[0].profile.slots) if cells[0].is_shared else 1
 
     def run(self, jobs: Sequence[Job], on_event: OnEvent) -> Generator[tuple[Job, int], None, None]:
         for _, together in groupby(jobs, key=lambda job: job.group):
@@ -56,7 +56,3 @@ class Local(Executor):
                 " its latencies are those of a busy machine, unless it has a GPU"
             )
         return None
-
-
-def _served(cell: Cell) -> bool:
-    return cell.engine().serves_many(cell.assignment())

@@ -48,7 +48,7 @@ class _Task:
 
     @property
     def alone(self) -> bool:
-        return runs_alone(self.job.cells[0])
+        return not self.job.cells[0].is_shared
 
 
 class Ray(Executor):
@@ -80,7 +80,7 @@ class Ray(Executor):
 
     def parts(self, cells: Sequence[Cell]) -> int:
         able = sum(fits(cells[0], node) for node in self._connected().nodes())
-        if runs_alone(cells[0]):
+        if not cells[0].is_shared:
             return max(1, able)
         return max(1, min(self._workers or able, cells[0].profile.slots))
 
@@ -116,14 +116,9 @@ class Ray(Executor):
         return self._cluster
 
 
-def runs_alone(cell: Cell) -> bool:
-    """Whether its model works where its worker is, so that other work there would slow it."""
-    return not cell.engine().serves_many(cell.assignment())
-
-
 def gpus(cell: Cell) -> int:
     """Whole GPUs that it needs: those that its server is started on, or the one of its profile."""
-    if not runs_alone(cell):
+    if cell.is_shared:
         return 0
     if cell.reference.partition("/")[0] in _WEIGHTS_SERVED:
         return _given(cell, _TENSOR_PARALLEL) * _given(cell, _PIPELINE_PARALLEL)
@@ -132,11 +127,11 @@ def gpus(cell: Cell) -> int:
 
 def cores(cell: Cell) -> int:
     """Cores that it needs: those of its profile; one, where that names none."""
-    return cell.profile.cpus or cell.profile.threads or 1 if runs_alone(cell) else 1
+    return cell.profile.cpus or cell.profile.threads or 1 if not cell.is_shared else 1
 
 
 def needs(cell: Cell) -> str:
-    memory = cell.profile.memory if runs_alone(cell) else None
+    memory = cell.profile.memory if not cell.is_shared else None
     said = [f"{cores(cell)} cores"]
     said += [f"{gpus(cell)} GPUs"] if gpus(cell) else []
     said += [f"{memory / 2**30:.1f} GiB of memory"] if memory else []
@@ -144,7 +139,7 @@ def needs(cell: Cell) -> str:
 
 
 def fits(cell: Cell, node: Node) -> bool:
-    memory = (cell.profile.memory or 0) if runs_alone(cell) else 0
+    memory = (cell.profile.memory or 0) if not cell.is_shared else 0
     return node.cpus >= cores(cell) and node.gpus >= gpus(cell) and node.memory >= memory
 
 
