@@ -20,9 +20,11 @@ from distilbench.cli._boundary import run_command
 from distilbench.files import read_json, read_sealed
 from distilbench.records import KEY
 from distilbench.runner import plan, run_suite
-from distilbench.suite import load_suite, read_suite
+from distilbench.suite import Suite, load_suite, read_suite
+from distilbench.tasks import FileTask
 from tests.loopback_s3 import BUCKET, SECRET, Store, s3
 from tests.loopback_server import Server, serving
+from tests.tiny_gguf import tiny_gguf
 
 URL = f"s3://{BUCKET}/runs"
 RESULT = (*KEY, "score", "outcome", "answer")
@@ -345,6 +347,35 @@ def test_files_that_lie_elsewhere_are_the_same_files(server: Server, capsys: Any
     capsys.readouterr()
     assert command("merge", one, other, "--out", "both") == 2
     assert "its data of task 'sums' with seed 0 is not that of" in capsys.readouterr().err
+
+
+def test_a_cell_is_known_by_what_its_files_hold(place: Path) -> None:
+    def cells(folder: str, data: str = "q.jsonl", shown: str | None = None, **beside: Any) -> Any:
+        home = place / folder
+        home.mkdir(exist_ok=True)
+        tiny_gguf(home / "m.gguf")
+        row = json.dumps({"question": "1+1?", "answer": "2"})
+        (home / data).write_text(beside.pop("text", row))
+        task: dict[str, Any] = {"file": data, "name": "sums", **beside}
+        if shown:
+            shutil.copy(home / data, home / "copy.jsonl")
+            task["fewshot_file"] = shown
+        given = Suite.model_validate({"models": ["m.gguf"], "tasks": [task], "name": "t"})
+        tasks = [one.within(home) for one in given.tasks if isinstance(one, FileTask)]
+        return [c.name for c in plan(given.model_copy(update={"tasks": tasks}), home, "t")]
+
+    here = cells("here")
+    assert cells("there") == here
+    assert cells("there", "of another name.JSONL") == here
+    assert cells("there", "q.jsonl", "q.jsonl") == here  # examples from the file itself
+    for other in (
+        cells("there", text='{"question": "1+1?", "answer": "3"}'),
+        cells("there", "q.json"),  # the same bytes, read in another way
+        cells("there", "q.jsonl", "copy.jsonl"),
+        cells("there", question="answer"),
+    ):
+        assert other != here
+    assert cells("here", shown="copy.jsonl") == cells("there", "x.jsonl", "copy.jsonl")
 
 
 def test_what_suites_list_in_part_together_stands_once(server: Server) -> None:
