@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from distilbench.files import write_bytes, write_text
 from distilbench.report.page._cards import Cards
 from distilbench.report.page._explorer import Explorer
+from distilbench.report.page._libraries import datatables, vega
 from distilbench.report.page._table import Table
 
 if TYPE_CHECKING:
@@ -100,7 +101,9 @@ def render_page(
     environment = _environment()
     explored = any(_kind(b) == "Explorer" for section in everything for b in _flat(section.blocks))
     own = ["charts.js", *(["explorer.js"] if explored else [])]
-    scripts = (_vega(), *map(_script, own)) if charts or explored else ()
+    scripts = (vega(), *map(_script, own)) if charts or explored else ()
+    if any(_tables(section.blocks) for section in everything):
+        scripts = (datatables(), _script("tables.js"), *scripts)
     said = {
         "title": title, "lede": lede, "notes": notes, "question": question, "head": head,
         "sections": sections, "kind_of": _kind,
@@ -170,13 +173,6 @@ def _write_images(chart: Chart, out_dir: Path) -> None:
     write_bytes(out_dir / f"{chart.name}.png", vl_convert.vegalite_to_png(spec, scale=2))
 
 
-def _vega() -> str:
-    import vl_convert
-
-    bundle = str(vl_convert.javascript_bundle())  # type: ignore[call-arg]
-    return bundle.replace("</script", "<\\/script").replace("<!--", "<\\!--")
-
-
 def _script(name: str) -> str:
     return (Path(__file__).parent / "templates" / name).read_text("utf-8")
 
@@ -201,6 +197,12 @@ def _flat(blocks: Sequence[Any]) -> list[Any]:
     for block in blocks:
         flat.extend(_flat(block.blocks) if isinstance(block, Details) else [block])
     return flat
+
+
+def _tables(blocks: Sequence[Any]) -> list[Table]:
+    """All tables among the blocks, those of cards too."""
+    of_cards = [t for b in _flat(blocks) if isinstance(b, Cards) for c in b.cards for t in c.tables]
+    return [block for block in _flat(blocks) if isinstance(block, Table)] + of_cards
 
 
 def _is_chart(block: Any) -> bool:
