@@ -421,3 +421,16 @@ def test_forty_tables_open_at_once(browser: Browser, tmp_path: Path) -> None:
     assert min(took) < 2
     wait_until(page, "document.querySelectorAll('.dt-container').length === 40")
     page.close()
+
+
+def test_a_table_of_nothing_and_one_of_one_column_stand(browser: Browser, tmp_path: Path) -> None:
+    tables = (Table("empty", ("a", "b"), []), Table("one", ("only",), [("x",)]))
+    sections = [Section(f"part {n}", (table,)) for n, table in enumerate(tables)]
+    page, troubles = opened(browser, render_page("few", "", sections, tmp_path))
+    assert said(page) == "0 rows"
+    assert copied(page, "Markdown") == "empty\n\n| a | b |\n| --- | --- |\n"
+    page.locator("#part-1 summary").click()
+    assert page.locator("#part-1 fieldset input").is_disabled()
+    assert page.locator("#part-1 output").inner_text() == "1 row"
+    assert troubles == []
+    page.close()

@@ -36,7 +36,9 @@
   const controls = (box) => {
     const table = box.querySelector("table"), caption = table.caption.textContent;
     const headings = [...table.tHead.rows[0].cells].map((cell) => line(cell.textContent));
-    const total = table.tBodies[0].rows.length;
+    // Kept from the beginning: DataTables takes rows and cells that are hidden out of the page.
+    const everyRow = [...table.tBodies[0].rows].map((row) => [row, [...row.cells]]);
+    const total = everyRow.length;
     let data = null, printing = null;
 
     const filter = make("input", { type: "search", placeholder: "words", autocomplete: "off" });
@@ -69,10 +71,11 @@
 
     const start = () => {
       if (data) return data;
-      const rows = [...table.tBodies[0].rows], typed = headings.map((_, i) => (rows[0]?.cells[i].dataset.order === undefined ? "words" : "figure"));
-      for (const row of rows) [...row.cells].forEach((cell, i) => {
-        cell.dataset.label = headings[i];
-        if (typed[i] === "words") { const text = line(cell.textContent); cell.dataset.order = ABSENT.includes(text) ? "" : text; }
+      const typed = headings.map((_, i) => (everyRow[0]?.[1][i].dataset.order === undefined ? "words" : "figure"));
+      for (const [, cells] of everyRow) cells.forEach((cell, i) => {
+        if (typed[i] === "figure") return;
+        const text = line(cell.textContent);
+        cell.dataset.order = ABSENT.includes(text) ? "" : text;
       });
       data = new DataTable(table, {
         paging: false, info: false, autoWidth: false, order: [], orderClasses: false, layout: { topStart: null, topEnd: null, bottomStart: null, bottomEnd: null },
@@ -93,7 +96,6 @@
       if (!box.clientWidth) return;
       const wide = () => box.scrollWidth > box.clientWidth + 1;
       box.classList.remove("tight", "broad", "stacked");
-      tools.classList.remove("broad");
       for (const step of ["tight", "broad", "stacked"]) {
         if (!wide()) return;
         // Columns squeezed below this would break their words letter by letter.
@@ -103,11 +105,15 @@
         if (step === "stacked") { box.classList.remove("broad"); roles(); }
       }
     };
-    // Rows shown as blocks are still a table to those who listen.
+    // Rows shown as blocks: each cell beside its heading, and still a table to those who listen.
     const roles = () => {
+      if (table.hasAttribute("role")) return;
       table.setAttribute("role", "table");
       table.tBodies[0].setAttribute("role", "rowgroup");
-      for (const row of start().rows().nodes().toArray()) { row.setAttribute("role", "row"); for (const cell of row.cells) cell.setAttribute("role", "cell"); }
+      for (const [row, cells] of everyRow) {
+        row.setAttribute("role", "row");
+        cells.forEach((cell, i) => { cell.setAttribute("role", "cell"); cell.dataset.label = headings[i]; });
+      }
     };
     new ResizeObserver((entries) => {
       const width = Math.round(entries[0].contentRect.width);
@@ -151,7 +157,7 @@
     // A link to a row that the filter has taken away brings it back.
     const reveal = (id) => {
       if (!data || !filter.value || document.getElementById(id)) return;
-      const row = data.rows().nodes().toArray().find((one) => one.id === id);
+      const [row] = everyRow.find(([one]) => one.id === id) ?? [];
       if (!row) return;
       filter.value = "";
       data.search("").draw();
@@ -159,6 +165,8 @@
       row.scrollIntoView();
     };
     box.before(tools);
+    box.removeAttribute("tabindex"); // it does not scroll any more
+    if (boxes.length === 1) boxes[0].disabled = true;
     say();
     everyTable.set(box, { start, print, reveal, large: total * headings.length > 5000 });
     for (const event of ["pointerenter", "focusin"]) for (const part of [box, tools]) part.addEventListener(event, start);
