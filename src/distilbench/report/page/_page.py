@@ -11,18 +11,15 @@ import base64
 import hashlib
 import json
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from distilbench.cache import cache_folder
-from distilbench.errors import InputError
-from distilbench.files import read_json, write_bytes, write_sealed, write_text
+from distilbench.files import write_bytes, write_text
 from distilbench.report.page._cards import Cards
 from distilbench.report.page._explorer import Explorer
+from distilbench.report.page._libraries import datatables, vega
 from distilbench.report.page._table import Table
 
 if TYPE_CHECKING:
@@ -110,7 +107,9 @@ def render_page(
     environment = _environment()
     explored = any(_kind(b) == "Explorer" for section in everything for b in _flat(section.blocks))
     own = ["charts.js", *(["explorer.js"] if explored else [])]
-    scripts = (_vega(), *map(_script, own)) if charts or explored else ()
+    scripts = (vega(), *map(_script, own)) if charts or explored else ()
+    if any(_tables(section.blocks) for section in everything):
+        scripts = (datatables(), _script("tables.js"), *scripts)
     said = {
         "title": title, "lede": lede, "notes": notes, "question": question, "head": head,
         "sections": sections, "kind_of": _kind,
@@ -178,25 +177,6 @@ def _write_images(chart: Chart, out_dir: Path) -> None:
     write_bytes(out_dir / f"{chart.name}.png", vl_convert.vegalite_to_png(spec, scale=2))
 
 
-def _vega() -> str:
-    """Vega, for all charts of a page."""
-    bundle = _vega_bundle()
-    return bundle.replace("</script", "<\\/script").replace("<!--", "<\\!--")
-
-
-def _vega_bundle() -> str:
-    """Kept in the cache from the first report on, as it takes a second or two to put together;
-    where there is no cache, or it is damaged, it is made again."""
-    import vl_convert
-
-    with suppress(OSError):
-        kept = cache_folder() / f"vega-{version('vl-convert-python')}.json"
-        with suppress(OSError, InputError):
-            return str(read_json(kept, {"bundle": str})["bundle"])
-        write_sealed(kept, {"bundle": vl_convert.javascript_bundle()})  # type: ignore[call-arg]
-    return str(vl_convert.javascript_bundle())  # type: ignore[call-arg]
-
-
 def _script(name: str) -> str:
     return (Path(__file__).parent / "templates" / name).read_text("utf-8")
 
@@ -221,6 +201,12 @@ def _flat(blocks: Sequence[Any]) -> list[Any]:
     for block in blocks:
         flat.extend(_flat(block.blocks) if isinstance(block, Details) else [block])
     return flat
+
+
+def _tables(blocks: Sequence[Any]) -> list[Table]:
+    """All tables among the blocks, those of cards too."""
+    of_cards = [t for b in _flat(blocks) if isinstance(b, Cards) for c in b.cards for t in c.tables]
+    return [block for block in _flat(blocks) if isinstance(block, Table)] + of_cards
 
 
 def _is_chart(block: Any) -> bool:
