@@ -124,7 +124,7 @@ def diff_runs(
     left_out = [sentence for one in found for sentence in one.not_compared]
     rows = [row for one in found for row in one.rows]
     if not rows:
-        why = "; ".join([*left_out, *matched.not_compared]).rstrip(".") or "no model is in both"
+        why = "; ".join(one.rstrip(".") for one in (*left_out, *matched.not_compared))
         raise InputError(
             f"{baseline[0]} and {candidate[0]}",
             f"nothing can be compared ({why})",

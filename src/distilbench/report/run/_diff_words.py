@@ -30,38 +30,43 @@ def diff_sentences(diff: Diff) -> Iterator[str]:
 
 def _verdict(diff: Diff) -> str:
     number, margin = len(diff.comparisons), f"{100 * diff.margin:g} percentage points"
-    comparisons = "comparison" if number == 1 else "comparisons"
-    of = f"of {number} {comparisons}"
+    of = f"of {number} comparison{'s' if number > 1 else ''}"
+    new, old = _sides(diff)
     worse = [_named(one) for one in diff.comparisons if one.decision in ("worse", "lost")]
     if worse:
+        return f"{new} is worse than {old} in {len(worse)} {of}: {_few(worse)}."
+    left = [one for one in diff.comparisons if one.decision in ("undecided", "silent")]
+    if left:
         return (
-            f"{diff.candidate} is worse than {diff.baseline} in {len(worse)} {of}: {_few(worse)}."
+            f"It is not decided whether {new} is worse than {old} by more than {margin} in"
+            f" {len(left)} {of}: {_few([_named(one) for one in left])}.{_visible(left)}"
         )
-    open_ = [one for one in diff.comparisons if one.decision in ("undecided", "silent")]
-    if open_:
-        seen = [one.visible for one in open_ if one.visible is not None]
-        said = (
-            f"It is not decided whether {diff.candidate} is worse than {diff.baseline} by more than"
-            f" {margin} in {len(open_)} {of}: {_few([_named(one) for one in open_])}."
-        )
-        if not seen:
-            return said
-        return (
-            f"{said} Their questions show differences of {_span(seen)} points or more (with a"
-            " probability of 80%), and none that is smaller."
-        )
-    same = f"{diff.candidate} is not worse than {diff.baseline} by more than {margin}"
-    if diff.not_compared:
-        return f"{same} in what was compared ({number} {comparisons}); not all was."
-    return f"{same} in any {of}."
+    said = f"{new} is not worse than {old} by more than {margin} in any {of}"
+    return f"{said}; not everything was compared." if diff.not_compared else f"{said}."
 
 
-def _span(shares: Sequence[float]) -> str:
-    low, high = (f"{100 * min(share, 1.0):.2g}" for share in (min(shares), max(shares)))
-    return low if low == high else f"{low} to {high}"
+def _visible(left: Sequence[Comparison]) -> str:
+    """What the questions of comparisons that decide nothing could have shown."""
+    seen = [one.visible for one in left if one.visible is not None]
+    if not seen:
+        return ""
+    low, high = (f"{100 * min(share, 1.0):.2g}" for share in (min(seen), max(seen)))
+    span = low if low == high else f"{low} to {high}"
+    return (
+        f" Their questions show differences of {span} points or more (with a probability of 80%);"
+        " a smaller one would likely be missed."
+    )
 
 
-def _few(names: Sequence[str], most: int = 5) -> str:
+def _sides(diff: Diff) -> tuple[str, str]:
+    """The two that are compared, in words: runs; of one run its models."""
+    if diff.candidate != diff.baseline:
+        return diff.candidate, diff.baseline
+    pairs = {(one.candidate, one.baseline) for one in diff.comparisons}
+    return next(iter(pairs)) if len(pairs) == 1 else ("the candidate", "the baseline")
+
+
+def _few(names: Sequence[str], most: int = 3) -> str:
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return "; ".join(names[:most]) + more
 
@@ -128,7 +133,8 @@ def diff_markdown(diff: Diff) -> str:
     """All of it in Markdown, as a comment on a pull request takes it."""
     say = markdown_text
     said, *more = diff_sentences(diff)
-    lines = [f"### {say(diff.candidate)} against {say(diff.baseline)}", "", f"**{say(said)}**", ""]
+    new, old = _sides(diff)
+    lines = [f"### {say(new)} against {say(old)}", "", f"**{say(said)}**", ""]
     lines += [f"- {say(sentence)}" for sentence in more] + ([""] if more else [])
     lines += _table(COMPARISONS, comparison_rows(diff))
     if diff.running:

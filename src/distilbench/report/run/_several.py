@@ -167,7 +167,7 @@ def same_measurements(one: pl.DataFrame, other: pl.DataFrame) -> int:
 
     keys = [*(name for name in KEY if name != "profile"), *_MEASURED]
     timed = [
-        frame.filter(pl.col("total_s").is_not_null() & pl.col("total_s").is_unique())
+        frame.filter(pl.col("total_s").is_not_null() & pl.struct("task", "total_s").is_unique())
         for frame in (one, other)
     ]
     if min(frame.height for frame in timed) == 0:
