@@ -120,6 +120,8 @@ def diff_runs(
     parts, said = read_apart([baseline] if once else [baseline, candidate])
     old, new = parts[0], parts[-1]
     matched = match(old.cells, new.cells, (baseline[0], candidate[0]), pairs or {})
+    if itself := [a for a, b in matched.pairs if once and a == b]:
+        raise InputError(str(baseline[1]), f"{itself[0]} is set against itself", "name two models")
     found = [_of_pair(old, new, *pair) for pair in matched.pairs]
     left_out = [sentence for one in found for sentence in one.not_compared]
     rows = [row for one in found for row in one.rows]
