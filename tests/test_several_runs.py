@@ -41,7 +41,7 @@ def test_one_model_on_two_machines_is_two_points_with_their_hardware(tmp_path: P
         assert rows[entry]["accuracy"] == 0.3
     assert rows["student · Cortex-A76"]["median_s"] == pytest.approx(9.0, abs=1e-4)
     assert rows["student · AMD EPYC 7B13"]["median_s"] == pytest.approx(1.0, abs=1e-4)
-    assert f"hardware ({SERVER} in one, {PI} in other)" in told(data)
+    assert f"hardware or system ({SERVER} in one, {PI} in other)" in told(data)
     assert data.compared.height == 30
 
 

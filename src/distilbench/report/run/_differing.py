@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
+from distilbench.report.run._entries import foreign
+
 if TYPE_CHECKING:
     import polars as pl
 
@@ -57,11 +59,13 @@ def _seeds(runs: Sequence[Described]) -> Iterator[str]:
 
 
 def _versions(runs: Sequence[Described]) -> Iterator[str]:
-    names = dict.fromkeys(chain.from_iterable(facts["versions"] for _, facts, _ in runs))
+    """Of what answered: what imports results has no part in them."""
+    own = [(label, facts) for label, facts, cells in runs if foreign(cells).height < cells.height]
+    names = dict.fromkeys(chain.from_iterable(facts["versions"] for _, facts in own))
     for name in names:
-        values = [(label, facts["versions"].get(name, "not said")) for label, facts, _ in runs]
-        yield from _sentence(f"version of {name}", (), values)
-    yield from _sentence("Python", (), [(label, facts["python"]) for label, facts, _ in runs])
+        values = [(label, facts["versions"].get(name)) for label, facts in own]
+        yield from _sentence(f"version of {name}", (), [(r, v) for r, v in values if v])
+    yield from _sentence("Python", (), [(label, facts["python"]) for label, facts in own])
 
 
 def _hardware(runs: Sequence[Described]) -> Iterator[str]:
@@ -69,7 +73,7 @@ def _hardware(runs: Sequence[Described]) -> Iterator[str]:
     for label, _, cells in runs:
         known = cells["hardware"].drop_nulls().unique().sort()
         values += [(label, " and ".join(known))] if len(known) else []
-    for sentence in _sentence("hardware", (), values):
+    for sentence in _sentence("hardware or system", (), values):
         yield f"{sentence} Between these, seconds and joules compare machines as well as models."
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from distilbench.report.run._entries import short_hardware
 from distilbench.report.run._money import question_costs
 
 if TYPE_CHECKING:
@@ -102,7 +103,9 @@ def _remarks(cost: _Cost, old: dict[str, Any], new: dict[str, Any]) -> list[str]
     both = (("baseline", old), ("candidate", new))
     if cost.unit in _OF_THE_MACHINE:
         if old["hardware"] != new["hardware"]:
-            said.append("on other hardware")
+            machines = short_hardware([*old["hardware"], *new["hardware"]])
+            other = any(machines.values()) or not (old["hardware"] and new["hardware"])
+            said.append("on other hardware" if other else "under another system")
         busy = [name for name, row in both if row["busy"]]
         if busy:
             said.append(f"on a busy machine ({' and '.join(busy)})")
