@@ -122,7 +122,7 @@ def render_page(
         inlined=_inlined,
     )
     write_text(out_dir / "index.html", html)
-    markdown = environment.get_template("page.md").render(**said, plain=_markdown_text)
+    markdown = environment.get_template("page.md").render(**said, plain=markdown_text)
     write_text(out_dir / f"{page}.md", markdown)
     return out_dir / "index.html"
 
@@ -188,7 +188,7 @@ def _policy(scripts: Sequence[str]) -> str:
     return f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src {allowed}"
 
 
-def _markdown_text(text: str) -> str:
+def markdown_text(text: str) -> str:
     """One line without anything that Markdown or its HTML would take as markup."""
     escaped = " ".join(text.split())
     for mark in ("\\", "|", "<", ">", "*", "_", "`", "[", "]"):

@@ -5,18 +5,43 @@ theirs with an entry point. Only reads: the run directory and the catalog.
 """
 
 from distilbench.report.run._data import RunData, read_run
+from distilbench.report.run._diff import Comparison, Diff, Difference, diff_runs
+from distilbench.report.run._diff_words import (
+    COMPARISONS,
+    RATIOS,
+    comparison_rows,
+    diff_markdown,
+    diff_sentences,
+    ratio_rows,
+)
 from distilbench.report.run._marks import marks
 from distilbench.report.run._recommendation import chance, recommendation_sentences
-from distilbench.report.run._report import picture, write_report
+from distilbench.report.run._report import picture, write_report, write_runs_report
+from distilbench.report.run._running import Ratio
+from distilbench.report.run._several import read_runs, run_labels
 from distilbench.report.run._warnings import run_warnings
 
 __all__ = [
+    "COMPARISONS",
+    "RATIOS",
+    "Comparison",
+    "Diff",
+    "Difference",
+    "Ratio",
     "RunData",
     "chance",
+    "comparison_rows",
+    "diff_markdown",
+    "diff_runs",
+    "diff_sentences",
     "marks",
     "picture",
+    "ratio_rows",
     "read_run",
+    "read_runs",
     "recommendation_sentences",
+    "run_labels",
     "run_warnings",
     "write_report",
+    "write_runs_report",
 ]
