@@ -338,6 +338,7 @@ COMMANDS = {
     "run": "run --out {}", "dry run": "run --dry-run --out {}", "report": "report {}/t",
     "recommend": "recommend {}/t", "export": "export {}/t --format csv --out out",
     "import": "import x.jsonl --into {}/t", "status": "status {}/t", "list": "list {}",
+    "view": "view {}/t --port 0",
     "cancel": "cancel {}/t", "merge": "merge {}/t --out merged", "merge to": "merge one --out {}/t",
 }  # fmt: skip
 FAULTS: dict[str, tuple[str, dict[str, str], str]] = {

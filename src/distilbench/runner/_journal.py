@@ -8,19 +8,14 @@ goes on, :func:`restore` puts what only the journal holds into the log, which In
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
-from zlib import crc32
 
 from distilbench.files import whole_file
-from distilbench.runner._logs import read_log
+from distilbench.transcripts import JOURNAL, journal_line, read_journal, read_log
 
 if TYPE_CHECKING:
     from inspect_ai.log import EvalSample
-
-_NAME = "journal.jsonl"
-_CHECKSUM = 9  # characters before each line's JSON
 
 
 class Journal:
@@ -32,13 +27,12 @@ class Journal:
     def begin(self, folder: Path) -> None:
         """Write from here on beside the logs in ``folder``."""
         folder.mkdir(parents=True, exist_ok=True)
-        self._file = (folder / _NAME).open("ab")
+        self._file = (folder / JOURNAL).open("ab")
 
     def add(self, sample: EvalSample) -> None:
         """Handed to the system when this returns: the death of this process does not lose it."""
         if self._file is not None:
-            line = sample.model_dump_json().encode()
-            self._file.write(_checksum(line) + line + b"\n")
+            self._file.write(journal_line(sample))
             self._file.flush()
 
     def end(self) -> None:
@@ -56,7 +50,7 @@ def restore(folder: Path) -> None:
     from inspect_ai.log import write_eval_log
 
     logs = sorted(folder.glob("*.eval"))
-    if len(logs) > 1 or (logs and (folder / _NAME).is_file()):
+    if len(logs) > 1 or (logs and (folder / JOURNAL).is_file()):
         read = [read_log(path) for path in logs]
         samples = [sample for log in read for sample in log.samples or ()]
         newest = read[-1]
@@ -67,22 +61,4 @@ def restore(folder: Path) -> None:
             write_eval_log(newest, str(partial), format="eval")
         for path in logs[:-1]:
             path.unlink()
-    (folder / _NAME).unlink(missing_ok=True)
-
-
-def read_journal(folder: Path) -> Iterator[EvalSample]:
-    """Its samples, oldest first. A line that is not as it was written, as the last one of a worker
-    that died while it wrote, is passed over: that sample is asked again."""
-    from inspect_ai.log import EvalSample
-
-    if not (folder / _NAME).is_file():
-        return
-    with (folder / _NAME).open("rb") as lines:
-        for line in lines:
-            checksum, sample = line[:_CHECKSUM], line[_CHECKSUM:].removesuffix(b"\n")
-            if checksum == _checksum(sample):
-                yield EvalSample.model_validate_json(sample)
-
-
-def _checksum(line: bytes) -> bytes:
-    return f"{crc32(line):08x} ".encode()
+    (folder / JOURNAL).unlink(missing_ok=True)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from distilbench.files import write_bytes, write_text
 from distilbench.report.page._cards import Cards
 from distilbench.report.page._explorer import Explorer
+from distilbench.report.page._questions import Questions
 from distilbench.report.page._table import Table
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ class Section:
     """A heading and what stands under it."""
 
     title: str
-    blocks: Sequence[Text | Pre | Table | Chart | Details | Cards | Explorer] = field(
+    blocks: Sequence[Text | Pre | Table | Chart | Details | Cards | Explorer | Questions] = field(
         default_factory=tuple
     )
 
@@ -83,32 +84,35 @@ def render_page(
     notes: Sequence[str] = (),
     question: str = "",
     head: Section | None = None,
+    beside: Sequence[tuple[str, str]] = (),
+    refresh_s: float | None = None,
 ) -> Path:
     """Write ``index.html``, ``<page>.md`` and the figures into ``out_dir``; returns the HTML file.
     ``question`` is what the page answers, ``notes`` stand below the lede: what the reader must know
     before taking a number. ``head`` is the section of the first screen, above the contents.
+    ``beside``: words and addresses of other pages of the server that this one comes from, which may
+    be asked for it again every ``refresh_s``.
 
     The HTML is one file without any request: Vega is inlined. The Markdown links the images.
     """
     out_dir.mkdir(parents=True, exist_ok=True)
     everything = [*((head,) if head else ()), *sections]
-    charts = [
-        block for section in everything for block in _flat(section.blocks) if _is_chart(block)
-    ]
-    for chart in charts:
-        _write_images(chart, out_dir)
     environment = _environment()
-    explored = any(_kind(b) == "Explorer" for section in everything for b in _flat(section.blocks))
-    own = ["charts.js", *(["explorer.js"] if explored else [])]
-    scripts = (_vega(), *map(_script, own)) if charts or explored else ()
+    blocks = [block for section in everything for block in _flat(section.blocks)]
+    for chart in filter(_is_chart, blocks):
+        _write_images(chart, out_dir)
+    scripts = _scripts(blocks, refresh_s is not None)
+    questions = [block for block in blocks if isinstance(block, Questions)]
+    asks = refresh_s is not None or any(block.served for block in questions)
     said = {
         "title": title, "lede": lede, "notes": notes, "question": question, "head": head,
-        "sections": sections, "kind_of": _kind,
+        "sections": sections, "kind_of": _kind, "beside": beside, "refresh_s": refresh_s,
     }  # fmt: skip
     html = environment.get_template("page.html").render(
         **said,
         scripts=scripts,
-        policy=_policy(scripts),
+        policy=_policy(scripts, asks),
+        styles=[_script("questions.css")] if questions else [],
         specification=_specification,
         inlined=_inlined,
     )
@@ -116,6 +120,19 @@ def render_page(
     markdown = environment.get_template("page.md").render(**said, plain=_markdown_text)
     write_text(out_dir / f"{page}.md", markdown)
     return out_dir / "index.html"
+
+
+def _scripts(blocks: Sequence[Any], refreshes: bool) -> tuple[str, ...]:
+    """The page's scripts: what its blocks need, and no other."""
+    kinds = {_kind(block) for block in blocks}
+    own = {"charts.js": {"Chart", "Explorer"}, "explorer.js": {"Explorer"}}
+    beside = {"questions.js": {"Questions"}}
+    drawn = [_script(name) for name, of in own.items() if of & kinds]
+    return (
+        *((_vega(), *drawn) if drawn else ()),
+        *(_script(name) for name, of in beside.items() if of & kinds),
+        *((_script("live.js"),) if refreshes else ()),
+    )
 
 
 def render_fragment(title: str, lede: str, blocks: Sequence[Any]) -> str:
@@ -181,11 +198,13 @@ def _script(name: str) -> str:
     return (Path(__file__).parent / "templates" / name).read_text("utf-8")
 
 
-def _policy(scripts: Sequence[str]) -> str:
-    """Only the page's own scripts, by their digests; no request of any kind."""
+def _policy(scripts: Sequence[str], asks: bool) -> str:
+    """Only the page's own scripts, by their digests; no request of any kind, unless the page
+    ``asks`` the server that it came from."""
     digests = (base64.b64encode(hashlib.sha256(s.encode()).digest()).decode() for s in scripts)
     allowed = " ".join(f"'sha256-{digest}'" for digest in digests) or "'none'"
-    return f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src {allowed}"
+    policy = f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src {allowed}"
+    return f"{policy}; connect-src 'self'" if asks else policy
 
 
 def _markdown_text(text: str) -> str:

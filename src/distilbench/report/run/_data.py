@@ -40,6 +40,8 @@ class RunData:
     catalog: Catalog
     """The catalog, with the cards that the models brought."""
     bad_cards: tuple[str, ...] = ()
+    folder: Path | None = None
+    """The run directory, in which the transcripts are."""
 
     @cached_property
     def heard(self) -> pl.DataFrame:
@@ -138,7 +140,7 @@ def read_run(run_dir: Path) -> RunData:
     samples, cells = with_entries(samples, cells)
     catalog, bad_cards = _catalog(run_dir / "cards")
     samples = with_variant(samples, cells)
-    return RunData(facts, suite_text, samples, cells, catalog, bad_cards)
+    return RunData(facts, suite_text, samples, cells, catalog, bad_cards, run_dir)
 
 
 def _catalog(cards: Path) -> tuple[Catalog, tuple[str, ...]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +15,17 @@ from distilbench.report.run._sections import sections
 from distilbench.report.run._warnings import run_warnings
 
 
-def write_report(run_dir: Path, out_dir: Path | None = None) -> Path:
+def write_report(
+    run_dir: Path, out_dir: Path | None = None, beside: Sequence[tuple[str, str]] = ()
+) -> Path:
     """Write the report of a run into ``out_dir`` (default: its folder ``report``): ``index.html``,
-    ``report.md``, PNG and SVG figures, ``samples.parquet``. Returns the HTML file.
+    ``report.md``, PNG and SVG figures, ``samples.parquet``. Returns the HTML file. ``beside`` as
+    :func:`render_page` takes it.
 
     Raises ``InputError`` if ``run_dir`` holds no samples.
     """
     out = out_dir or run_dir / "report"
-    page = render_page(out_dir=out, **_contents(run_dir))
+    page = render_page(out_dir=out, beside=beside, **_contents(run_dir))
     copy_file(run_dir / "samples.parquet", out / "samples.parquet")
     return page
 
