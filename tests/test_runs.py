@@ -457,6 +457,7 @@ COMMANDS = {
     "recommend": "recommend {}/t", "export": "export {}/t --format csv --out out",
     "diff": "diff {}/t one", "several": "report one {}/t",
     "import": "import x.jsonl --into {}/t", "status": "status {}/t", "list": "list {}",
+    "view": "view {}/t --port 0",
     "cancel": "cancel {}/t", "merge": "merge {}/t --out merged", "merge to": "merge one --out {}/t",
 }  # fmt: skip
 FAULTS: dict[str, tuple[str, dict[str, str], str]] = {

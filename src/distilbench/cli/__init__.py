@@ -28,6 +28,7 @@ from distilbench.cli import (
     _run,
     _runs,
     _serve,
+    _view,
 )
 from distilbench.cli._print import print_line
 
@@ -42,6 +43,7 @@ app = typer.Typer(
 for register in (
     _run.register,
     _runs.register,
+    _view.register,
     _recommend.register,
     _diff.register,
     _fit.register,

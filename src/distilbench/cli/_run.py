@@ -243,12 +243,13 @@ def _rows(table: pl.DataFrame) -> list[tuple[Any, ...]]:
     ]
 
 
-def open_page(page: Path) -> None:
-    """Open a page in a browser, or say where it is if there is no screen."""
+def open_page(page: Path | str) -> None:
+    """Open a page, a file or an address, in a browser, or say where it is if there is no screen."""
     import webbrowser
 
     screen = sys.platform in ("win32", "darwin") or any(
         os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY")
     )
-    if not screen or not webbrowser.open(page.resolve().as_uri()):
+    address = page if isinstance(page, str) else page.resolve().as_uri()
+    if not screen or not webbrowser.open(address):
         print_line(f"no screen here: open {page} in a browser")

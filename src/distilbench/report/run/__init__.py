@@ -14,7 +14,9 @@ from distilbench.report.run._diff_words import (
     diff_sentences,
     ratio_rows,
 )
+from distilbench.report.run._entries import with_entries
 from distilbench.report.run._marks import marks
+from distilbench.report.run._questions import QUESTION, answer_of, finite, in_order, with_ending
 from distilbench.report.run._recommendation import chance, recommendation_sentences
 from distilbench.report.run._report import picture, write_report, write_runs_report
 from distilbench.report.run._running import Ratio
@@ -23,17 +25,21 @@ from distilbench.report.run._warnings import run_warnings
 
 __all__ = [
     "COMPARISONS",
+    "QUESTION",
     "RATIOS",
     "Comparison",
     "Diff",
     "Difference",
     "Ratio",
     "RunData",
+    "answer_of",
     "chance",
     "comparison_rows",
     "diff_markdown",
     "diff_runs",
     "diff_sentences",
+    "finite",
+    "in_order",
     "marks",
     "picture",
     "ratio_rows",
@@ -42,6 +48,8 @@ __all__ = [
     "recommendation_sentences",
     "run_labels",
     "run_warnings",
+    "with_ending",
+    "with_entries",
     "write_report",
     "write_runs_report",
 ]

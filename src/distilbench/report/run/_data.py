@@ -55,6 +55,8 @@ class RunData:
     """Each of the runs, the first first."""
     told: tuple[str, ...] = ()
     """What must be known of several runs on one page: what differs, what was taken once."""
+    folder: Path | None = None
+    """The run directory, in which the transcripts are; null: several runs'."""
 
     @cached_property
     def heard(self) -> pl.DataFrame:
@@ -154,7 +156,7 @@ def read_run(run_dir: Path) -> RunData:
     catalog, bad_cards = catalog_of([run_dir / "cards"])
     samples = with_variant(samples, cells)
     runs = (OneRun(facts["name"], facts, suite_text),)
-    return RunData(facts, suite_text, samples, cells, catalog, bad_cards, runs)
+    return RunData(facts, suite_text, samples, cells, catalog, bad_cards, runs, folder=run_dir)
 
 
 def catalog_of(folders: Sequence[Path]) -> tuple[Catalog, tuple[str, ...]]:

@@ -17,14 +17,17 @@ from distilbench.report.run._several import read_runs
 from distilbench.report.run._warnings import run_warnings
 
 
-def write_report(run_dir: Path, out_dir: Path | None = None) -> Path:
+def write_report(
+    run_dir: Path, out_dir: Path | None = None, beside: Sequence[tuple[str, str]] = ()
+) -> Path:
     """Write the report of a run into ``out_dir`` (default: its folder ``report``): ``index.html``,
-    ``report.md``, PNG and SVG figures, ``samples.parquet``. Returns the HTML file.
+    ``report.md``, PNG and SVG figures, ``samples.parquet``. Returns the HTML file. ``beside`` as
+    :func:`render_page` takes it.
 
     Raises ``InputError`` if ``run_dir`` holds no samples.
     """
     out = out_dir or run_dir / "report"
-    page = render_page(out_dir=out, **_contents(read_run(run_dir)))
+    page = render_page(out_dir=out, beside=beside, **_contents(read_run(run_dir)))
     copy_file(run_dir / "samples.parquet", out / "samples.parquet")
     return page
 
