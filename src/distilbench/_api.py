@@ -85,14 +85,16 @@ class Run:
 
         return accuracy_of_answers(self.samples, self.cells, by)
 
-    def report(self, out: str | Path | None = None) -> Path:
+    def report(self, out: str | Path | None = None, margin: float = 0.05) -> Path:
         """Write the report (HTML, Markdown, figures) into ``out``, by default the run's folder
-        ``report``; returns the HTML file. Raises ``InputError`` if the run holds no samples."""
+        ``report``; returns the HTML file. ``margin``: the accuracy, a share, that a distilled model
+        may lose and still count as not inferior to its counterpart. Raises ``InputError`` if the
+        run holds no samples."""
         from distilbench.report import write_report
         from distilbench.runner import collect, load_cells
 
         collect(self.path, load_cells(self.path))
-        return write_report(self.path, Path(out) if out is not None else None)
+        return write_report(self.path, Path(out) if out is not None else None, margin)
 
     def _repr_html_(self) -> str:
         from distilbench.report import picture

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from distilbench.errors import InputError
+
 MODEL_HELP = "A card of the catalog, or a GGUF, config.json, folder, hf:owner/name/file, pypi:name."
 RunPlace = Annotated[
     str,
@@ -14,3 +16,17 @@ RunPlace = Annotated[
     ),
 ]
 ModelName = Annotated[str, typer.Argument(help=MODEL_HELP, show_default=False)]
+Margin = Annotated[
+    float,
+    typer.Option(
+        help="Percentage points of accuracy that a distilled model may lose and still count as not"
+        " inferior to its counterpart."
+    ),
+]
+
+
+def margin_share(points: float) -> float:
+    """``--margin`` as a share. Raises ``InputError`` if it is none."""
+    if not 0 < points <= 100:
+        raise InputError("--margin", f"is {points:g}", "give percentage points above 0, up to 100")
+    return points / 100

@@ -9,13 +9,14 @@ from distilbench.report.page._drawing import (
     INK,
     PALETTE,
     colour,
+    drawable,
     inline,
     padded,
     shape,
     styled,
     tooltips,
 )
-from distilbench.report.page._explorer import Axis, Explorer
+from distilbench.report.page._explorer import ROLE_SHAPES, Axis, Explorer
 from distilbench.report.page._format import (
     NOT_AVAILABLE,
     mib,
@@ -31,6 +32,8 @@ from distilbench.report.page._page import (
     Pre,
     Section,
     Text,
+    flat,
+    markdown_text,
     render_fragment,
     render_page,
 )
@@ -40,6 +43,7 @@ __all__ = [
     "INK",
     "NOT_AVAILABLE",
     "PALETTE",
+    "ROLE_SHAPES",
     "Axis",
     "Card",
     "Cards",
@@ -56,7 +60,10 @@ __all__ = [
     "Text",
     "Tone",
     "colour",
+    "drawable",
+    "flat",
     "inline",
+    "markdown_text",
     "mib",
     "number",
     "padded",

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from distilbench.files import write_bytes, write_text
 from distilbench.report.page._cards import Cards
+from distilbench.report.page._drawing import drawable
 from distilbench.report.page._explorer import Explorer
 from distilbench.report.page._table import Table
 
@@ -92,13 +93,11 @@ def render_page(
     """
     out_dir.mkdir(parents=True, exist_ok=True)
     everything = [*((head,) if head else ()), *sections]
-    charts = [
-        block for section in everything for block in _flat(section.blocks) if _is_chart(block)
-    ]
+    charts = [block for section in everything for block in flat(section.blocks) if _is_chart(block)]
     for chart in charts:
         _write_images(chart, out_dir)
     environment = _environment()
-    explored = any(_kind(b) == "Explorer" for section in everything for b in _flat(section.blocks))
+    explored = any(_kind(b) == "Explorer" for section in everything for b in flat(section.blocks))
     own = ["charts.js", *(["explorer.js"] if explored else [])]
     scripts = (_vega(), *map(_script, own)) if charts or explored else ()
     said = {
@@ -113,7 +112,7 @@ def render_page(
         inlined=_inlined,
     )
     write_text(out_dir / "index.html", html)
-    markdown = environment.get_template("page.md").render(**said, plain=_markdown_text)
+    markdown = environment.get_template("page.md").render(**said, plain=markdown_text)
     write_text(out_dir / f"{page}.md", markdown)
     return out_dir / "index.html"
 
@@ -159,13 +158,13 @@ def _inlined(data: Any) -> str:
 def _svg(chart: Chart) -> str:
     import vl_convert
 
-    return str(vl_convert.vegalite_to_svg({**chart.chart.to_dict(), "width": _IMAGE_WIDTH}))
+    return str(vl_convert.vegalite_to_svg({**drawable(chart.chart), "width": _IMAGE_WIDTH}))
 
 
 def _write_images(chart: Chart, out_dir: Path) -> None:
     import vl_convert
 
-    spec = {**chart.chart.to_dict(), "width": _IMAGE_WIDTH}
+    spec = {**drawable(chart.chart), "width": _IMAGE_WIDTH}
     write_text(out_dir / f"{chart.name}.svg", _svg(chart))
     write_bytes(out_dir / f"{chart.name}.png", vl_convert.vegalite_to_png(spec, scale=2))
 
@@ -188,7 +187,7 @@ def _policy(scripts: Sequence[str]) -> str:
     return f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src {allowed}"
 
 
-def _markdown_text(text: str) -> str:
+def markdown_text(text: str) -> str:
     """One line without anything that Markdown or its HTML would take as markup."""
     escaped = " ".join(text.split())
     for mark in ("\\", "|", "<", ">", "*", "_", "`", "[", "]"):
@@ -196,11 +195,12 @@ def _markdown_text(text: str) -> str:
     return escaped
 
 
-def _flat(blocks: Sequence[Any]) -> list[Any]:
-    flat: list[Any] = []
+def flat(blocks: Sequence[Any]) -> list[Any]:
+    """The blocks, with those behind a line that opens them in its place."""
+    found: list[Any] = []
     for block in blocks:
-        flat.extend(_flat(block.blocks) if isinstance(block, Details) else [block])
-    return flat
+        found.extend(flat(block.blocks) if isinstance(block, Details) else [block])
+    return found
 
 
 def _is_chart(block: Any) -> bool:

@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from distilbench.claims import MARGIN
 from distilbench.errors import InputError
 from distilbench.files import read_json, read_parquet
 from distilbench.report.run._entries import foreign, others, with_entries, with_variant
@@ -40,6 +41,8 @@ class RunData:
     catalog: Catalog
     """The catalog, with the cards that the models brought."""
     bad_cards: tuple[str, ...] = ()
+    margin: float = MARGIN
+    """The accuracy that a model may lose and still count as not inferior, a share."""
 
     @cached_property
     def heard(self) -> pl.DataFrame:
@@ -111,7 +114,7 @@ class RunData:
         """Each distilled model beside its counterparts."""
         from distilbench.claims import run_pairs
 
-        return run_pairs(self.samples, self.cells, self.catalog)
+        return run_pairs(self.samples, self.cells, self.catalog, self.margin)
 
     @cached_property
     def roles(self) -> dict[str, str | None]:
@@ -126,8 +129,9 @@ class RunData:
         return _differences(self.compared)
 
 
-def read_run(run_dir: Path) -> RunData:
-    """Read a run directory. Raises ``InputError`` if it is none, is damaged, or holds no sample."""
+def read_run(run_dir: Path, margin: float = MARGIN) -> RunData:
+    """Read a run directory; ``margin`` as :class:`RunData` has it. Raises ``InputError`` if it is
+    none, is damaged, or holds no sample."""
     if not (run_dir / "run.json").is_file():
         raise InputError(str(run_dir), "is no run directory", "give the folder of a run")
     facts = read_json(run_dir / "run.json", _FACTS)
@@ -138,7 +142,7 @@ def read_run(run_dir: Path) -> RunData:
     samples, cells = with_entries(samples, cells)
     catalog, bad_cards = _catalog(run_dir / "cards")
     samples = with_variant(samples, cells)
-    return RunData(facts, suite_text, samples, cells, catalog, bad_cards)
+    return RunData(facts, suite_text, samples, cells, catalog, bad_cards, margin)
 
 
 def _catalog(cards: Path) -> tuple[Catalog, tuple[str, ...]]:

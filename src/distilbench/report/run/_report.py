@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from distilbench.claims import MARGIN
 from distilbench.files import copy_file
 from distilbench.report.page import Chart, Table, render_fragment, render_page
 from distilbench.report.run._answer import answer, question
@@ -14,22 +15,23 @@ from distilbench.report.run._sections import sections
 from distilbench.report.run._warnings import run_warnings
 
 
-def write_report(run_dir: Path, out_dir: Path | None = None) -> Path:
+def write_report(run_dir: Path, out_dir: Path | None = None, margin: float = MARGIN) -> Path:
     """Write the report of a run into ``out_dir`` (default: its folder ``report``): ``index.html``,
-    ``report.md``, PNG and SVG figures, ``samples.parquet``. Returns the HTML file.
+    ``report.md``, PNG and SVG figures, ``samples.parquet``. Returns the HTML file. ``margin``: the
+    accuracy, a share, that a model may lose and still count as not inferior.
 
     Raises ``InputError`` if ``run_dir`` holds no samples.
     """
     out = out_dir or run_dir / "report"
-    page = render_page(out_dir=out, **_contents(run_dir))
+    page = render_page(out_dir=out, **_contents(run_dir, margin))
     copy_file(run_dir / "samples.parquet", out / "samples.parquet")
     return page
 
 
-def _contents(run_dir: Path) -> dict[str, Any]:
+def _contents(run_dir: Path, margin: float) -> dict[str, Any]:
     """What the page says. The records, which may be a gigabyte, are let go of when it is known:
     drawing takes memory of its own."""
-    data = read_run(run_dir)
+    data = read_run(run_dir, margin)
     return {
         "title": f"distilbench: {data.facts['name']}",
         "lede": summary(data),
