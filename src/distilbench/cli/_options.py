@@ -16,17 +16,20 @@ RunPlace = Annotated[
     ),
 ]
 ModelName = Annotated[str, typer.Argument(help=MODEL_HELP, show_default=False)]
-Margin = Annotated[
-    float,
-    typer.Option(
-        help="Percentage points of accuracy that a distilled model may lose and still count as not"
-        " inferior to its counterpart."
-    ),
-]
 
 
-def margin_share(points: float) -> float:
-    """``--margin`` as a share. Raises ``InputError`` if it is none."""
+def _share(points: float) -> float:
     if not 0 < points <= 100:
         raise InputError("--margin", f"is {points:g}", "give percentage points above 0, up to 100")
     return points / 100
+
+
+Margin = Annotated[
+    float,
+    typer.Option(
+        callback=_share,
+        help="Percentage points of accuracy that a distilled model may lose and still count as not"
+        " inferior to its counterpart.",
+    ),
+]
+"""Given in percentage points; what a command gets is a share."""

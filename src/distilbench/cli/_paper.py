@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from distilbench.cli._options import Margin, margin_share
+from distilbench.cli._options import Margin
 from distilbench.cli._print import print_line, print_table
 from distilbench.files import must_hold_files, write_bytes, write_text
 
@@ -103,7 +103,7 @@ def table(
     from distilbench.report.paper import References, table_text
 
     name, run = _names_a_run(name, run)
-    contents, catalog = _contents(run, margin_share(margin))
+    contents, catalog = _contents(run, margin)
     if name is None:
         _print_names("table", contents.tables, contents, run)
         return
@@ -134,12 +134,12 @@ def paper(
         write_paper_of_run,
     )
 
-    wide, share = width_mm(width), margin_share(margin)
+    wide = width_mm(width)
     must_hold_files(out)
     if run is None:
         written = write_paper_of_claims(_claims(), out, form.value, wide)
     else:
-        written = write_paper_of_run(_data(run, share), out, form.value, wide)
+        written = write_paper_of_run(_data(run, margin), out, form.value, wide)
     print_line(f"wrote {len(written)} files; all of them in one document: {out / 'paper.tex'}")
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from distilbench.cli._counts import say
-from distilbench.cli._options import Margin, RunPlace, margin_share
+from distilbench.cli._options import Margin, RunPlace
 from distilbench.cli._print import Json, print_json, print_line, print_table
 from distilbench.errors import InputError
 from distilbench.files import read_parquet, write_text
@@ -121,7 +121,6 @@ def run(
     from distilbench.runner import run_suite
     from distilbench.suite import Changes
 
-    allowed = margin_share(margin)
     changes = Changes(limit, max_tokens, epochs, _listed(models), _listed(tasks))
     if dry:
         from distilbench.cli._dry_run import dry_run
@@ -132,7 +131,7 @@ def run(
         result = run_suite(suite, out, progress.on_event, changes, executor, workers, address)
     for sentence in result.failed:  # before the report, which may lack what it needs
         say(f"failed: {sentence}")
-    page = _sent(write_report(result.run_dir, margin=allowed), result.place)
+    page = _sent(write_report(result.run_dir, margin=margin), result.place)
     _print_result(result, page, as_json)
     if open_report:
         open_page(page)
@@ -145,9 +144,9 @@ def report(run: RunPlace, margin: Margin = 5.0, open_report: Open = False) -> No
     from distilbench._api import Run
     from distilbench.place import Place, copied
 
-    allowed, place = margin_share(margin), Place.parse(run)
+    place = Place.parse(run)
     with copied(place) as run_dir:
-        page = _sent(Run.open(run_dir).report(margin=allowed), place)
+        page = _sent(Run.open(run_dir).report(margin=margin), place)
     print_line(page)
     if open_report:
         open_page(page)

@@ -23,6 +23,8 @@ from distilbench.report.page import (
 _WIDE, _HIGH = 300.0, 260.0
 """Pixels of the plot in a column, by which names find their places."""
 _LETTER, _LINE = 6.4, 13.0
+Place = tuple[str, int]
+"""A side of the point, and pixels above or below it."""
 _ROW = [(side, rise * 14) for rise, side in product((0, 1, -1, 2, -2, 3, -3), ("right", "left"))]
 
 
@@ -38,13 +40,34 @@ def against(block: Explorer) -> Iterator[Chart]:
         if not rows:
             continue
         words = "; ".join(f"{r['entry']} {r['accuracy']:.1%} at {si(r['cost'])}" for r in rows)
+        named = _named(rows)
         yield Chart(
             f"cost-{'-'.join(axis.key.replace('_', '-').split())}",
             f"Accuracy ({measure}) against {axis.title}, {axis.known}. Shape: role; colour: family;"
-            " bars: 95% intervals; dashed: the Pareto frontier.",
+            f" bars: 95% intervals; dashed: the Pareto frontier.{_key(named)}",
             f"Accuracy against {axis.title}: {words}",
-            _chart(rows, axis, measure),
+            _chart(named, axis, measure),
         )
+
+
+def _named(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """With what stands beside each point: its name; numbers where names hide each other."""
+    named = [{**row, "name": row["entry"]} for row in rows]
+    if _placed(named, *_ends(rows))[1]:
+        return named
+    return [{**row, "name": str(n)} for n, row in enumerate(rows, start=1)]
+
+
+def _key(named: Sequence[Mapping[str, Any]]) -> str:
+    numbered = [f"{row['name']} {row['entry']}" for row in named if row["name"] != row["entry"]]
+    return f" {'; '.join(numbered)}." if numbered else ""
+
+
+def _ends(rows: Sequence[Mapping[str, Any]]) -> tuple[list[float], float]:
+    """Ends of the axis of costs, logarithmic where all are above zero, and the top of the other."""
+    costs = [row["cost"] for row in rows]
+    ends = padded(costs) if min(costs) > 0 else [0.0, 1.15 * max(costs) or 1.0]
+    return ends, min(1.0, 1.1 * max(row["high"] for row in rows)) or 1.0
 
 
 def _row(point: Mapping[str, Any], axis: Axis, measure: str) -> dict[str, Any]:
@@ -61,13 +84,11 @@ def _chart(rows: list[dict[str, Any]], axis: Axis, measure: str) -> Any:
 
     from distilbench.stats import pareto
 
-    costs = [row["cost"] for row in rows]
-    ends = padded(costs) if min(costs) > 0 else [0.0, 1.15 * max(costs) or 1.0]
-    top = min(1.0, 1.1 * max(row["high"] for row in rows)) or 1.0
+    ends, top = _ends(rows)
     x = alt.X(
         "cost:Q",
         title=axis.title,
-        scale=alt.Scale(type="log" if min(costs) > 0 else "linear", domain=ends, nice=False),
+        scale=alt.Scale(type="log" if ends[0] > 0 else "linear", domain=ends, nice=False),
         axis=alt.Axis(format=axis.form, tickCount=5),
     )
     scale = alt.Scale(domain=[0, top])
@@ -87,8 +108,8 @@ def _chart(rows: list[dict[str, Any]], axis: Axis, measure: str) -> Any:
             align="left" if side == "right" else "right",
             baseline="middle", dx=9 if side == "right" else -9, dy=rise, fontSize=11, color=INK,
         )
-        .encode(x=x, y=y, text="entry:N")
-        for (side, rise), found in _placed(rows, ends, top).items()
+        .encode(x=x, y=y, text="name:N")
+        for (side, rise), found in _placed(rows, ends, top)[0].items()
     ]  # fmt: skip
     return styled(alt.layer(steps, bars, points, *names).properties(height=_HIGH))
 
@@ -118,19 +139,21 @@ def _roles(rows: Sequence[Mapping[str, Any]]) -> Any:
 
 def _placed(
     rows: list[dict[str, Any]], ends: Sequence[float], top: float
-) -> dict[tuple[str, int], list[dict[str, Any]]]:
+) -> tuple[dict[Place, list[dict[str, Any]]], bool]:
     """Models by the place of their name beside their point: the first of some places that hides
-    no other name or point and stays inside of the plot."""
+    no other name or point and stays inside of the plot; and whether all found one."""
     at = [(_across(row["cost"], ends) * _WIDE, (1 - row["accuracy"] / top) * _HIGH) for row in rows]
     taken = [(x - 7, y - 7, x + 7, y + 7) for x, y in at]
-    found: dict[tuple[str, int], list[dict[str, Any]]] = {}
+    found: dict[Place, list[dict[str, Any]]] = {}
+    all_found = True
     for row, (x, y) in zip(rows, at, strict=True):
-        boxes = {place: _box(x, y, place, len(row["entry"])) for place in _ROW}
+        boxes = {place: _box(x, y, place, len(row["name"])) for place in _ROW}
         free = [place for place, box in boxes.items() if _is_free(box, taken)]
         place = free[0] if free else _ROW[0]
+        all_found = all_found and bool(free)
         taken.append(boxes[place])
         found.setdefault(place, []).append(row)
-    return found
+    return found, all_found
 
 
 def _across(cost: float, ends: Sequence[float]) -> float:
@@ -143,7 +166,7 @@ def _across(cost: float, ends: Sequence[float]) -> float:
 Box = tuple[float, float, float, float]
 
 
-def _box(x: float, y: float, place: tuple[str, int], letters: int) -> Box:
+def _box(x: float, y: float, place: Place, letters: int) -> Box:
     side, rise = place
     left = x + 9 if side == "right" else x - 9 - letters * _LETTER
     return (left, y + rise - _LINE / 2, left + letters * _LETTER, y + rise + _LINE / 2)

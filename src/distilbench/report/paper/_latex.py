@@ -28,7 +28,7 @@ _SPECIAL = {
 # Two of these in a row would become another sign; what steers or is no character is left out.
 _LIGATURES = re.compile(r"(?<=-)-|(?<=')'|(?<=,),|(?<=[?!])`")
 _MINUS = re.compile(r"(?<![^\s(])-(?=\d)")
-_UNBROKEN = re.compile(r"\S{25,}")
+_UNBROKEN = re.compile(r"\S{45,}")
 _BREAK = r"\allowbreak{}"
 _NO_CHARACTERS = re.compile(
     r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"

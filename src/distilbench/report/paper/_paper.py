@@ -38,6 +38,7 @@ _END = r"""\bibliographystyle{plain}
 \end{document}
 """
 _SOURCE = "#source-"
+_MOST_ROWS = 120
 
 
 def write_paper_of_run(
@@ -118,13 +119,15 @@ def _keys(made: Table, cite: References) -> dict[str, str]:
 
 
 def _whole(contents: Contents, has_methods: bool, form: str) -> str:
-    """A document of figures, tables and methods, to look at and to take from."""
+    """A document of figures, tables and methods, to look at and to take from; tables of hundreds of
+    rows are beside it only."""
     figures = "".join(
         _figure(name, chart.caption, form) for name, chart in contents.figures.items()
     )
+    short = [name for name, made in contents.tables.items() if len(made.rows) <= _MOST_ROWS]
     tables = "".join(
         f"\\input{{tables/{name}}}\n" + ("\\clearpage\n" if n % 4 == 3 else "")  # floats are few
-        for n, name in enumerate(contents.tables)
+        for n, name in enumerate(short)
     )
     said = "\\section{Methods}\n\\input{methods}\n" if has_methods else "\\nocite{*}\n"
     return _PREAMBLE + said + figures + "\\clearpage\n" + tables + _END
