@@ -10,7 +10,7 @@ import re
 from typing import Any
 
 from distilbench.errors import InputError
-from distilbench.report.page import Chart, drawable
+from distilbench.report.page import Chart
 
 WIDTHS_MM = {"column": 84.0, "text": 140.0, "page": 178.0}
 """One of two columns (ACM, IEEE: 84 to 89 mm), the text of a page of one column (NeurIPS, ICLR:
@@ -58,7 +58,7 @@ def _svg(chart: Chart, width_mm: float) -> str:
     import vl_convert
 
     pixels = width_mm * _POINTS_PER_MM * _TEXT_PIXELS / _TEXT_POINTS
-    spec = drawable(chart.chart)
+    spec = chart.specification
     themed = {
         **spec,
         "width": pixels,
