@@ -15,7 +15,7 @@ from distilbench.report.page._drawing import (
     styled,
     tooltips,
 )
-from distilbench.report.page._explorer import Axis, Explorer
+from distilbench.report.page._explorer import ROLE_SHAPES, Axis, Explorer
 from distilbench.report.page._format import (
     NOT_AVAILABLE,
     mib,
@@ -31,6 +31,7 @@ from distilbench.report.page._page import (
     Pre,
     Section,
     Text,
+    flat,
     markdown_text,
     render_fragment,
     render_page,
@@ -52,6 +53,7 @@ __all__ = [
     "NOT_AVAILABLE",
     "PAIRS",
     "PALETTE",
+    "ROLE_SHAPES",
     "SORTS",
     "Answer",
     "Asked",
@@ -73,6 +75,7 @@ __all__ = [
     "Text",
     "Tone",
     "colour",
+    "flat",
     "inline",
     "markdown_text",
     "mib",

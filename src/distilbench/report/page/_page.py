@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from distilbench.files import write_bytes, write_text
 from distilbench.report.page._cards import Cards
+from distilbench.report.page._drawing import drawable
 from distilbench.report.page._explorer import Explorer
 from distilbench.report.page._libraries import datatables, vega
 from distilbench.report.page._questions import Questions
@@ -57,7 +58,7 @@ class Chart:
     @cached_property
     def specification(self) -> dict[str, Any]:
         """Vega-Lite JSON: made once, as Altair checks all of it each time."""
-        return dict(self.chart.to_dict())
+        return drawable(self.chart)
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,7 @@ def render_page(
     out_dir.mkdir(parents=True, exist_ok=True)
     everything = [*((head,) if head else ()), *sections]
     environment = _environment()
-    blocks = [block for section in everything for block in _flat(section.blocks)]
+    blocks = [block for section in everything for block in flat(section.blocks)]
     for chart in filter(_is_chart, blocks):
         _write_images(chart, out_dir)
     scripts = _scripts(blocks, refresh_s is not None)
@@ -220,17 +221,18 @@ def markdown_text(text: str) -> str:
     return escaped
 
 
-def _flat(blocks: Sequence[Any]) -> list[Any]:
-    flat: list[Any] = []
+def flat(blocks: Sequence[Any]) -> list[Any]:
+    """The blocks, with those behind a line that opens them in its place."""
+    found: list[Any] = []
     for block in blocks:
-        flat.extend(_flat(block.blocks) if isinstance(block, Details) else [block])
-    return flat
+        found.extend(flat(block.blocks) if isinstance(block, Details) else [block])
+    return found
 
 
 def _tables(blocks: Sequence[Any]) -> list[Table]:
     """All tables among the blocks, those of cards too."""
-    of_cards = [t for b in _flat(blocks) if isinstance(b, Cards) for c in b.cards for t in c.tables]
-    return [block for block in _flat(blocks) if isinstance(block, Table)] + of_cards
+    of_cards = [t for b in flat(blocks) if isinstance(b, Cards) for c in b.cards for t in c.tables]
+    return [block for block in flat(blocks) if isinstance(block, Table)] + of_cards
 
 
 def _is_chart(block: Any) -> bool:
