@@ -4,7 +4,8 @@ A page is data until :func:`render_page` writes it: one HTML file that works off
 PNG and SVG, and the same in Markdown. Knows no run, no claim and no experiment.
 """
 
-from distilbench.report.page._cards import Card, Cards, Fact, Tone
+from distilbench.report.page._cards import Card, Cards, Fact, Tone, spread
+from distilbench.report.page._curves import Curves
 from distilbench.report.page._drawing import (
     INK,
     PALETTE,
@@ -18,6 +19,7 @@ from distilbench.report.page._drawing import (
 from distilbench.report.page._explorer import Axis, Explorer
 from distilbench.report.page._format import (
     NOT_AVAILABLE,
+    listed,
     mib,
     number,
     percent_range,
@@ -45,6 +47,7 @@ __all__ = [
     "Cards",
     "Cell",
     "Chart",
+    "Curves",
     "Details",
     "Explorer",
     "Fact",
@@ -57,6 +60,7 @@ __all__ = [
     "Tone",
     "colour",
     "inline",
+    "listed",
     "mib",
     "number",
     "padded",
@@ -67,6 +71,7 @@ __all__ = [
     "render_page",
     "shape",
     "si",
+    "spread",
     "styled",
     "tooltips",
 ]

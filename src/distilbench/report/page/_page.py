@@ -2,7 +2,7 @@
 
 Whatever a page holds is data: model names, answers, error messages and suite texts are untrusted
 and are escaped, in the HTML by Jinja2, in chart specifications because ``<`` never occurs in them.
-The page runs under a content security policy that allows its own two scripts and nothing else.
+The page runs under a content security policy that allows its own scripts and nothing else.
 """
 
 from __future__ import annotations
@@ -17,13 +17,20 @@ from typing import TYPE_CHECKING, Any
 
 from distilbench.files import write_bytes, write_text
 from distilbench.report.page._cards import Cards
+from distilbench.report.page._curves import Curves
 from distilbench.report.page._explorer import Explorer
+from distilbench.report.page._format import anchor
 from distilbench.report.page._table import Table
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
 _IMAGE_WIDTH = 760
+_SCRIPTS = {
+    "Chart": ("views.js", "charts.js"), "Explorer": ("explorer.js",),
+    "Curves": ("views.js", "curves.js"),
+}  # fmt: skip
+"""What a kind of block needs beside Vega, in order."""
 
 
 @dataclass(frozen=True)
@@ -65,13 +72,13 @@ class Section:
     """A heading and what stands under it."""
 
     title: str
-    blocks: Sequence[Text | Pre | Table | Chart | Details | Cards | Explorer] = field(
+    blocks: Sequence[Text | Pre | Table | Chart | Details | Cards | Explorer | Curves] = field(
         default_factory=tuple
     )
 
     @property
     def anchor(self) -> str:
-        return "-".join("".join(c if c.isalnum() else " " for c in self.title.lower()).split())
+        return anchor(self.title)
 
 
 def render_page(
@@ -92,15 +99,11 @@ def render_page(
     """
     out_dir.mkdir(parents=True, exist_ok=True)
     everything = [*((head,) if head else ()), *sections]
-    charts = [
-        block for section in everything for block in _flat(section.blocks) if _is_chart(block)
-    ]
-    for chart in charts:
+    blocks = [block for section in everything for block in _flat(section.blocks)]
+    for chart in filter(_is_chart, blocks):
         _write_images(chart, out_dir)
     environment = _environment()
-    explored = any(_kind(b) == "Explorer" for section in everything for b in _flat(section.blocks))
-    own = ["charts.js", *(["explorer.js"] if explored else [])]
-    scripts = (_vega(), *map(_script, own)) if charts or explored else ()
+    scripts = _scripts(blocks)
     said = {
         "title": title, "lede": lede, "notes": notes, "question": question, "head": head,
         "sections": sections, "kind_of": _kind,
@@ -177,8 +180,12 @@ def _vega() -> str:
     return bundle.replace("</script", "<\\/script").replace("<!--", "<\\!--")
 
 
-def _script(name: str) -> str:
-    return (Path(__file__).parent / "templates" / name).read_text("utf-8")
+def _scripts(blocks: Sequence[Any]) -> list[str]:
+    """The scripts that the blocks need, each once; none for a page without any."""
+    names = [name for block in blocks for name in _SCRIPTS.get(_kind(block), ())]
+    folder = Path(__file__).parent / "templates"
+    own = [(folder / name).read_text("utf-8") for name in dict.fromkeys(names)]
+    return [_vega(), *own] if own else []
 
 
 def _policy(scripts: Sequence[str]) -> str:

@@ -14,6 +14,7 @@ from distilbench.report.page import (
     Shown,
     Table,
     Tone,
+    listed,
     points,
     points_range,
     si,
@@ -92,7 +93,7 @@ def _of_running(pair: Pair) -> str:
         f"about the same {name}" if 0.95 <= ratio <= 1.05 else f"{_number(ratio)} times the {name}"
         for name, ratio in ratios.items()
     ]
-    return f"An answer of it takes {_listed(said)}."
+    return f"An answer of it takes {listed(said)}."
 
 
 def _of_creation(pair: Pair) -> str:
@@ -103,7 +104,7 @@ def _of_creation(pair: Pair) -> str:
     known = [one for one in pair.creation if _known(one)]
     if not known:
         return f"Creation cost: {NOT_AVAILABLE} ({_missing(pair.creation[0])})."
-    said = _listed([f"{_ratio(one).text} ({one.scope})" for one in known])
+    said = listed([f"{_ratio(one).text} ({one.scope})" for one in known])
     return (
         f"Creating {pair.counterpart.entry} took {said} times the FLOPs of creating it, by scope."
         f"{_break_even(pair)}"
@@ -117,7 +118,7 @@ def _break_even(pair: Pair) -> str:
         return ""
     if math.isinf(known[0].answers or 0):
         return " Answers never repay it: they take no fewer FLOPs than the counterpart's."
-    said = _listed([f"{si(one.answers)} ({one.scope})" for one in known])
+    said = listed([f"{si(one.answers)} ({one.scope})" for one in known])
     return f" Answers served until its creation is repaid: {said}."
 
 
@@ -176,7 +177,3 @@ def _round(count: int) -> int:
     """Two digits, upwards: a forecast has no more."""
     unit = int(10 ** max(len(str(count)) - 2, 0))
     return -(-count // unit) * unit
-
-
-def _listed(parts: list[str]) -> str:
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
