@@ -8,9 +8,17 @@ import math
 import pytest
 from scipy import stats as scipy_stats
 
-from distilbench.report.experiment._answer import arm_card, difference_text
+from distilbench.report.experiment._answer import (
+    answer,
+    arm_card,
+    difference_text,
+    equal_training,
+    lede,
+)
 from distilbench.report.experiment._compared import outcome
+from distilbench.report.experiment._data import Experiment, read_experiment
 from distilbench.stats import EqualAccuracy, SeedMean, seed_interval
+from tests.made_experiment import make_experiment
 
 
 def found(
@@ -110,3 +118,37 @@ def test_what_was_not_measured_says_why() -> None:
     assert card.sentences[1] == (
         "Not measured: at its smallest budget a curve is above that accuracy already."
     )
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Experiment:
+    return read_experiment(make_experiment(tmp_path_factory.mktemp("made")))
+
+
+def test_the_page_of_an_experiment_has_a_card_for_each_distilled_arm(made: Experiment) -> None:
+    (block,) = answer(made).blocks
+    assert [card.title for card in block.cards] == [  # type: ignore[union-attr]
+        "sequence-level against vanilla", "logit against vanilla",
+    ]  # fmt: skip
+    assert lede(made) == (
+        "The teacher answers 57.0% of 100 held-out questions. Students of one size, trained from"
+        " the same first weights for the same number of steps; 3 seeds."
+    )
+
+
+def test_the_sentence_on_equal_training_is_of_the_largest_budget(made: Experiment) -> None:
+    """Every seed of an arm is one question above vanilla's: 53% and 52%."""
+    assert equal_training(made, "logit") == (
+        "Trained on 2,048 questions it answers 53.0%, vanilla 52.0%: +1.0 points (95% interval over"
+        " 3 seeds: +1.0 to +1.0), more accurate."
+    )
+
+
+def test_the_teachers_training_makes_distillation_dearer(made: Experiment) -> None:
+    """8 TFLOPs for one student, whose own training takes two at most."""
+    (block,) = answer(made).blocks
+    facts = {fact.name: fact.value for fact in block.cards[0].facts}  # type: ignore[union-attr]
+    ratios = {scope: float(text.split()[0]) for scope, text in facts.items()}
+    assert list(ratios) == ["student", "pipeline", "amortised", "one student"]
+    assert ratios["pipeline"] == pytest.approx(ratios["student"] / 1.5, abs=0.01)
+    assert ratios["one student"] < 0.15 < ratios["amortised"] < ratios["pipeline"]

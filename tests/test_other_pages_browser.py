@@ -11,8 +11,14 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from distilbench.report import Section, render_page, write_load_report
+from distilbench.report import (
+    Section,
+    render_page,
+    write_experiment_report,
+    write_load_report,
+)
 from distilbench.report.page import Card, Cards, Curves
+from tests.made_experiment import make_experiment
 from tests.test_load_answer import level, swept
 from tests.test_report import HOSTILE
 from tests.test_report_browser import CHROMIUM, FLAGS, WAIT_MS, opened, wait_until
@@ -357,4 +363,30 @@ def test_a_chart_follows_the_scheme_and_paper_is_light(browser: Browser, load_pa
     assert page.evaluate(f'getComputedStyle(document.querySelector("{line}")).stroke') == (
         "rgb(28, 36, 48)"
     )
+    page.close()
+
+
+@pytest.fixture(scope="module")
+def experiment_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_experiment_report(make_experiment(tmp_path_factory.mktemp("made"), HOSTILE))
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1400, "light"), (390, "dark")])
+def test_the_experiment_page_answers_on_its_first_screen(
+    browser: Browser, experiment_page: Path, width: int, scheme: str
+) -> None:
+    page, troubles = opened(browser, experiment_page, width, scheme)
+    assert page.locator(".question").inner_text().startswith("Is distilling a student worth it")
+    badges = page.locator(".card .badge").all_inner_texts()
+    assert len(badges) == 2
+    assert all("dearer" in badge for badge in badges)
+    box = page.locator(".card").first.bounding_box()
+    assert box is not None
+    assert box["y"] < 500
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    assert page.locator("[data-chart] .mark-symbol path").count() >= 4 * 9
+    assert page.locator("img").count() == 0
+    assert troubles == []
+    page.emulate_media(media="print")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     page.close()
