@@ -74,7 +74,7 @@ def _specification() -> Any:
     lines = alt.Chart(alt.NamedData(name="lines"))
     tips = [alt.Tooltip(f"{name}:N", title=title) for name, title in _HOVER.items()]
     models = alt.Chart(alt.NamedData(name="models"))
-    pixels = {"x": alt.X("x:Q", scale=None), "y": alt.Y("y:Q", scale=None)}
+    at = {"x": alt.X("lx:Q", scale=None), "y": alt.Y("ly:Q", scale=None)}
     return alt.layer(
         lines.mark_area(opacity=0.15, clip=True).encode(
             x=x, y=alt.Y("low:Q"), y2="high:Q", color=colour
@@ -82,7 +82,7 @@ def _specification() -> Any:
         lines.mark_line(strokeWidth=2, clip=True).encode(x=x, y=y, color=colour),
         alt.Chart(alt.NamedData(name="leaders"))
         .mark_rule(color="#8a95a3", strokeWidth=1)
-        .encode(**pixels, x2="x2", y2="y2"),
+        .encode(**at, x2="px", y2="py"),
         alt.Chart(alt.NamedData(name="bars"))
         .mark_rule(color=_INK, opacity=0.3, strokeWidth=1.5)
         .encode(x=x, y=alt.Y("low:Q"), y2="high:Q"),
@@ -97,5 +97,5 @@ def _specification() -> Any:
         .encode(x=x, y=y, tooltip=tips),
         alt.Chart(alt.NamedData(name="names"))
         .mark_text(fontSize=12, align="left", baseline="middle", color=_INK)
-        .encode(**pixels, text="name:N"),
+        .encode(**at, text="entry:N"),
     )

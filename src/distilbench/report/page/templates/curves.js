@@ -90,7 +90,7 @@ for (const root of document.querySelectorAll("[data-curves]")) {
     status.textContent = told(all, shown, [...placed.values()].flat(), axis, unnamed);
   };
 
-  // Draws the chart; how many distilled models found no room for their name.
+  // Draws the chart; how many names found no room.
   const paint = (models, vanilla, lines, axis) => {
     const bars = controls.bars.checked;
     const narrow = chart.clientWidth < 560, height = narrow ? 340 : 440;
@@ -102,18 +102,18 @@ for (const root of document.querySelectorAll("[data-curves]")) {
     const ys = [Math.max(0, Math.min(...up) - 4), Math.min(100, Math.max(...up) + 4)];
     const px = (v) => (Math.log(v / xs[0]) / Math.log(xs[1] / xs[0])) * width;
     const py = (v) => (1 - (v - ys[0]) / (ys[1] - ys[0])) * height;
-    const marks = [...models, ...vanilla].map((one) => ({ name: one.model, x: px(one.x), y: py(one.score) }));
-    const names = views.places(marks, width, height);
+    const named = (rows, fate) => rows.map((one) => ({ entry: one.model, x: one.x, y: one.score, fate }));
+    const { names, leaders, hidden } = views.named([...named(models, "kept"), ...named(vanilla, "behind")], px, py, width, height);
     const spec = structuredClone(data.specification);
     spec.datasets = {
       lines, vanilla, models, bars: bars ? models.filter((one) => one.low !== null) : [],
-      names, leaders: names.flatMap((one) => (one.line ? [one.line] : [])),
+      names, leaders,
     };
     const families = unique([...lines, ...vanilla].map((one) => one.family));
     for (const layer of spec.layer) {
       if (layer.mark.color === "ink") layer.mark.color = views.ink();
       if (layer.encoding.color) layer.encoding.color.scale = { domain: families, range: families.map((name) => data.colours[data.families.indexOf(name)]) };
-      if (layer.encoding.x.scale === null) continue;
+      if (["names", "leaders"].includes(layer.data.name)) continue;
       Object.assign(layer.encoding.x, {
         title: axis.title, scale: { type: "log", domain: xs, nice: false },
         axis: { format: ".0e", tickCount: narrow ? 3 : 6, labelOverlap: "greedy" },
@@ -125,8 +125,7 @@ for (const root of document.querySelectorAll("[data-curves]")) {
       chart.textContent = "This chart could not be drawn: " + error;
       console.error(error);
     });
-    const named = new Set(names.map((one) => one.name));
-    return unique(models.map((one) => one.model)).filter((name) => !named.has(name)).length;
+    return hidden;
   };
 
   views.follow(controls, draw);

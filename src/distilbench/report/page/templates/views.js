@@ -46,30 +46,43 @@ const views = {
     };
   },
 
-  // Places for names: marks are { name, x, y } in pixels, those that matter most first; nothing may
-  // stand on a mark or on another name. A name far from its mark gets a line to it. Those that find
-  // no room are left out.
-  places(marks, width, height) {
+  // Names beside their points, else farther off at the end of a line, where nothing else stands; a
+  // name without such a place is left to the hover and the table. Rows hold entry, x, y and fate.
+  named(rows, px, py, width, height) {
     const pen = document.createElement("canvas").getContext("2d");
     pen.font = "12px sans-serif";
-    const taken = marks.map(({ x, y }) => ({ l: x - 7, r: x + 7, t: y - 7, b: y + 7 }));
-    const found = [];
-    for (const { name, x, y } of marks) {
-      const long = pen.measureText(name).width + 2;
-      const beside = (dy, far) => [[10 + far, dy], [-10 - far - long, dy]];
-      const near = [...beside(0, 0), ...beside(-12, -4), ...beside(12, -4), [-long / 2, -15], [-long / 2, 15]];
-      const far = [24, 38, 54, 72].flatMap((d) => [...beside(-d, 4), ...beside(d, 4)]);
-      for (const [dx, dy] of [...near, ...far]) {
-        const box = { l: x + dx, r: x + dx + long, t: y + dy - 7, b: y + dy + 7 };
-        const free = box.l >= 0 && box.r <= width && box.t >= 0 && box.b <= height &&
-          taken.every((o) => box.r < o.l || box.l > o.r || box.b < o.t || box.t > o.b);
-        if (!free) continue;
-        taken.push(box);
-        const end = dx > 0 ? box.l - 2 : box.r + 2;
-        found.push({ name, x: box.l, y: y + dy, line: Math.abs(dy) > 15 ? { x, y, x2: end, y2: y + dy } : null });
-        break;
+    const taken = rows.map((row) => ({ l: px(row.x) - 7, r: px(row.x) + 7, t: py(row.y) - 7, b: py(row.y) + 7 }));
+    const lines = [], names = [], leaders = [];
+    const place = (row, dx, dy, far) => {
+      const long = pen.measureText(row.entry).width + 2, x = px(row.x), y = py(row.y);
+      const left = dx < 0 ? x + dx - long : x + dx;
+      const box = { l: left, r: left + long, t: y + dy - 7, b: y + dy + 7 };
+      if (box.l < 0 || box.r > width || box.t < 0 || box.b > height || taken.some((other) => this.meet(box, other))) return false;
+      if (lines.some((line) => this.crosses(...line, box))) return false;
+      const end = [x + dx + (dx < 0 ? 2 : -2), y + dy];
+      const start = [x + 8 * Math.sign(dx) * Math.abs(dx) / Math.hypot(dx, dy), y + 8 * dy / Math.hypot(dx, dy)];
+      if (far && taken.some((other) => this.crosses(...start, ...end, other) && !(other.l <= x && x <= other.r && other.t <= y && y <= other.b))) return false;
+      if (far) {
+        lines.push([...start, ...end]);
+        leaders.push({ px: start[0], py: start[1], lx: end[0], ly: end[1] });
       }
-    }
-    return found;
+      taken.push(box);
+      names.push({ entry: row.entry, lx: box.l, ly: y + dy });
+      return true;
+    };
+    const order = [...rows].sort((a, b) => (a.fate === b.fate ? b.y - a.y : a.fate === "kept" ? -1 : 1));
+    const rest = order.filter((row) => !this.NEAR.some(([dx, dy]) => place(row, dx, dy, false)));
+    const hidden = rest.filter((row) => !this.FAR.some(([dx, dy]) => place(row, dx, dy, true)));
+    return { names, leaders, hidden: hidden.length };
+  },
+  NEAR: [[10, 0], [-10, 0], [10, -9], [10, 9], [-10, -9], [-10, 9], [10, -22], [-10, 22]],
+  FAR: [30, 45, 60, 80, 100, 125, 150, 180].flatMap((far) => [-60, 60, -35, 35, -80, 80, 0].flatMap((angle) =>
+    [1, -1].map((side) => [side * far * Math.cos(angle * Math.PI / 180), far * Math.sin(angle * Math.PI / 180)]))),
+  meet: (a, b) => a.r >= b.l && a.l <= b.r && a.b >= b.t && a.t <= b.b,
+  // Whether a line passes through a box: by the sides on which its ends lie, then by its corners.
+  crosses(x1, y1, x2, y2, box) {
+    if (Math.max(x1, x2) < box.l || Math.min(x1, x2) > box.r || Math.max(y1, y2) < box.t || Math.min(y1, y2) > box.b) return false;
+    const sides = [[box.l, box.t], [box.r, box.t], [box.l, box.b], [box.r, box.b]].map(([x, y]) => Math.sign((x2 - x1) * (y - y1) - (y2 - y1) * (x - x1)));
+    return !(sides.every((side) => side > 0) || sides.every((side) => side < 0));
   },
 };
