@@ -11,11 +11,16 @@ import base64
 import hashlib
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cached_property
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from distilbench.files import write_bytes, write_text
+from distilbench.cache import cache_folder
+from distilbench.errors import InputError
+from distilbench.files import read_json, write_bytes, write_sealed, write_text
 from distilbench.report.page._cards import Cards
 from distilbench.report.page._curves import Curves
 from distilbench.report.page._explorer import Explorer
@@ -57,6 +62,11 @@ class Chart:
     caption: str
     alt: str
     chart: Any
+
+    @cached_property
+    def specification(self) -> dict[str, Any]:
+        """Vega-Lite JSON: made once, as Altair checks all of it each time."""
+        return dict(self.chart.to_dict())
 
 
 @dataclass(frozen=True)
@@ -148,9 +158,7 @@ def _kind(block: Any) -> str:
 
 def _specification(chart: Chart) -> str:
     """Vega-Lite JSON, as wide as its container."""
-    spec = chart.chart.to_dict()
-    spec["width"] = "container"
-    return _inlined(spec)
+    return _inlined({**chart.specification, "width": "container"})
 
 
 def _inlined(data: Any) -> str:
@@ -162,22 +170,34 @@ def _inlined(data: Any) -> str:
 def _svg(chart: Chart) -> str:
     import vl_convert
 
-    return str(vl_convert.vegalite_to_svg({**chart.chart.to_dict(), "width": _IMAGE_WIDTH}))
+    return str(vl_convert.vegalite_to_svg({**chart.specification, "width": _IMAGE_WIDTH}))
 
 
 def _write_images(chart: Chart, out_dir: Path) -> None:
     import vl_convert
 
-    spec = {**chart.chart.to_dict(), "width": _IMAGE_WIDTH}
+    spec = {**chart.specification, "width": _IMAGE_WIDTH}
     write_text(out_dir / f"{chart.name}.svg", _svg(chart))
     write_bytes(out_dir / f"{chart.name}.png", vl_convert.vegalite_to_png(spec, scale=2))
 
 
 def _vega() -> str:
+    """Vega, for all charts of a page."""
+    bundle = _vega_bundle()
+    return bundle.replace("</script", "<\\/script").replace("<!--", "<\\!--")
+
+
+def _vega_bundle() -> str:
+    """Kept in the cache from the first report on, as it takes a second or two to put together;
+    where there is no cache, or it is damaged, it is made again."""
     import vl_convert
 
-    bundle = str(vl_convert.javascript_bundle())  # type: ignore[call-arg]
-    return bundle.replace("</script", "<\\/script").replace("<!--", "<\\!--")
+    with suppress(OSError):
+        kept = cache_folder() / f"vega-{version('vl-convert-python')}.json"
+        with suppress(OSError, InputError):
+            return str(read_json(kept, {"bundle": str})["bundle"])
+        write_sealed(kept, {"bundle": vl_convert.javascript_bundle()})  # type: ignore[call-arg]
+    return str(vl_convert.javascript_bundle())  # type: ignore[call-arg]
 
 
 def _scripts(blocks: Sequence[Any]) -> list[str]:
