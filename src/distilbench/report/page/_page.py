@@ -2,7 +2,7 @@
 
 Whatever a page holds is data: model names, answers, error messages and suite texts are untrusted
 and are escaped, in the HTML by Jinja2, in chart specifications because ``<`` never occurs in them.
-The page runs under a content security policy that allows its own two scripts and nothing else.
+The page runs under a content security policy that allows its own scripts and nothing else.
 """
 
 from __future__ import annotations
@@ -18,8 +18,10 @@ from typing import TYPE_CHECKING, Any
 
 from distilbench.files import write_bytes, write_text
 from distilbench.report.page._cards import Cards
+from distilbench.report.page._curves import Curves
 from distilbench.report.page._drawing import drawable
 from distilbench.report.page._explorer import Explorer
+from distilbench.report.page._format import anchor
 from distilbench.report.page._libraries import datatables, vega
 from distilbench.report.page._questions import Questions
 from distilbench.report.page._table import Table
@@ -28,6 +30,11 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 _IMAGE_WIDTH = 760
+_SCRIPTS = {
+    "Chart": ("views.js", "charts.js"), "Explorer": ("explorer.js",),
+    "Curves": ("views.js", "curves.js"),
+}  # fmt: skip
+"""What a kind of block needs beside Vega, in order."""
 
 
 @dataclass(frozen=True)
@@ -74,13 +81,13 @@ class Section:
     """A heading and what stands under it."""
 
     title: str
-    blocks: Sequence[Text | Pre | Table | Chart | Details | Cards | Explorer | Questions] = field(
-        default_factory=tuple
-    )
+    blocks: Sequence[
+        Text | Pre | Table | Chart | Details | Cards | Explorer | Curves | Questions
+    ] = field(default_factory=tuple)
 
     @property
     def anchor(self) -> str:
-        return "-".join("".join(c if c.isalnum() else " " for c in self.title.lower()).split())
+        return anchor(self.title)
 
 
 def render_page(
@@ -135,12 +142,14 @@ def _scripts(blocks: Sequence[Any], refreshes: bool) -> tuple[str, ...]:
     kinds = {_kind(block) for block in blocks} | ({"Table"} if _tables(blocks) else set())
     libraries: list[tuple[Callable[[], str], set[str]]] = [
         (datatables, {"Table"}),
-        (vega, {"Chart", "Explorer"}),
+        (vega, {"Chart", "Explorer", "Curves"}),
     ]
     own = [
         ("tables.js", {"Table"}),
-        ("charts.js", {"Chart", "Explorer"}),
+        ("views.js", {"Chart", "Curves"}),
+        ("charts.js", {"Chart"}),
         ("explorer.js", {"Explorer"}),
+        ("curves.js", {"Curves"}),
         ("questions.js", {"Questions"}),
     ]
     return (
