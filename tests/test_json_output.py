@@ -33,6 +33,7 @@ MORE = {
     "fit": ["model.gguf --memory 1GiB --context 512 --context 1024"],
     "recommend": ["runs", "runs --min-accuracy 1"],
     "models": [""],
+    "diff": ["runs other", "other runs --pair two=one --strict"],
 }
 
 

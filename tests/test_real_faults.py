@@ -38,6 +38,7 @@ WORDS = {
     "cancel": "runs",
     "merge": "runs --out out",
     "recommend": "runs --min-accuracy 0.1",
+    "diff": "runs other --pair one=two",
     "profiles": "",
     "fit": "model.gguf",
     "quantize": "model.gguf --to Q4_0 --out out",
@@ -84,6 +85,8 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
         tiny_gguf(place / "model.gguf")
         lm_eval_folder(place / "lm", "one", [1, 0, 1, 1])
         assert run_command(app, ["import", "lm", "--into", "runs"]) == 0
+        lm_eval_folder(place / "lm-other", "two", [1, 0, 0, 1])
+        assert run_command(app, ["import", "lm-other", "--into", "other"]) == 0
         assert run_command(app, ["init", "recipe.yaml", "--recipe", "template"]) == 0
     finally:
         os.chdir(before)
@@ -217,8 +220,8 @@ CLOSED = [
     for command in WORDS
     for file in (*INPUTS, "lm/more")
     if file.partition("/")[0] in WORDS[command].split() or (command, file) == ("run", "q.jsonl")
-    # Made again from the cells, and read by recommend alone.
-    if command == "recommend" or not file.endswith(".parquet")
+    # Made again from the cells, and read by recommend and diff alone.
+    if command in ("recommend", "diff") or not file.endswith(".parquet")
 ]
 
 
@@ -329,7 +332,9 @@ def test_an_extra_that_is_not_installed_leaves_no_folder(
 
 
 @pytest.mark.parametrize("name", ["nowhere", "[bold]x", "a*b", "suite.yaml", "lm"])
-@pytest.mark.parametrize("command", ["report", "recommend", "export --format csv --out out"])
+@pytest.mark.parametrize(
+    "command", ["report", "recommend", "diff runs", "export --format csv --out out"]
+)
 def test_what_is_no_run_directory(
     command: str, name: str, place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

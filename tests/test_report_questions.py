@@ -18,7 +18,7 @@ from distilbench.place import Place
 from distilbench.report import ENDED, Section, render_page, with_ending
 from distilbench.report.page import Questions
 from distilbench.report.run import _questions as section
-from distilbench.report.run import read_run
+from distilbench.report.run import read_run, read_runs
 from distilbench.runner import load_cells
 from distilbench.view import Viewed, application
 from tests.made_run import Answer, append, make, sample
@@ -142,6 +142,29 @@ def test_records_alone_are_shown_without_a_transcript(tmp_path: Path) -> None:
     for asked in block.questions:
         assert asked.answers["m"].said is None
         assert asked.answers["m"].missing == section.NO_TRANSCRIPT
+
+
+def test_questions_of_several_runs_have_the_transcripts_of_each(tmp_path: Path) -> None:
+    """The second run asks the same questions under other ids: 2 + 2 is its sums-1."""
+    made = []
+    for name, model, first in (("x", "a", 1), ("y", "b", 2)):
+        (tmp_path / name).mkdir()
+        said = [Answer(f"{model} says {n}", n == 4) for n in (2, 4, 6, 8)]
+        made.append((name, make(tmp_path / name, {(model, "sums"): said}, name, first=first)))
+    (block, *_) = section.questions(read_runs(made)).blocks
+    assert isinstance(block, Questions)
+    found = {
+        (model, asked.target): (answer.prompt[-1][1], answer.said[-1][1])  # type: ignore[index]
+        for asked in block.questions
+        for model, answer in asked.answers.items()
+    }
+    assert len(found) == 8
+    for (model, target), (asked, said) in found.items():
+        number = int(target or 0) // 2
+        place = number - (0 if model == "a" else 1)
+        assert asked == f"What is {number} + {number}?"
+        assert said == f"{model} says {2 * place}"
+    assert sum(len(asked.answers) == 2 for asked in block.questions) == 3
 
 
 # In a browser
@@ -288,7 +311,7 @@ def test_a_script_in_any_text_stays_text(browser: Browser, tmp_path: Path, width
         for model in (HOSTILE, "__proto__", "constructor") for n in (1, 2)
     ] + [record(HOSTILE, HOSTILE, 1, True, sample_id=HOSTILE, cell=HOSTILE)]  # fmt: skip
     data = read_run(make_run(tmp_path, rows))
-    object.__setattr__(data, "folder", run)
+    object.__setattr__(data, "folders", {"": run})
     page_file = render_page(HOSTILE, "", [section.questions(data)], tmp_path / "page")
     page, troubles = opened(browser, page_file, width, "light")
     page.on("dialog", lambda dialog: troubles.append(dialog.message))

@@ -6,6 +6,7 @@ watches a run hardly disturbs what it measures.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -151,31 +152,33 @@ class _UnderWay:
         size = journal.stat().st_size if journal.is_file() else 0
         if logs == self._logs and size == self._at:
             return
-        stops = self._stops()
+        seen = self._seen()
         if logs != self._logs or size < self._at:  # resumed: the log holds what the journal held
             self._logs, self._at = logs, 0
             self.records.clear()
             self._failed.clear()
             for log in logs:
-                self._add_log(log, stops)
+                self._add_log(log, seen)
         for sample, end in read_journal_from(self._folder, self._at):
-            self._add(sample, stops)
+            self._add(sample, seen)
             self._at = end
 
-    def _add_log(self, log: Path, stops: list[Stretch] | None) -> None:
+    def _add_log(self, log: Path, seen: list[Stretch]) -> None:
         try:
             for sample in read_log_samples(log):
-                self._add(sample, stops)
+                self._add(sample, seen)
         except InputError:
             return
 
-    def _stops(self) -> list[Stretch] | None:
-        seen = read_stretches(surroundings_file(self._run_dir, self._cell, self._shard))
-        return [stretch for stretch in seen if stretch.stopped] if seen else None
+    def _seen(self) -> list[Stretch]:
+        """Of the machine meanwhile; nothing of a file that is damaged, which the run will tell."""
+        with suppress(InputError):
+            return read_stretches(surroundings_file(self._run_dir, self._cell, self._shard))
+        return []
 
-    def _add(self, sample: EvalSample, stops: list[Stretch] | None) -> None:
+    def _add(self, sample: EvalSample, seen: list[Stretch]) -> None:
         key = (str(sample.id), sample.epoch)
-        record = sample_record(sample, self._cell, self._run_dir.name, self._cell.shape, stops)
+        record = sample_record(sample, self._cell, self._run_dir.name, self._cell.shape, seen)
         self.records[key] = charged(record, None, None, None)
         if sample.error:
             self._failed.add(key)

@@ -12,7 +12,13 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from distilbench.files import whole_file
-from distilbench.transcripts import JOURNAL, journal_line, read_journal, read_log
+from distilbench.transcripts import (
+    JOURNAL,
+    journal_line,
+    read_journal,
+    read_log,
+    read_log_samples,
+)
 
 if TYPE_CHECKING:
     from inspect_ai.log import EvalSample
@@ -43,22 +49,27 @@ class Journal:
             self._file = None
 
 
-def restore(folder: Path) -> None:
+def restore(folder: Path) -> int:
     """Put all that the logs and the journal of ``folder`` hold into its newest log, and leave that
     one alone: it is what Inspect resumes, and of an attempt that was killed early it holds less
-    than the one before."""
+    than the one before. Returns how many samples it holds that need not be asked again."""
     from inspect_ai.log import write_eval_log
 
     logs = sorted(folder.glob("*.eval"))
-    if len(logs) > 1 or (logs and (folder / JOURNAL).is_file()):
+    if len(logs) == 1 and not (folder / JOURNAL).is_file():
+        ended = {(str(s.id), s.epoch) for s in read_log_samples(logs[0]) if not s.error}
+        return len(ended)
+    samples: list[EvalSample] = []
+    if logs:
         read = [read_log(path) for path in logs]
-        samples = [sample for log in read for sample in log.samples or ()]
+        found = [sample for log in read for sample in log.samples or ()]
+        found += read_journal(folder)
+        found.sort(key=lambda sample: sample.error is None)  # names are times: clocks are set
         newest = read[-1]
-        samples += read_journal(folder)
-        samples.sort(key=lambda sample: sample.error is None)  # names are times: clocks are set
-        newest.samples = list({(str(s.id), s.epoch): s for s in samples}.values())
+        newest.samples = samples = list({(str(s.id), s.epoch): s for s in found}.values())
         with whole_file(logs[-1]) as partial:
             write_eval_log(newest, str(partial), format="eval")
         for path in logs[:-1]:
             path.unlink()
     (folder / JOURNAL).unlink(missing_ok=True)
+    return sum(not sample.error for sample in samples)

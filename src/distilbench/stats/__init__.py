@@ -6,7 +6,8 @@ family's score against compute with the equivalent size and the capability densi
 model on it, the cost of a correct answer, pass@k and cons@k of repeated questions, the spread over
 prompt templates, the gap between public and generated questions, and the recommendation under
 limits. Pure functions on data frames and numbers: nothing here reads a file or knows a model card.
-Imports ``errors`` only; takes the columns of ``records``.
+Imports ``errors`` only; takes the columns of ``records``. Distributions are those of
+``scipy.special``: ``scipy.stats`` calls the same functions, and takes most of a second to import.
 """
 
 from distilbench.stats._answered import accuracy_of_answers, answered, spent, unanswered
@@ -48,7 +49,7 @@ from distilbench.stats._equal_accuracy import (
 from distilbench.stats._frontier import frontier_probability, hypervolume, pareto
 from distilbench.stats._intervals import accuracy, macro_accuracy, normal_quantile, wilson
 from distilbench.stats._money import machine_usd, token_usd
-from distilbench.stats._paired import paired_difference, paired_differences
+from distilbench.stats._paired import paired_difference, paired_differences, stdev_of_pair
 from distilbench.stats._power import (
     discordance,
     power,
@@ -121,6 +122,7 @@ __all__ = [
     "smallest_difference",
     "spent",
     "stdev_of_difference",
+    "stdev_of_pair",
     "t_interval",
     "template_spread",
     "token_usd",

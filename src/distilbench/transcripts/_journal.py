@@ -8,19 +8,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
-from zlib import crc32
+
+from distilbench.seals import sealed_line, unsealed_line
 
 if TYPE_CHECKING:
     from inspect_ai.log import EvalSample
 
 JOURNAL = "journal.jsonl"
-_CHECKSUM = 9  # characters before each line's JSON
 
 
 def journal_line(sample: EvalSample) -> bytes:
     """What is appended for a sample."""
-    line = sample.model_dump_json().encode()
-    return _checksum(line) + line + b"\n"
+    return sealed_line(sample.model_dump_json().encode())
 
 
 def read_journal(folder: Path) -> Iterator[EvalSample]:
@@ -40,11 +39,7 @@ def read_journal_from(folder: Path, first: int) -> Iterator[tuple[EvalSample, in
     with (folder / JOURNAL).open("rb") as lines:
         lines.seek(first)
         for line in lines:
-            checksum, sample = line[:_CHECKSUM], line[_CHECKSUM:].removesuffix(b"\n")
+            sample = unsealed_line(line)
             first += len(line)
-            if checksum == _checksum(sample):
+            if sample is not None:
                 yield EvalSample.model_validate_json(sample), first
-
-
-def _checksum(line: bytes) -> bytes:
-    return f"{crc32(line):08x} ".encode()

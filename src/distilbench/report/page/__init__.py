@@ -31,6 +31,7 @@ from distilbench.report.page._page import (
     Pre,
     Section,
     Text,
+    markdown_text,
     render_fragment,
     render_page,
 )
@@ -73,6 +74,7 @@ __all__ = [
     "Tone",
     "colour",
     "inline",
+    "markdown_text",
     "mib",
     "number",
     "padded",

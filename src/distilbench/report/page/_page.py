@@ -10,14 +10,16 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distilbench.files import write_bytes, write_text
 from distilbench.report.page._cards import Cards
 from distilbench.report.page._explorer import Explorer
+from distilbench.report.page._libraries import datatables, vega
 from distilbench.report.page._questions import Questions
 from distilbench.report.page._table import Table
 
@@ -51,6 +53,11 @@ class Chart:
     caption: str
     alt: str
     chart: Any
+
+    @cached_property
+    def specification(self) -> dict[str, Any]:
+        """Vega-Lite JSON: made once, as Altair checks all of it each time."""
+        return dict(self.chart.to_dict())
 
 
 @dataclass(frozen=True)
@@ -117,20 +124,27 @@ def render_page(
         inlined=_inlined,
     )
     write_text(out_dir / "index.html", html)
-    markdown = environment.get_template("page.md").render(**said, plain=_markdown_text)
+    markdown = environment.get_template("page.md").render(**said, plain=markdown_text)
     write_text(out_dir / f"{page}.md", markdown)
     return out_dir / "index.html"
 
 
 def _scripts(blocks: Sequence[Any], refreshes: bool) -> tuple[str, ...]:
-    """The page's scripts: what its blocks need, and no other."""
-    kinds = {_kind(block) for block in blocks}
-    own = {"charts.js": {"Chart", "Explorer"}, "explorer.js": {"Explorer"}}
-    beside = {"questions.js": {"Questions"}}
-    drawn = [_script(name) for name, of in own.items() if of & kinds]
+    """The page's scripts: the libraries and what its blocks need, and no other."""
+    kinds = {_kind(block) for block in blocks} | ({"Table"} if _tables(blocks) else set())
+    libraries: list[tuple[Callable[[], str], set[str]]] = [
+        (datatables, {"Table"}),
+        (vega, {"Chart", "Explorer"}),
+    ]
+    own = [
+        ("tables.js", {"Table"}),
+        ("charts.js", {"Chart", "Explorer"}),
+        ("explorer.js", {"Explorer"}),
+        ("questions.js", {"Questions"}),
+    ]
     return (
-        *((_vega(), *drawn) if drawn else ()),
-        *(_script(name) for name, of in beside.items() if of & kinds),
+        *(library() for library, of in libraries if of & kinds),
+        *(_script(name) for name, of in own if of & kinds),
         *((_script("live.js"),) if refreshes else ()),
     )
 
@@ -162,9 +176,7 @@ def _kind(block: Any) -> str:
 
 def _specification(chart: Chart) -> str:
     """Vega-Lite JSON, as wide as its container."""
-    spec = chart.chart.to_dict()
-    spec["width"] = "container"
-    return _inlined(spec)
+    return _inlined({**chart.specification, "width": "container"})
 
 
 def _inlined(data: Any) -> str:
@@ -176,22 +188,15 @@ def _inlined(data: Any) -> str:
 def _svg(chart: Chart) -> str:
     import vl_convert
 
-    return str(vl_convert.vegalite_to_svg({**chart.chart.to_dict(), "width": _IMAGE_WIDTH}))
+    return str(vl_convert.vegalite_to_svg({**chart.specification, "width": _IMAGE_WIDTH}))
 
 
 def _write_images(chart: Chart, out_dir: Path) -> None:
     import vl_convert
 
-    spec = {**chart.chart.to_dict(), "width": _IMAGE_WIDTH}
+    spec = {**chart.specification, "width": _IMAGE_WIDTH}
     write_text(out_dir / f"{chart.name}.svg", _svg(chart))
     write_bytes(out_dir / f"{chart.name}.png", vl_convert.vegalite_to_png(spec, scale=2))
-
-
-def _vega() -> str:
-    import vl_convert
-
-    bundle = str(vl_convert.javascript_bundle())  # type: ignore[call-arg]
-    return bundle.replace("</script", "<\\/script").replace("<!--", "<\\!--")
 
 
 def _script(name: str) -> str:
@@ -207,7 +212,7 @@ def _policy(scripts: Sequence[str], asks: bool) -> str:
     return f"{policy}; connect-src 'self'" if asks else policy
 
 
-def _markdown_text(text: str) -> str:
+def markdown_text(text: str) -> str:
     """One line without anything that Markdown or its HTML would take as markup."""
     escaped = " ".join(text.split())
     for mark in ("\\", "|", "<", ">", "*", "_", "`", "[", "]"):
@@ -220,6 +225,12 @@ def _flat(blocks: Sequence[Any]) -> list[Any]:
     for block in blocks:
         flat.extend(_flat(block.blocks) if isinstance(block, Details) else [block])
     return flat
+
+
+def _tables(blocks: Sequence[Any]) -> list[Table]:
+    """All tables among the blocks, those of cards too."""
+    of_cards = [t for b in _flat(blocks) if isinstance(b, Cards) for c in b.cards for t in c.tables]
+    return [block for block in _flat(blocks) if isinstance(block, Table)] + of_cards
 
 
 def _is_chart(block: Any) -> bool:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from distilbench.registry import of_packages
 from distilbench.report.page import NOT_AVAILABLE, Section, Text
-from distilbench.report.run._answers import by_task, outcomes, paired
+from distilbench.report.run._answers import outcomes, paired
+from distilbench.report.run._by_task import by_task
 from distilbench.report.run._conditions import conditions, provenance, suite
 from distilbench.report.run._creation import creation
 from distilbench.report.run._energy import energy
