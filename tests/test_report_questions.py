@@ -383,6 +383,18 @@ def test_a_run_that_is_written_is_followed(
         assert "4 of 6 samples" in page.locator(".lede").inner_text()
         append(run, cell, [sample(run, cell, 1, Answer(HOSTILE, False))])
         wait_until(page, "document.querySelector('.lede').textContent.includes('5 of 6 samples')")
+        assert page.locator("main .tools").count() == 1
+        assert page.locator("main tbody tr").nth(1).inner_text().split()[:4] == [
+            "b",
+            "sums",
+            "50.0%",
+            "2",
+        ]
+        page.locator("main .tools input[type=search]").fill("b")
+        append(run, cell, [sample(run, cell, 2, Answer(HOSTILE, True))])
+        wait_until(page, "document.querySelector('.lede').textContent.includes('6 of 6 samples')")
+        assert "as it was when you changed it" in page.locator(".unheard").inner_text()
+        assert page.locator("main tbody tr").count() == 1
         page.get_by_role("link", name="Questions").click()
         wait_until(page, f"{STATUS} === '3 questions'")
         choose(page, first="b", second="a", pair="second")
