@@ -238,6 +238,7 @@ def _named(
 def _renamed(
     samples: pl.DataFrame, renamed: Sequence[tuple[str, int, str, int, str]]
 ) -> pl.DataFrame:
+    """With ``asked_as``, the id in the run's transcripts, where any is another now."""
     import polars as pl
 
     if not renamed:
@@ -253,4 +254,5 @@ def _renamed(
     return samples.with_columns(
         seed=known["new_seed"].fill_null(samples["seed"]),
         sample_id=known["new_id"].fill_null(samples["sample_id"]),
+        asked_as=samples["sample_id"],
     )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -56,8 +56,9 @@ class RunData:
     """Each of the runs, the first first."""
     told: tuple[str, ...] = ()
     """What must be known of several runs on one page: what differs, what was taken once."""
-    folder: Path | None = None
-    """The run directory, in which the transcripts are; null: several runs'."""
+    folders: Mapping[str, Path] = field(default_factory=dict)
+    """The run directories, in which the transcripts are, by what stands before the names of their
+    cells."""
     margin: float = MARGIN
     """The accuracy that a model may lose and still count as not inferior, a share."""
 
@@ -161,7 +162,15 @@ def read_run(run_dir: Path, margin: float = MARGIN) -> RunData:
     samples = with_variant(samples, cells)
     runs = (OneRun(facts["name"], facts, suite_text),)
     return RunData(
-        facts, suite_text, samples, cells, catalog, bad_cards, runs, folder=run_dir, margin=margin
+        facts,
+        suite_text,
+        samples,
+        cells,
+        catalog,
+        bad_cards,
+        runs,
+        folders={"": run_dir},
+        margin=margin,
     )
 
 
