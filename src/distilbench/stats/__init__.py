@@ -55,7 +55,7 @@ from distilbench.stats._intervals import (
     wilson,
 )
 from distilbench.stats._money import machine_usd, token_usd
-from distilbench.stats._paired import paired_difference, paired_differences
+from distilbench.stats._paired import paired_difference, paired_differences, stdev_of_pair
 from distilbench.stats._power import (
     discordance,
     power,
@@ -129,6 +129,7 @@ __all__ = [
     "smallest_difference",
     "spent",
     "stdev_of_difference",
+    "stdev_of_pair",
     "t_interval",
     "template_spread",
     "token_usd",
