@@ -2,7 +2,7 @@
 
 Whatever a page holds is data: model names, answers, error messages and suite texts are untrusted
 and are escaped, in the HTML by Jinja2, in chart specifications because ``<`` never occurs in them.
-The page runs under a content security policy that allows its own scripts and nothing else.
+The page runs under a content security policy that allows its own two scripts and nothing else.
 """
 
 from __future__ import annotations
@@ -30,11 +30,6 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 _IMAGE_WIDTH = 760
-_SCRIPTS = {
-    "Chart": ("views.js", "charts.js"), "Explorer": ("explorer.js",),
-    "Curves": ("views.js", "curves.js"),
-}  # fmt: skip
-"""What a kind of block needs beside Vega, in order."""
 
 
 @dataclass(frozen=True)
@@ -146,7 +141,7 @@ def _scripts(blocks: Sequence[Any], refreshes: bool) -> tuple[str, ...]:
     ]
     own = [
         ("tables.js", {"Table"}),
-        ("views.js", {"Chart", "Curves"}),
+        ("views.js", {"Chart", "Explorer", "Curves"}),
         ("charts.js", {"Chart"}),
         ("explorer.js", {"Explorer"}),
         ("curves.js", {"Curves"}),
