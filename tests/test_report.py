@@ -128,7 +128,7 @@ def test_hostile_contents_stay_contents(tmp_path: Path) -> None:
     html = write_report(made).read_text()
     assert "<script>alert" not in html
     assert "<img" not in html.split("<script>")[0]  # before Vega, which has its own
-    assert html.count("<script>") == 3  # Vega, the one that draws, and the one with controls
+    assert html.count("<script>") == 4  # Vega, the one that draws, and two of the one with controls
     assert "&lt;img src=x onerror=alert(2)&gt;" in html
     markdown = (made / "report" / "report.md").read_text()
     assert "<img" not in markdown.split("## The exact suite")[0]

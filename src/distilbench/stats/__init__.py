@@ -10,8 +10,8 @@ Imports ``errors`` only; takes the columns of ``records``.
 """
 
 from distilbench.stats._answered import accuracy_of_answers, answered, spent, unanswered
-from distilbench.stats._bootstrap import bootstrap_accuracies
-from distilbench.stats._budget import per_correct, truncation_curve
+from distilbench.stats._bootstrap import Drawn, bootstrap, bootstrap_accuracies
+from distilbench.stats._budget import cut_off, per_correct, truncation_curve
 from distilbench.stats._choice import (
     Candidate,
     Closest,
@@ -45,8 +45,14 @@ from distilbench.stats._equal_accuracy import (
     seed_interval,
     shared_levels,
 )
-from distilbench.stats._frontier import frontier_probability, hypervolume, pareto
-from distilbench.stats._intervals import accuracy, macro_accuracy, normal_quantile, wilson
+from distilbench.stats._frontier import frontier_probability, hypervolume, pareto, standings
+from distilbench.stats._intervals import (
+    accuracy,
+    macro_accuracy,
+    macro_of_questions,
+    normal_quantile,
+    wilson,
+)
 from distilbench.stats._money import machine_usd, token_usd
 from distilbench.stats._paired import paired_difference, paired_differences
 from distilbench.stats._power import (
@@ -57,16 +63,18 @@ from distilbench.stats._power import (
     stdev_of_difference,
 )
 from distilbench.stats._prompts import contamination_gap, template_spread
-from distilbench.stats._recommend import recommend
-from distilbench.stats._repeats import cons_at_k, pass_at_k, repeats
+from distilbench.stats._recommend import Compared, choose, recommend
+from distilbench.stats._repeats import cons_at_k, pass_at_k, pass_questions, repeats, steps
 from distilbench.stats._several import Decision, decide, holm
 from distilbench.stats._subset import full_score
 
 __all__ = [
     "Candidate",
     "Closest",
+    "Compared",
     "Curve",
     "Decision",
+    "Drawn",
     "EqualAccuracy",
     "Equivalent",
     "FallenOut",
@@ -79,14 +87,17 @@ __all__ = [
     "accuracy",
     "accuracy_of_answers",
     "answered",
+    "bootstrap",
     "bootstrap_accuracies",
     "by_epoch",
     "capability_density",
     "cheaper",
+    "choose",
     "compute_equivalent_gain",
     "cons_at_k",
     "contamination_gap",
     "costs",
+    "cut_off",
     "decide",
     "discordance",
     "equal_accuracy",
@@ -100,6 +111,7 @@ __all__ = [
     "in_common",
     "machine_usd",
     "macro_accuracy",
+    "macro_of_questions",
     "mean_over_tasks",
     "normal_quantile",
     "of_entries",
@@ -107,6 +119,7 @@ __all__ = [
     "paired_differences",
     "pareto",
     "pass_at_k",
+    "pass_questions",
     "per_correct",
     "percentile",
     "pool_scatter",
@@ -120,7 +133,9 @@ __all__ = [
     "shared_levels",
     "smallest_difference",
     "spent",
+    "standings",
     "stdev_of_difference",
+    "steps",
     "t_interval",
     "template_spread",
     "token_usd",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,27 +15,53 @@ _BINOMIALS = 8  # one binomial number takes the time of so many drawn clusters
 _FEW = 1_000  # clusters of which either way takes no time
 
 
-def bootstrap_accuracies(
-    samples: pl.DataFrame, entries: Sequence[str], draws: int = 10_000, seed: int = 0
-) -> NDArray[np.float64]:
-    """Accuracy, mean over tasks, of every entry in every draw: shape (draws, entries).
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """Accuracies of ``entries`` on questions drawn again. ``mean``: over tasks, shape (draws,
+    entries); ``tasks``: of each task alone, the first of these draws, in the same shape."""
+
+    entries: tuple[str, ...]
+    mean: NDArray[np.float64]
+    tasks: Mapping[str, NDArray[np.float64]]
+
+
+def bootstrap(
+    samples: pl.DataFrame,
+    entries: Sequence[str],
+    draws: int = 10_000,
+    kept: int = 0,
+    seed: int = 0,
+) -> Drawn:
+    """Accuracy of every entry in every draw.
 
     Clusters of questions are drawn with replacement within each task, the same for all entries
     (paired; Efron and Tibshirani 1993). ``samples``: those of the questions in common, with entry,
-    task, cluster and score.
+    task, cluster and score in [0, 1]; ``kept``: draws of each task that are kept beside the mean.
     """
     generator = np.random.default_rng(seed)
     total = np.zeros((draws, len(entries)))
-    tasks = samples["task"].unique().sort().to_list()
-    for task in tasks:
-        sums, counts, times = _alike(samples.filter(pl.col("task") == task), list(entries))
+    needed = samples.select("task", "cluster", "entry", "score")
+    parts = needed.partition_by("task", as_dict=True, include_key=False)
+    alone = {}
+    for (task,) in sorted(parts):
+        sums, counts, times = _alike(parts.pop((task,)), list(entries))
         step = max(1, _CHUNK // int(times.sum()))
+        mine = np.empty((min(kept, draws), len(entries)))
         for start in range(0, draws, step):
             size = min(step, draws - start)
             weights = _drawn(generator, times, size)
             drawn = (weights @ sums) / np.maximum(weights @ counts, 1)
-            total[start : start + size] += drawn / len(tasks)
-    return total
+            total[start : start + size] += drawn
+            mine[start : start + size] = drawn[: max(len(mine) - start, 0)]
+        alone[str(task)] = mine
+    return Drawn(tuple(entries), total / max(len(alone), 1), alone)
+
+
+def bootstrap_accuracies(
+    samples: pl.DataFrame, entries: Sequence[str], draws: int = 10_000, seed: int = 0
+) -> NDArray[np.float64]:
+    """The mean over tasks alone, of :func:`bootstrap`: shape (draws, entries)."""
+    return bootstrap(samples, entries, draws, 0, seed).mean
 
 
 def _alike(samples: pl.DataFrame, entries: list[str]) -> tuple[Any, Any, Any]:

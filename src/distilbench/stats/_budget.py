@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from distilbench.stats._clusters import unique
 from distilbench.stats._costs import mean_over_tasks
 from distilbench.stats._intervals import check_samples, macro_accuracy
 
@@ -24,14 +25,11 @@ def truncation_curve(
     accuracy, low, high; one row for each group and budget.
     """
     check_samples(samples, [*by, "task", "sample_id", "score", "output_tokens"])
-    known = samples.filter(pl.col("output_tokens").is_not_null())
+    columns = unique([*by, "task", "sample_id", "cluster", "score", "output_tokens"])
+    known = samples.select(columns).filter(pl.col("output_tokens").is_not_null())
     curves = []
     for budget in sorted(set(budgets)):
-        within = pl.col("output_tokens") <= budget
-        cut = known.with_columns(
-            pl.when(within).then(pl.col("score")).otherwise(0.0).alias("score"),
-            pl.col("output_tokens").clip(upper_bound=budget),
-        )
+        cut = cut_off(known, budget)
         spent = mean_over_tasks(cut, by, ("output_tokens",))
         curves.append(
             macro_accuracy(cut, by)
@@ -46,6 +44,16 @@ def truncation_curve(
             )
         )
     return pl.concat(curves)
+
+
+def cut_off(samples: pl.DataFrame, budget: int) -> pl.DataFrame:
+    """The samples as if every answer had been cut off after ``budget`` output tokens: a longer one
+    is wrong, and took no more of them. ``output_tokens`` of all must be known."""
+    within = pl.col("output_tokens") <= budget
+    return samples.with_columns(
+        pl.when(within).then(pl.col("score")).otherwise(0.0).alias("score"),
+        pl.col("output_tokens").clip(upper_bound=budget),
+    )
 
 
 def per_correct(samples: pl.DataFrame, by: Sequence[str] = ("model", "profile")) -> pl.DataFrame:

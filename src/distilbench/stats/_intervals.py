@@ -105,6 +105,14 @@ def macro_accuracy(
     return of_tasks(accuracy(samples, [*groups, "task"], level), groups)
 
 
+def macro_of_questions(
+    questions: pl.DataFrame, by: Sequence[str], level: float = 0.95
+) -> pl.DataFrame:
+    """What :func:`macro_accuracy` returns, of one row a question: ``by``, task, cluster, score in
+    [0, 1], samples (what it is the mean of) and binary (whether each of those is 0 or 1)."""
+    return of_tasks(of_questions(questions, [*by, "task"], level), list(by))
+
+
 def of_tasks(tasks: pl.DataFrame, groups: list[str]) -> pl.DataFrame:
     """What :func:`macro_accuracy` returns, of the accuracies of ``groups`` and task."""
     centre = pl.col("accuracy")

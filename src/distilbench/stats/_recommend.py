@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import polars as pl
 
 from distilbench.errors import InputError
 from distilbench.stats._answered import unanswered
-from distilbench.stats._bootstrap import bootstrap_accuracies
+from distilbench.stats._bootstrap import Drawn, bootstrap
 from distilbench.stats._choice import (
     Candidate,
     Closest,
@@ -30,6 +31,17 @@ _BUSY = " (measured on a busy machine)"
 _FAILURES = ("out_of_memory", "crash", "error", "timeout", "over_energy", "context_overflow")
 
 
+@dataclass(frozen=True, eq=False)
+class Compared:
+    """Samples by what can be said of their entries: ``heard``, of those that answered anything;
+    ``common``, of these on the questions that they have in common; ``silent``: entry and no_answer
+    of the others."""
+
+    heard: pl.DataFrame
+    common: pl.DataFrame
+    silent: pl.DataFrame
+
+
 def recommend(
     samples: pl.DataFrame,
     cells: pl.DataFrame,
@@ -45,13 +57,21 @@ def recommend(
     clusters of questions within each task, the same for all entries (paired; Efron and Tibshirani
     1993). Raises ``InputError`` if there are no samples, or the entries have no question in common.
     """
-    heard, common, silent = _compared(samples, cells)
-    rows = _rows(_figures(common, cells)) if not common.is_empty() else []
+    found = _compared(samples, cells)
+    entries = found.common["entry"].unique().sort().to_list()
+    return choose(found, cells, required, bootstrap(found.common, entries, draws, seed=seed))
+
+
+def choose(
+    found: Compared, cells: pl.DataFrame, required: Requirements, drawn: Drawn
+) -> Recommendation:
+    """:func:`recommend`, of entries that have been compared and drawn already."""
+    rows = _rows(_figures(found.common, cells)) if not found.common.is_empty() else []
     entries = [row["entry"] for row in rows]
-    accuracies = bootstrap_accuracies(common, entries, draws, seed)
+    accuracies = drawn.mean[:, [drawn.entries.index(entry) for entry in entries]]
     broken = {row["entry"]: tuple(_shortfalls(row, required)) for row in rows}
     admitted = [entry for entry in entries if not broken[entry]]
-    same = _identical(common, admitted)
+    same = _identical(found.common, admitted)
     best = _probability_best(accuracies, entries, same, required.min_accuracy)
     enough = None if required.min_accuracy is None else accuracies >= required.min_accuracy
     made = {
@@ -64,20 +84,17 @@ def recommend(
         for i, row in enumerate(rows)
     }
     candidates = _ranked([made[entry] for entry in admitted])
+    left_out = _left_out(found.heard, entries)
     return Recommendation(
         candidates=tuple(candidates),
         ties=tuple(_ties(candidates, entries, accuracies)),
-        fallen_out=(*_short(made, broken), *_left_out(heard, entries), *_silent(silent)),
+        fallen_out=(*_short(made, broken), *left_out, *_silent(found.silent)),
         closest=() if candidates else _closest(broken),
-        draws=draws,
+        draws=len(drawn.mean),
     )
 
 
-def _compared(
-    samples: pl.DataFrame, cells: pl.DataFrame
-) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
-    """Samples of entries that answered, those of them that all of these share, and the entries that
-    answered nothing."""
+def _compared(samples: pl.DataFrame, cells: pl.DataFrame) -> Compared:
     check_samples(samples, ["entry", "epoch", "score", "outcome", "answer"])
     if samples.is_empty():
         raise InputError("the run", "holds no answers to choose by", "finish it, or import more")
@@ -86,7 +103,7 @@ def _compared(
     common = in_common(heard)
     if common.is_empty() and not heard.is_empty():
         raise InputError("the run", "its models have no question in common", "finish the run")
-    return heard, common, silent
+    return Compared(heard, common, silent)
 
 
 def _short(

@@ -15,7 +15,7 @@ from distilbench.report.page._drawing import (
     styled,
     tooltips,
 )
-from distilbench.report.page._explorer import Axis, Explorer
+from distilbench.report.page._explorer import Axis, Choice, Explorer, Measure
 from distilbench.report.page._format import (
     NOT_AVAILABLE,
     mib,
@@ -45,10 +45,12 @@ __all__ = [
     "Cards",
     "Cell",
     "Chart",
+    "Choice",
     "Details",
     "Explorer",
     "Fact",
     "Known",
+    "Measure",
     "Pre",
     "Section",
     "Shown",

@@ -99,7 +99,7 @@ def render_page(
         _write_images(chart, out_dir)
     environment = _environment()
     explored = any(_kind(b) == "Explorer" for section in everything for b in _flat(section.blocks))
-    own = ["charts.js", *(["explorer.js"] if explored else [])]
+    own = ["charts.js", *(["explorer-figures.js", "explorer.js"] if explored else [])]
     scripts = (_vega(), *map(_script, own)) if charts or explored else ()
     said = {
         "title": title, "lede": lede, "notes": notes, "question": question, "head": head,

@@ -11,19 +11,22 @@ from distilbench.errors import InputError
 from distilbench.files import read_json, read_parquet
 from distilbench.report.run._entries import foreign, others, with_entries, with_variant
 from distilbench.report.run._marks import marks
+from distilbench.report.run._prices import question_costs
 
 if TYPE_CHECKING:
     import polars as pl
 
     from distilbench.catalog import Catalog
     from distilbench.claims import Pair
-    from distilbench.stats import Recommendation
+    from distilbench.stats import Drawn, Recommendation
 
 _FACTS = {
     "name": str, "created": str, "hardware": dict, "python": str, "versions": dict, "seeds": list,
     "cells": list,
 }  # fmt: skip
 """Fields of ``run.json`` that a report is made of."""
+_KEPT_DRAWS = 1_000
+"""Draws of each task that the chart carries: pages of many tasks stay small."""
 
 
 @dataclass(frozen=True)
@@ -101,10 +104,24 @@ class RunData:
 
     @cached_property
     def recommendation(self) -> Recommendation:
-        """What to take without any limit."""
-        from distilbench.stats import Requirements, recommend
+        """What to take without any limit, of the questions that ``overall`` rests on."""
+        from distilbench.stats import Compared, Requirements, choose
 
-        return recommend(self.samples, self.cells, Requirements())
+        compared = Compared(self.heard, self.compared, self._unanswered)
+        return choose(compared, self.cells, Requirements(), self.drawn)
+
+    @cached_property
+    def drawn(self) -> Drawn:
+        """Accuracies on the questions in common, drawn again: the one set of draws of the page."""
+        from distilbench.stats import bootstrap
+
+        entries = self.compared["entry"].unique().sort().to_list()
+        return bootstrap(self.compared, entries, kept=_KEPT_DRAWS)
+
+    @cached_property
+    def question_costs(self) -> dict[str, dict[str, Any]]:
+        """US dollars of a question and of a correct answer of each entry that has a price."""
+        return question_costs(self.used, self.cells, self.catalog)
 
     @cached_property
     def pairs(self) -> tuple[Pair, ...]:
