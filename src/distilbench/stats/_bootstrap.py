@@ -11,6 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 _CHUNK = 200_000  # clusters drawn in one batch: what fits into a core's cache is 6 times faster
+_ONE_THREAD = 1 << 18  # multiplications up to which OpenBLAS takes one thread
 _BINOMIALS = 8  # one binomial number takes the time of so many drawn clusters
 _FEW = 1_000  # clusters of which either way takes no time
 
@@ -47,10 +48,11 @@ def bootstrap(
         sums, counts, times = _alike(parts.pop((task,)), list(entries))
         step = max(1, _CHUNK // int(times.sum()))
         mine = np.empty((min(kept, draws), len(entries)))
+        figures = np.hstack([sums, counts])
         for start in range(0, draws, step):
             size = min(step, draws - start)
-            weights = _drawn(generator, times, size)
-            drawn = (weights @ sums) / np.maximum(weights @ counts, 1)
+            both = _product(_drawn(generator, times, size).astype(float), figures)
+            drawn = both[:, : len(entries)] / np.maximum(both[:, len(entries) :], 1)
             total[start : start + size] += drawn
             mine[start : start + size] = drawn[: max(len(mine) - start, 0)]
         alone[str(task)] = mine
@@ -62,6 +64,16 @@ def bootstrap_accuracies(
 ) -> NDArray[np.float64]:
     """The mean over tasks alone, of :func:`bootstrap`: shape (draws, entries)."""
     return bootstrap(samples, entries, draws, 0, seed).mean
+
+
+def _product(weights: Any, figures: Any) -> Any:
+    """The matrix product, in pieces so small that BLAS takes one thread: several of them wait for
+    each other in a loop, which on a busy machine takes more time than it saves."""
+    step = max(1, _ONE_THREAD // figures.size)
+    found = np.empty((len(weights), figures.shape[1]))
+    for start in range(0, len(weights), step):
+        found[start : start + step] = weights[start : start + step] @ figures
+    return found
 
 
 def _alike(samples: pl.DataFrame, entries: list[str]) -> tuple[Any, Any, Any]:
@@ -83,7 +95,8 @@ def _drawn(generator: np.random.Generator, times: Any, size: int) -> Any:
     clusters, kinds = int(times.sum()), len(times)
     if kinds * _BINOMIALS < clusters or clusters < _FEW:
         return generator.multinomial(clusters, times / clusters, size)
-    kind_of = np.repeat(np.arange(kinds), times)
-    drawn = kind_of[generator.integers(0, clusters, (size, clusters))]
+    drawn = generator.integers(0, clusters, (size, clusters))
+    if kinds < clusters:
+        drawn = np.repeat(np.arange(kinds), times)[drawn]
     drawn += np.arange(size)[:, None] * kinds
     return np.bincount(drawn.ravel(), minlength=size * kinds).reshape(size, kinds)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from distilbench.records import OUTCOMES
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 _ANSWERS_SHOWN = 3
 _MOST_PAIRS = 10
+_MOST_ROWS = 600
+"""Rows of a table beyond which nobody reads it, and a page of it takes seconds to open."""
 
 
 def by_task(data: RunData) -> Section:
@@ -82,9 +85,19 @@ def paired(data: RunData) -> Section:
     each = _corrected(data.differences.filter(pl.col("task").is_not_null()))
     shown = Table.of("Differences, mean over tasks", overall, columns)
     folded = Details(f"{overall.height} differences, mean over tasks", (shown,))
-    by_task = Details("Task by task", (Table.of("Differences by task", each, columns),))
+    by_task = Details("Task by task", (_each(each, columns),))
     few = overall.height <= _MOST_PAIRS
     return Section("Paired differences", (Text(note), shown if few else folded, by_task))
+
+
+def _each(differences: pl.DataFrame, columns: Sequence[Shown]) -> Table | Text:
+    """Task by task; of many, where to find them."""
+    if differences.height <= _MOST_ROWS:
+        return Table.of("Differences by task", differences, columns)
+    return Text(
+        f"{differences.height:,} differences of two models on a task are too many for a page."
+        " One of them: distilbench.paired_difference(samples, MODEL, MODEL) of samples.parquet."
+    )
 
 
 def _corrected(differences: pl.DataFrame) -> pl.DataFrame:
@@ -136,7 +149,7 @@ def answers(data: RunData) -> Section:
         Shown("outcome", "outcome"),
     )
     caption = "The first answers of each task; all are in samples.parquet"
-    table = Table.of(caption, _first(data.by_variant), columns)
+    table = Table.of(caption, _first(data.by_variant).head(_MOST_ROWS), columns)
     return Section("Answers", (Details("Some answers", (table,)),))
 
 

@@ -40,7 +40,9 @@ def measured(data: RunData, entries: list[str]) -> list[Measured]:
     mean over tasks first."""
     mean = _of(data.overall, entries)
     first = Measured(
-        Measure("mean", "mean over tasks", ""), mean, _standings(data.drawn.mean, data, entries)
+        Measure("mean", "accuracy, mean over tasks", ""),
+        mean,
+        _standings(data.drawn.mean, data, entries),
     )
     return [
         first,

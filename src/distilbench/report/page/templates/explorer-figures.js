@@ -1,7 +1,9 @@
 // What the chart with controls counts and finds places for: numbers in, numbers out.
 const Figures = (() => {
-  const number = (value) => Number(value.toPrecision(3)).toLocaleString("en", {
-    maximumSignificantDigits: 3, notation: value >= 1e6 ? "scientific" : "standard" });
+  const number = (value) => (value === 0 || (value >= 1e-4 && value < 1e6)
+    ? Number(value.toPrecision(3)).toLocaleString("en", { maximumSignificantDigits: 3 })
+    : value.toExponential(2).replace("e+", "e"));
+  const count = (value) => (value >= 1e9 ? number(value / 1e9) + "B" : value >= 1e6 ? number(value / 1e6) + "M" : number(value));
   const percent = (value) => (100 * value).toFixed(1) + "%";
   // As the cards write a share of draws: only all of them are 100%, only none 0%.
   const share = (value) => (value > 0.999 && value < 1 - 1e-9 ? "over 99.9%" : value > 1e-9 && value < 0.001 ? "under 0.1%" :
@@ -86,5 +88,5 @@ const Figures = (() => {
     return { names, leaders, hidden: hidden.length };
   };
 
-  return { number, percent, share, unpacked, shares, frontier, named };
+  return { number, count, percent, share, unpacked, shares, frontier, named };
 })();

@@ -108,15 +108,17 @@ for (const root of document.querySelectorAll("[data-explorer]")) {
   const equal = (i, axis, measure, times) => {
     const found = data.placed[axis.scale]?.[measure.key]?.[i];
     if (!found) return "";
-    const words = ([value, bound, low, high], scale = 1) => {
+    const words = ([value, bound, low, high], what, form = number, scale = 1) => {
       const mark = { "=": "", ">=": "at least ", "<=": "at most " }[bound];
-      const end = (one, side) => (one === null ? side : number(one * scale));
-      return `${mark}${number(value * scale)} (95%: ${end(low, "below the family's range")} to ${end(high, "above the family's range")})`;
+      const [from, to] = [low, high].map((end) => (end === null ? null : form(end * scale)));
+      const range = from !== null && to !== null ? `${from} to ${to}` : from !== null ? `from ${from}` : to !== null ? `up to ${to}` : "beyond the family's range on both sides";
+      return `${mark}${form(value * scale)}${what} (95%: ${range})`;
     };
     const gain = found.gains[axis.key.startsWith("creation ") ? axis.key.slice(9) : axis.scale];
-    const what = { parameters: "parameters", flops: "FLOPs an answer", compute_flops: "FLOPs of creation" }[axis.scale];
-    const than = axis.scale === "parameters" ? "times its own size" : "compute-equivalent gain";
-    return `${found.family} of ${words(found.size, times)} ${what}` + (gain ? `; ${than} ${words(gain)}` : `; ${than} not available: its own is not known`);
+    const what = { parameters: " parameters", flops: " FLOPs an answer", compute_flops: " FLOPs of creation" }[axis.scale];
+    const than = axis.scale === "parameters" ? "over its own size" : "compute-equivalent gain";
+    return `${found.family} of ${words(found.size, what, axis.scale === "parameters" ? Figures.count : number, times)}; ${than}: ` +
+      (gain ? words(gain, " times") : "not available, as its own is not known");
   };
   const vanillaWords = (axis, measure, rows, times) => {
     if (!axis.scale) return "";
@@ -174,7 +176,7 @@ for (const root of document.querySelectorAll("[data-explorer]")) {
         axis: { format: axis.form, tickCount: narrow ? 3 : 6, labelOverlap: "greedy" },
       });
       Object.assign(layer.encoding.y, {
-        title: measure.title, scale: { domain: ys }, axis: { format: "%", minExtent: 34, maxExtent: 34 },
+        title: measure.key.startsWith("task ") ? "accuracy, " + measure.title : measure.title, scale: { domain: ys }, axis: { format: "%", minExtent: 34, maxExtent: 34 },
       });
       if (layer.data.name === "curves") layer.mark.clip = true;
     }
@@ -192,7 +194,7 @@ for (const root of document.querySelectorAll("[data-explorer]")) {
     const room = Math.max(ends[1] / ends[0], 2) ** 0.12;
     const wide = ends[1] - ends[0] || Math.abs(ends[1]) || 1;
     const xs = log ? [ends[0] / room, ends[1] * room] : [Math.max(0, ends[0] - 0.08 * wide), ends[1] + 0.08 * wide];
-    const ys = [0, Math.min(1, Math.max(0.1, ...rows.map((r) => r.high)) * 1.12)];
+    const ys = [0, Math.min(1.08, Math.max(0.1, ...rows.map((r) => r.high)) * 1.12)];  // names have room above
     const at = (v) => (log ? Math.log(v) : v);
     const px = (v) => ((at(v) - at(xs[0])) / (at(xs[1]) - at(xs[0]))) * width;
     const py = (v) => (1 - (v - ys[0]) / (ys[1] - ys[0])) * height;
