@@ -10,8 +10,8 @@ Imports ``errors`` only; takes the columns of ``records``.
 """
 
 from distilbench.stats._answered import accuracy_of_answers, answered, spent, unanswered
-from distilbench.stats._bootstrap import Drawn, bootstrap, bootstrap_accuracies
-from distilbench.stats._budget import cut_off, per_correct, truncation_curve
+from distilbench.stats._bootstrap import Drawn, bootstrap, bootstrap_accuracies, bootstrap_scores
+from distilbench.stats._budget import per_correct, truncation_curve, within
 from distilbench.stats._choice import (
     Candidate,
     Closest,
@@ -22,6 +22,7 @@ from distilbench.stats._choice import (
 )
 from distilbench.stats._clusters import t_interval
 from distilbench.stats._common import in_common, of_entries
+from distilbench.stats._compared import Compared
 from distilbench.stats._costs import costs, mean_over_tasks, percentile
 from distilbench.stats._curve import (
     Curve,
@@ -63,7 +64,7 @@ from distilbench.stats._power import (
     stdev_of_difference,
 )
 from distilbench.stats._prompts import contamination_gap, template_spread
-from distilbench.stats._recommend import Compared, choose, recommend
+from distilbench.stats._recommend import choose, recommend
 from distilbench.stats._repeats import cons_at_k, pass_at_k, pass_questions, repeats, steps
 from distilbench.stats._several import Decision, decide, holm
 from distilbench.stats._subset import full_score
@@ -89,6 +90,7 @@ __all__ = [
     "answered",
     "bootstrap",
     "bootstrap_accuracies",
+    "bootstrap_scores",
     "by_epoch",
     "capability_density",
     "cheaper",
@@ -97,7 +99,6 @@ __all__ = [
     "cons_at_k",
     "contamination_gap",
     "costs",
-    "cut_off",
     "decide",
     "discordance",
     "equal_accuracy",
@@ -142,4 +143,5 @@ __all__ = [
     "truncation_curve",
     "unanswered",
     "wilson",
+    "within",
 ]

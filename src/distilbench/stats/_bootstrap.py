@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,24 +39,24 @@ def bootstrap(
     (paired; Efron and Tibshirani 1993). ``samples``: those of the questions in common, with entry,
     task, cluster and score in [0, 1]; ``kept``: draws of each task that are kept beside the mean.
     """
-    generator = np.random.default_rng(seed)
     total = np.zeros((draws, len(entries)))
-    needed = samples.select("task", "cluster", "entry", "score")
-    parts = needed.partition_by("task", as_dict=True, include_key=False)
-    alone = {}
-    for (task,) in sorted(parts):
-        sums, counts, times = _alike(parts.pop((task,)), list(entries))
-        step = max(1, _CHUNK // int(times.sum()))
-        mine = np.empty((min(kept, draws), len(entries)))
-        figures = np.hstack([sums, counts])
-        for start in range(0, draws, step):
-            size = min(step, draws - start)
-            both = _product(_drawn(generator, times, size).astype(float), figures)
-            drawn = both[:, : len(entries)] / np.maximum(both[:, len(entries) :], 1)
-            total[start : start + size] += drawn
-            mine[start : start + size] = drawn[: max(len(mine) - start, 0)]
-        alone[str(task)] = mine
+    alone: dict[str, NDArray[np.float64]] = {}
+    for task, start, drawn in _each(samples, entries, ("score",), draws, seed):
+        mine = alone.setdefault(task, np.empty((min(kept, draws), len(entries))))
+        total[start : start + len(drawn)] += drawn[:, 0]
+        mine[start : start + len(drawn)] = drawn[: max(len(mine) - start, 0), 0]
     return Drawn(tuple(entries), total / max(len(alone), 1), alone)
+
+
+def bootstrap_scores(
+    samples: pl.DataFrame, entries: Sequence[str], scores: Sequence[str], draws: int, seed: int = 0
+) -> NDArray[np.float64]:
+    """:func:`bootstrap`, mean over tasks, of several columns of scores on the same draws: shape
+    (scores, draws, entries)."""
+    total = np.zeros((draws, len(scores), len(entries)))
+    for _, start, drawn in _each(samples, entries, scores, draws, seed):
+        total[start : start + len(drawn)] += drawn
+    return np.moveaxis(total / max(samples["task"].n_unique(), 1), 1, 0)
 
 
 def bootstrap_accuracies(
@@ -64,6 +64,23 @@ def bootstrap_accuracies(
 ) -> NDArray[np.float64]:
     """The mean over tasks alone, of :func:`bootstrap`: shape (draws, entries)."""
     return bootstrap(samples, entries, draws, 0, seed).mean
+
+
+def _each(
+    samples: pl.DataFrame, entries: Sequence[str], scores: Sequence[str], draws: int, seed: int
+) -> Iterator[tuple[str, int, NDArray[np.float64]]]:
+    """Task by task some draws at a time: task, number of the first one, and means of shape (some
+    draws, scores, entries)."""
+    generator = np.random.default_rng(seed)
+    needed = samples.select("task", "cluster", "entry", *scores)
+    parts = needed.partition_by("task", as_dict=True, include_key=False)
+    for (task,) in sorted(parts):
+        figures, times = _alike(parts.pop((task,)), list(entries), scores)
+        step = max(1, _CHUNK // int(times.sum()))
+        for start in range(0, draws, step):
+            weights = _drawn(generator, times, min(step, draws - start)).astype(float)
+            both = _product(weights, figures).reshape(len(weights), -1, len(entries))
+            yield str(task), start, both[:, :-1] / np.maximum(both[:, -1:], 1)
 
 
 def _product(weights: Any, figures: Any) -> Any:
@@ -76,18 +93,22 @@ def _product(weights: Any, figures: Any) -> Any:
     return found
 
 
-def _alike(samples: pl.DataFrame, entries: list[str]) -> tuple[Any, Any, Any]:
-    """The clusters of one task, those that no entry tells apart as one: sums of scores and numbers
-    of samples, each of shape (kinds, entries), and how many clusters are of each kind. A draw of
-    clusters needs no more, and of a million questions of two models there are four kinds."""
+def _alike(
+    samples: pl.DataFrame, entries: list[str], scores: Sequence[str] = ("score",)
+) -> tuple[Any, Any]:
+    """The clusters of one task, those that no entry tells apart as one: sums of each score, then
+    numbers of samples, of every entry, shape (kinds, (scores + 1) x entries), and how many clusters
+    are of each kind. A draw of clusters needs no more, and of a million questions of two models
+    there are four kinds."""
     table = samples.group_by("cluster", "entry").agg(
-        pl.col("score").sum().alias("sum"), pl.len().cast(pl.Float64).alias("count")
+        *(pl.col(score).sum().alias(f"sum {score}") for score in scores),
+        pl.len().cast(pl.Float64).alias("count"),
     )
-    wide = table.pivot("entry", index="cluster", values=["sum", "count"], sort_columns=False)
-    columns = [f"{name}_{entry}" for name in ("sum", "count") for entry in entries]
+    values = [*(f"sum {score}" for score in scores), "count"]
+    wide = table.pivot("entry", index="cluster", values=values, sort_columns=False)
+    columns = [f"{name}_{entry}" for name in values for entry in entries]
     kinds = wide.select(pl.col(columns).fill_null(0.0)).group_by(columns).len("times").sort(columns)
-    figures = kinds.select(columns).to_numpy().astype(np.float64)
-    return figures[:, : len(entries)], figures[:, len(entries) :], kinds["times"].to_numpy()
+    return kinds.select(columns).to_numpy().astype(np.float64), kinds["times"].to_numpy()
 
 
 def _drawn(generator: np.random.Generator, times: Any, size: int) -> Any:

@@ -48,12 +48,12 @@ def accuracy(
     check_samples(samples, groups)
     needed = samples.select(unique([*groups, "task", "sample_id", "cluster", "score"]))
     # Some tasks at a time, where each has its own figures: the tables between are those of few.
-    parts = _in_parts(needed) if "task" in groups else [needed]
+    parts = in_parts(needed) if "task" in groups else [needed]
     found = [of_questions(_questions(part, groups), groups, level) for part in parts]
     return pl.concat(found).sort(groups)
 
 
-def _in_parts(samples: pl.DataFrame) -> list[pl.DataFrame]:
+def in_parts(samples: pl.DataFrame) -> list[pl.DataFrame]:
     """The samples by tasks: as many of them together as have few samples."""
     if samples.height <= _TOGETHER:
         return [samples]

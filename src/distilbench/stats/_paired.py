@@ -147,13 +147,13 @@ def _differences(
             f"{model_a!r} and {model_b!r} share no question (task, profile, seed, sample_id)",
             "run both on the same tasks, profiles and seeds",
         )
-    return (
-        pairs.group_by("model_b", "profile", "task", "sample_id")
-        .agg(pl.col("score_a").mean(), pl.col("score_b").mean(), pl.col("cluster").min())
-        .with_columns(
-            (pl.col("score_a") - pl.col("score_b")).alias("difference"),
-            pl.col("cluster").fill_null(pl.col("sample_id")),
+    if first["seed"].n_unique() > 1:
+        pairs = pairs.group_by("model_b", "profile", "task", "sample_id").agg(
+            pl.col("score_a").mean(), pl.col("score_b").mean(), pl.col("cluster").min()
         )
+    return pairs.with_columns(
+        (pl.col("score_a") - pl.col("score_b")).alias("difference"),
+        pl.col("cluster").fill_null(pl.col("sample_id")),
     )
 
 

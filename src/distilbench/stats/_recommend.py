@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import polars as pl
@@ -21,25 +20,14 @@ from distilbench.stats._choice import (
     by_cost,
 )
 from distilbench.stats._common import in_common
-from distilbench.stats._costs import costs
-from distilbench.stats._intervals import check_samples, macro_accuracy
+from distilbench.stats._compared import Compared
+from distilbench.stats._intervals import check_samples
 
 if TYPE_CHECKING:
     import numpy as np
 
 _BUSY = " (measured on a busy machine)"
 _FAILURES = ("out_of_memory", "crash", "error", "timeout", "over_energy", "context_overflow")
-
-
-@dataclass(frozen=True, eq=False)
-class Compared:
-    """Samples by what can be said of their entries: ``heard``, of those that answered anything;
-    ``common``, of these on the questions that they have in common; ``silent``: entry and no_answer
-    of the others."""
-
-    heard: pl.DataFrame
-    common: pl.DataFrame
-    silent: pl.DataFrame
 
 
 def recommend(
@@ -66,7 +54,7 @@ def choose(
     found: Compared, cells: pl.DataFrame, required: Requirements, drawn: Drawn
 ) -> Recommendation:
     """:func:`recommend`, of entries that have been compared and drawn already."""
-    rows = _rows(_figures(found.common, cells)) if not found.common.is_empty() else []
+    rows = _rows(_figures(found, cells)) if not found.common.is_empty() else []
     entries = [row["entry"] for row in rows]
     accuracies = drawn.mean[:, [drawn.entries.index(entry) for entry in entries]]
     broken = {row["entry"]: tuple(_shortfalls(row, required)) for row in rows}
@@ -126,9 +114,9 @@ def _left_out(heard: pl.DataFrame, entries: list[str]) -> list[FallenOut]:
     return [FallenOut(e, None, ("shares no question with the others",)) for e in others]
 
 
-def _figures(samples: pl.DataFrame, cells: pl.DataFrame) -> pl.DataFrame:
+def _figures(found: Compared, cells: pl.DataFrame) -> pl.DataFrame:
     """One row an entry: accuracy with its interval, costs, and how many questions failed how."""
-    counts = samples.group_by("entry").agg(
+    counts = found.common.group_by("entry").agg(
         pl.len().alias("questions"),
         *((pl.col("outcome") == name).sum().alias(name) for name in _FAILURES),
     )
@@ -136,8 +124,8 @@ def _figures(samples: pl.DataFrame, cells: pl.DataFrame) -> pl.DataFrame:
     of_cells = cells.group_by("entry").agg(
         pl.col("peak_memory_bytes").max(), busy.any(ignore_nulls=False).alias("busy")
     )
-    figures = macro_accuracy(samples, ("entry",))
-    for table in (counts, costs(samples), of_cells):
+    figures = found.accuracy
+    for table in (counts, found.costs, of_cells):
         figures = figures.join(table, on="entry", how="left")
     return figures.sort("entry")
 

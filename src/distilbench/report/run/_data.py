@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from distilbench.catalog import Catalog
     from distilbench.claims import Pair
-    from distilbench.stats import Drawn, Recommendation
+    from distilbench.stats import Compared, Drawn, Recommendation
 
 _FACTS = {
     "name": str, "created": str, "hardware": dict, "python": str, "versions": dict, "seeds": list,
@@ -80,7 +80,9 @@ class RunData:
     @cached_property
     def overall(self) -> pl.DataFrame:
         """One row an entry, best first: accuracy over tasks, and running cost."""
-        return _overall(self.used, self.cells)
+        if not self.comparable:
+            return _overall(self.heard, self.cells)
+        return _with_costs(self.comparison.accuracy, self.comparison.costs, self.cells)
 
     @cached_property
     def apart(self) -> pl.DataFrame:
@@ -100,15 +102,24 @@ class RunData:
     @cached_property
     def tasks(self) -> pl.DataFrame:
         """Accuracy of each entry on each task."""
+        alone = self.samples["template"].null_count() == self.samples.height
+        if alone and self.compared.height == self.samples.height:
+            return _answered(self.comparison.by_task, self.samples, self.cells)
         return _by_task(self.by_variant, self.cells)
 
     @cached_property
     def recommendation(self) -> Recommendation:
         """What to take without any limit, of the questions that ``overall`` rests on."""
-        from distilbench.stats import Compared, Requirements, choose
+        from distilbench.stats import Requirements, choose
 
-        compared = Compared(self.heard, self.compared, self._unanswered)
-        return choose(compared, self.cells, Requirements(), self.drawn)
+        return choose(self.comparison, self.cells, Requirements(), self.drawn)
+
+    @cached_property
+    def comparison(self) -> Compared:
+        """The entries on the questions in common, with their figures."""
+        from distilbench.stats import Compared
+
+        return Compared(self.heard, self.compared, self._unanswered)
 
     @cached_property
     def drawn(self) -> Drawn:
@@ -207,22 +218,33 @@ def _is_one_value(column: pl.Series) -> bool:
 
 def _by_task(samples: pl.DataFrame, cells: pl.DataFrame) -> pl.DataFrame:
     """Accuracy of each entry on each task; ``no_answer`` says why there is none."""
-    from distilbench.stats import accuracy, unanswered
+    from distilbench.stats import accuracy
+
+    return _answered(accuracy(samples, ("entry", "task")), samples, cells)
+
+
+def _answered(tasks: pl.DataFrame, samples: pl.DataFrame, cells: pl.DataFrame) -> pl.DataFrame:
+    """Accuracies of entries on tasks, with ``no_answer``."""
+    from distilbench.stats import unanswered
 
     by = ("entry", "task")
     silent = unanswered(samples, cells, by).drop("questions")
-    return accuracy(samples, by).join(silent, on=by, how="left").sort(by)
+    return tasks.join(silent, on=by, how="left").sort(by)
 
 
 def _overall(samples: pl.DataFrame, cells: pl.DataFrame) -> pl.DataFrame:
     """One row an entry, best first, the cheaper of equals first: accuracy over tasks, and running
     cost."""
-    import polars as pl
-
     from distilbench.stats import costs, macro_accuracy
 
-    overall = macro_accuracy(samples, by=("entry",))
-    for table in (costs(samples), _facts(cells), marks(cells)):
+    return _with_costs(macro_accuracy(samples, by=("entry",)), costs(samples), cells)
+
+
+def _with_costs(overall: pl.DataFrame, costs: pl.DataFrame, cells: pl.DataFrame) -> pl.DataFrame:
+    """Accuracies with costs and facts, in order."""
+    import polars as pl
+
+    for table in (costs, _facts(cells), marks(cells)):
         overall = overall.join(table, on="entry", how="left")
     return overall.sort(
         -pl.col("accuracy").round(12), "flops", "peak_memory_mib", "p95_s", "entry",

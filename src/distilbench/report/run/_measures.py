@@ -72,7 +72,7 @@ def _budgets(data: RunData, entries: list[str]) -> Iterator[Measured]:
     of entries whose tokens are known."""
     import polars as pl
 
-    from distilbench.stats import cut_off, truncation_curve
+    from distilbench.stats import bootstrap_scores, truncation_curve, within
 
     tokens = data.compared.select("entry", "task", "sample_id", "cluster", "score", "output_tokens")
     unknown = set(tokens.filter(pl.col("output_tokens").is_null())["entry"])
@@ -81,7 +81,9 @@ def _budgets(data: RunData, entries: list[str]) -> Iterator[Measured]:
     if not budgets:
         return
     curve = truncation_curve(told, budgets, ("entry",))
-    for budget in budgets:
+    cut = tokens.with_columns(within(budget).alias(f"score {budget}") for budget in budgets)
+    drawn = bootstrap_scores(cut, entries, [f"score {budget}" for budget in budgets], FEW_DRAWS)
+    for budget, alone in zip(budgets, drawn, strict=True):
         at = curve.filter(pl.col("budget") == budget)
         spent = dict(at.select("entry", "mean_output_tokens").iter_rows())
         measure = Measure(
@@ -91,7 +93,7 @@ def _budgets(data: RunData, entries: list[str]) -> Iterator[Measured]:
             budget=budget,
             spent=[spent.get(entry) for entry in entries],
         )
-        yield Measured(measure, _of(at, entries), _drawn(cut_off(tokens, budget), entries))
+        yield Measured(measure, _of(at, entries), _ranked(alone))
 
 
 def _that_matter(tokens: pl.Series) -> list[int]:
