@@ -1,15 +1,16 @@
-"""What the report of a run takes, from two models to forty and to a million samples: to be made, and
-to be opened.
+"""What the report of a run takes, from two models to forty and to a million samples: to make it,
+and to open it.
 
 Runs are drawn at random (``scale.py`` makes them: no model is asked). Each report is made in a
-process of its own, whose CPU seconds and greatest memory are told, imports and figures included;
-``imports`` is what the same process takes for a run of two models and 20 samples. The page is
-opened in Chromium from its file, three times after a first one; told is the median time until its
-charts are drawn, the ones below the screen too, and how large it is.
+process of its own, whose CPU seconds and greatest memory are told, imports and figures included:
+the first row is about what these take alone. The page is opened in Chromium from its file, three
+times after a first one; told is the median time until all its charts are drawn, the ones below the
+screen too, and how large it is.
 
-What limits it: a shared machine wanders; CPU seconds do so less than the wall time of opening.
+What limits it: a shared machine wanders, CPU seconds less than the wall time of opening; on a busy
+one both are half as large again, or twice.
 
-    python benchmarks/report_scale.py [--goal-s 10] [--only 15x30]
+    python benchmarks/report_scale.py [--only 15x30]
 """
 
 from __future__ import annotations

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import polars as pl
-from scipy import stats
+from scipy.special import stdtr
 
 from distilbench.errors import InputError
-from distilbench.stats._clusters import NO_SPREAD, clustered, t_quantile
+from distilbench.stats._clusters import NO_SPREAD, clustered, t_interval, t_quantile
 from distilbench.stats._intervals import check_samples
 
 _TOGETHER = 200_000  # questions that are compared at once: what bounds memory
@@ -62,6 +63,15 @@ def paired_differences(samples: pl.DataFrame, level: float = 0.95) -> pl.DataFra
         for others in _together(asked, names[place + 1 :])
     ]
     return pl.concat(found) if found else pl.DataFrame()
+
+
+def stdev_of_pair(row: Mapping[str, Any]) -> float:
+    """Standard deviation of the difference on one question, of a row of :func:`paired_difference`:
+    intervals of so many questions are then as wide as the row's, clusters, tasks and epochs being
+    in it."""
+    half = (row["high"] - row["low"]) / 2
+    wide = half if row["df"] is None else half / t_interval(row["df"])
+    return float(max(row["stderr"] or wide, 1e-9) * max(2, row["n_questions"]) ** 0.5)
 
 
 def _together(asked: Mapping[str, pl.DataFrame], models: Sequence[str]) -> Iterator[list[str]]:
@@ -180,7 +190,7 @@ def _overall(tasks: pl.DataFrame) -> pl.DataFrame:
 def _p_value() -> pl.Expr:
     def tail(columns: Sequence[pl.Series]) -> pl.Series:
         t, df = (column.cast(pl.Float64).to_numpy() for column in columns)
-        return pl.Series(2 * stats.t.sf(t, df), dtype=pl.Float64).fill_nan(None)
+        return pl.Series(2 * stdtr(df, -t), dtype=pl.Float64).fill_nan(None)
 
     t = pl.col("difference").abs() / pl.col("variance").sqrt()
     return pl.map_batches([t, pl.col("df")], tail, return_dtype=pl.Float64)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from distilbench.providers import HERE
 from distilbench.report.page import NOT_AVAILABLE, Section, Shown, Table, Text
-from distilbench.report.run._prices import Rate, entry_facts, priced
+from distilbench.report.run._prices import Rate, entry_facts, priced, question_costs
 
 if TYPE_CHECKING:
     from distilbench.report.run._data import RunData
@@ -32,6 +32,26 @@ def money(data: RunData) -> Section:
     rows = [_row(row, costs.get(row["entry"]), rates, hourly) for row in facts]
     table = Table.of("Cost in US dollars", rows, _COLUMNS)
     return Section("Money", (table, Text(_note(costs, bool(hourly)))))
+
+
+def dollars(data: RunData, one: str, other: str) -> float | None:
+    """US dollars of an answer of one entry over those of another, on the questions that both
+    answered; null where a price is not known of both."""
+    import polars as pl
+
+    from distilbench.stats import in_common
+
+    pair = pl.col("entry").is_in([one, other])
+    cells, both = data.cells.filter(pair), data.samples.filter(pair)
+    rates, hourly = priced(entry_facts(cells), data.catalog)
+    if not {one, other} <= {*rates, *hourly} or both["entry"].n_unique() < 2:
+        return None
+    shared = in_common(both)
+    if shared.is_empty():
+        return None
+    found = question_costs(shared, cells, data.catalog)
+    mine, theirs = (found.get(entry, {}).get("usd_per_question") for entry in (one, other))
+    return mine / theirs if mine is not None and theirs else None
 
 
 def _row(
