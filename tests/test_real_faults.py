@@ -20,6 +20,7 @@ from distilbench.cli._boundary import run_command
 from distilbench.distill import load_experiment
 from distilbench.engines._llama_cpp import LlamaCpp
 from distilbench.load._generator import PYTHON_VARIABLE
+from distilbench.view import View
 from tests.test_boundary import ALL
 from tests.test_interchange import lm_eval_folder
 from tests.tiny_experiment import TINY
@@ -43,6 +44,7 @@ WORDS = {
     "quantize": "model.gguf --to Q4_0 --out out",
     "load": "model.gguf --out out --requests 1 --concurrency 1",
     "serve": "model.gguf --port 0",
+    "view": "runs --port 0",
     "compute": "card-a --cards own.yaml --draws 100",
     "compare": "card-a card-a --cards own.yaml --draws 100",
     "plan-distillation": "--student model.gguf --teacher card-a --tokens 1e6 --cards own.yaml"
@@ -100,12 +102,14 @@ def place(whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def with_stand_ins(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The generator of ``load`` is a stub, and ``serve`` is stopped as soon as it serves."""
+    """The generator of ``load`` is a stub, and ``serve`` and ``view`` are stopped as soon as they
+    serve."""
 
-    def stopped(_: LlamaCpp) -> None:
+    def stopped(_: LlamaCpp | View) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(LlamaCpp, "wait", stopped)
+    monkeypatch.setattr(View, "wait", stopped)
     monkeypatch.setenv(PYTHON_VARIABLE, sys.executable)
     stub = Path(__file__).parent / "data" / "stub_generator"
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(stub), *sys.path]))

@@ -24,10 +24,12 @@ from distilbench.cli import (
     _interchange,
     _load,
     _look,
+    _paper,
     _recommend,
     _run,
     _runs,
     _serve,
+    _view,
 )
 from distilbench.cli._print import print_line
 
@@ -42,6 +44,7 @@ app = typer.Typer(
 for register in (
     _run.register,
     _runs.register,
+    _view.register,
     _recommend.register,
     _diff.register,
     _fit.register,
@@ -53,6 +56,7 @@ for register in (
     _interchange.register,
     _experiment.register,
     _look.register,
+    _paper.register,
 ):
     register(app)
 

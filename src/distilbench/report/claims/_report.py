@@ -43,10 +43,15 @@ def write_claims_report(claims: Claims, out_dir: Path) -> Path:
             " curve. No model was run for this page: every number is published with its source,"
             " derived from such numbers by a stated formula, or an estimate with its range."
         ),
-        sections=[make(claims) for make in SECTIONS],
+        sections=claims_sections(claims),
         out_dir=out_dir,
         page="claims",
     )
+
+
+def claims_sections(claims: Claims) -> list[Section]:
+    """The sections of the page, in their order."""
+    return [make(claims) for make in SECTIONS]
 
 
 def verdicts(claims: Claims) -> Section:

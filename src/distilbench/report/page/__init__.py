@@ -15,7 +15,7 @@ from distilbench.report.page._drawing import (
     styled,
     tooltips,
 )
-from distilbench.report.page._explorer import Axis, Explorer
+from distilbench.report.page._explorer import ROLE_SHAPES, Axis, Explorer
 from distilbench.report.page._format import (
     NOT_AVAILABLE,
     mib,
@@ -31,16 +31,32 @@ from distilbench.report.page._page import (
     Pre,
     Section,
     Text,
+    flat,
     markdown_text,
     render_fragment,
     render_page,
 )
+from distilbench.report.page._questions import (
+    ENDED,
+    PAIRS,
+    SORTS,
+    Answer,
+    Asked,
+    Questions,
+    Said,
+)
 from distilbench.report.page._table import Cell, Known, Shown, Table
 
 __all__ = [
+    "ENDED",
     "INK",
     "NOT_AVAILABLE",
+    "PAIRS",
     "PALETTE",
+    "ROLE_SHAPES",
+    "SORTS",
+    "Answer",
+    "Asked",
     "Axis",
     "Card",
     "Cards",
@@ -51,12 +67,15 @@ __all__ = [
     "Fact",
     "Known",
     "Pre",
+    "Questions",
+    "Said",
     "Section",
     "Shown",
     "Table",
     "Text",
     "Tone",
     "colour",
+    "flat",
     "inline",
     "markdown_text",
     "mib",

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from distilbench.claims import MARGIN
 from distilbench.errors import InputError
 from distilbench.files import read_json, read_parquet
 from distilbench.report.run._entries import foreign, others, with_entries, with_variant
@@ -55,6 +56,10 @@ class RunData:
     """Each of the runs, the first first."""
     told: tuple[str, ...] = ()
     """What must be known of several runs on one page: what differs, what was taken once."""
+    folder: Path | None = None
+    """The run directory, in which the transcripts are; null: several runs'."""
+    margin: float = MARGIN
+    """The accuracy that a model may lose and still count as not inferior, a share."""
 
     @cached_property
     def heard(self) -> pl.DataFrame:
@@ -126,7 +131,7 @@ class RunData:
         """Each distilled model beside its counterparts."""
         from distilbench.claims import run_pairs
 
-        return run_pairs(self.samples, self.cells, self.catalog)
+        return run_pairs(self.samples, self.cells, self.catalog, self.margin)
 
     @cached_property
     def roles(self) -> dict[str, str | None]:
@@ -141,8 +146,9 @@ class RunData:
         return _differences(self.compared)
 
 
-def read_run(run_dir: Path) -> RunData:
-    """Read a run directory. Raises ``InputError`` if it is none, is damaged, or holds no sample."""
+def read_run(run_dir: Path, margin: float = MARGIN) -> RunData:
+    """Read a run directory; ``margin`` as :class:`RunData` has it. Raises ``InputError`` if it is
+    none, is damaged, or holds no sample."""
     if not (run_dir / "run.json").is_file():
         raise InputError(str(run_dir), "is no run directory", "give the folder of a run")
     facts = read_json(run_dir / "run.json", _FACTS)
@@ -154,7 +160,9 @@ def read_run(run_dir: Path) -> RunData:
     catalog, bad_cards = catalog_of([run_dir / "cards"])
     samples = with_variant(samples, cells)
     runs = (OneRun(facts["name"], facts, suite_text),)
-    return RunData(facts, suite_text, samples, cells, catalog, bad_cards, runs)
+    return RunData(
+        facts, suite_text, samples, cells, catalog, bad_cards, runs, folder=run_dir, margin=margin
+    )
 
 
 def catalog_of(folders: Sequence[Path]) -> tuple[Catalog, tuple[str, ...]]:
