@@ -33,6 +33,7 @@ from distilbench.meter._surroundings import (
     is_stopped,
     load_average,
     look_now,
+    note_stretch,
     read_stretches,
     summarise,
 )
@@ -59,6 +60,7 @@ __all__ = [
     "is_stopped",
     "load_average",
     "look_now",
+    "note_stretch",
     "peak_memory_bytes",
     "power_cap",
     "read_bytes",

@@ -6,7 +6,8 @@ family's score against compute with the equivalent size and the capability densi
 model on it, the cost of a correct answer, pass@k and cons@k of repeated questions, the spread over
 prompt templates, the gap between public and generated questions, and the recommendation under
 limits. Pure functions on data frames and numbers: nothing here reads a file or knows a model card.
-Imports ``errors`` only; takes the columns of ``records``.
+Imports ``errors`` only; takes the columns of ``records``. Distributions are those of
+``scipy.special``: ``scipy.stats`` calls the same functions, and takes most of a second to import.
 """
 
 from distilbench.stats._answered import accuracy_of_answers, answered, spent, unanswered

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import polars as pl
-from scipy import stats
+from scipy.special import ndtri
 
 from distilbench.errors import InputError
 from distilbench.stats._clusters import NO_SPREAD, clustered, t_quantile, unique
@@ -144,7 +144,7 @@ def normal_quantile(level: float) -> float:
     >>> round(normal_quantile(0.95), 2)
     1.96
     """
-    return float(stats.norm.ppf(0.5 + level / 2))
+    return float(ndtri(0.5 + level / 2))
 
 
 def check_samples(samples: pl.DataFrame, columns: Sequence[str]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from itertools import combinations
 
 import polars as pl
-from scipy import stats
+from scipy.special import stdtr
 
 from distilbench.errors import InputError
 from distilbench.stats._clusters import NO_SPREAD, clustered, t_quantile
@@ -144,7 +144,7 @@ def _overall(tasks: pl.DataFrame) -> pl.DataFrame:
 def _p_value() -> pl.Expr:
     def tail(columns: Sequence[pl.Series]) -> pl.Series:
         t, df = (column.cast(pl.Float64).to_numpy() for column in columns)
-        return pl.Series(2 * stats.t.sf(t, df), dtype=pl.Float64).fill_nan(None)
+        return pl.Series(2 * stdtr(df, -t), dtype=pl.Float64).fill_nan(None)
 
     t = pl.col("difference").abs() / pl.col("variance").sqrt()
     return pl.map_batches([t, pl.col("df")], tail, return_dtype=pl.Float64)

@@ -69,10 +69,10 @@ def build_task(spec: TaskSpec, asked: QuestionSet, seed: int = 0) -> Task:
 
 
 def data_files(spec: TaskSpec) -> list[Path]:
-    """Files that a task reads."""
+    """Files that a task reads: its questions', and its examples' if that is another."""
     if not isinstance(spec, FileTask):
         return []
-    return [path for path in (spec.file, spec.fewshot_file) if path]
+    return [spec.file, *filter(None, [_local_file.examples_file(spec)])]
 
 
 def answer_cue(spec: TaskSpec) -> dict[str, str]:

@@ -4,9 +4,15 @@ DataTables of itables. No request is made for either."""
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from functools import cache
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
+
+from distilbench.cache import cache_folder
+from distilbench.errors import InputError
+from distilbench.files import read_json, write_sealed
 
 _EXPORTS = re.compile(r"export\s*\{([^{}]*)\}\s*;?")
 _DEFAULT = re.compile(r"([\w$]+) as default")
@@ -14,9 +20,20 @@ _DEFAULT = re.compile(r"([\w$]+) as default")
 
 def vega() -> str:
     """Vega, Vega-Lite and Vega-Embed, as ``vegaEmbed``."""
+    return _inlinable(_vega_bundle())
+
+
+def _vega_bundle() -> str:
+    """Kept in the cache from the first report on, as it takes a second or two to put together;
+    where there is no cache, or it is damaged, it is made again."""
     import vl_convert
 
-    return _inlinable(str(vl_convert.javascript_bundle()))  # type: ignore[call-arg]
+    with suppress(OSError):
+        kept = cache_folder() / f"vega-{version('vl-convert-python')}.json"
+        with suppress(OSError, InputError):
+            return str(read_json(kept, {"bundle": str})["bundle"])
+        write_sealed(kept, {"bundle": vl_convert.javascript_bundle()})  # type: ignore[call-arg]
+    return str(vl_convert.javascript_bundle())  # type: ignore[call-arg]
 
 
 @cache

@@ -2,7 +2,7 @@
 
 Whatever a page holds is data: model names, answers, error messages and suite texts are untrusted
 and are escaped, in the HTML by Jinja2, in chart specifications because ``<`` never occurs in them.
-The page runs under a content security policy that allows its own two scripts and nothing else.
+The page runs under a content security policy that allows its own scripts and nothing else.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,6 +52,11 @@ class Chart:
     caption: str
     alt: str
     chart: Any
+
+    @cached_property
+    def specification(self) -> dict[str, Any]:
+        """Vega-Lite JSON: made once, as Altair checks all of it each time."""
+        return dict(self.chart.to_dict())
 
 
 @dataclass(frozen=True)
@@ -148,9 +154,7 @@ def _kind(block: Any) -> str:
 
 def _specification(chart: Chart) -> str:
     """Vega-Lite JSON, as wide as its container."""
-    spec = chart.chart.to_dict()
-    spec["width"] = "container"
-    return _inlined(spec)
+    return _inlined({**chart.specification, "width": "container"})
 
 
 def _inlined(data: Any) -> str:
@@ -162,13 +166,13 @@ def _inlined(data: Any) -> str:
 def _svg(chart: Chart) -> str:
     import vl_convert
 
-    return str(vl_convert.vegalite_to_svg({**chart.chart.to_dict(), "width": _IMAGE_WIDTH}))
+    return str(vl_convert.vegalite_to_svg({**chart.specification, "width": _IMAGE_WIDTH}))
 
 
 def _write_images(chart: Chart, out_dir: Path) -> None:
     import vl_convert
 
-    spec = {**chart.chart.to_dict(), "width": _IMAGE_WIDTH}
+    spec = {**chart.specification, "width": _IMAGE_WIDTH}
     write_text(out_dir / f"{chart.name}.svg", _svg(chart))
     write_bytes(out_dir / f"{chart.name}.png", vl_convert.vegalite_to_png(spec, scale=2))
 

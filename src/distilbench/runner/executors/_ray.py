@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 from distilbench.errors import InputError
 from distilbench.events import Noted, OnEvent
 from distilbench.keys import redact
+from distilbench.place import travels
 from distilbench.runner._carried import carried, cleared
 from distilbench.runner._cluster import Cluster, Lost, Node, Started, connected
 from distilbench.runner._executor import Executor, Job
 from distilbench.runner._journal import restore
 from distilbench.runner._node import Parcel, versions
-from distilbench.runner._pieces import put, travels
+from distilbench.runner._pieces import put
 from distilbench.runner._plan import Cell
 from distilbench.runner._shards import Share
 from distilbench.runner._store import (
@@ -202,7 +203,7 @@ def _files(job: Job) -> dict[str, bytes]:
     return {
         path.relative_to(job.run_dir).as_posix(): path.read_bytes()
         for path in sorted(files)
-        if travels(path)
+        if path.is_file() and travels(path.name)
     }
 
 
