@@ -299,6 +299,16 @@ def test_no_column_is_ever_cut(browser: Browser, report: Path, width: int, schem
     page.close()
 
 
+def test_a_table_fits_again_when_the_window_changes(browser: Browser, report: Path) -> None:
+    page, _ = opened(browser, report, 390)
+    wait_until(page, "document.querySelector('#part-1 .wide.stacked') !== null")
+    page.set_viewport_size({"width": 1400, "height": 900})
+    wait_until(page, "document.querySelector('#part-1 .wide.broad:not(.stacked)') !== null")
+    page.set_viewport_size({"width": 390, "height": 900})
+    wait_until(page, "document.querySelector('#part-1 .wide.stacked') !== null")
+    page.close()
+
+
 def test_on_a_phone_each_figure_stands_beside_its_heading(browser: Browser, report: Path) -> None:
     page, _ = opened(browser, report, 390)
     assert page.locator("#part-1 .wide.stacked").count() == 1

@@ -115,12 +115,13 @@
         cells.forEach((cell, i) => { cell.setAttribute("role", "cell"); cell.dataset.label = headings[i]; });
       }
     };
-    new ResizeObserver((entries) => {
-      const width = Math.round(entries[0].contentRect.width);
-      if (fitted !== innerWidth || !seen) requestAnimationFrame(fit);
-      [fitted, seen] = [innerWidth, width > 0];
+    // The room is the parent's: the box's own width follows from what is chosen here.
+    let fitted = 0;
+    new ResizeObserver(([entry]) => {
+      const room = entry.contentRect.width ? box.parentElement.clientWidth : 0;
+      if (room && room !== fitted) requestAnimationFrame(fit);
+      fitted = room;
     }).observe(box);
-    let fitted = 0, seen = false;
 
     const columns = () => {
       const shown = boxes.filter((one) => one.checked);
