@@ -128,8 +128,8 @@ def test_hostile_contents_stay_contents(tmp_path: Path) -> None:
     html = write_report(made).read_text()
     assert "<script>alert" not in html
     assert "<img" not in html.split("<script>")[0]  # before Vega, which has its own
-    # DataTables and its own, Vega, what draws, the controls
-    assert html.count("\n<script>") == 5
+    # DataTables and its own, Vega, what draws, the controls, and that of the questions
+    assert html.count("\n<script>") == 6
     assert "&lt;img src=x onerror=alert(2)&gt;" in html
     markdown = (made / "report" / "report.md").read_text()
     assert "<img" not in markdown.split("## The exact suite")[0]

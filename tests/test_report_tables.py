@@ -181,12 +181,12 @@ MARKDOWN = r"""Quality\_1, best first
 | gemma\|2 | not loaded | not available | 12.00 to 15.00 |
 | &lt;/script&gt;&lt;script&gt;alert(1)&lt;/script&gt;&lt;img src=x onerror=alert(2)&gt; | 100.0% | [70G](<https://example.org/a%7Cb>) | 0.10 to 0.20 |
 
-italic: derived by a formula; ≈: estimated.
+italics: derived by a formula; ≈: estimated.
 """.replace("range & 5%", "range &amp; 5%")  # noqa: E501
 LATEX = r"""% \usepackage{booktabs}
 \begin{table}
   \centering
-  \caption{Quality\_1, best first; italic: derived by a formula; $\approx$: estimated; underlined: published, not measured}
+  \caption{Quality\_1, best first; italics: derived by a formula; $\approx$: estimated; underlined: published by others}
   \begin{tabular}{p{0.3\linewidth}rrr}
     \toprule
     model & accuracy & FLOPs & range \& 5\% of \#1 \\
@@ -232,7 +232,7 @@ def test_a_copy_is_what_is_seen_in_its_order_and_says_so(browser: Browser, repor
 
 
 def test_what_latex_would_take_as_a_command_is_text(browser: Browser, tmp_path: Path) -> None:
-    signs = ["[a]", "*b", r"\c{d}$e^f~", "--memory ≥ 2 × µ", "“quoted” ‘it’s’"]
+    signs = ["[a]", "*b\u202e\u0007", r"\c{d}$e^f~", "--memory ≥ 2 × µ", "“quoted” ‘it’s’"]
     page_file = render_page(
         "t", "", [Section("part 0", (Table("Signs", ("sign",), [(s,) for s in signs]),))], tmp_path
     )

@@ -11,6 +11,7 @@ from distilbench.claims._found import (
     Claims,
     FamilyCurve,
     Placement,
+    curve_counts,
     curve_verdict,
     size_verdict,
 )
@@ -50,6 +51,7 @@ __all__ = [
     "check_claims",
     "compare_scores",
     "count_outcomes",
+    "curve_counts",
     "curve_verdict",
     "excluded_pairs",
     "roles",

@@ -85,6 +85,8 @@ def place(
                 mode=row["mode"],
                 family=family,
                 score=row["score"],
+                questions=row["questions"],
+                source=row["source"],
                 active_parameters=row["active_parameters"],
                 size=equivalent(size.curve, row["score"], error),
                 gains=dict(_gains(compute, catalog.cards[row["model"]], catalog, draws, seed)),

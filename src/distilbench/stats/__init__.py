@@ -47,9 +47,15 @@ from distilbench.stats._equal_accuracy import (
     shared_levels,
 )
 from distilbench.stats._frontier import frontier_probability, hypervolume, pareto
-from distilbench.stats._intervals import accuracy, macro_accuracy, normal_quantile, wilson
+from distilbench.stats._intervals import (
+    accuracy,
+    macro_accuracy,
+    normal_quantile,
+    share_interval,
+    wilson,
+)
 from distilbench.stats._money import machine_usd, token_usd
-from distilbench.stats._paired import paired_difference, paired_differences
+from distilbench.stats._paired import paired_difference, paired_differences, stdev_of_pair
 from distilbench.stats._power import (
     discordance,
     power,
@@ -118,10 +124,12 @@ __all__ = [
     "repeats",
     "same_questions",
     "seed_interval",
+    "share_interval",
     "shared_levels",
     "smallest_difference",
     "spent",
     "stdev_of_difference",
+    "stdev_of_pair",
     "t_interval",
     "template_spread",
     "token_usd",

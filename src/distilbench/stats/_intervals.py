@@ -138,6 +138,18 @@ def wilson(p: pl.Expr, n: pl.Expr, z: float) -> tuple[pl.Expr, pl.Expr]:
     return (centre - half).clip(0, 1), (centre + half).clip(0, 1)
 
 
+def share_interval(share: float, trials: float, level: float = 0.95) -> tuple[float, float]:
+    """Wilson's limits of one share of ``trials``.
+
+    >>> low, high = share_interval(1.0, 20)
+    >>> round(low, 3), round(high, 3)
+    (0.839, 1.0)
+    """
+    limits = wilson(pl.lit(share), pl.lit(float(trials)), normal_quantile(level))
+    low, high = pl.select(low=limits[0], high=limits[1]).row(0)
+    return float(low), float(high)
+
+
 def normal_quantile(level: float) -> float:
     """Half-width, in standard errors, of a two-sided normal interval.
 

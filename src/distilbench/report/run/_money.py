@@ -60,6 +60,26 @@ def question_costs(data: RunData) -> dict[str, dict[str, Any]]:
     return _costs(data.used, data.cells, rates, list(hourly)) if rates or hourly else {}
 
 
+def dollars(data: RunData, one: str, other: str) -> float | None:
+    """US dollars of an answer of one entry over those of another, on the questions that both
+    answered; null where a price is not known of both."""
+    import polars as pl
+
+    from distilbench.stats import in_common
+
+    pair = pl.col("entry").is_in([one, other])
+    rates, hourly = _priced(_facts(data.cells.filter(pair)), data.catalog)
+    both = data.samples.filter(pair)
+    if not {one, other} <= {*rates, *hourly} or both["entry"].n_unique() < 2:
+        return None
+    shared = in_common(both)
+    if shared.is_empty():
+        return None
+    found = _costs(shared, data.cells, rates, list(hourly))
+    mine, theirs = (found.get(entry, {}).get("usd_per_question") for entry in (one, other))
+    return mine / theirs if mine is not None and theirs else None
+
+
 def _priced(
     facts: list[dict[str, Any]], catalog: Catalog
 ) -> tuple[dict[str, Rate], dict[str, float]]:
