@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
@@ -32,8 +33,8 @@ def browser() -> Iterator[Browser]:
 
 
 def squeezed(text: str) -> str:
-    """Without spaces, which a PDF does not keep."""
-    return re.sub(r"\s+", "", text)
+    """Without spaces and ligatures (one sign for fi), which a PDF does not keep as they were."""
+    return re.sub(r"\s+", "", unicodedata.normalize("NFKC", text))
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
