@@ -15,8 +15,8 @@ from distilbench.errors import InputError
 from distilbench.files import read_json, read_parquet, write_json, write_parquet, write_sealed
 from distilbench.meter import read_stretches
 from distilbench.runner import joined, load_cells, question_sets, run_suite
-from distilbench.runner._logs import read_log
 from distilbench.seals import sealed, unsealed
+from distilbench.transcripts import read_log
 from tests.tiny_gguf import tiny_gguf
 
 SUITE = """

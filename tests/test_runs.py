@@ -119,6 +119,28 @@ def test_a_run_at_a_url(
         assert SECRET.encode() not in text
 
 
+def test_a_run_at_a_url_beside_one_here(server: Server, store: Store, capsys: Any) -> None:
+    """Of the same suite, whose file has a new first row since, and another last one."""
+    write_suite(server, "pair", models="ab", tasks="x")
+    run_to(f"{URL}/then")
+    rows = Path("x.jsonl").read_text().splitlines()
+    new = [json.dumps({"question": f"{a} + 100?", "answer": str(a + 100)}) for a in (31, 32)]
+    Path("x.jsonl").write_text("\n".join([new[0], *rows[:-1], new[1]]))
+    run_to("here")
+    capsys.readouterr()
+    assert command("diff", f"{URL}/then/pair", "here/pair", "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["baseline"], found["candidate"]) == ("then/pair", "here/pair")
+    for one in found["comparisons"]:
+        assert (one["questions"], one["only_baseline"], one["only_candidate"]) == (3, 1, 2)
+    assert any("3 questions of here/pair have another id" in note for note in found["notes"])
+    kept = set(store.objects("runs/then/"))
+    assert command("report", f"{URL}/then/pair", "here/pair", "--out", "page") == 0
+    assert "a · then/pair" in Path("page/index.html").read_text()
+    assert set(store.objects("runs/then/")) == kept  # a page of several runs is nobody's own
+    assert command("recommend", f"{URL}/then/pair", "here/pair") == 0
+
+
 def test_from_python(server: Server, store: Store) -> None:
     import distilbench
 
@@ -433,7 +455,9 @@ def test_what_is_no_run_is_not_merged(halves: tuple[str, str], capsys: Any) -> N
 COMMANDS = {
     "run": "run --out {}", "dry run": "run --dry-run --out {}", "report": "report {}/t",
     "recommend": "recommend {}/t", "export": "export {}/t --format csv --out out",
+    "diff": "diff {}/t one", "several": "report one {}/t",
     "import": "import x.jsonl --into {}/t", "status": "status {}/t", "list": "list {}",
+    "view": "view {}/t --port 0",
     "cancel": "cancel {}/t", "merge": "merge {}/t --out merged", "merge to": "merge one --out {}/t",
 }  # fmt: skip
 FAULTS: dict[str, tuple[str, dict[str, str], str]] = {

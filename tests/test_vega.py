@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import vl_convert
 
-from distilbench.report.page._page import _vega_bundle
+from distilbench.report.page._libraries import _vega_bundle
 
 
 def test_vega_is_kept_and_made_again_where_it_is_damaged(

@@ -17,6 +17,7 @@ from distilbench.cli import (
     _boundary,
     _catalog,
     _creation,
+    _diff,
     _distill,
     _experiment,
     _fit,
@@ -28,6 +29,7 @@ from distilbench.cli import (
     _run,
     _runs,
     _serve,
+    _view,
 )
 from distilbench.cli._print import print_line
 
@@ -42,7 +44,9 @@ app = typer.Typer(
 for register in (
     _run.register,
     _runs.register,
+    _view.register,
     _recommend.register,
+    _diff.register,
     _fit.register,
     _load.register,
     _serve.register,

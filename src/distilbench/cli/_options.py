@@ -15,6 +15,14 @@ RunPlace = Annotated[
         metavar="RUN", help="Run directory: a folder, or a URL as s3://.", show_default=False
     ),
 ]
+RunPlaces = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="RUN...",
+        help="Run directories: each a folder, or a URL as s3://.",
+        show_default=False,
+    ),
+]
 ModelName = Annotated[str, typer.Argument(help=MODEL_HELP, show_default=False)]
 
 

@@ -8,18 +8,20 @@ goes on, :func:`restore` puts what only the journal holds into the log, which In
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from distilbench.files import whole_file
-from distilbench.runner._logs import read_log, read_log_samples
-from distilbench.seals import sealed_line, unsealed_line
+from distilbench.transcripts import (
+    JOURNAL,
+    journal_line,
+    read_journal,
+    read_log,
+    read_log_samples,
+)
 
 if TYPE_CHECKING:
     from inspect_ai.log import EvalSample
-
-_NAME = "journal.jsonl"
 
 
 class Journal:
@@ -31,12 +33,12 @@ class Journal:
     def begin(self, folder: Path) -> None:
         """Write from here on beside the logs in ``folder``."""
         folder.mkdir(parents=True, exist_ok=True)
-        self._file = (folder / _NAME).open("ab")
+        self._file = (folder / JOURNAL).open("ab")
 
     def add(self, sample: EvalSample) -> None:
         """Handed to the system when this returns: the death of this process does not lose it."""
         if self._file is not None:
-            self._file.write(sealed_line(sample.model_dump_json().encode()))
+            self._file.write(journal_line(sample))
             self._file.flush()
 
     def end(self) -> None:
@@ -54,7 +56,7 @@ def restore(folder: Path) -> int:
     from inspect_ai.log import write_eval_log
 
     logs = sorted(folder.glob("*.eval"))
-    if len(logs) == 1 and not (folder / _NAME).is_file():
+    if len(logs) == 1 and not (folder / JOURNAL).is_file():
         ended = {(str(s.id), s.epoch) for s in read_log_samples(logs[0]) if not s.error}
         return len(ended)
     samples: list[EvalSample] = []
@@ -69,19 +71,5 @@ def restore(folder: Path) -> int:
             write_eval_log(newest, str(partial), format="eval")
         for path in logs[:-1]:
             path.unlink()
-    (folder / _NAME).unlink(missing_ok=True)
+    (folder / JOURNAL).unlink(missing_ok=True)
     return sum(not sample.error for sample in samples)
-
-
-def read_journal(folder: Path) -> Iterator[EvalSample]:
-    """Its samples, oldest first. A line that is not as it was written, as the last one of a worker
-    that died while it wrote, is passed over: that sample is asked again."""
-    from inspect_ai.log import EvalSample
-
-    if not (folder / _NAME).is_file():
-        return
-    with (folder / _NAME).open("rb") as lines:
-        for line in lines:
-            sample = unsealed_line(line)
-            if sample is not None:
-                yield EvalSample.model_validate_json(sample)

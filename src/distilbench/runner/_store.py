@@ -34,13 +34,12 @@ from distilbench.files import read_json, read_parquet, read_sealed, write_parque
 from distilbench.meter import Energy, read_stretches, summarise
 from distilbench.records import KEY, CellRecord, SampleRecord, columns, frame, schema
 from distilbench.runner._identity import identity, said, shape_stated
-from distilbench.runner._journal import read_journal
-from distilbench.runner._logs import read_log_samples
 from distilbench.runner._plan import Cell
 from distilbench.runner._records import charged, energy_shares, sample_record, span, strata
 from distilbench.runner._shards import Shard, cut
 from distilbench.runner._together import covered_s, together
 from distilbench.tasks import QuestionSet
+from distilbench.transcripts import read_journal, read_log_samples
 
 if TYPE_CHECKING:
     import polars as pl

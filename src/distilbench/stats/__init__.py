@@ -49,7 +49,7 @@ from distilbench.stats._equal_accuracy import (
 from distilbench.stats._frontier import frontier_probability, hypervolume, pareto
 from distilbench.stats._intervals import accuracy, macro_accuracy, normal_quantile, wilson
 from distilbench.stats._money import machine_usd, token_usd
-from distilbench.stats._paired import paired_difference, paired_differences
+from distilbench.stats._paired import paired_difference, paired_differences, stdev_of_pair
 from distilbench.stats._power import (
     discordance,
     power,
@@ -122,6 +122,7 @@ __all__ = [
     "smallest_difference",
     "spent",
     "stdev_of_difference",
+    "stdev_of_pair",
     "t_interval",
     "template_spread",
     "token_usd",

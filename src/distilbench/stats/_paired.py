@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations
+from typing import Any
 
 import polars as pl
 from scipy.special import stdtr
 
 from distilbench.errors import InputError
-from distilbench.stats._clusters import NO_SPREAD, clustered, t_quantile
+from distilbench.stats._clusters import NO_SPREAD, clustered, t_interval, t_quantile
 from distilbench.stats._intervals import check_samples
 
 PAIR = ["profile", "task", "seed", "sample_id"]
@@ -57,6 +58,15 @@ def paired_differences(samples: pl.DataFrame, level: float = 0.95) -> pl.DataFra
     asked = _asked(samples)
     found = [_pair(asked, a, b, level) for a, b in combinations(asked, 2)]
     return pl.concat(found) if found else pl.DataFrame()
+
+
+def stdev_of_pair(row: Mapping[str, Any]) -> float:
+    """Standard deviation of the difference on one question, of a row of :func:`paired_difference`:
+    intervals of so many questions are then as wide as the row's, clusters, tasks and epochs being
+    in it."""
+    half = (row["high"] - row["low"]) / 2
+    wide = half if row["df"] is None else half / t_interval(row["df"])
+    return float(max(row["stderr"] or wide, 1e-9) * max(2, row["n_questions"]) ** 0.5)
 
 
 def _pair(

@@ -36,13 +36,27 @@ from distilbench.report.page._page import (
     render_fragment,
     render_page,
 )
+from distilbench.report.page._questions import (
+    ENDED,
+    PAIRS,
+    SORTS,
+    Answer,
+    Asked,
+    Questions,
+    Said,
+)
 from distilbench.report.page._table import Cell, Known, Shown, Table
 
 __all__ = [
+    "ENDED",
     "INK",
     "NOT_AVAILABLE",
+    "PAIRS",
     "PALETTE",
     "ROLE_SHAPES",
+    "SORTS",
+    "Answer",
+    "Asked",
     "Axis",
     "Card",
     "Cards",
@@ -53,6 +67,8 @@ __all__ = [
     "Fact",
     "Known",
     "Pre",
+    "Questions",
+    "Said",
     "Section",
     "Shown",
     "Table",

@@ -10,20 +10,18 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from distilbench.cache import cache_folder
-from distilbench.errors import InputError
-from distilbench.files import read_json, write_bytes, write_sealed, write_text
+from distilbench.files import write_bytes, write_text
 from distilbench.report.page._cards import Cards
 from distilbench.report.page._drawing import drawable
 from distilbench.report.page._explorer import Explorer
+from distilbench.report.page._libraries import datatables, vega
+from distilbench.report.page._questions import Questions
 from distilbench.report.page._table import Table
 
 if TYPE_CHECKING:
@@ -76,7 +74,7 @@ class Section:
     """A heading and what stands under it."""
 
     title: str
-    blocks: Sequence[Text | Pre | Table | Chart | Details | Cards | Explorer] = field(
+    blocks: Sequence[Text | Pre | Table | Chart | Details | Cards | Explorer | Questions] = field(
         default_factory=tuple
     )
 
@@ -94,30 +92,35 @@ def render_page(
     notes: Sequence[str] = (),
     question: str = "",
     head: Section | None = None,
+    beside: Sequence[tuple[str, str]] = (),
+    refresh_s: float | None = None,
 ) -> Path:
     """Write ``index.html``, ``<page>.md`` and the figures into ``out_dir``; returns the HTML file.
     ``question`` is what the page answers, ``notes`` stand below the lede: what the reader must know
     before taking a number. ``head`` is the section of the first screen, above the contents.
+    ``beside``: words and addresses of other pages of the server that this one comes from, which may
+    be asked for it again every ``refresh_s``.
 
     The HTML is one file without any request: Vega is inlined. The Markdown links the images.
     """
     out_dir.mkdir(parents=True, exist_ok=True)
     everything = [*((head,) if head else ()), *sections]
-    charts = [block for section in everything for block in flat(section.blocks) if _is_chart(block)]
-    for chart in charts:
-        _write_images(chart, out_dir)
     environment = _environment()
-    explored = any(_kind(b) == "Explorer" for section in everything for b in flat(section.blocks))
-    own = ["charts.js", *(["explorer.js"] if explored else [])]
-    scripts = (_vega(), *map(_script, own)) if charts or explored else ()
+    blocks = [block for section in everything for block in flat(section.blocks)]
+    for chart in filter(_is_chart, blocks):
+        _write_images(chart, out_dir)
+    scripts = _scripts(blocks, refresh_s is not None)
+    questions = [block for block in blocks if isinstance(block, Questions)]
+    asks = refresh_s is not None or any(block.served for block in questions)
     said = {
         "title": title, "lede": lede, "notes": notes, "question": question, "head": head,
-        "sections": sections, "kind_of": _kind,
+        "sections": sections, "kind_of": _kind, "beside": beside, "refresh_s": refresh_s,
     }  # fmt: skip
     html = environment.get_template("page.html").render(
         **said,
         scripts=scripts,
-        policy=_policy(scripts),
+        policy=_policy(scripts, asks),
+        styles=[_script("questions.css")] if questions else [],
         specification=_specification,
         inlined=_inlined,
     )
@@ -125,6 +128,26 @@ def render_page(
     markdown = environment.get_template("page.md").render(**said, plain=markdown_text)
     write_text(out_dir / f"{page}.md", markdown)
     return out_dir / "index.html"
+
+
+def _scripts(blocks: Sequence[Any], refreshes: bool) -> tuple[str, ...]:
+    """The page's scripts: the libraries and what its blocks need, and no other."""
+    kinds = {_kind(block) for block in blocks} | ({"Table"} if _tables(blocks) else set())
+    libraries: list[tuple[Callable[[], str], set[str]]] = [
+        (datatables, {"Table"}),
+        (vega, {"Chart", "Explorer"}),
+    ]
+    own = [
+        ("tables.js", {"Table"}),
+        ("charts.js", {"Chart", "Explorer"}),
+        ("explorer.js", {"Explorer"}),
+        ("questions.js", {"Questions"}),
+    ]
+    return (
+        *(library() for library, of in libraries if of & kinds),
+        *(_script(name) for name, of in own if of & kinds),
+        *((_script("live.js"),) if refreshes else ()),
+    )
 
 
 def render_fragment(title: str, lede: str, blocks: Sequence[Any]) -> str:
@@ -177,34 +200,17 @@ def _write_images(chart: Chart, out_dir: Path) -> None:
     write_bytes(out_dir / f"{chart.name}.png", vl_convert.vegalite_to_png(spec, scale=2))
 
 
-def _vega() -> str:
-    """Vega, for all charts of a page."""
-    bundle = _vega_bundle()
-    return bundle.replace("</script", "<\\/script").replace("<!--", "<\\!--")
-
-
-def _vega_bundle() -> str:
-    """Kept in the cache from the first report on, as it takes a second or two to put together;
-    where there is no cache, or it is damaged, it is made again."""
-    import vl_convert
-
-    with suppress(OSError):
-        kept = cache_folder() / f"vega-{version('vl-convert-python')}.json"
-        with suppress(OSError, InputError):
-            return str(read_json(kept, {"bundle": str})["bundle"])
-        write_sealed(kept, {"bundle": vl_convert.javascript_bundle()})  # type: ignore[call-arg]
-    return str(vl_convert.javascript_bundle())  # type: ignore[call-arg]
-
-
 def _script(name: str) -> str:
     return (Path(__file__).parent / "templates" / name).read_text("utf-8")
 
 
-def _policy(scripts: Sequence[str]) -> str:
-    """Only the page's own scripts, by their digests; no request of any kind."""
+def _policy(scripts: Sequence[str], asks: bool) -> str:
+    """Only the page's own scripts, by their digests; no request of any kind, unless the page
+    ``asks`` the server that it came from."""
     digests = (base64.b64encode(hashlib.sha256(s.encode()).digest()).decode() for s in scripts)
     allowed = " ".join(f"'sha256-{digest}'" for digest in digests) or "'none'"
-    return f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src {allowed}"
+    policy = f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src {allowed}"
+    return f"{policy}; connect-src 'self'" if asks else policy
 
 
 def markdown_text(text: str) -> str:
@@ -221,6 +227,12 @@ def flat(blocks: Sequence[Any]) -> list[Any]:
     for block in blocks:
         found.extend(flat(block.blocks) if isinstance(block, Details) else [block])
     return found
+
+
+def _tables(blocks: Sequence[Any]) -> list[Table]:
+    """All tables among the blocks, those of cards too."""
+    of_cards = [t for b in flat(blocks) if isinstance(b, Cards) for c in b.cards for t in c.tables]
+    return [block for block in flat(blocks) if isinstance(block, Table)] + of_cards
 
 
 def _is_chart(block: Any) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -28,11 +29,21 @@ _FACTS = {
 
 
 @dataclass(frozen=True)
+class OneRun:
+    """One of the runs that a page is made of: its name there, ``run.json``, its suite."""
+
+    label: str
+    facts: dict[str, Any]
+    suite_text: str
+
+
+@dataclass(frozen=True)
 class RunData:
     """What a run directory holds, and the tables that several sections use, made when asked for. An
     *entry* is a model under a profile; where there is one profile only, entries bear the model's
     name. ``samples`` and ``cells`` are the two records, with the columns entry, and of samples
-    variant, template and contamination."""
+    variant, template and contamination. Of several runs (:func:`read_runs`) it is all of it, put
+    together."""
 
     facts: dict[str, Any]
     suite_text: str
@@ -41,6 +52,12 @@ class RunData:
     catalog: Catalog
     """The catalog, with the cards that the models brought."""
     bad_cards: tuple[str, ...] = ()
+    runs: tuple[OneRun, ...] = ()
+    """Each of the runs, the first first."""
+    told: tuple[str, ...] = ()
+    """What must be known of several runs on one page: what differs, what was taken once."""
+    folder: Path | None = None
+    """The run directory, in which the transcripts are; null: several runs'."""
     margin: float = MARGIN
     """The accuracy that a model may lose and still count as not inferior, a share."""
 
@@ -129,9 +146,8 @@ class RunData:
         return _differences(self.compared)
 
 
-def read_run(run_dir: Path, margin: float = MARGIN) -> RunData:
-    """Read a run directory; ``margin`` as :class:`RunData` has it. Raises ``InputError`` if it is
-    none, is damaged, or holds no sample."""
+def read_run(run_dir: Path) -> RunData:
+    """Read a run directory. Raises ``InputError`` if it is none, is damaged, or holds no sample."""
     if not (run_dir / "run.json").is_file():
         raise InputError(str(run_dir), "is no run directory", "give the folder of a run")
     facts = read_json(run_dir / "run.json", _FACTS)
@@ -140,19 +156,18 @@ def read_run(run_dir: Path, margin: float = MARGIN) -> RunData:
     if samples.is_empty() and foreign(cells).is_empty():
         raise InputError(str(run_dir), "holds no finished sample", "run the suite again")
     samples, cells = with_entries(samples, cells)
-    catalog, bad_cards = _catalog(run_dir / "cards")
+    catalog, bad_cards = catalog_of([run_dir / "cards"])
     samples = with_variant(samples, cells)
-    return RunData(facts, suite_text, samples, cells, catalog, bad_cards, margin)
+    runs = (OneRun(facts["name"], facts, suite_text),)
+    return RunData(facts, suite_text, samples, cells, catalog, bad_cards, runs, folder=run_dir)
 
 
-def _catalog(cards: Path) -> tuple[Catalog, tuple[str, ...]]:
+def catalog_of(folders: Sequence[Path]) -> tuple[Catalog, tuple[str, ...]]:
     """The catalog with the cards that lay beside models; without them, and why, if one is bad."""
     from distilbench.catalog import load_catalog
 
-    if not cards.is_dir():
-        return load_catalog(), ()
     try:
-        return load_catalog((cards,)), ()
+        return load_catalog([folder for folder in folders if folder.is_dir()]), ()
     except InputError as error:
         return load_catalog(), (f"The cards beside the models are left out: {error}.",)
 

@@ -27,10 +27,12 @@ for (const root of document.querySelectorAll("[data-explorer]")) {
     }
   };
   const write = () => {
-    const state = new URLSearchParams();
+    // Other parts of the page keep their own words in the address.
+    const state = new URLSearchParams(location.hash.startsWith(PREFIX) ? location.hash.slice(PREFIX.length) : "");
     for (const control of controls.elements) {
       if (control.type === "checkbox") state.set(control.name, control.checked ? "1" : "0");
       else if (control.name && control.value !== "") state.set(control.name, control.value);
+      else if (control.name) state.delete(control.name);
     }
     history.replaceState(null, "", PREFIX + state);
   };
