@@ -175,9 +175,8 @@ class RunData:
         return _differences(self.compared)
 
 
-def read_run(run_dir: Path, margin: float = MARGIN) -> RunData:
-    """Read a run directory; ``margin`` as :class:`RunData` has it. Raises ``InputError`` if it is
-    none, is damaged, or holds no sample."""
+def read_run(run_dir: Path) -> RunData:
+    """Read a run directory. Raises ``InputError`` if it is none, is damaged, or holds no sample."""
     if not (run_dir / "run.json").is_file():
         raise InputError(str(run_dir), "is no run directory", "give the folder of a run")
     facts = read_json(run_dir / "run.json", _FACTS)
@@ -189,17 +188,8 @@ def read_run(run_dir: Path, margin: float = MARGIN) -> RunData:
     catalog, bad_cards = catalog_of([run_dir / "cards"])
     samples = with_variant(samples, cells)
     runs = (OneRun(facts["name"], facts, suite_text),)
-    return RunData(
-        facts,
-        suite_text,
-        samples,
-        cells,
-        catalog,
-        bad_cards,
-        runs,
-        folders={"": run_dir},
-        margin=margin,
-    )
+    folders = {"": run_dir}
+    return RunData(facts, suite_text, samples, cells, catalog, bad_cards, runs, folders=folders)
 
 
 def catalog_of(folders: Sequence[Path]) -> tuple[Catalog, tuple[str, ...]]:
