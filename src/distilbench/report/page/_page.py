@@ -13,7 +13,7 @@ import json
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -135,6 +135,7 @@ def render_fragment(title: str, lede: str, blocks: Sequence[Any]) -> str:
     return template.render(title=title, lede=lede, blocks=blocks, kind_of=_kind, drawn=_svg)
 
 
+@cache
 def _environment() -> Environment:
     """The templates of this room: in HTML all values are escaped, and one that is not given is an
     error."""
