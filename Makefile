@@ -16,11 +16,10 @@ COMPILE := PYTHONWARNINGS=ignore $(BIN)/python -m compileall -qq -j 0 -x '/tests
 demo: $(VENV)/.demo
 	$(BIN)/distilbench run src/distilbench/suite/suites/demo.yaml --open
 
-# Three files at a time, each on one core (tests/conftest.py): of two cores the third fills the time in
-# which a test waits.
+# Two files at a time, each on a core of its own (tests/conftest.py).
 test: $(VENV)/.test
 	$(MAKE) --jobs 2 check
-	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 # The tests that `make test` leaves out: each is more of what a shorter one tries.
 long: $(VENV)/.test

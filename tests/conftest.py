@@ -35,7 +35,7 @@ LONGEST = (
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """One core for each of pytest-xdist's workers: engines whose threads share cores wait for each
+    """A core for each of pytest-xdist's workers: engines whose threads share cores wait for each
     other, and what they run then takes many times as long."""
     worker = os.environ.get("PYTEST_XDIST_WORKER")
     if worker and hasattr(os, "sched_setaffinity"):
@@ -44,7 +44,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files that take longest come first: at the end all workers then have short ones left."""
+    """Files that take longest come first: at the end both workers then have short ones left."""
     place = {name: number for number, name in enumerate(LONGEST)}
     items.sort(key=lambda item: place.get(item.path.stem, len(place)))
 
