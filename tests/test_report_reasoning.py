@@ -60,7 +60,7 @@ def test_repeats_show_pass_and_cons_and_greedy_ones_warn(tmp_path: Path) -> None
     assert line(markdown, "| m | pass@1 |").startswith("| m | pass@1 | *37.5%* |")
     assert line(markdown, "| m | pass@4 |").startswith("| m | pass@4 | *100.0%* |")
     assert line(markdown, "| m | cons@4 |").startswith("| m | cons@4 | *50.0%* |")
-    assert "several times at temperature 0 (m)" in markdown.splitlines()[2]
+    assert "several times at temperature 0 (m)" in markdown.splitlines()[4]
     assert line(markdown, "| m | 8 |").strip().endswith("| 8 |")  # thoughts cut off
 
 

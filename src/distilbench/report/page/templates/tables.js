@@ -237,6 +237,12 @@
     if (waiting.length) idle(next, { timeout: 500 });
   };
   idle(next, { timeout: 500 });
+  // The page of a run that is being written puts new tables in place of these.
+  addEventListener("refreshed", () => {
+    everyTable.clear();
+    for (const box of document.querySelectorAll(".wide")) controls(box);
+    for (const one of everyTable.values()) one.start();
+  });
   const paper = matchMedia("print");
   const printed = (on) => { for (const one of everyTable.values()) one.print(on); };
   paper.addEventListener("change", () => printed(paper.matches));
