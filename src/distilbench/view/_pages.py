@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from distilbench.report import Cell, Questions, Section, Shown, Table, render_page
+from distilbench.report import Cell, Questions, Section, Shown, Table, finite, render_page
 
 if TYPE_CHECKING:
     from distilbench.place import Place
@@ -63,7 +63,7 @@ def _how_far(look: Look) -> str:
 
 
 def _share(value: float | None) -> str:
-    return "–" if value is None else f"{value:.1%}"
+    return "–" if finite(value) is None else f"{value:.1%}"
 
 
 def _shards(done: int, shards: int | None) -> str:
