@@ -87,14 +87,16 @@ class Run:
 
         return accuracy_of_answers(self.samples, self.cells, by)
 
-    def report(self, out: str | Path | None = None) -> Path:
+    def report(self, out: str | Path | None = None, margin: float = 0.05) -> Path:
         """Write the report (HTML, Markdown, figures) into ``out``, by default the run's folder
-        ``report``; returns the HTML file. Raises ``InputError`` if the run holds no samples."""
+        ``report``; returns the HTML file. ``margin``: the accuracy, a share, that a distilled model
+        may lose and still count as not inferior to its counterpart. Raises ``InputError`` if the
+        run holds no samples."""
         from distilbench.report import write_report
         from distilbench.runner import collect, load_cells
 
         collect(self.path, load_cells(self.path))
-        return write_report(self.path, Path(out) if out is not None else None)
+        return write_report(self.path, Path(out) if out is not None else None, margin=margin)
 
     def _repr_html_(self) -> str:
         from distilbench.report import picture
@@ -157,21 +159,21 @@ def opened_runs(runs: Sequence[str | Path]) -> Iterator[list[tuple[str, Path]]]:
         yield list(zip(names, folders, strict=True))
 
 
-def report_runs(runs: Sequence[str | Path], out: str | Path) -> Path:
+def report_runs(runs: Sequence[str | Path], out: str | Path, margin: float = 0.05) -> Path:
     """Write one report of several runs (folders or URLs) into the folder ``out``; returns the HTML
-    file.
+    file. ``margin`` as :meth:`Run.report` takes it.
 
     A model that several runs have is an entry of each, with its hardware or its run in the name;
     models are compared on the questions that are the same by text and reference; what the runs set
-    otherwise is said on the page. Raises ``InputError`` if a run is none, holds no samples, is
-    damaged or is given twice.
+    otherwise is said on the page. ``margin`` as of ``Run.report``. Raises ``InputError`` if a run
+    is none, holds no samples, is damaged or is given twice.
     """
     from distilbench.report import write_report, write_runs_report
 
     with opened_runs(runs) as opened:
         if len(opened) == 1:
-            return write_report(opened[0][1], Path(out))
-        return write_runs_report(opened, Path(out))
+            return write_report(opened[0][1], Path(out), margin=margin)
+        return write_runs_report(opened, Path(out), margin)
 
 
 def diff(

@@ -24,6 +24,7 @@ from distilbench.cli import (
     _interchange,
     _load,
     _look,
+    _paper,
     _recommend,
     _run,
     _runs,
@@ -55,6 +56,7 @@ for register in (
     _interchange.register,
     _experiment.register,
     _look.register,
+    _paper.register,
 ):
     register(app)
 

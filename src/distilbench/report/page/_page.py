@@ -18,7 +18,10 @@ from typing import TYPE_CHECKING, Any
 
 from distilbench.files import write_bytes, write_text
 from distilbench.report.page._cards import Cards
+from distilbench.report.page._curves import Curves
+from distilbench.report.page._drawing import drawable
 from distilbench.report.page._explorer import Explorer
+from distilbench.report.page._format import anchor
 from distilbench.report.page._libraries import datatables, vega
 from distilbench.report.page._questions import Questions
 from distilbench.report.page._table import Table
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 _IMAGE_WIDTH = 760
+_ESCAPED = str.maketrans({mark: f"\\{mark}" for mark in "\\|*_`[]"} | {"<": "&lt;", ">": "&gt;"})
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,7 @@ class Chart:
     @cached_property
     def specification(self) -> dict[str, Any]:
         """Vega-Lite JSON: made once, as Altair checks all of it each time."""
-        return dict(self.chart.to_dict())
+        return drawable(self.chart)
 
 
 @dataclass(frozen=True)
@@ -73,13 +77,13 @@ class Section:
     """A heading and what stands under it."""
 
     title: str
-    blocks: Sequence[Text | Pre | Table | Chart | Details | Cards | Explorer | Questions] = field(
-        default_factory=tuple
-    )
+    blocks: Sequence[
+        Text | Pre | Table | Chart | Details | Cards | Explorer | Curves | Questions
+    ] = field(default_factory=tuple)
 
     @property
     def anchor(self) -> str:
-        return "-".join("".join(c if c.isalnum() else " " for c in self.title.lower()).split())
+        return anchor(self.title)
 
 
 def render_page(
@@ -105,7 +109,7 @@ def render_page(
     out_dir.mkdir(parents=True, exist_ok=True)
     everything = [*((head,) if head else ()), *sections]
     environment = _environment()
-    blocks = [block for section in everything for block in _flat(section.blocks)]
+    blocks = [block for section in everything for block in flat(section.blocks)]
     for chart in filter(_is_chart, blocks):
         _write_images(chart, out_dir)
     scripts = _scripts(blocks, refresh_s is not None)
@@ -134,12 +138,15 @@ def _scripts(blocks: Sequence[Any], refreshes: bool) -> tuple[str, ...]:
     kinds = {_kind(block) for block in blocks} | ({"Table"} if _tables(blocks) else set())
     libraries: list[tuple[Callable[[], str], set[str]]] = [
         (datatables, {"Table"}),
-        (vega, {"Chart", "Explorer"}),
+        (vega, {"Chart", "Explorer", "Curves"}),
     ]
     own = [
         ("tables.js", {"Table"}),
-        ("charts.js", {"Chart", "Explorer"}),
+        ("views.js", {"Chart", "Curves"}),
+        ("charts.js", {"Chart"}),
+        ("explorer-figures.js", {"Explorer"}),
         ("explorer.js", {"Explorer"}),
+        ("curves.js", {"Curves"}),
         ("questions.js", {"Questions"}),
     ]
     return (
@@ -214,23 +221,21 @@ def _policy(scripts: Sequence[str], asks: bool) -> str:
 
 def markdown_text(text: str) -> str:
     """One line without anything that Markdown or its HTML would take as markup."""
-    escaped = " ".join(text.split())
-    for mark in ("\\", "|", "<", ">", "*", "_", "`", "[", "]"):
-        escaped = escaped.replace(mark, {"<": "&lt;", ">": "&gt;"}.get(mark, f"\\{mark}"))
-    return escaped
+    return " ".join(text.split()).translate(_ESCAPED)
 
 
-def _flat(blocks: Sequence[Any]) -> list[Any]:
-    flat: list[Any] = []
+def flat(blocks: Sequence[Any]) -> list[Any]:
+    """The blocks, with those behind a line that opens them in its place."""
+    found: list[Any] = []
     for block in blocks:
-        flat.extend(_flat(block.blocks) if isinstance(block, Details) else [block])
-    return flat
+        found.extend(flat(block.blocks) if isinstance(block, Details) else [block])
+    return found
 
 
 def _tables(blocks: Sequence[Any]) -> list[Table]:
     """All tables among the blocks, those of cards too."""
-    of_cards = [t for b in _flat(blocks) if isinstance(b, Cards) for c in b.cards for t in c.tables]
-    return [block for block in _flat(blocks) if isinstance(block, Table)] + of_cards
+    of_cards = [t for b in flat(blocks) if isinstance(b, Cards) for c in b.cards for t in c.tables]
+    return [block for block in flat(blocks) if isinstance(block, Table)] + of_cards
 
 
 def _is_chart(block: Any) -> bool:
