@@ -189,6 +189,10 @@ for (const root of document.querySelectorAll("[data-explorer]")) {
     } });
   };
 
+  // Vega gives its own label to what it draws in.
+  let described = "";
+  const describe = () => chart.setAttribute("aria-label", described);
+
   const embed = (axis, measure, rows, times) => {
     const log = controls.log.checked, narrow = chart.clientWidth < 560;
     const width = Math.max(180, chart.clientWidth - 64), height = narrow ? 300 : rows.length > 20 ? 480 : 360;
@@ -207,7 +211,7 @@ for (const root of document.querySelectorAll("[data-explorer]")) {
     styled(spec, axis, measure, xs, ys, log, narrow);
     spec.datasets = { points: rows, frontier: Figures.frontier(rows), curves, names, leaders };
     Object.assign(spec, { width, height });
-    vegaEmbed(chart, spec, { actions: false, ast: true, renderer: "svg" }).catch((error) => {
+    vegaEmbed(chart, spec, { actions: false, ast: true, renderer: "svg" }).then(describe).catch((error) => {
       chart.textContent = "This chart could not be drawn: " + error;
       console.error(error);
     });
@@ -235,7 +239,8 @@ for (const root of document.querySelectorAll("[data-explorer]")) {
       (out ? ` ${out} of ${all.length} fall out.` : "") +
       (missing ? ` ${missing} not drawn: this figure is not available of them.` : "") +
       (hidden ? ` ${hidden} ${hidden > 1 ? "names have" : "name has"} no room: hover, or see the table.` : "");
-    chart.setAttribute("aria-label", `${measure.title} against ${axis.title}. ${status.textContent} The table below holds what is drawn.`);
+    described = `${measure.title} against ${axis.title}. ${status.textContent} The table below holds what is drawn.`;
+    describe();
   };
 
   read();
