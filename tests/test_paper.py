@@ -506,6 +506,7 @@ def test_a_paper_holds_all_and_cites_nothing_that_it_lacks(
         assert (out / name).exists() or (out / f"{name}.tex").exists()
 
 
+@pytest.mark.long
 def test_the_claims_have_figures_and_tables_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

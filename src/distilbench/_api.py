@@ -96,7 +96,7 @@ class Run:
         from distilbench.runner import collect, load_cells
 
         collect(self.path, load_cells(self.path))
-        return write_report(self.path, Path(out) if out is not None else None, margin)
+        return write_report(self.path, Path(out) if out is not None else None, margin=margin)
 
     def _repr_html_(self) -> str:
         from distilbench.report import picture
@@ -165,14 +165,14 @@ def report_runs(runs: Sequence[str | Path], out: str | Path, margin: float = 0.0
 
     A model that several runs have is an entry of each, with its hardware or its run in the name;
     models are compared on the questions that are the same by text and reference; what the runs set
-    otherwise is said on the page. Raises ``InputError`` if a run is none, holds no samples, is
-    damaged or is given twice.
+    otherwise is said on the page. ``margin`` as of ``Run.report``. Raises ``InputError`` if a run
+    is none, holds no samples, is damaged or is given twice.
     """
     from distilbench.report import write_report, write_runs_report
 
     with opened_runs(runs) as opened:
         if len(opened) == 1:
-            return write_report(opened[0][1], Path(out), margin)
+            return write_report(opened[0][1], Path(out), margin=margin)
         return write_runs_report(opened, Path(out), margin)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from enum import StrEnum, auto
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -167,7 +168,8 @@ def _data(run: str, margin: float | None) -> RunData:
 
     with copied(Place.parse(run)) as run_dir:
         bring_up_to_date(run_dir)
-        return read_run(run_dir) if margin is None else read_run(run_dir, margin)
+        data = read_run(run_dir)
+    return data if margin is None else replace(data, margin=margin)
 
 
 def _claims() -> Claims:

@@ -10,6 +10,9 @@ from scipy.special import ndtri
 from distilbench.errors import InputError
 from distilbench.stats._clusters import NO_SPREAD, clustered, t_quantile, unique
 
+_TOGETHER = 200_000
+"""Samples whose figures are made at once: fewer take longer together, more take memory."""
+
 
 def accuracy(
     samples: pl.DataFrame,
@@ -44,10 +47,22 @@ def accuracy(
     groups = list(by)
     check_samples(samples, groups)
     needed = samples.select(unique([*groups, "task", "sample_id", "cluster", "score"]))
-    # Task by task, where each has its own figures: the tables between are those of one.
-    parts = needed.partition_by("task") if "task" in groups else []
-    found = [of_questions(_questions(part, groups), groups, level) for part in parts or [needed]]
+    # Some tasks at a time, where each has its own figures: the tables between are those of few.
+    parts = in_parts(needed) if "task" in groups else [needed]
+    found = [of_questions(_questions(part, groups), groups, level) for part in parts]
     return pl.concat(found).sort(groups)
+
+
+def in_parts(samples: pl.DataFrame) -> list[pl.DataFrame]:
+    """The samples by tasks: as many of them together as have few samples."""
+    if samples.height <= _TOGETHER:
+        return [samples]
+    parts: list[list[pl.DataFrame]] = [[]]
+    for task in samples.partition_by("task"):
+        if parts[-1] and sum(map(len, parts[-1])) + len(task) > _TOGETHER:
+            parts.append([])
+        parts[-1].append(task)
+    return [pl.concat(tasks) for tasks in parts]
 
 
 def _questions(samples: pl.DataFrame, groups: list[str]) -> pl.DataFrame:
@@ -103,6 +118,14 @@ def macro_accuracy(
     """
     groups = [name for name in by if name != "task"]
     return of_tasks(accuracy(samples, [*groups, "task"], level), groups)
+
+
+def macro_of_questions(
+    questions: pl.DataFrame, by: Sequence[str], level: float = 0.95
+) -> pl.DataFrame:
+    """What :func:`macro_accuracy` returns, of one row a question: ``by``, task, cluster, score in
+    [0, 1], samples (what it is the mean of) and binary (whether each of those is 0 or 1)."""
+    return of_tasks(of_questions(questions, [*by, "task"], level), list(by))
 
 
 def of_tasks(tasks: pl.DataFrame, groups: list[str]) -> pl.DataFrame:

@@ -16,7 +16,7 @@ from distilbench.report.page._drawing import (
     styled,
     tooltips,
 )
-from distilbench.report.page._explorer import ROLE_SHAPES, Axis, Explorer
+from distilbench.report.page._explorer import ROLE_SHAPES, Axis, Choice, Explorer, Measure
 from distilbench.report.page._format import (
     NOT_AVAILABLE,
     anchor,
@@ -65,11 +65,13 @@ __all__ = [
     "Cards",
     "Cell",
     "Chart",
+    "Choice",
     "Curves",
     "Details",
     "Explorer",
     "Fact",
     "Known",
+    "Measure",
     "Pre",
     "Questions",
     "Said",

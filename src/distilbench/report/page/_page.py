@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 _IMAGE_WIDTH = 760
+_ESCAPED = str.maketrans({mark: f"\\{mark}" for mark in "\\|*_`[]"} | {"<": "&lt;", ">": "&gt;"})
 
 
 @dataclass(frozen=True)
@@ -141,8 +142,9 @@ def _scripts(blocks: Sequence[Any], refreshes: bool) -> tuple[str, ...]:
     ]
     own = [
         ("tables.js", {"Table"}),
-        ("views.js", {"Chart", "Explorer", "Curves"}),
+        ("views.js", {"Chart", "Curves"}),
         ("charts.js", {"Chart"}),
+        ("explorer-figures.js", {"Explorer"}),
         ("explorer.js", {"Explorer"}),
         ("curves.js", {"Curves"}),
         ("questions.js", {"Questions"}),
@@ -219,10 +221,7 @@ def _policy(scripts: Sequence[str], asks: bool) -> str:
 
 def markdown_text(text: str) -> str:
     """One line without anything that Markdown or its HTML would take as markup."""
-    escaped = " ".join(text.split())
-    for mark in ("\\", "|", "<", ">", "*", "_", "`", "[", "]"):
-        escaped = escaped.replace(mark, {"<": "&lt;", ">": "&gt;"}.get(mark, f"\\{mark}"))
-    return escaped
+    return " ".join(text.split()).translate(_ESCAPED)
 
 
 def flat(blocks: Sequence[Any]) -> list[Any]:

@@ -22,18 +22,18 @@ from distilbench.report.run._warnings import run_warnings
 def write_report(
     run_dir: Path,
     out_dir: Path | None = None,
-    margin: float = MARGIN,
     beside: Sequence[tuple[str, str]] = (),
+    margin: float = MARGIN,
 ) -> Path:
     """Write the report of a run into ``out_dir`` (default: its folder ``report``): ``index.html``,
-    ``report.md``, PNG and SVG figures, ``samples.parquet``. Returns the HTML file. ``margin``: the
-    accuracy, a share, that a model may lose and still count as not inferior. ``beside`` as
-    :func:`render_page` takes it.
+    ``report.md``, PNG and SVG figures, ``samples.parquet``. Returns the HTML file. ``beside`` as
+    :func:`render_page` takes it; ``margin``: the accuracy, a share, that a model may lose and
+    still count as not inferior.
 
     Raises ``InputError`` if ``run_dir`` holds no samples.
     """
     out = out_dir or run_dir / "report"
-    page = render_page(out_dir=out, beside=beside, **_contents(read_run(run_dir, margin)))
+    page = render_page(out_dir=out, beside=beside, **_contents(_at(read_run(run_dir), margin)))
     copy_file(run_dir / "samples.parquet", out / "samples.parquet")
     return page
 
@@ -49,11 +49,15 @@ def write_runs_report(
     """
     if (out_dir / "run.json").exists():
         raise InputError(str(out_dir), "is a run directory", "name another folder (--out)")
-    data = replace(read_runs(runs), margin=margin)
+    data = _at(read_runs(runs), margin)
     write_parquet(out_dir / "samples.parquet", data.samples)
     contents = _contents(data)
     del data  # as in write_report: drawing takes memory of its own
     return render_page(out_dir=out_dir, **contents)
+
+
+def _at(data: RunData, margin: float) -> RunData:
+    return data if data.margin == margin else replace(data, margin=margin)
 
 
 def _contents(data: RunData) -> dict[str, Any]:

@@ -87,7 +87,7 @@ def _checked(folder: Path, data: RunData) -> RunData:
 
     remedy = f"make it again: distilbench report {folder}"
     where = str(folder / "samples.parquet")
-    if data.samples.select("cell", *KEY).is_duplicated().any():
+    if data.samples.select(KEY).is_duplicated().any():
         raise InputError(where, "holds an answer twice", remedy)
     held = data.samples.group_by("cell").len()
     said = data.cells.select("cell", "samples").drop_nulls()
