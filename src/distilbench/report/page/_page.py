@@ -142,7 +142,7 @@ def _scripts(blocks: Sequence[Any], refreshes: bool) -> tuple[str, ...]:
     ]
     own = [
         ("tables.js", {"Table"}),
-        ("views.js", {"Chart", "Curves"}),
+        ("views.js", {"Chart", "Explorer", "Curves"}),
         ("charts.js", {"Chart"}),
         ("explorer-figures.js", {"Explorer"}),
         ("explorer.js", {"Explorer"}),

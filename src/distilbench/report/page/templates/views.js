@@ -16,10 +16,12 @@ const views = {
     }
   },
   write(form) {
-    const state = new URLSearchParams();
+    // Other parts of the page keep their own words in the address.
+    const state = new URLSearchParams(location.hash.startsWith(this.PREFIX) ? location.hash.slice(this.PREFIX.length) : "");
     for (const control of form.elements) {
       if (control.type === "checkbox") state.set(control.name, control.checked ? "1" : "0");
       else if (control.name && control.value !== "") state.set(control.name, control.value);
+      else if (control.name) state.delete(control.name);
     }
     history.replaceState(null, "", this.PREFIX + state);
   },
@@ -44,6 +46,15 @@ const views = {
       axis: { ...text, gridColor: line, domainColor: "#8a95a3", tickColor: "#8a95a3", titleFontWeight: "normal" },
       legend: { ...text, direction: "horizontal", columns: narrow ? 2 : 6, symbolOpacity: 1, labelLimit: 220 },
     };
+  },
+
+  // Draws a specification. Vega names what it drew by its description, whatever the element was
+  // called before; expressions are interpreted, not compiled, so that the policy need not allow eval.
+  embed(element, spec, description) {
+    vegaEmbed(element, { ...spec, description }, { actions: false, ast: true, renderer: "svg" }).catch((error) => {
+      element.textContent = "This chart could not be drawn: " + error;
+      console.error(error);
+    });
   },
 
   // Names beside their points, else farther off at the end of a line, where nothing else stands; a
