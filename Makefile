@@ -18,7 +18,7 @@ demo: $(VENV)/.demo
 
 # Two files at a time, each on a core of its own (tests/conftest.py).
 test: $(VENV)/.test
-	$(MAKE) --jobs 2 --output-sync check
+	$(MAKE) --jobs 2 check
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 # The tests that `make test` leaves out: each is more of what a shorter one tries.

@@ -64,13 +64,17 @@ Answers = dict[tuple[str, str], Sequence[Answer]]
 """By model and task, one for each question; fewer than there are: the cell is under way."""
 
 
-def make(folder: Path, answers: Answers, name: str = "made") -> Path:
-    """The run directory; question n of a task is ``What is n + n?``, asked behind an example."""
+def make(folder: Path, answers: Answers, name: str = "made", first: int = 1) -> Path:
+    """The run directory; question n of a task is ``What is n + n?``, asked behind an example;
+    ``first`` is the number of the first."""
     models = list(dict.fromkeys(model for model, _ in answers))
     tasks = list(dict.fromkeys(task for _, task in answers))
     most = max(map(len, answers.values()))
     file = folder / "questions.jsonl"
-    rows = [{"question": f"What is {n} + {n}?", "answer": str(2 * n)} for n in range(1, most + 1)]
+    rows = [
+        {"question": f"What is {n} + {n}?", "answer": str(2 * n)}
+        for n in range(first, first + most)
+    ]
     file.write_text("".join(json.dumps(row) + "\n" for row in rows))
     given = read_suite(
         {

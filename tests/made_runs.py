@@ -24,6 +24,7 @@ def made_run(
     seed: int = 0,
     second: float = 1.0,
     hardware: str = SERVER,
+    examples: Sequence[str] = (),
     text: Callable[[str, int], str] = lambda task, n: f"What is {n} of {task}?",
     id_of: Callable[[str, int], str] = lambda task, n: f"{task}-{n}",
     task_fields: Mapping[str, Any] | None = None,
@@ -39,9 +40,8 @@ def made_run(
     tasks = sorted({task for of_model in right.values() for task in of_model})
     for task in tasks:
         count = max(len(of_model.get(task, ())) for of_model in right.values())
-        _write_questions(
-            folder, task, seed, [(id_of(task, n), text(task, n)) for n in range(count)]
-        )
+        asked = [(id_of(task, n), text(task, n)) for n in range(count)]
+        _write_questions(folder, task, seed, asked, examples)
     for model, of_model in right.items():
         for task, marks in of_model.items():
             mine = [
@@ -78,15 +78,20 @@ def made_run(
 
 
 def _write_questions(
-    folder: Path, task: str, seed: int, questions: Sequence[tuple[str, str]]
+    folder: Path,
+    task: str,
+    seed: int,
+    questions: Sequence[tuple[str, str]],
+    examples: Sequence[str],
 ) -> None:
     asked = [
         {"id": id_, "text": text, "worked": "4", "target": "4", "cluster": id_}
         for id_, text in questions
     ]
+    shown = [{"text": text, "worked": "4"} for text in examples]
     file = folder / "questions" / f"{task}--{seed}--00000000.json"
     file.parent.mkdir(exist_ok=True)
-    file.write_bytes(sealed(json.dumps({"examples": [], "questions": asked})))
+    file.write_bytes(sealed(json.dumps({"examples": shown, "questions": asked})))
 
 
 def marks(right: int, of: int) -> list[bool]:

@@ -12,6 +12,7 @@ import argparse
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -189,8 +190,8 @@ def left_behind(run_dir: Path, undisturbed: Path, scratch: Path, mark: str) -> l
 
 
 def _kind(path: Path, run_dir: Path) -> str:
-    """Inspect's names of logs hold the time."""
-    name = str(path.relative_to(run_dir))
+    """Inspect's names of logs hold the time, those of jobs how many machines there were."""
+    name = re.sub(r"--\d+-of-\d+(?=\.\w+$)", "", str(path.relative_to(run_dir)))
     return str(Path(name).parent / "*.eval") if path.suffix == ".eval" else name
 
 

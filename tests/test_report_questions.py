@@ -18,7 +18,7 @@ from distilbench.place import Place
 from distilbench.report import ENDED, Section, render_page, with_ending
 from distilbench.report.page import Questions
 from distilbench.report.run import _questions as section
-from distilbench.report.run import read_run
+from distilbench.report.run import read_run, read_runs
 from distilbench.runner import load_cells
 from distilbench.view import Viewed, application
 from tests.made_run import Answer, append, make, sample
@@ -142,6 +142,29 @@ def test_records_alone_are_shown_without_a_transcript(tmp_path: Path) -> None:
     for asked in block.questions:
         assert asked.answers["m"].said is None
         assert asked.answers["m"].missing == section.NO_TRANSCRIPT
+
+
+def test_questions_of_several_runs_have_the_transcripts_of_each(tmp_path: Path) -> None:
+    """The second run asks the same questions under other ids: 2 + 2 is its sums-1."""
+    made = []
+    for name, model, first in (("x", "a", 1), ("y", "b", 2)):
+        (tmp_path / name).mkdir()
+        said = [Answer(f"{model} says {n}", n == 4) for n in (2, 4, 6, 8)]
+        made.append((name, make(tmp_path / name, {(model, "sums"): said}, name, first=first)))
+    (block, *_) = section.questions(read_runs(made)).blocks
+    assert isinstance(block, Questions)
+    found = {
+        (model, asked.target): (answer.prompt[-1][1], answer.said[-1][1])  # type: ignore[index]
+        for asked in block.questions
+        for model, answer in asked.answers.items()
+    }
+    assert len(found) == 8
+    for (model, target), (asked, said) in found.items():
+        number = int(target or 0) // 2
+        place = number - (0 if model == "a" else 1)
+        assert asked == f"What is {number} + {number}?"
+        assert said == f"{model} says {2 * place}"
+    assert sum(len(asked.answers) == 2 for asked in block.questions) == 3
 
 
 # In a browser
@@ -288,7 +311,7 @@ def test_a_script_in_any_text_stays_text(browser: Browser, tmp_path: Path, width
         for model in (HOSTILE, "__proto__", "constructor") for n in (1, 2)
     ] + [record(HOSTILE, HOSTILE, 1, True, sample_id=HOSTILE, cell=HOSTILE)]  # fmt: skip
     data = read_run(make_run(tmp_path, rows))
-    object.__setattr__(data, "folder", run)
+    object.__setattr__(data, "folders", {"": run})
     page_file = render_page(HOSTILE, "", [section.questions(data)], tmp_path / "page")
     page, troubles = opened(browser, page_file, width, "light")
     page.on("dialog", lambda dialog: troubles.append(dialog.message))
@@ -360,6 +383,18 @@ def test_a_run_that_is_written_is_followed(
         assert "4 of 6 samples" in page.locator(".lede").inner_text()
         append(run, cell, [sample(run, cell, 1, Answer(HOSTILE, False))])
         wait_until(page, "document.querySelector('.lede').textContent.includes('5 of 6 samples')")
+        assert page.locator("main .tools").count() == 1
+        assert page.locator("main tbody tr").nth(1).inner_text().split()[:4] == [
+            "b",
+            "sums",
+            "50.0%",
+            "2",
+        ]
+        page.locator("main .tools input[type=search]").fill("b")
+        append(run, cell, [sample(run, cell, 2, Answer(HOSTILE, True))])
+        wait_until(page, "document.querySelector('.lede').textContent.includes('6 of 6 samples')")
+        assert "as it was when you changed it" in page.locator(".unheard").inner_text()
+        assert page.locator("main tbody tr").count() == 1
         page.get_by_role("link", name="Questions").click()
         wait_until(page, f"{STATUS} === '3 questions'")
         choose(page, first="b", second="a", pair="second")

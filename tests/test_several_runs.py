@@ -173,6 +173,16 @@ def test_another_seed_of_the_same_questions_is_compared_and_told(tmp_path: Path)
     assert "Not the same in all runs: seeds (0 in one, 7 in other)." in told(data)
 
 
+def test_other_worked_examples_are_told(tmp_path: Path) -> None:
+    one = made_run(tmp_path / "one", {"a": {"t": marks(2, 4)}}, examples=["1 + 3?"])
+    other = made_run(tmp_path / "other", {"b": {"t": marks(3, 4)}}, examples=["2 + 2?"])
+    data = together(one, other)
+    assert data.compared.height == 8
+    assert run_warnings(data) == (
+        "Task t: the worked examples before its questions are others in other than in one.",
+    )
+
+
 def test_another_seed_of_other_questions_is_not_compared(tmp_path: Path) -> None:
     one = made_run(tmp_path / "one", {"a": {"t": marks(2, 4)}}, seed=0)
     other = made_run(
@@ -282,12 +292,11 @@ def bare(folder: Path, right: Any, **more: Any) -> str:
     return str(made_run(folder, right, facts={"plan": []}, **more))
 
 
-def test_report_of_several_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_report_of_several_runs(tmp_path: Path) -> None:
     one = bare(tmp_path / "one", SUMS)
     other = bare(tmp_path / "other", SUMS, hardware=PI, second=2.0)
     out = tmp_path / "page"
-    assert run_command(app, ["report", one, other, "--out", str(out)]) == 0
-    assert capsys.readouterr().out.strip() == str(out / "index.html")
+    assert distilbench.report_runs([one, other], out) == out / "index.html"
     html, markdown = (out / "index.html").read_text(), (out / "report.md").read_text()
     assert "student · Cortex-A76" in html
     assert "distilbench: one, other" in html
@@ -296,16 +305,6 @@ def test_report_of_several_runs(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert table.height == 40
     assert set(table["run"]) == {"one", "other"}
     assert not (Path(one) / "report").exists()  # the runs are only read
-
-
-def test_report_says_where_it_is_without_out(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    bare(tmp_path / "one", SUMS)
-    bare(tmp_path / "other", SUMS, second=2.0)
-    assert run_command(app, ["report", "one", "other"]) == 0
-    assert (tmp_path / "runs-report" / "index.html").is_file()
 
 
 @pytest.mark.parametrize(
@@ -341,13 +340,7 @@ def test_recommend_takes_several(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert [c["entry"] for c in found["candidates"]] == ["student"]
 
 
-def test_from_python(tmp_path: Path) -> None:
-    runs = [bare(tmp_path / "one", SUMS), bare(tmp_path / "other", SUMS, second=2.0)]
-    page = distilbench.report_runs(runs, tmp_path / "page")
-    assert "student · other" in page.read_text()
-
-
-def test_hostile_names_stay_text(tmp_path: Path) -> None:
+def test_hostile_names_stay_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     runs = [
         bare(
             tmp_path / name, {HOSTILE: {"t": marks(1, 4)}}, second=second,
@@ -355,6 +348,8 @@ def test_hostile_names_stay_text(tmp_path: Path) -> None:
         )
         for name, second in (("one", 1.0), ("other", 2.0))
     ]  # fmt: skip
-    html = distilbench.report_runs(runs, tmp_path / "page").read_text()
+    monkeypatch.chdir(tmp_path)
+    assert run_command(app, ["report", *runs]) == 0
+    html = Path("runs-report/index.html").read_text()  # where it is without --out
     assert "<img" not in html.split("<script>")[0]
     assert "&lt;img src=x" in html

@@ -14,6 +14,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import polars as pl
 import pytest
 from starlette.testclient import TestClient
@@ -26,6 +27,7 @@ from distilbench.runner import Followed, load_cells
 from distilbench.transcripts import JOURNAL, journal_line
 from distilbench.view import Viewed, application, runs_at
 from tests.made_run import Answer, append, make, sample
+from tests.test_interchange import lm_eval_folder
 from tests.test_report import HOSTILE
 
 TOKEN = "a-token"
@@ -305,6 +307,34 @@ def test_a_table_from_before_the_last_cell_is_not_taken_for_the_whole(tmp_path: 
 
     write_parquet(run / "samples.parquet", table.filter(model="a"))
     assert listed(client(run, scratch=tmp_path / "s"), first="b", second="")["count"] == 3
+
+
+def test_results_of_others_are_shown_without_a_transcript(tmp_path: Path) -> None:
+    lm_eval_folder(tmp_path / "lm", "m", [1, 0, 1, 1])
+    run = tmp_path / "imported"
+    assert run_command(app, ["import", str(tmp_path / "lm"), "--into", str(run)]) == 0
+    site = client(run, scratch=tmp_path / "scratch")
+    assert "3 imported cells. No run is at work." in site.get("/run/0/progress/").text
+    found = listed(site, first="org-m", second="", task="gsm8k")
+    assert found["count"] == 4
+    key = {name: found["rows"][1][name] for name in ("task", "seed", "epoch", "id")}
+    answer = site.get("/run/0/questions/question.json", params={**key, "first": "org-m"}).json()
+    assert (answer["first"]["score"], answer["first"]["said"]) == (0.0, None)
+    assert "imported results have none" in answer["first"]["missing"]
+
+
+def test_a_run_at_a_url(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DISTILBENCH_CACHE", str(tmp_path / "cache"))
+    fsspec.filesystem("memory").put(str(run), "/bucket/runs", recursive=True)
+    (place,) = runs_at(["memory://bucket/runs"])
+    viewed = Viewed(place, tmp_path / "scratch")
+    site = TestClient(application([viewed], tmp_path, TOKEN, 7600), base_url=HERE)
+    site.cookies.set("distilbench-view-7600", TOKEN)
+    assert "24 of 24 samples" in site.get("/run/0/progress/").text
+    assert listed(site)["count"] == 12
+    key = {"task": "sums", "seed": 0, "epoch": 1, "id": "sums-1", "first": "a"}
+    answer = site.get("/run/0/questions/question.json", params=key).json()
+    assert answer["first"]["said"] == [["assistant", "it is 2", None]]
 
 
 # A run that is being written

@@ -91,7 +91,7 @@ class Watch:
 
     def __enter__(self) -> Watch:
         self._file.parent.mkdir(parents=True, exist_ok=True)
-        _drop_cut_line(self._file)
+        drop_cut_line(self._file)
         self._thread.start()
         return self
 
@@ -217,7 +217,7 @@ def _is_cut(line: bytes) -> bool:
     return not line.endswith(b"\n") and b"}" not in line
 
 
-def _drop_cut_line(file: Path) -> None:
+def drop_cut_line(file: Path) -> None:
     """What the last process had no time to write, lest this one's first line go on from there."""
     with suppress(FileNotFoundError), file.open("r+b") as lines:
         *_, last = [b"", *lines.read().splitlines(keepends=True)]

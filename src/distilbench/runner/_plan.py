@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from distilbench.runner._facts import Facts
 
 NOT_AVAILABLE = "not available"
+_SETS_NO_RESULT = {"machine_usd_per_hour", "grid_g_co2e_per_kwh"}
+"""Fields of a profile that may change while a run goes on."""
 
 
 HASHED_VERSIONS = ("distilbench", "inspect-ai", "xllamacpp")
@@ -259,7 +261,7 @@ def _cell(
         **asked,
         "weights": of_model["file_sha256"]
         or model.model_dump(mode="json", include={"source", "base_url", "args"}),
-        "profile": profile.model_dump(mode="json", exclude={"machine_usd_per_hour"}),
+        "profile": profile.model_dump(mode="json", exclude=_SETS_NO_RESULT),
         "epochs": epochs,
         "limits": suite.limits.model_dump(mode="json"),
         "max_tokens": model.max_tokens,

@@ -10,7 +10,7 @@ from distilbench.report import Cell, Questions, Section, Shown, Table, render_pa
 
 if TYPE_CHECKING:
     from distilbench.place import Place
-    from distilbench.runner import ListedRun
+    from distilbench.runner import ListedRun, Look
     from distilbench.view._run import Viewed
 
 REFRESH_S = 5
@@ -40,23 +40,26 @@ def progress_page(run: Viewed, several: bool) -> Path:
         for cell in look.cells
     ]
     table = Table.of("Cells; the mean score is of the samples that are finished", rows, _COLUMNS)
-    done = sum(cell.state == "finished" for cell in look.cells)
-    samples, of = sum(c.samples for c in look.cells), [c.of for c in look.cells]
-    all_of = "" if None in of else f" of {sum(n or 0 for n in of):,}"
-    imported = f", and {look.imported} imported" if look.imported else ""
-    lede = (
-        f"{done} of {len(look.cells)} cells are finished{imported}: {samples:,}{all_of} samples."
-        f" {at.sentence[0].upper()}{at.sentence[1:]}."
-    )
     return render_page(
         f"{run.name}: progress",
-        lede,
+        f"{_how_far(look)}. {at.sentence[0].upper()}{at.sentence[1:]}.",
         [Section("Cells", (table,))] if rows else [],
         run.scratch / "progress",
         page="progress",
         beside=links(several),
         refresh_s=None if look.is_complete and at.state != "at work" else REFRESH_S,
     )
+
+
+def _how_far(look: Look) -> str:
+    imported = f"{look.imported} imported cells" if look.imported else ""
+    if not look.cells:
+        return imported or "No cell is planned"
+    done = sum(cell.state == "finished" for cell in look.cells)
+    samples, of = sum(cell.samples for cell in look.cells), [cell.of for cell in look.cells]
+    all_of = "" if None in of else f" of {sum(n or 0 for n in of):,}"
+    said = f"{done} of {len(look.cells)} cells are finished: {samples:,}{all_of} samples"
+    return f"{said}; and {imported}" if imported else said
 
 
 def _share(value: float | None) -> str:

@@ -135,6 +135,6 @@ class Viewed:
             page = self.scratch / "report" / "index.html"
             if self._reported != state:
                 bring_up_to_date(self.folder)
-                write_report(self.folder, page.parent, beside)
+                write_report(self.folder, page.parent, beside=beside)
                 self._reported = state
             return page

@@ -4,7 +4,8 @@ A page is data until :func:`render_page` writes it: one HTML file that works off
 PNG and SVG, and the same in Markdown. Knows no run, no claim and no experiment.
 """
 
-from distilbench.report.page._cards import Card, Cards, Fact, Tone
+from distilbench.report.page._cards import Card, Cards, Fact, Tone, spread
+from distilbench.report.page._curves import Curves
 from distilbench.report.page._drawing import (
     INK,
     PALETTE,
@@ -15,9 +16,10 @@ from distilbench.report.page._drawing import (
     styled,
     tooltips,
 )
-from distilbench.report.page._explorer import ROLE_SHAPES, Axis, Explorer
+from distilbench.report.page._explorer import ROLE_SHAPES, Axis, Choice, Explorer, Measure
 from distilbench.report.page._format import (
     NOT_AVAILABLE,
+    listed,
     mib,
     number,
     percent_range,
@@ -62,10 +64,13 @@ __all__ = [
     "Cards",
     "Cell",
     "Chart",
+    "Choice",
+    "Curves",
     "Details",
     "Explorer",
     "Fact",
     "Known",
+    "Measure",
     "Pre",
     "Questions",
     "Said",
@@ -77,6 +82,7 @@ __all__ = [
     "colour",
     "flat",
     "inline",
+    "listed",
     "markdown_text",
     "mib",
     "number",
@@ -88,6 +94,7 @@ __all__ = [
     "render_page",
     "shape",
     "si",
+    "spread",
     "styled",
     "tooltips",
 ]

@@ -18,8 +18,10 @@ from typing import TYPE_CHECKING, Any
 
 from distilbench.files import write_bytes, write_text
 from distilbench.report.page._cards import Cards
+from distilbench.report.page._curves import Curves
 from distilbench.report.page._drawing import drawable
 from distilbench.report.page._explorer import Explorer
+from distilbench.report.page._format import anchor
 from distilbench.report.page._libraries import datatables, vega
 from distilbench.report.page._questions import Questions
 from distilbench.report.page._table import Table
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 _IMAGE_WIDTH = 760
+_ESCAPED = str.maketrans({mark: f"\\{mark}" for mark in "\\|*_`[]"} | {"<": "&lt;", ">": "&gt;"})
 
 
 @dataclass(frozen=True)
@@ -74,13 +77,13 @@ class Section:
     """A heading and what stands under it."""
 
     title: str
-    blocks: Sequence[Text | Pre | Table | Chart | Details | Cards | Explorer | Questions] = field(
-        default_factory=tuple
-    )
+    blocks: Sequence[
+        Text | Pre | Table | Chart | Details | Cards | Explorer | Curves | Questions
+    ] = field(default_factory=tuple)
 
     @property
     def anchor(self) -> str:
-        return "-".join("".join(c if c.isalnum() else " " for c in self.title.lower()).split())
+        return anchor(self.title)
 
 
 def render_page(
@@ -135,12 +138,15 @@ def _scripts(blocks: Sequence[Any], refreshes: bool) -> tuple[str, ...]:
     kinds = {_kind(block) for block in blocks} | ({"Table"} if _tables(blocks) else set())
     libraries: list[tuple[Callable[[], str], set[str]]] = [
         (datatables, {"Table"}),
-        (vega, {"Chart", "Explorer"}),
+        (vega, {"Chart", "Explorer", "Curves"}),
     ]
     own = [
         ("tables.js", {"Table"}),
-        ("charts.js", {"Chart", "Explorer"}),
+        ("views.js", {"Chart", "Curves"}),
+        ("charts.js", {"Chart"}),
+        ("explorer-figures.js", {"Explorer"}),
         ("explorer.js", {"Explorer"}),
+        ("curves.js", {"Curves"}),
         ("questions.js", {"Questions"}),
     ]
     return (
@@ -215,10 +221,7 @@ def _policy(scripts: Sequence[str], asks: bool) -> str:
 
 def markdown_text(text: str) -> str:
     """One line without anything that Markdown or its HTML would take as markup."""
-    escaped = " ".join(text.split())
-    for mark in ("\\", "|", "<", ">", "*", "_", "`", "[", "]"):
-        escaped = escaped.replace(mark, {"<": "&lt;", ">": "&gt;"}.get(mark, f"\\{mark}"))
-    return escaped
+    return " ".join(text.split()).translate(_ESCAPED)
 
 
 def flat(blocks: Sequence[Any]) -> list[Any]:

@@ -14,6 +14,7 @@ from distilbench.report.page import (
     Axis,
     Chart,
     Explorer,
+    Measure,
     inline,
     padded,
     si,
@@ -35,7 +36,7 @@ def against(block: Explorer) -> Iterator[Chart]:
         rows = [
             _row(point, axis, measure)
             for point in block.points
-            if point["costs"].get(axis.key) is not None and point["scores"].get(measure)
+            if point["costs"].get(axis.key) is not None and point["scores"].get(measure.key)
         ]
         if not rows:
             continue
@@ -43,11 +44,15 @@ def against(block: Explorer) -> Iterator[Chart]:
         named = _named(rows)
         yield Chart(
             f"cost-{'-'.join(axis.key.replace('_', '-').split())}",
-            f"Accuracy ({measure}) against {axis.title}, {axis.known}. Shape: role; colour: family;"
-            f" bars: 95% intervals; dashed: the Pareto frontier.{_key(named)}",
+            f"{_begun(measure.title)} against {axis.title}, {axis.known}. Shape: role; colour:"
+            f" family; bars: 95% intervals; dashed: the Pareto frontier.{_key(named)}",
             f"Accuracy against {axis.title}: {words}",
             _chart(named, axis, measure),
         )
+
+
+def _begun(words: str) -> str:
+    return words[:1].upper() + words[1:]
 
 
 def _named(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -70,15 +75,15 @@ def _ends(rows: Sequence[Mapping[str, Any]]) -> tuple[list[float], float]:
     return ends, min(1.0, 1.1 * max(row["high"] for row in rows)) or 1.0
 
 
-def _row(point: Mapping[str, Any], axis: Axis, measure: str) -> dict[str, Any]:
-    accuracy, low, high = point["scores"][measure]
+def _row(point: Mapping[str, Any], axis: Axis, measure: Measure) -> dict[str, Any]:
+    accuracy, low, high = point["scores"][measure.key]
     return {
         "entry": point["entry"], "role": point["role"], "family": point["family"],
         "cost": float(point["costs"][axis.key]), "accuracy": accuracy, "low": low, "high": high,
     }  # fmt: skip
 
 
-def _chart(rows: list[dict[str, Any]], axis: Axis, measure: str) -> Any:
+def _chart(rows: list[dict[str, Any]], axis: Axis, measure: Measure) -> Any:
     import altair as alt
     import polars as pl
 
@@ -92,7 +97,7 @@ def _chart(rows: list[dict[str, Any]], axis: Axis, measure: str) -> Any:
         axis=alt.Axis(format=axis.form, tickCount=5),
     )
     scale = alt.Scale(domain=[0, top])
-    y = alt.Y("accuracy:Q", title=f"accuracy, {measure}", axis=alt.Axis(format="%"), scale=scale)
+    y = alt.Y("accuracy:Q", title=measure.title, axis=alt.Axis(format="%"), scale=scale)
     base = alt.Chart(inline(rows)).encode(x=x, color=_families(rows))
     bars = base.mark_rule(strokeWidth=2).encode(y=alt.Y("low:Q"), y2="high:Q")
     points = base.mark_point(size=100, filled=True, opacity=1).encode(y=y, shape=_roles(rows))

@@ -16,7 +16,7 @@ from distilbench.report.page import (
     si,
 )
 from distilbench.report.run._marks import explained
-from distilbench.report.run._money import dollars, question_costs
+from distilbench.report.run._money import dollars
 from distilbench.report.run._recommendation import recommendation_sentences
 from distilbench.report.run._verdicts import pair_card
 
@@ -102,7 +102,7 @@ def _per_correct(data: RunData, entry: str) -> list[Fact]:
 
     found = per_correct(data.used, ("entry",)).to_dicts()
     row = next((one for one in found if one["entry"] == entry), {})
-    usd = question_costs(data).get(entry, {}).get("usd_per_correct")
+    usd = data.question_costs.get(entry, {}).get("usd_per_correct")
     parts = [
         form.format(value)
         for value, form in (

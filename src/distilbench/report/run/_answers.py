@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 _ANSWERS_SHOWN = 3
 _MOST_PAIRS = 10
-_MOST_ROWS = 4000
-"""More differences than these make the page slow to open, and nobody reads them."""
+_MOST_ROWS = 1000
+"""More differences or answers than these make the page slow to open, and nobody reads them."""
 
 
 def paired(data: RunData) -> Section:
@@ -113,7 +113,7 @@ def answers(data: RunData) -> Section:
         Shown("outcome", "outcome"),
     )
     caption = "The first answers of each task; all are in samples.parquet"
-    table = Table.of(caption, _first(data.by_variant), columns)
+    table = Table.of(caption, _first(data.by_variant).head(_MOST_ROWS), columns)
     return Section("Answers", (Details("Some answers", (table,)),))
 
 

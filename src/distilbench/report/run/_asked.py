@@ -9,7 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from distilbench.errors import InputError
 from distilbench.files import read_sealed
@@ -41,6 +41,8 @@ class _Asked:
     reference (null: not on record), under the run that had it first."""
 
     ids: dict[Content, str] = field(default_factory=dict)
+    examples: set[str] = field(default_factory=set)
+    """Digests of the worked examples shown before a question; none: not on record."""
     held: dict[str, tuple[Content | None, str | None]] = field(default_factory=dict)
     first: str = ""
 
@@ -64,7 +66,7 @@ def aligned(runs: Sequence[Asker]) -> tuple[list[pl.DataFrame], tuple[str, ...]]
         for task, seeds in _questions(run.samples):
             if task in alike:
                 continue
-            texts = {seed: _contents(of_tasks.get((task, seed), ())) for seed in seeds}
+            texts = {seed: _read(of_tasks.get((task, seed), ())) for seed in seeds}
             said += _place(run.label, task, seeds, texts, asked[task], renamed)
         frames.append(_renamed(run.samples, renamed))
     return frames, tuple(said)
@@ -118,31 +120,40 @@ def _questions(samples: pl.DataFrame) -> Iterator[tuple[str, dict[int, dict[str,
     yield from found.items()
 
 
-def _contents(paths: Sequence[Path]) -> dict[str, Content]:
-    """Content of each question in the files, by id."""
+class _Texts(NamedTuple):
+    """What a run has on record of a task with a seed: content by id, digests of the examples."""
+
+    contents: dict[str, Content]
+    examples: set[str]
+
+
+def _read(paths: Sequence[Path]) -> _Texts:
     found: dict[str, Content] = {}
+    examples: set[str] = set()
     alike: Counter[str] = Counter()
     for path in paths:
         try:
-            questions = json.loads(read_sealed(path, _AGAIN))["questions"]
-            parts = [(str(q["id"]), str(q["text"]), str(q["target"])) for q in questions]
+            asked = json.loads(read_sealed(path, _AGAIN))
+            parts = [(str(q["id"]), str(q["text"]), str(q["target"])) for q in asked["questions"]]
+            shown = [(str(e["text"]), str(e["worked"])) for e in asked["examples"]]
         except (ValueError, KeyError, TypeError) as error:
             if isinstance(error, InputError):
                 raise
             raise InputError(str(path), "is damaged", _AGAIN) from error
+        examples.add(hashlib.sha256(json.dumps(shown).encode()).hexdigest())
         for id_, text, target in parts:
             if id_ not in found:
                 digest = hashlib.sha256(f"{text}\0{target}".encode()).hexdigest()
                 found[id_] = (digest, alike[digest])
                 alike[digest] += 1
-    return found
+    return _Texts(found, examples)
 
 
 def _place(
     label: str,
     task: str,
     seeds: Mapping[int, Mapping[str, str | None]],
-    texts: Mapping[int, Mapping[str, Content]],
+    texts: Mapping[int, _Texts],
     asked: dict[int, _Asked],
     renamed: list[tuple[str, int, str, int, str]],
 ) -> Iterator[str]:
@@ -153,12 +164,19 @@ def _place(
     for seed, ids in seeds.items():
         to = stands_for[seed]
         before = asked.setdefault(to, _Asked(first=label))
-        new = _named(label, ids, texts[seed], before, counts)
+        contents, examples = texts[seed]
+        new = _named(label, ids, contents, before, counts)
+        if seed == to and examples and before.examples and examples.isdisjoint(before.examples):
+            yield (
+                f"Task {task}: the worked examples before its questions are others in {label} than"
+                f" in {before.first}."
+            )
+        before.examples |= examples
         renamed += [
             (task, seed, id_, to, name) for id_, name in new.items() if (seed, id_) != (to, name)
         ]
         for id_, name in new.items():
-            content = texts[seed].get(id_)
+            content = contents.get(id_)
             before.held.setdefault(name, (content, ids[id_]))
             if content is not None:
                 before.ids.setdefault(content, name)
@@ -192,7 +210,7 @@ def _told(counts: Counter[str], label: str, task: str, first: str) -> Iterator[s
 
 def _seeds(
     seeds: Mapping[int, object],
-    texts: Mapping[int, Mapping[str, Content]],
+    texts: Mapping[int, _Texts],
     asked: Mapping[int, _Asked],
 ) -> dict[int, int]:
     """The seed of the runs before that each seed stands for: itself, or, if they do not have it,
@@ -200,7 +218,7 @@ def _seeds(
     free = [seed for seed in asked if seed not in seeds]
     found = {}
     for seed in seeds:
-        mine = set(texts[seed].values())
+        mine = set(texts[seed].contents.values())
         same = (t for t in free if seed not in asked and not mine.isdisjoint(asked[t].ids))
         found[seed] = next(same, seed)
         if found[seed] != seed:
@@ -238,6 +256,7 @@ def _named(
 def _renamed(
     samples: pl.DataFrame, renamed: Sequence[tuple[str, int, str, int, str]]
 ) -> pl.DataFrame:
+    """With ``asked_as``, the id in the run's transcripts, where any is another now."""
     import polars as pl
 
     if not renamed:
@@ -253,4 +272,5 @@ def _renamed(
     return samples.with_columns(
         seed=known["new_seed"].fill_null(samples["seed"]),
         sample_id=known["new_id"].fill_null(samples["sample_id"]),
+        asked_as=samples["sample_id"],
     )

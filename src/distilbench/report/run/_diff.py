@@ -123,32 +123,33 @@ def diff_runs(
     if itself := [a for a, b in matched.pairs if once and a == b]:
         raise InputError(str(baseline[1]), f"{itself[0]} is set against itself", "name two models")
     found = [_of_pair(old, new, *pair) for pair in matched.pairs]
-    left_out = [sentence for one in found for sentence in one.not_compared]
+    not_compared = (*matched.not_compared, *(line for one in found for line in one.not_compared))
     rows = [row for one in found for row in one.rows]
     if not rows:
-        why = "; ".join(one.rstrip(".") for one in (*left_out, *matched.not_compared))
+        why = "; ".join(sentence.rstrip(".") for sentence in not_compared)
         raise InputError(
             f"{baseline[0]} and {candidate[0]}",
             f"nothing can be compared ({why})",
             "name runs of the same models and questions, or say --pair old=new",
         )
-    described = [(run.label, part.facts, part.cells) for part in parts for run in part.runs]
     return Diff(
         baseline[0],
         candidate[0],
         margin,
         tuple(_decided(rows, margin)),
         tuple(ratio for one in found for ratio in one.running),
-        (*matched.not_compared, *left_out),
-        (*_states(parts), *matched.notes, *said, *differing(described)),
+        not_compared,
+        tuple(_notes(parts, (*matched.notes, *said))),
     )
 
 
-def _states(parts: Sequence[RunData]) -> Iterator[str]:
-    """What the page of each run would say first of it."""
+def _notes(parts: Sequence[RunData], said: Sequence[str]) -> Iterator[str]:
+    """What the page of each run would say first of it, what was found, what they set otherwise."""
     for part in parts:
         for sentence in of_one_run(part):
             yield f"{part.runs[0].label}: {sentence}"
+    yield from said
+    yield from differing([(part.runs[0].label, part.facts, part.cells) for part in parts])
 
 
 @dataclass(frozen=True)

@@ -49,6 +49,8 @@ def results_of_others(data: RunData) -> Section:
     from distilbench.stats import accuracy
 
     theirs = foreign(data.cells)
+    if theirs.is_empty():
+        return Section("Results of others")
     timed = theirs["origin"].str.starts_with("llama-bench")
     means = accuracy(data.samples, ("cell",)).select("cell", mean="accuracy")
     scored = theirs.filter(~timed).join(means, on="cell", how="left", maintain_order="left")

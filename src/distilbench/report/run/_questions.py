@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -42,7 +43,8 @@ def questions(data: RunData) -> Section:
         if block:
             return Section(title, (block, *some))
     said = f"{data.samples.height:,} samples are too many for a page. With their transcripts:"
-    command = f"distilbench view {shlex.quote(str(data.folder or 'RUN'))}"
+    runs = [shlex.quote(str(folder)) for folder in data.folders.values()]
+    command = " ".join(["distilbench view", *(runs or ["RUN"])])
     return Section(title, (Text(said), Pre(command), *some))
 
 
@@ -51,12 +53,12 @@ def _browser(data: RunData) -> Questions | None:
     found: dict[tuple[Any, ...], Asked] = {}
     room = _MOST_CHARACTERS
     for samples in with_ending(in_order(data.by_variant)).partition_by("cell", maintain_order=True):
-        texts = _transcripts(data.folder, samples["cell"][0])
+        texts = _transcripts(data.folders, samples["cell"][0])
         for row in samples.iter_rows(named=True):
             key = tuple(row[name] for name in QUESTION)
             task, seed, sample_id, epoch = key
             asked = found.setdefault(key, Asked(task, seed, sample_id, epoch, row["target"], {}))
-            asked.answers[row["entry"]] = answer_of(row, texts.get((sample_id, epoch)))
+            asked.answers[row["entry"]] = answer_of(row, texts.get((_asked_as(row), epoch)))
             room -= _length(asked.answers[row["entry"]])
         if room < 0:
             return None
@@ -65,10 +67,18 @@ def _browser(data: RunData) -> Questions | None:
     return Questions("questions", _CAPTION, models, sorted(tasks), list(found.values()))
 
 
-def _transcripts(folder: Path | None, cell: str | None) -> dict[tuple[str, int], Transcript]:
-    if folder is None or cell is None:
+def _asked_as(row: dict[str, Any]) -> str:
+    """The question's id in its own run: on a page of several it may be another's."""
+    return str(row.get("asked_as") or row["sample_id"])
+
+
+def _transcripts(
+    folders: Mapping[str, Path], cell: str | None
+) -> dict[tuple[str, int], Transcript]:
+    run, slash, name = (cell or "").rpartition("/")
+    if run + slash not in folders:
         return {}
-    found = read_transcripts(folder, cell)
+    found = read_transcripts(folders[run + slash], name)
     return {(transcript.sample_id, transcript.epoch): transcript for transcript in found}
 
 

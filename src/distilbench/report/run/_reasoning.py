@@ -64,6 +64,8 @@ def repeated(data: RunData) -> Section:
     """pass@k and cons@k, where questions were asked several times."""
     from distilbench.stats import repeats
 
+    if data.heard["epoch"].n_unique() < 2:
+        return Section("Repeated answers")
     found = repeats(data.heard, ("entry",), question=("task", "variant", "seed", "sample_id"))
     if found.is_empty():
         return Section("Repeated answers")

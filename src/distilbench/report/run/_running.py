@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from distilbench.report.run._entries import short_hardware
-from distilbench.report.run._money import question_costs
 
 if TYPE_CHECKING:
     import polars as pl
@@ -76,7 +75,7 @@ def running_costs(
     rows = []
     for side, entry in zip(sides, ("baseline", "candidate"), strict=True):
         mine = replace(side, samples=shared.filter(pl.col("entry") == entry))
-        usd = question_costs(mine).get(entry, {})
+        usd = mine.question_costs.get(entry, {})
         priced = {"usd": usd.get("usd_per_question"), "usd_unknown": usd.get("unknown")}
         rows.append({**table[entry][0], **priced})
     return [

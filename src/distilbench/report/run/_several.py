@@ -59,7 +59,9 @@ def read_runs(runs: Sequence[tuple[str, Path]]) -> RunData:
     kept, copies = _once(names, parts)
     described = [(n, p.facts, p.cells) for n, p in zip(names, kept, strict=True)]
     folders = [folder for _, folder in runs]
-    return _together(folders, kept, (*copies, *said, *differing(described)))
+    return _together(
+        dict(zip(names, folders, strict=True)), kept, (*copies, *said, *differing(described))
+    )
 
 
 def read_apart(runs: Sequence[tuple[str, Path]]) -> tuple[list[RunData], tuple[str, ...]]:
@@ -85,7 +87,7 @@ def _checked(folder: Path, data: RunData) -> RunData:
 
     remedy = f"make it again: distilbench report {folder}"
     where = str(folder / "samples.parquet")
-    if data.samples.select("cell", *KEY).is_duplicated().any():
+    if data.samples.select(KEY).is_duplicated().any():
         raise InputError(where, "holds an answer twice", remedy)
     held = data.samples.group_by("cell").len()
     said = data.cells.select("cell", "samples").drop_nulls()
@@ -178,7 +180,7 @@ def same_measurements(one: pl.DataFrame, other: pl.DataFrame) -> int:
     return min(one.height, other.height) if same == min(f.height for f in timed) else same
 
 
-def _together(folders: list[Path], parts: list[RunData], said: tuple[str, ...]) -> RunData:
+def _together(folders: dict[str, Path], parts: list[RunData], said: tuple[str, ...]) -> RunData:
     import polars as pl
 
     samples, cells = (
@@ -186,7 +188,7 @@ def _together(folders: list[Path], parts: list[RunData], said: tuple[str, ...]) 
         for name in ("samples", "cells")
     )
     samples, cells, entries = named_apart(samples, cells)
-    catalog, bad_cards = catalog_of([folder / "cards" for folder in folders])
+    catalog, bad_cards = catalog_of([folder / "cards" for folder in folders.values()])
     runs = tuple(run for part in parts for run in part.runs)
     return RunData(
         facts=_facts(runs),
@@ -197,6 +199,7 @@ def _together(folders: list[Path], parts: list[RunData], said: tuple[str, ...]) 
         bad_cards=bad_cards,
         runs=runs,
         told=(*entries, *said),
+        folders={f"{label}/": folder for label, folder in folders.items()},
     )
 
 

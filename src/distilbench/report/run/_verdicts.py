@@ -14,6 +14,7 @@ from distilbench.report.page import (
     Shown,
     Table,
     Tone,
+    listed,
     points,
     points_range,
     si,
@@ -95,7 +96,7 @@ def _of_running(pair: Pair, usd: float | None) -> str:
         f"about the same {name}" if 0.95 <= ratio <= 1.05 else f"{_number(ratio)} times the {name}"
         for name, ratio in ratios.items()
     ]
-    return f"An answer of it takes {_listed(said)}."
+    return f"An answer of it takes {listed(said)}."
 
 
 def _of_creation(pair: Pair) -> str:
@@ -116,7 +117,7 @@ def creation_text(pair: Pair) -> str | None:
     """The counterpart's creation over its own under each scope in which it is known: 2,300
     (student) and 0.97 (lineage); null where it is in none."""
     known = [f"{_ratio(one).text} ({one.scope})" for one in pair.creation if _known(one)]
-    return _listed(known) if known else None
+    return listed(known) if known else None
 
 
 def _break_even(pair: Pair) -> str:
@@ -126,7 +127,7 @@ def _break_even(pair: Pair) -> str:
         return ""
     if math.isinf(known[0].answers or 0):
         return " Answers never repay it: they take no fewer FLOPs than the counterpart's."
-    said = _listed([f"{si(one.answers)} ({one.scope})" for one in known])
+    said = listed([f"{si(one.answers)} ({one.scope})" for one in known])
     return f" Answers served until its creation is repaid: {said}."
 
 
@@ -185,7 +186,3 @@ def _round(count: int) -> int:
     """Two digits, upwards: a forecast has no more."""
     unit = int(10 ** max(len(str(count)) - 2, 0))
     return -(-count // unit) * unit
-
-
-def _listed(parts: list[str]) -> str:
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from distilbench.errors import InputError
 from distilbench.events import Noted, OnEvent
 from distilbench.keys import redact
+from distilbench.meter import drop_cut_line
 from distilbench.place import travels
 from distilbench.runner._carried import carried, cleared
 from distilbench.runner._cluster import Cluster, Lost, Node, Started, connected
@@ -24,6 +25,7 @@ from distilbench.runner._store import (
     log_folder,
     questions_file,
     shard_folder,
+    surroundings_file,
 )
 
 if TYPE_CHECKING:
@@ -179,6 +181,8 @@ def _begin(task: _Task, node: Node, cluster: Cluster) -> None:
     for share in job.shares:
         for shard in share.shards:
             restore(log_folder(job.run_dir, share.cell, shard))
+            # The worker there would, and what then grows would not be what is followed here.
+            drop_cut_line(surroundings_file(job.run_dir, share.cell, shard))
     parcel = Parcel(job, _files(job), carried(job.cells), cleared(), versions())
     log = job.log.relative_to(job.run_dir).as_posix()
     task.begins = {log: job.log.stat().st_size if job.log.exists() else 0}

@@ -91,7 +91,9 @@ for (const root of document.querySelectorAll("[data-questions]")) {
     `${answer.ended}, ${number(answer.tokens, 0)} tokens, ${number(answer.seconds, 2)} s`);
   const item = (row, now) => {
     const button = made("button", "", { type: "button" });
-    button.append(made("b", row.id + (row.epoch > 1 ? `, epoch ${row.epoch}` : "")), made("span", row.task + (row.seed ? `, seed ${row.seed}` : "")));
+    const of = [row.id.startsWith(row.task) ? "" : row.task, row.seed ? `seed ${row.seed}` : "", row.epoch > 1 ? `epoch ${row.epoch}` : ""];
+    button.append(made("b", row.id));
+    if (of.some(Boolean)) button.append(made("span", of.filter(Boolean).join(", ")));
     button.append(made("span", brief(now.first, row.first)));
     if (now.second) button.append(made("span", brief(now.second, row.second)));
     button.dataset.key = keyOf(row);

@@ -2,7 +2,7 @@
 // page; without this script they are whole tables all the same. All text from data is set as text.
 {
   const ABSENT = ["", "–", "not available"];
-  const MARKS = [["derived", "italic: derived by a formula"], ["estimated", "≈: estimated"], ["published", "published, not measured"]];
+  const MARKS = [["derived", "italics: derived by a formula"], ["estimated", "≈: estimated"], ["published", "underlined: published by others"]];
   const make = (name, properties = {}, ...children) => {
     const element = Object.assign(document.createElement(name), properties);
     element.append(...children);
@@ -115,12 +115,13 @@
         cells.forEach((cell, i) => { cell.setAttribute("role", "cell"); cell.dataset.label = headings[i]; });
       }
     };
-    new ResizeObserver((entries) => {
-      const width = Math.round(entries[0].contentRect.width);
-      if (fitted !== innerWidth || !seen) requestAnimationFrame(fit);
-      [fitted, seen] = [innerWidth, width > 0];
+    // The room is the parent's: the box's own width follows from what is chosen here.
+    let fitted = 0;
+    new ResizeObserver(([entry]) => {
+      const room = entry.contentRect.width ? box.parentElement.clientWidth : 0;
+      if (room && room !== fitted) requestAnimationFrame(fit);
+      fitted = room;
     }).observe(box);
-    let fitted = 0, seen = false;
 
     const columns = () => {
       const shown = boxes.filter((one) => one.checked);
@@ -191,9 +192,11 @@
   const LATEX = {
     "\\": "\\textbackslash{}", "{": "\\{", "}": "\\}", $: "\\$", "&": "\\&", "#": "\\#", "%": "\\%", _: "\\_", "^": "\\textasciicircum{}", "~": "\\textasciitilde{}",
     "<": "\\textless{}", ">": "\\textgreater{}", "|": "\\textbar{}", "`": "\\textasciigrave{}", "'": "\\textquotesingle{}", "[": "{[}", "]": "{]}", "*": "{*}",
-    "≈": "$\\approx$", "≥": "$\\geq$", "≤": "$\\leq$", "−": "$-$", "×": "$\\times$", "±": "$\\pm$", "†": "\\dag{}", "‡": "\\ddag{}", "·": "$\\cdot$", "→": "$\\rightarrow$", "–": "--", "—": "---", "…": "\\ldots{}", "µ": "$\\mu$", "Δ": "$\\Delta$", "\u00a0": "~",
+    "≈": "$\\approx$", "≥": "$\\geq$", "≤": "$\\leq$", "−": "$-$", "×": "$\\times$", "±": "$\\pm$", "†": "\\dag{}", "‡": "\\ddag{}", "·": "$\\cdot$", "→": "$\\rightarrow$", "–": "--", "—": "---", "…": "\\ldots{}", "∞": "$\\infty$", "²": "$^2$", "³": "$^3$", "µ": "$\\mu$", "Δ": "$\\Delta$", "\u00a0": "~",
   };
-  const escaped = (text) => line(text).replace(/--+/g, (dashes) => [...dashes].join("\u200b")).replace(/[\\{}$&#%_^~<>|`'[\]*≈≥≤−×±†‡·→–—…µΔ\u00a0]/g, (sign) => LATEX[sign]).replaceAll("\u200b", "{}");
+  // What steers a line, or is no character, is left out.
+  const printable = (text) => line(text.replace(/[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2066-\u2069]/g, " "));
+  const escaped = (text) => printable(text).replace(/--+/g, (dashes) => [...dashes].join("\u200b")).replace(/[\\{}$&#%_^~<>|`'[\]*≈≥≤−×±†‡·→–—…∞²³µΔ\u00a0]/g, (sign) => LATEX[sign]).replaceAll("\u200b", "{}");
   const cellAsLatex = (cell) => {
     const number = cell.classList.contains("number");
     const text = escaped(number ? cell.textContent.replace(/(^|\s)-(?=\d)/g, "$1−") : cell.textContent);
@@ -205,8 +208,7 @@
     const longest = heads.map((_, i) => Math.max(0, ...rows.map((cells) => cells[i].textContent.length)));
     const letters = numbers.map((number, i) => (number ? "r" : longest[i] > 40 ? "p{0.3\\linewidth}" : "l")).join("");
     const row = (cells) => `    ${cells.join(" & ")} \\\\`;
-    const said = notes.map((note) => (note === MARKS[2][1] ? "underlined: " + note : note));
-    return ["% \\usepackage{booktabs}", "\\begin{table}", "  \\centering", `  \\caption{${escaped([caption, ...said].join("; "))}}`, `  \\begin{tabular}{${letters}}`, "    \\toprule",
+    return ["% \\usepackage{booktabs}", "\\begin{table}", "  \\centering", `  \\caption{${escaped([caption, ...notes].join("; "))}}`, `  \\begin{tabular}{${letters}}`, "    \\toprule",
       row(heads.map(escaped)), "    \\midrule", ...rows.map((cells) => row(cells.map(cellAsLatex))), "    \\bottomrule", "  \\end{tabular}", "\\end{table}", ""].join("\n");
   };
 
@@ -235,6 +237,12 @@
     if (waiting.length) idle(next, { timeout: 500 });
   };
   idle(next, { timeout: 500 });
+  // The page of a run that is being written puts new tables in place of these.
+  addEventListener("refreshed", () => {
+    everyTable.clear();
+    for (const box of document.querySelectorAll(".wide")) controls(box);
+    for (const one of everyTable.values()) one.start();
+  });
   const paper = matchMedia("print");
   const printed = (on) => { for (const one of everyTable.values()) one.print(on); };
   paper.addEventListener("change", () => printed(paper.matches));
