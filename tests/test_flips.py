@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shutil
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -120,6 +121,25 @@ def test_what_can_be_made_again_is(file: str, run: Path) -> None:
     assert as_told(run) == before
     if path.name != "run.json":  # which has a time
         assert path.read_bytes() == whole
+
+
+@pytest.mark.model
+@pytest.mark.parametrize("file", ["logs/*.eval", "machine.jsonl"])
+def test_what_a_run_would_go_on_from_is_looked_at_first(
+    file: str, run: Path, tmp_path: Path
+) -> None:
+    """Of a cell that was not finished: told before its model is loaded."""
+    shutil.copytree(run, tmp_path / "t")
+    for name in ("cell.json", "shard.json", "samples.parquet"):
+        next((tmp_path / "t").glob(f"cells/*/{name}")).unlink()
+    (path,) = (tmp_path / "t").glob(f"cells/*/{file}")
+    whole = path.read_bytes()
+    middle = len(whole) // 2
+    path.write_bytes(whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :])
+    heard: list[object] = []
+    with pytest.raises(InputError, match=f"{path.name}.*is damaged; .* or remove it"):
+        run_suite(run.parent.parent / "t.yaml", tmp_path, heard.append)
+    assert not heard
 
 
 def test_tables_are_read_by_others_as_before(tmp_path: Path) -> None:

@@ -219,7 +219,7 @@ def _is_cut(line: bytes) -> bool:
 
 def drop_cut_line(file: Path) -> None:
     """What the last process had no time to write, lest this one's first line go on from there."""
-    with suppress(FileNotFoundError), file.open("r+b") as lines:
+    with suppress(OSError), file.open("r+b") as lines:
         *_, last = [b"", *lines.read().splitlines(keepends=True)]
         if _is_cut(last):
             lines.seek(-len(last), os.SEEK_END)

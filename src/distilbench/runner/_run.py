@@ -38,7 +38,7 @@ from distilbench.runner._leftovers import sweep
 from distilbench.runner._plan import Cell, models_without_flops, plan
 from distilbench.runner._sandbox import refusals, reopen_refused
 from distilbench.runner._store import (
-    check_surroundings,
+    check_unfinished,
     collect,
     is_finished,
     questions_file,
@@ -139,7 +139,7 @@ def _missing(run_dir: Path, cells: list[Cell]) -> list[Cell]:
     reopen_refused(run_dir, cells)
     missing = [cell for cell in cells if not is_finished(run_dir, cell)]
     for cell in missing:
-        check_surroundings(run_dir, cell)
+        check_unfinished(run_dir, cell)
     return missing
 
 

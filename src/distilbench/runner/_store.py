@@ -25,6 +25,7 @@ shard; whoever runs the suite writes the rest, a cell's record from those of its
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,7 +40,7 @@ from distilbench.runner._records import charged, energy_shares, sample_record, s
 from distilbench.runner._shards import Shard, cut
 from distilbench.runner._together import covered_s, together
 from distilbench.tasks import QuestionSet
-from distilbench.transcripts import read_journal, read_log_samples
+from distilbench.transcripts import check_log, read_journal, read_log_samples
 
 if TYPE_CHECKING:
     import polars as pl
@@ -104,11 +105,15 @@ def surroundings_file(run_dir: Path, cell: Cell, shard: Shard) -> Path:
     return shard_folder(run_dir, cell, shard) / "machine.jsonl"
 
 
-def check_surroundings(run_dir: Path, cell: Cell) -> None:
-    """Raises ``InputError`` if what was seen beside a cell's answers is damaged: before its
-    worker goes on, which would end of it."""
+def check_unfinished(run_dir: Path, cell: Cell) -> None:
+    """Raises ``InputError`` if what the next worker would go on from is damaged, before it loads a
+    model for nothing."""
     for file in cell_folder(run_dir, cell).rglob("machine.jsonl"):
         read_stretches(file)
+    for log in cell_folder(run_dir, cell).rglob("logs/*.eval"):
+        if not (log.parents[1] / "shard.json").is_file():
+            with _named_damaged(log):
+                check_log(log)
 
 
 def shards_of(run_dir: Path, cell: Cell) -> list[Shard]:
@@ -313,9 +318,15 @@ def _logged_samples(folder: Path) -> Iterator[EvalSample]:
     """Samples of all logs, oldest log first (a resumed log holds its forerunner's samples too), and
     then of the journal of a cell under way."""
     for path in sorted(folder.glob("*.eval")):
-        try:
+        with _named_damaged(path):
             yield from read_log_samples(path)
-        except InputError as error:
-            remedy = "put back a copy of it, or remove it: the next run asks its questions again"
-            raise InputError(str(path), "is damaged", remedy) from error
     yield from read_journal(folder)
+
+
+@contextmanager
+def _named_damaged(log: Path) -> Iterator[None]:
+    try:
+        yield
+    except InputError as error:
+        remedy = "put back a copy of it, or remove it: the next run asks its questions again"
+        raise InputError(str(log), "is damaged", remedy) from error

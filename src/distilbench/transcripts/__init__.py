@@ -11,6 +11,7 @@ from distilbench.transcripts._journal import (
     read_journal_from,
 )
 from distilbench.transcripts._logs import (
+    check_log,
     read_log,
     read_log_header,
     read_log_sample,
@@ -28,6 +29,7 @@ __all__ = [
     "JOURNAL",
     "Message",
     "Transcript",
+    "check_log",
     "journal_line",
     "read_journal",
     "read_journal_from",

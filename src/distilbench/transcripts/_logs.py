@@ -72,16 +72,22 @@ def read_log_sample(path: Path, sample_id: str, epoch: int) -> EvalSample | None
 
 
 def read_log(path: Path) -> EvalLog:
-    """A log of our own with its samples, whole. Raises ``InputError`` if a bit of it is another
-    than was written: Inspect reads the parts of the ZIP file without looking at their checksums."""
+    """A log of our own with its samples, whole. Raises as :func:`check_log`."""
     from inspect_ai.log import read_eval_log
 
+    check_log(path)
+    with _one_sentence(path):
+        return read_eval_log(str(path))
+
+
+def check_log(path: Path) -> None:
+    """Raises ``InputError`` if a bit of a log of our own is another than was written: Inspect reads
+    the parts of the ZIP file without looking at their checksums."""
     with _one_sentence(path):
         with _opened(path) as archive:
             torn = archive.testzip()
         if torn is not None:
             raise BadZipFile(torn)
-        return read_eval_log(str(path))
 
 
 @contextmanager
