@@ -1,0 +1,167 @@
+"""Multiple choice by likelihood: what is asked, how it is judged, and against other programs."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+import random
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+import yaml
+from pydantic import ValidationError
+
+from distilbench.engines import EngineSettings, LlamaCpp, quantized
+from distilbench.engines._likelihood import encoded, pairs
+from distilbench.errors import InputError
+from distilbench.runner import run_suite
+from distilbench.tasks import LIKELIHOODS_KEY, FileTask, build_task, make_questions
+from distilbench.tasks._likelihood import chosen
+
+ROWS = [
+    {"question": "Where do fish live?", "choices": ["in water", "on the moon"], "answer": 0},
+    {"question": "What do cows eat?", "choices": ["stones", "fresh green grass"], "answer": 1},
+    {"question": "Which is cold?", "choices": ["fire", "ice", "steam"], "answer": 1},
+]
+COMMON = {"choices": "choices", "answer_is": "index", "likelihood": "acc"}
+
+
+def write(path: Path, rows: list[dict[str, Any]]) -> Path:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def asked_of(spec: FileTask) -> list[Any]:
+    return list(build_task(spec, make_questions(spec, 0)).dataset)
+
+
+def test_a_question_is_one_text_as_lm_eval_makes_it(tmp_path: Path) -> None:
+    shots = write(tmp_path / "shots.jsonl", [ROWS[2]])
+    spec = FileTask(
+        file=write(tmp_path / "q.jsonl", ROWS[:2]), **COMMON, fewshot=1, fewshot_file=shots,
+        instruction="Choose.", templates=("question-answer",),
+    )  # fmt: skip
+    first, second = asked_of(spec)
+    head = "Choose.\n\nQuestion: Which is cold?\nAnswer: ice\n\n"
+    assert first.metadata[LIKELIHOODS_KEY] == {
+        "contexts": [head + "Question: Where do fish live?\nAnswer:"],
+        "continuations": [" in water", " on the moon"],
+    }
+    assert second.metadata[LIKELIHOODS_KEY]["continuations"] == [" stones", " fresh green grass"]
+    assert (first.target, second.target) == ("A", "B")
+
+
+def test_letters_are_scored_behind_the_choices_as_mmlu_lists_them(tmp_path: Path) -> None:
+    shots = write(tmp_path / "shots.jsonl", [ROWS[2]])
+    spec = FileTask(
+        file=write(tmp_path / "q.jsonl", ROWS[:1]), **COMMON, scored="letter",
+        templates=({"name": "mmlu", "question": "{question}\nAnswer:"},),
+        fewshot=1, fewshot_file=shots,
+    )  # fmt: skip
+    wanted = asked_of(spec)[0].metadata[LIKELIHOODS_KEY]
+    shot = "Which is cold?\nA. fire\nB. ice\nC. steam\nAnswer: B\n\n"
+    question = "Where do fish live?\nA. in water\nB. on the moon\nAnswer:"
+    assert wanted == {"contexts": [shot + question], "continuations": [" A", " B"]}
+
+
+def test_a_blank_is_filled_and_what_stands_behind_it_is_scored(tmp_path: Path) -> None:
+    """As lm-evaluation-harness asks WinoGrande (partial evaluation)."""
+    row = {"question": "The cup broke as the _ was hard.", "choices": ["cup", "floor"], "answer": 1}
+    spec = FileTask(file=write(tmp_path / "q.jsonl", [row]), **COMMON, blank="_")
+    wanted = asked_of(spec)[0].metadata[LIKELIHOODS_KEY]
+    assert pairs(wanted) == [
+        ("The cup broke as the cup", " was hard."),
+        ("The cup broke as the floor", " was hard."),
+    ]
+    none = write(tmp_path / "none.jsonl", [{**row, "question": "No gap here."}])
+    with pytest.raises(InputError, match=r"row 1.*holds the blank '_' 0 times"):
+        make_questions(spec.model_copy(update={"file": none}), 0)
+
+
+def test_the_choice_is_the_likeliest_or_the_likeliest_for_its_length() -> None:
+    """-3 over 2 characters is -1.5 each; -8 over 8 is -1."""
+    choices, logprobs = ["ab", "abcdefgh", "abc"], [-3.0, -8.0, -6.0]
+    assert chosen(logprobs, choices, "acc") == 0
+    assert chosen(logprobs, choices, "acc_norm") == 1
+    assert chosen([-2.0, -2.0], ["a", "b"], "acc") == 0  # numpy's argmax takes the first
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"choices": None, "answer_is": None}, "name their column with 'choices'"),
+        ({"extract": "choice"}, "drop 'extract'"),
+        ({"max_tokens": 5}, "drop 'max_tokens'"),
+        ({"stop": ["\n"]}, "drop 'stop'"),
+        ({"templates": ["step-by-step"]}, "template 'step-by-step' is for written answers"),
+        ({"blank": "_", "likelihood": "acc_norm"}, "all choices have the same text"),
+        ({"blank": "_", "fewshot": 2}, "all choices have the same text"),
+        ({"likelihood": None, "scored": "letter"}, "'scored' goes with 'likelihood'"),
+        ({"likelihood": None, "blank": "_"}, "'blank' goes with 'likelihood'"),
+        ({"likelihood": "f1"}, "'acc' or 'acc_norm'"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(fields: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        FileTask.model_validate({"file": "q.jsonl", **COMMON, **fields})
+
+
+def test_a_plan_reads_what_it_wrote() -> None:
+    spec = FileTask.model_validate({"file": "q.jsonl", **COMMON})
+    assert FileTask.model_validate(spec.model_dump(mode="json")) == spec
+
+
+@pytest.mark.parametrize(
+    ("context", "text", "expected"),
+    [
+        ("ab", " c", ("ab", " c")),
+        ("ab ", "c", ("ab", " c")),  # white space at the end belongs to the text
+        ("ab\n", "c d", ("ab", "\nc d")),
+    ],
+)
+def test_where_a_text_begins(context: str, text: str, expected: tuple[str, str]) -> None:
+    async def tokenize(said: str) -> list[int]:
+        return [ord(c) for c in said]
+
+    found = asyncio.run(encoded(context, text, tokenize))
+    assert tuple("".join(map(chr, part)) for part in found) == expected
+    assert found.evaluated == len(context + text) - 1
+
+
+def test_an_engine_that_tells_no_likelihood_is_refused(tmp_path: Path) -> None:
+    write(tmp_path / "q.jsonl", ROWS)
+    task = {"file": "q.jsonl", **COMMON}
+    suite = {"models": [{"source": "inspect:mockllm/model"}], "tasks": [task]}
+    (tmp_path / "suite.yaml").write_text(yaml.safe_dump(suite))
+    with pytest.raises(InputError, match=r"models\[0\]\.source.*tells no likelihood.*GGUF"):
+        run_suite(tmp_path / "suite.yaml", tmp_path / "runs")
+
+
+@pytest.mark.model
+def test_a_likelihood_is_what_llama_cpp_tells_of_free_generation(smollm2: str) -> None:
+    """Of the tokens that greedy decoding takes, whose log-probabilities it tells itself."""
+    context = "The capital of France is"
+
+    async def ask(engine: LlamaCpp) -> tuple[Any, Any]:
+        free = {"prompt": context, "n_predict": 2, "temperature": 0, "n_probs": 1, "top_k": 1}
+        told = await engine._post("/completion", {**free, "cache_prompt": False})
+        scored = await engine.likelihoods([(context, told["content"]), (context, " a zebra")])
+        await engine.aclose()
+        return told, scored
+
+    with LlamaCpp(Path(smollm2), EngineSettings(slots=1, context=256, threads=1)) as engine:
+        told, scored = asyncio.run(ask(engine))
+    assert scored is not None
+    greedy, zebra = scored.likelihoods
+    expected = sum(token["logprob"] for token in told["completion_probabilities"])
+    assert greedy.greedy and not zebra.greedy
+    assert math.isclose(greedy.logprob, expected, abs_tol=0.02)  # 4-bit: batches of other shapes
+    assert zebra.logprob < greedy.logprob - 5
+    assert scored.timing.output_tokens == 0
+    words = 5 + greedy.tokens - 1 + 5 + zebra.tokens - 1  # the context has five tokens
+    assert scored.timing.input_tokens == words
