@@ -159,9 +159,117 @@ def test_a_likelihood_is_what_llama_cpp_tells_of_free_generation(smollm2: str) -
     assert scored is not None
     greedy, zebra = scored.likelihoods
     expected = sum(token["logprob"] for token in told["completion_probabilities"])
-    assert greedy.greedy and not zebra.greedy
+    assert greedy.greedy
+    assert not zebra.greedy
     assert math.isclose(greedy.logprob, expected, abs_tol=0.02)  # 4-bit: batches of other shapes
     assert zebra.logprob < greedy.logprob - 5
     assert scored.timing.output_tokens == 0
     words = 5 + greedy.tokens - 1 + 5 + zebra.tokens - 1  # the context has five tokens
     assert scored.timing.input_tokens == words
+
+
+def many(number: int) -> list[dict[str, Any]]:
+    """Made-up questions with choices of different lengths and words."""
+    rng, rows = random.Random(5), []
+    homes = {
+        "whale": "in the open sea", "sparrow": "in a nest", "mole": "under the ground",
+        "horse": "in a stable", "lizard": "on a warm stone wall", "cat": "in a house",
+    }  # fmt: skip
+    for at in range(number):
+        if at % 2:
+            beast = rng.choice(list(homes))
+            choices = [homes[beast], *rng.sample([h for b, h in homes.items() if b != beast], 3)]
+            question = f"Of all places, number {at}: where does a {beast} live?"
+        else:
+            a, b = rng.randint(2, 60), rng.randint(2, 60)
+            wrong = [a + b + rng.randint(1, 9), a * b, abs(a - b)]
+            choices = [f"She has {a + b} pens.", *(f"{n} pens in all" for n in wrong)]
+            question = f"Ada has {a} pens and buys {b} more (case {at}). How many has she?"
+        order = list(range(4))
+        rng.shuffle(order)
+        rows.append(
+            {
+                "question": question,
+                "choices": [choices[i] for i in order],
+                "answer": order.index(0),
+            }
+        )
+    return rows
+
+
+def of_lm_eval(folder: Path, model: Path, questions: int) -> dict[int, dict[str, Any]]:
+    """Likelihoods of lm-evaluation-harness's own ``hf`` model on the same weights in 32 bits."""
+    task = {
+        "task": "homes",
+        "dataset_path": "json",
+        "dataset_kwargs": {"data_files": {"test": str(folder / "q.jsonl")}},
+        "test_split": "test",
+        "output_type": "multiple_choice",
+        "doc_to_text": "Question: {{question}}\nAnswer:",
+        "doc_to_choice": "choices",
+        "doc_to_target": "answer",
+        "metric_list": [{"metric": "acc"}, {"metric": "acc_norm"}],
+    }
+    (folder / "task").mkdir(exist_ok=True)
+    (folder / "task" / "homes.yaml").write_text(yaml.safe_dump(task))
+    arguments = f"pretrained={model.parent},gguf_file={model.name},dtype=float32,max_length=1024"
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "lm_eval", "run", "--model", "hf", "--device", "cpu"),
+            *("--model_args", arguments, "--tasks", "homes", "--include_path", "task"),
+            *("--output_path", f"out-{model.stem}", "--log_samples", "--limit", str(questions)),
+        ],
+        cwd=folder,
+        env={"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    file = next((folder / f"out-{model.stem}").rglob("samples_homes_*.jsonl"))
+    return {row["doc_id"]: row for row in map(json.loads, file.read_text().splitlines())}
+
+
+def agreement(folder: Path, name: str, file: Path, questions: int) -> tuple[int, float]:
+    """Questions whose acc or acc_norm differs, and the largest difference of a log-probability."""
+    from inspect_ai.log import read_eval_log
+
+    write(folder / "q.jsonl", many(questions))
+    model = {"source": str(file), "name": name}
+    asked = {"file": "q.jsonl", **COMMON, "templates": ["question-answer"], "name": "acc"}
+    tasks = [asked, {**asked, "likelihood": "acc_norm", "name": "acc_norm"}]
+    profiles = [{"slots": 1, "context": 1024, "threads": 1}]
+    suite = {"models": [model], "tasks": tasks, "profiles": profiles}
+    (folder / f"{name}.yaml").write_text(yaml.safe_dump(suite))
+    run = run_suite(folder / f"{name}.yaml", folder / "runs").run_dir
+    theirs = of_lm_eval(folder, file, questions)
+    differ: set[int] = set()
+    furthest = 0.0
+    for path in run.rglob("*.eval"):
+        log = read_eval_log(str(path))
+        metric = log.eval.task
+        for sample in log.samples or ():
+            at = int(str(sample.id).rpartition("-")[2]) - 1
+            (score,) = (sample.scores or {}).values()
+            ours = list((score.metadata or {})["log_probabilities"].values())
+            told = [float(answer[0]) for answer in theirs[at]["filtered_resps"]]
+            furthest = max(furthest, *(abs(a - b) for a, b in zip(ours, told, strict=True)))
+            if float(score.value) != theirs[at][metric]:  # type: ignore[arg-type]
+                differ.add(at)
+    assert len(theirs) == questions
+    assert pl.read_parquet(run / "samples.parquet").height == 2 * questions
+    return len(differ), furthest
+
+
+@pytest.mark.model
+@pytest.mark.long
+@pytest.mark.parametrize("name", ["smollm2", "gemma3"])
+def test_both_metrics_are_those_of_lm_eval_question_by_question(
+    tmp_path: Path, name: str, request: pytest.FixtureRequest
+) -> None:
+    pytest.importorskip("lm_eval")
+    file = quantized(Path(request.getfixturevalue(name)), "F16", "test")
+    differ, furthest = agreement(tmp_path, name, file, 200)
+    print(f"\n{name}: {differ} of 200 differ; log-probabilities by {furthest:.4f} at most")
+    assert differ == 0
+    assert furthest < 0.1
