@@ -11,6 +11,7 @@ What limits it: the server takes part of the same cores from all, and a shared m
 some percent; the load average is printed. Below a few thousand questions the parts are too short.
 
     python benchmarks/growth.py [--questions 20000] [--part 1000] [--slots 16] [--workers 1 2]
+    python benchmarks/growth.py --questions 4000 --workers 1 --shard 250 1000 4000
 """
 
 from __future__ import annotations
@@ -47,9 +48,15 @@ eval(
     model_base_url=sys.argv[2], max_connections=int(sys.argv[3]), max_samples=int(sys.argv[3]),
     display="none", log_dir=sys.argv[4], temperature=0,
 )
+import resource
+print("peak", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10)
 """
 OURS = """
 import sys, time, distilbench
+from distilbench.runner import _shards
+
+if int(sys.argv[6]):
+    _shards.SHARD_SAMPLES = int(sys.argv[6])
 
 def heard(event):
     if event.event == "sample_done":
@@ -67,6 +74,8 @@ run = distilbench.run(
     on_event=heard,
 )
 assert run.complete
+import resource
+print("peak", resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss >> 10)
 """
 
 
@@ -116,8 +125,9 @@ def cpu_s() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def moments(script: str, *words: str) -> list[float]:
-    """When each sample of a run ended, in seconds."""
+def moments(script: str, *words: str) -> tuple[list[float], int]:
+    """When each sample of a run ended, in seconds; and the most memory of the process that asked
+    (of several the largest), MiB."""
     done = subprocess.run(
         [sys.executable, "-c", script, *words],
         env={**os.environ, "LOCAL_API_KEY": "none"},
@@ -125,7 +135,9 @@ def moments(script: str, *words: str) -> list[float]:
         text=True,
         check=True,
     )
-    return sorted(float(line[3:]) for line in done.stdout.splitlines() if line.startswith("at "))
+    said = [line.split() for line in done.stdout.splitlines()]
+    ended = sorted(float(words[1]) for words in said if words[:1] == ["at"])
+    return ended, next(int(words[1]) for words in said if words[:1] == ["peak"])
 
 
 def rate(ended: Sequence[float]) -> float:
@@ -138,6 +150,9 @@ def main() -> None:
     asked.add_argument("--part", type=int, default=1_000)
     asked.add_argument("--slots", type=int, default=16)
     asked.add_argument("--workers", type=int, nargs="+", default=[1, 2])
+    asked.add_argument(
+        "--shard", type=int, nargs="+", default=[0], help="samples of a shard in place of ours"
+    )
     asked.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     args = asked.parse_args()
     if args.serve:
@@ -161,27 +176,35 @@ def compare(folder: Path, url: str, args: argparse.Namespace) -> None:
     questions = folder / "sums.jsonl"
     questions.write_text("".join(json.dumps(row) + "\n" for row in rows))
     print(f"{args.questions} questions, {args.slots} in flight; questions a second")
-    print(f"{'':16} {'first':>8} {'last':>8} {'whole':>8}  last/first  CPU ms each")
-    ours = [(f"distilbench, {n}", OURS, (str(n),)) for n in args.workers]
+    print(f"{'':24} {'first':>8} {'last':>8} {'whole':>8}  last/first  CPU ms each  MiB")
+    ours = [
+        (f"distilbench, {n}" + (f", {size}" if size else ""), OURS, (str(n), str(size)))
+        for size in args.shard
+        for n in args.workers
+    ]
     whole = []
     for name, script, more in (("Inspect", ALONE, ()), *ours):
         begun, spent = time.time(), cpu_s()
         words = (str(questions), url, str(args.slots), str(folder / name), *more)
-        ended = moments(script, *words)
+        ended, peak_mib = moments(script, *words)
         assert len(ended) == args.questions, f"{len(ended)} answers"
         first, last = rate(ended[: args.part]), rate(ended[-args.part :])
         whole.append(rate(ended))
         cpu_ms = 1e3 * (cpu_s() - spent) / len(ended)
-        figures = f"{first:8.1f} {last:8.1f} {whole[-1]:8.1f}  {last / first:10.2f}  {cpu_ms:11.1f}"
+        figures = f"{first:8.1f} {last:8.1f} {whole[-1]:8.1f}  {last / first:10.2f}"
+        figures += f"  {cpu_ms:11.1f} {peak_mib:5}"
         load = os.getloadavg()[0]
         print(
-            f"{name:16} {figures}  ({time.time() - begun:.0f} s in all, load {load:.1f})",
+            f"{name:24} {figures}  ({time.time() - begun:.0f} s in all, load {load:.1f})",
             flush=True,
         )
-    inspect, single, *several = whole
-    print(f"whole, distilbench over Inspect: {single / inspect:.2f}")
-    for workers, found in zip(args.workers[1:], several, strict=True):
-        print(f"whole, {workers} workers over {args.workers[0]}: {found / single:.2f}")
+    inspect, *found = whole
+    for size, first in zip(args.shard, range(0, len(found), len(args.workers)), strict=True):
+        single, *several = found[first : first + len(args.workers)]
+        cut = f", shards of {size}" if size else ""
+        print(f"whole, distilbench over Inspect{cut}: {single / inspect:.2f}")
+        for workers, rate_of in zip(args.workers[1:], several, strict=True):
+            print(f"whole, {workers} workers over {args.workers[0]}{cut}: {rate_of / single:.2f}")
 
 
 if __name__ == "__main__":

@@ -49,6 +49,10 @@ class RayCluster:
     def address(self) -> str:
         return f"127.0.0.1:{self.port}"
 
+    @property
+    def living(self) -> list[RayNode]:
+        return [node for node in self.nodes if node.process.poll() is None]
+
     def add(self) -> RayNode:
         """Another node; the first is the head."""
         folder = self._folder / f"n{len(self.nodes)}"

@@ -1,8 +1,9 @@
-"""Kill a run at random, go on, and count what it cost: python -m tests.storm --kills 100
+"""Kill a run at random, go on, and count what it cost: python -m tests.storm --kills 100 [--ray]
 
 Driver, worker and engine are ended by SIGKILL at random moments until a suite is answered, again
 and again until so many have been killed. Then the records are held against those of a run that
-nobody disturbed, sample by sample, and what was left behind is looked for.
+nobody disturbed, sample by sample, and what was left behind is looked for. With ``--ray`` the
+workers are on a Ray cluster of two nodes, and the second, with all that is on it, is killed too.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import argparse
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -18,7 +20,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,12 +29,15 @@ import psutil
 from inspect_ai.log import read_eval_log
 
 from distilbench.records import KEY
+from tests.ray_cluster import RayCluster, ray_cluster
 from tests.tiny_gguf import tiny_gguf
 
 MARK = "DISTILBENCH_STORM"
 """Environment variable of all processes of a storm, by which they are found wherever they went."""
 WORKER = "distilbench.runner._worker"
 VICTIMS = ("driver", "worker", "engine")
+NODE = "node"
+"""Of a cluster, beside these."""
 MEAN_S = 1.5  # from the moment that a victim is there to its death
 VALUES = ("score", "answer", "target", "outcome", "error", "input_tokens", "output_tokens", "flops")
 """What does not depend on when and how often a process was started."""
@@ -41,6 +46,7 @@ import json, sys
 from dataclasses import asdict
 from pathlib import Path
 import distilbench.runner._shards as shards
+sys.modules["amdsmi"] = None  # of which Ray takes no error but that it is missing
 shards.SHARD_KEYS = int(sys.argv[3])
 from distilbench.runner import run_suite
 with open(sys.argv[4], "a") as told:
@@ -48,7 +54,8 @@ with open(sys.argv[4], "a") as told:
         if event.event == "sample_done":
             told.write(json.dumps(asdict(event)) + "\\n")
             told.flush()
-    result = run_suite(sys.argv[1], Path(sys.argv[2]), hear)
+    where = {"executor": "ray", "address": sys.argv[5]} if sys.argv[5:] else {}
+    result = run_suite(sys.argv[1], Path(sys.argv[2]), hear, **where)
 sys.exit(0 if result.complete else 1)
 """
 SUITE = """
@@ -71,6 +78,8 @@ class Place:
     questions: int = 250
     tokens: int = 48
     shard: int = 60
+    cluster: RayCluster | None = None
+    """Where the workers are; null: on this machine."""
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -88,6 +97,11 @@ class Place:
     def samples(self) -> int:
         return 2 * 2 * self.questions
 
+    @property
+    def folders(self) -> list[Path]:
+        """In which workers have their jobs."""
+        return [self.folder, *((n.folder for n in self.cluster.nodes) if self.cluster else ())]
+
     def run_dir(self, out: str) -> Path:
         return self.folder / out / "storm"
 
@@ -95,7 +109,9 @@ class Place:
         """The suite's driver, or the next attempt of it."""
         scratch = self.folder / "scratch"
         scratch.mkdir(exist_ok=True)
-        words = ("storm.yaml", out, str(self.shard), f"{out}.told")
+        words = ["storm.yaml", out, str(self.shard), f"{out}.told"]
+        if self.cluster:
+            words.append(self.cluster.address)
         with (self.folder / f"{out}.log").open("ab") as log:
             return subprocess.Popen(
                 [sys.executable, "-c", DRIVER, *words],
@@ -174,8 +190,8 @@ def left_behind(run_dir: Path, undisturbed: Path, scratch: Path, mark: str) -> l
 
 
 def _kind(path: Path, run_dir: Path) -> str:
-    """Inspect's names of logs hold the time."""
-    name = str(path.relative_to(run_dir))
+    """Inspect's names of logs hold the time, those of jobs how many machines there were."""
+    name = re.sub(r"--\d+-of-\d+(?=\.\w+$)", "", str(path.relative_to(run_dir)))
     return str(Path(name).parent / "*.eval") if path.suffix == ".eval" else name
 
 
@@ -190,17 +206,18 @@ def marked(mark: str) -> list[psutil.Process]:
     return found
 
 
-def victims(driver: int) -> dict[str, int]:
+def victims(place: Place, driver: int) -> dict[str, int]:
     """The processes of a run that can be killed, by what they are."""
     found = {"driver": driver}
-    with suppress(psutil.Error):
-        for process in psutil.Process(driver).children(recursive=True):
-            with suppress(psutil.Error):
-                command = process.cmdline()
-                if any(word.endswith("_serve.py") for word in command):
-                    found["engine"] = process.pid
-                elif WORKER in command and process.ppid() == driver:
-                    found["worker"] = process.pid
+    for worker in _workers(place):
+        found["worker"] = worker
+        with suppress(psutil.Error):
+            process = psutil.Process(worker)
+            if place.cluster and str(place.cluster.nodes[-1].folder) in process.cmdline()[-1]:
+                found[NODE] = place.cluster.nodes[-1].process.pid
+            for child in process.children():
+                if any(word.endswith("_serve.py") for word in child.cmdline()):
+                    found["engine"] = child.pid
     return found
 
 
@@ -210,14 +227,14 @@ def storm(place: Place, out: str, kills: int, chosen: random.Random, count: Coun
     while True:
         with place.start(out) as driver:
             while driver.poll() is None:
-                wanted = chosen.choice(VICTIMS)
-                while not (pid := victims(driver.pid).get(wanted)) and driver.poll() is None:
+                wanted = chosen.choice((*VICTIMS, NODE) if place.cluster else VICTIMS)
+                while not (pid := victims(place, driver.pid).get(wanted)) and driver.poll() is None:
                     _look(place, count)
                 until = time.monotonic() + chosen.expovariate(1 / MEAN_S)
                 while driver.poll() is None and (not left or time.monotonic() < until):
                     _look(place, count)
                 if left and pid:
-                    left -= _kill(pid, wanted, count)
+                    left -= _kill(place, pid, wanted, count)
         if driver.returncode == 0:
             break
     told = Counter((place.folder / f"{out}.told").read_text().splitlines())
@@ -226,12 +243,18 @@ def storm(place: Place, out: str, kills: int, chosen: random.Random, count: Coun
 
 
 def _look(place: Place, count: Count) -> None:
-    count.workers_at_once = max(count.workers_at_once, _workers(place))
+    machines = len(place.cluster.living) if place.cluster else 1
+    count.workers_at_once = max(count.workers_at_once, -(-len(_workers(place)) // machines))
     time.sleep(0.05)
 
 
-def _kill(pid: int, name: str, count: Count) -> int:
-    """Once it is killed, or was gone."""
+def _kill(place: Place, pid: int, name: str, count: Count) -> int:
+    """Once it is killed, or was gone. In a node's place comes another."""
+    if name == NODE and place.cluster:
+        place.cluster.nodes[-1].kill()
+        place.cluster.add()
+        count.killed[name] += 1
+        return 1
     with suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
         count.killed[name] += 1
@@ -239,48 +262,68 @@ def _kill(pid: int, name: str, count: Count) -> int:
     return 0
 
 
-def _workers(place: Place) -> int:
+def _workers(place: Place) -> list[int]:
     """Workers of this place that live, orphans among them. A child of one that has not become an
     engine yet is none."""
     found = {}
     for path in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
             command = (path / "cmdline").read_bytes().decode(errors="replace")  # empty: a zombie
-            if WORKER in command and str(place.folder) in command:
+            if WORKER in command and any(str(folder) in command for folder in place.folders):
                 parent = (path / "stat").read_text().rpartition(")")[2].split()[1]
                 found[path.name] = parent
-    return sum(parent not in found for parent in found.values())
+    return [int(pid) for pid, parent in found.items() if parent not in found]
 
 
 def _without_pid(line: str) -> str:
     return json.dumps({k: v for k, v in json.loads(line).items() if k != "pid"}, sort_keys=True)
 
 
-def run(folder: Path, kills: int, seed: int = 0, **size: int) -> Count:
+def run(folder: Path, kills: int, seed: int = 0, ray: bool = False, **size: int) -> Count:
     """Storms over one suite, each to its end, until so many processes were killed."""
     place, count, chosen = Place(folder.resolve(), **size), Count(), random.Random(seed)
     with place.start("calm") as calm:
         pass
     assert calm.returncode == 0, (folder / "calm.log").read_text()
-    rounds = 0
-    while count.killed.total() < kills:
-        rounds += 1
-        storm(place, f"round{rounds}", kills - count.killed.total(), chosen, count)
-        found, wanted = place.run_dir(f"round{rounds}"), place.run_dir("calm")
-        compare(found, wanted, count)
-        count.left += left_behind(found, wanted, place.folder / "scratch", str(place.folder))
+    with _cluster(place) if ray else nullcontext():
+        rounds = 0
+        while count.killed.total() < kills:
+            rounds += 1
+            storm(place, f"round{rounds}", kills - count.killed.total(), chosen, count)
+            compare(place.run_dir(f"round{rounds}"), place.run_dir("calm"), count)
+        if place.cluster:  # a machine that lost its power keeps what was on its disk
+            living = [node.folder for node in place.cluster.living]
+            count.left += [str(path) for f in living for path in f.glob("*distilbench-*")]
+    for number in range(1, rounds + 1):
+        done, wanted = place.run_dir(f"round{number}"), place.run_dir("calm")
+        count.left += left_behind(done, wanted, place.folder / "scratch", str(place.folder))
     return count
+
+
+@contextmanager
+def _cluster(place: Place) -> Iterator[None]:
+    os.environ[MARK] = str(place.folder)  # Ray's own processes must be gone after it, too
+    try:
+        with ray_cluster() as cluster:
+            place.cluster = cluster
+            cluster.add()
+            cluster.add()
+            yield
+    finally:
+        del os.environ[MARK]
+        place.cluster = None
 
 
 def main() -> int:
     words = argparse.ArgumentParser(description=__doc__)
     words.add_argument("--kills", type=int, default=100)
     words.add_argument("--seed", type=int, default=0)
+    words.add_argument("--ray", action="store_true", help="on a cluster of two nodes")
     words.add_argument("--keep", type=Path, help="work here, and keep it")
     asked = words.parse_args()
     begun = time.monotonic()
     with tempfile.TemporaryDirectory() as made:
-        count = run(asked.keep or Path(made) / "storm", asked.kills, asked.seed)
+        count = run(asked.keep or Path(made) / "storm", asked.kills, asked.seed, asked.ray)
     print(f"{count}\n{time.monotonic() - begun:.0f} s, seed {asked.seed}")
     return 0 if count.clean else 1
 

@@ -16,11 +16,11 @@ from distilbench.interchange import Naming
 from distilbench.interchange._import import _read
 from distilbench.interchange._imported import number, share, whole
 from distilbench.interchange._importer import all_importers
-from distilbench.runner import read_log_header, read_log_samples
 from distilbench.tasks._extract import extract
 from distilbench.tasks._pattern import check_pattern
 from distilbench.tasks._rows import read_rows
 from distilbench.tasks._spec import FileTask
+from distilbench.transcripts import read_log_header, read_log_samples
 
 UNPACKED = 512 << 20  # as good as gigabytes: 64 MiB are read at most
 CHUNK = b" " * (1 << 24)

@@ -28,20 +28,21 @@ SHIM = r"""
 #include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
-static double off(void) {  /* seconds that the wall clock is ahead, as the file says now */
+static double off(int which) {  /* seconds that a clock is ahead, as the file says now */
     static double *at;
     if (!at) {
         int file = open(getenv("CLOCK_OFFSET"), O_RDONLY);
-        at = mmap(0, sizeof(double), PROT_READ, MAP_SHARED, file, 0);
+        at = mmap(0, 2 * sizeof(double), PROT_READ, MAP_SHARED, file, 0);
         close(file);
     }
-    return *at;
+    return at[which];
 }
 int clock_gettime(clockid_t clock, struct timespec *now) {
     static int (*real)(clockid_t, struct timespec *);
     if (!real) real = dlsym(RTLD_NEXT, "clock_gettime");
     int ended = real(clock, now);
-    if (clock == CLOCK_REALTIME) now->tv_sec += (time_t)off();
+    if (clock == CLOCK_REALTIME) now->tv_sec += (time_t)off(0);
+    if (clock == CLOCK_BOOTTIME) now->tv_sec += (time_t)off(1);
     return ended;
 }
 """
@@ -60,13 +61,25 @@ sys.exit(0 if run_suite(sys.argv[1], Path(sys.argv[2]), hear).complete else 1)
 @pytest.mark.skipif(
     not sys.platform.startswith("linux") or not shutil.which("cc"), reason="needs a C compiler"
 )
-def test_a_clock_that_is_set_forth_and_back(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("ahead", "slept_s"),
+    [
+        ({10: (3600.0, 0.0), 30: (-7200.0, 0.0), 50: (1e6, 0.0)}, 0.0),
+        ({10: (600.0, 600.0), 50: (7800.0, 7800.0)}, 7800.0),
+    ],
+    ids=["set forth and back", "asleep"],
+)
+def test_a_clock_that_moves_as_no_time_did(
+    ahead: dict[int, tuple[float, float]], slept_s: float, tmp_path: Path
+) -> None:
+    """``ahead``: of the wall's clock, and of the one that also counts sleep; in sleep both go on
+    while the one that durations are taken by stands still."""
     path, offset, shim = suite(tmp_path), tmp_path / "offset", tmp_path / "shim.so"
     path.write_text(path.read_text().replace('"max_tokens": 16', '"max_tokens": 100'))
     (tmp_path / "shim.c").write_text(SHIM)
     build = ["cc", "-shared", "-fPIC", "-o", str(shim), str(tmp_path / "shim.c"), "-ldl"]
     subprocess.run(build, check=True)
-    offset.write_bytes(struct.pack("d", 0.0))
+    offset.write_bytes(struct.pack("dd", 0.0, 0.0))
     driver = subprocess.Popen(
         [sys.executable, "-c", DRIVER, str(path), str(tmp_path / "runs")],
         env={**os.environ, "LD_PRELOAD": str(shim), "CLOCK_OFFSET": str(offset)},
@@ -77,9 +90,9 @@ def test_a_clock_that_is_set_forth_and_back(tmp_path: Path) -> None:
         assert driver.stdout
         begun = time.monotonic()
         for number, _ in enumerate(driver.stdout):
-            if number in (10, 30, 50):
+            if number in ahead:
                 clock.seek(0)
-                clock.write(struct.pack("d", {10: 3600.0, 30: -7200.0, 50: 1e6}[number]))
+                clock.write(struct.pack("dd", *ahead[number]))
                 clock.flush()
     took_s = time.monotonic() - begun
     assert driver.returncode == 0
@@ -88,8 +101,13 @@ def test_a_clock_that_is_set_forth_and_back(tmp_path: Path) -> None:
         for name in ("samples", "cells")
     )
     assert samples.height == samples.unique(("task", "sample_id", "epoch")).height == number + 1
-    assert samples["suspended"].sum() <= 3  # a question in which it was set, if it met one
-    for table in (samples, cells):
+    # Questions in which it moved; of sleep it is known to a quarter of a second when it began.
+    assert samples["suspended"].sum() <= len(ahead) * (15 if slept_s else 1)
+    assert samples.filter("suspended")["total_s"].null_count() == samples["suspended"].sum()
+    assert cells["suspended_s"].sum() == pytest.approx(slept_s, abs=5)
+    if slept_s:
+        assert samples["suspended"].any()
+    for table in (samples, cells.drop("suspended_s")):
         for name in (column for column in table.columns if column.endswith("_s")):
             seconds = table[name].drop_nulls()
             assert (seconds >= 0).all(), name

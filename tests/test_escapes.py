@@ -31,6 +31,9 @@ WORDS = {
     "report": ["report", "imported"],
     "recommend": ["recommend", "imported"],
     "recommend --json": ["recommend", "imported", "--json"],
+    "several runs": ["report", "imported", "second"],
+    "diff --markdown": ["diff", "imported", "second", "--markdown"],
+    "diff --pair": ["diff", "imported", "imported", "--pair", f"{HOSTILE}={HOSTILE}"],
     "no run": ["report", HOSTILE],
     "no card": ["compute", HOSTILE],
     "no option": ["run", f"--{HOSTILE}"],
@@ -58,6 +61,9 @@ def test_no_name_steers_the_terminal(
     Path("suite.json").write_text(json.dumps(plain if named == "inside" else SUITE))
     lm_eval_folder(tmp_path / "lm", HOSTILE, [1, 0, 1, 1])
     run_command(app, ["import", "lm", "--into", "imported"])
+    if "second" in words:
+        lm_eval_folder(tmp_path / "lm-other", HOSTILE, [1, 0, 0, 1])
+        run_command(app, ["import", "lm-other", "--into", "second"])
     given = [word.replace(f"{HOSTILE}.gguf", file) for word in words]
     run_command(app, given)
     out, err = capfd.readouterr()

@@ -15,8 +15,8 @@ from distilbench.distill import load_experiment, run_experiment
 from distilbench.errors import InputError
 from distilbench.events import Event, TrainingFinished, TrainingNamed
 from distilbench.report import write_experiment_report
+from distilbench.report.experiment._compared import compare
 from distilbench.report.experiment._data import read_experiment
-from distilbench.report.experiment._report import compare
 from tests.tiny_experiment import TINY
 
 pytest.importorskip("trl")

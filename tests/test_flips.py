@@ -13,9 +13,10 @@ import pytest
 
 from distilbench.errors import InputError
 from distilbench.files import read_json, read_parquet, write_json, write_parquet, write_sealed
+from distilbench.meter import read_stretches
 from distilbench.runner import joined, load_cells, question_sets, run_suite
-from distilbench.runner._logs import read_log
 from distilbench.seals import sealed, unsealed
+from distilbench.transcripts import read_log
 from tests.tiny_gguf import tiny_gguf
 
 SUITE = """
@@ -58,6 +59,11 @@ def transcripts(run: Path) -> Any:
     return [sample.model_dump() for sample in read_log(log).samples or ()]
 
 
+def seen(run: Path) -> Any:
+    (file,) = run.glob("cells/*/machine.jsonl")
+    return read_stretches(file)
+
+
 CASES: dict[str, tuple[int, Callable[[Path], Any]]] = {
     "cells/*/samples.parquet": (400, as_told),
     "cells/*/cell.json": (100, as_told),
@@ -66,6 +72,7 @@ CASES: dict[str, tuple[int, Callable[[Path], Any]]] = {
     "run.json": (100, facts),
     "samples.parquet": (100, tables),
     "cells.parquet": (100, tables),
+    "cells/*/machine.jsonl": (200, seen),
     "cells/*/logs/*.eval": (40, transcripts),
 }
 """Turned bits of each file, and what reads it."""

@@ -125,7 +125,7 @@ def test_the_headline_compares_models_in_their_best_configuration(run: Path) -> 
 
 def test_each_is_on_the_frontiers_that_it_is_on(run: Path) -> None:
     rows = table(run, "Quality, best first")
-    assert {entry: row[4] for entry, row in rows.items()} == {
+    assert {entry: row[3] for entry, row in rows.items()} == {
         "hosted": "not available",
         "large · laptop": "FLOPs, seconds, memory",
         "large · phone": "memory",
@@ -134,8 +134,8 @@ def test_each_is_on_the_frontiers_that_it_is_on(run: Path) -> None:
         "huge · laptop": "no answer",
         "huge · phone": "no answer",
     }
-    assert rows["huge · phone"][1:4] == ["out of memory at 300 MiB", "not available", "10"]
-    assert [row[1] for row in rows.values()][:5] == ["90.0%", "80.0%", "70.0%", "60.0%", "60.0%"]
+    assert rows["huge · phone"][:3] == ["out of memory at 300 MiB", "not available", "10"]
+    assert [row[0] for row in rows.values()][:5] == ["90.0%", "80.0%", "70.0%", "60.0%", "60.0%"]
 
 
 def test_no_figure_of_the_report_holds_the_seconds_of_dying(run: Path) -> None:
@@ -279,8 +279,8 @@ def test_zero_from_answers_is_a_score(tmp_path: Path) -> None:
     )
     write_report(run)
     rows = table(run, "Quality, best first")
-    assert rows["wrong"][1] == "0.0%"
-    assert rows["wrong"][4] == "FLOPs, seconds"
+    assert rows["wrong"][0] == "0.0%"
+    assert rows["wrong"][3] == "FLOPs, seconds"
     export_run(run, "model-index", tmp_path / "out")
     (result,) = yaml.safe_load((tmp_path / "out" / "wrong.yaml").read_text())["model-index"][0][
         "results"
@@ -319,7 +319,7 @@ def test_an_imported_model_with_other_questions_stops_no_comparison(
     assert lede.startswith("b answers 60.0%")
     assert "a 40.0%" in lede
     assert "c is not compared: it shares no question with the others." in lede
-    assert table(run, "Quality, best first")["c"][4] == "not compared"
+    assert table(run, "Quality, best first")["c"][3] == "not compared"
     _, found, _ = ask(run)
     assert [c["entry"] for c in found["candidates"]] == ["b", "a"]
     assert found["fallen_out"][0]["reasons"] == ["shares no question with the others"]

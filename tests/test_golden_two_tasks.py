@@ -56,7 +56,7 @@ def test_headline_and_frontiers(run: Path) -> None:
     for profile in COST:
         assert f"big · {profile} answered nothing (out of memory at 500 MiB)" in lede
     rows = table(run, "Quality, best first")
-    assert {entry: (row[1], row[4]) for entry, row in rows.items() if "big" not in entry} == {
+    assert {entry: (row[0], row[3]) for entry, row in rows.items() if "big" not in entry} == {
         "imported": ("87.5%", "not available"),
         "m · p": ("62.5%", "FLOPs, seconds, memory"),
         "m · q": ("50.0%", "FLOPs, seconds"),  # p is better in less memory

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -49,23 +50,32 @@ def test_inspects_providers_are_listed() -> None:
     assert {"openai", "anthropic", "hf", "vllm", "mockllm"} <= provider_names()
 
 
-def test_extensions_are_loaded_without_the_benchmarks() -> None:
+@pytest.mark.parametrize(("provider", "clients"), [("distilbench", []), ("openai-api", ["openai"])])
+def test_extensions_are_loaded_without_benchmarks_and_clients_that_are_not_used(
+    provider: str, clients: list[str], tmp_path: Path
+) -> None:
     """In a process of its own: what is imported stays imported."""
-    said = subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            "import sys\nfrom distilbench.inspect_private import import_ahead, load_extensions\n"
-            "load_extensions(benchmarks=False)\nimport_ahead()\n"
-            "from inspect_ai.model import get_model\nget_model('none/none')\n"
-            "print('distilbench.engines._registry' in sys.modules, 'inspect_evals' in sys.modules,"
-            " 'inspect_ai.agent._acp.server' in sys.modules)",
-        ],
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
-    assert said.split() == ["True", "False", "True"]
+    script = f"""
+import json, sys
+from distilbench.inspect_private import import_ahead, load_extensions
+load_extensions(benchmarks=False)
+import_ahead({provider!r})
+from inspect_ai import Task, eval
+from inspect_ai.dataset import Sample
+from inspect_ai.model import ModelOutput, ModelUsage, get_model
+said = ModelOutput.from_content("mockllm/model", "2")
+said.usage = ModelUsage(input_tokens=1, output_tokens=1)
+model = get_model("mockllm/model", custom_outputs=[said])
+(log,) = eval(Task([Sample("1 + 1?")]), model=model, display="none", log_dir=sys.argv[1])
+print(json.dumps([log.status, *sorted(sys.modules)]))
+"""
+    command = [sys.executable, "-c", script, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    status, *modules = json.loads(done.stdout)
+    assert status == "success"
+    assert {"distilbench.engines._registry", "inspect_ai.agent._acp.server"} <= {*modules}
+    assert "inspect_evals" not in modules
+    assert [client for client in ("anthropic", "openai") if client in modules] == clients
 
 
 def test_no_other_module_takes_what_is_private() -> None:

@@ -18,7 +18,7 @@ from tests.test_real_faults import LONG, WORDS, place, whole
 
 __all__ = ["place", "whole"]  # fixtures
 
-WITHOUT = {"init", "report", "schema", "serve", "card new", "cancel"}
+WITHOUT = {"init", "report", "schema", "serve", "view", "card new", "cancel"}
 """What prints no table: a line, or JSON anyway."""
 WITH = [
     " ".join(path)
@@ -33,6 +33,7 @@ MORE = {
     "fit": ["model.gguf --memory 1GiB --context 512 --context 1024"],
     "recommend": ["runs", "runs --min-accuracy 1"],
     "models": [""],
+    "diff": ["runs other", "other runs --pair two=one --strict"],
 }
 
 

@@ -114,7 +114,7 @@ def test_a_node_is_killed(
             if path.is_file() and not path.is_symlink():
                 assert API_KEY.encode() not in path.read_bytes(), path
     assert samples.equals(records(run_suite(suite, tmp_path / "here")))
-    assert not list(cluster.nodes[0].folder.glob("distilbench-node-*"))
+    assert not list(cluster.nodes[0].folder.glob("*distilbench-*"))
     assert not any("distilbench.runner._worker" in line for line in _command_lines(node.folder))
 
 

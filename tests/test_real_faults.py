@@ -20,6 +20,7 @@ from distilbench.cli._boundary import run_command
 from distilbench.distill import load_experiment
 from distilbench.engines._llama_cpp import LlamaCpp
 from distilbench.load._generator import PYTHON_VARIABLE
+from distilbench.view import View
 from tests.test_boundary import ALL
 from tests.test_interchange import lm_eval_folder
 from tests.tiny_experiment import TINY
@@ -37,11 +38,13 @@ WORDS = {
     "cancel": "runs",
     "merge": "runs --out out",
     "recommend": "runs --min-accuracy 0.1",
+    "diff": "runs other --pair one=two",
     "profiles": "",
     "fit": "model.gguf",
     "quantize": "model.gguf --to Q4_0 --out out",
     "load": "model.gguf --out out --requests 1 --concurrency 1",
     "serve": "model.gguf --port 0",
+    "view": "runs --port 0",
     "compute": "card-a --cards own.yaml --draws 100",
     "compare": "card-a card-a --cards own.yaml --draws 100",
     "plan-distillation": "--student model.gguf --teacher card-a --tokens 1e6 --cards own.yaml"
@@ -82,6 +85,8 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
         tiny_gguf(place / "model.gguf")
         lm_eval_folder(place / "lm", "one", [1, 0, 1, 1])
         assert run_command(app, ["import", "lm", "--into", "runs"]) == 0
+        lm_eval_folder(place / "lm-other", "two", [1, 0, 0, 1])
+        assert run_command(app, ["import", "lm-other", "--into", "other"]) == 0
         assert run_command(app, ["init", "recipe.yaml", "--recipe", "template"]) == 0
     finally:
         os.chdir(before)
@@ -97,12 +102,14 @@ def place(whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def with_stand_ins(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The generator of ``load`` is a stub, and ``serve`` is stopped as soon as it serves."""
+    """The generator of ``load`` is a stub, and ``serve`` and ``view`` are stopped as soon as they
+    serve."""
 
-    def stopped(_: LlamaCpp) -> None:
+    def stopped(_: LlamaCpp | View) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(LlamaCpp, "wait", stopped)
+    monkeypatch.setattr(View, "wait", stopped)
     monkeypatch.setenv(PYTHON_VARIABLE, sys.executable)
     stub = Path(__file__).parent / "data" / "stub_generator"
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(stub), *sys.path]))
@@ -213,8 +220,8 @@ CLOSED = [
     for command in WORDS
     for file in (*INPUTS, "lm/more")
     if file.partition("/")[0] in WORDS[command].split() or (command, file) == ("run", "q.jsonl")
-    # Made again from the cells, and read by recommend alone.
-    if command == "recommend" or not file.endswith(".parquet")
+    # Made again from the cells, and read by recommend and diff alone.
+    if command in ("recommend", "diff") or not file.endswith(".parquet")
 ]
 
 
@@ -325,7 +332,9 @@ def test_an_extra_that_is_not_installed_leaves_no_folder(
 
 
 @pytest.mark.parametrize("name", ["nowhere", "[bold]x", "a*b", "suite.yaml", "lm"])
-@pytest.mark.parametrize("command", ["report", "recommend", "export --format csv --out out"])
+@pytest.mark.parametrize(
+    "command", ["report", "recommend", "diff runs", "export --format csv --out out"]
+)
 def test_what_is_no_run_directory(
     command: str, name: str, place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -160,6 +160,25 @@ def test_paper_cuts_no_table(browser: Browser, report: Path) -> None:
     page.close()
 
 
+@pytest.mark.parametrize(("width", "scheme"), [(1400, "light"), (390, "dark")])
+def test_no_table_of_the_report_cuts_a_column(
+    browser: Browser, report: Path, width: int, scheme: str
+) -> None:
+    page, troubles = opened(browser, report, width, scheme)
+    page.evaluate("for (const one of document.querySelectorAll('main details')) one.open = true")
+    beyond = (
+        "[...document.querySelectorAll('.wide')].filter(b => b.scrollWidth > b.clientWidth + 1)"
+    )
+    wait_until(page, f"{beyond}.length === 0")
+    wait_until(page, "document.querySelectorAll('.wide .dt-container').length > 10")
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    assert page.evaluate(f"{beyond}.length") == 0
+    headings = page.locator("#results table").first.locator("th").all_text_contents()
+    assert headings[:3] == ["model", "accuracy", "95% interval"]
+    assert troubles == []
+    page.close()
+
+
 def test_what_a_reader_must_know_is_a_list_below_the_result(
     browser: Browser, tmp_path: Path
 ) -> None:

@@ -61,8 +61,8 @@ def test_one_busy_cell_marks_its_model_in_table_figure_and_markdown(tmp_path: Pa
     run = made(tmp_path, {"small": QUIET, "large": QUIET, "small--sums": BUSY})
     text = markdown(run)
     assert "† 1 of 4 cells were measured on a busy machine (small)" in text
-    assert "| small | 76G | 0.40† | 0.40† | 0.40† | 0.12† | 20† |" in text
-    assert "| large | 150G | 0.40 | 0.40 | 0.40 | 0.12 | 20 |" in text
+    assert "| small | *76G* | 0.40† | 0.40† | 0.40† | 0.12† | 20† |" in text
+    assert "| large | *150G* | 0.40 | 0.40 | 0.40 | 0.12 | 20 |" in text
     assert "| small | 9.5 | 33.2% | 0.0% | 1 of 2 cells | 0.0 | 1,000 |" in text
     assert "| small | sums | 0 | 9.5 | 65.5% | 0.0% | yes † | 0.0 |" in text
     assert "| small | 33.3% | 15.0 | 228G | 1.20† | not available |" in text  # per correct answer
@@ -81,7 +81,7 @@ def test_a_stopped_question_is_left_out_of_seconds_and_said(tmp_path: Path) -> N
     text = markdown(made(tmp_path, cells, suspended=True, outcome="timeout", **none))
     assert "‡ 1 questions were stopped while they were answered" in text
     assert "1 of them met their time limit because of it" in text
-    assert "| small | 76G | 0.40‡ |" in text
+    assert "| small | *76G* | 0.40‡ |" in text
     assert "| small | sums | 0 | 2.0 | 1.0% | 0.0% | no | 3.2 ‡ |" in text
 
 

@@ -57,10 +57,10 @@ def test_repeats_show_pass_and_cons_and_greedy_ones_warn(tmp_path: Path) -> None
     rows = answers("m", "t", {"q1": "1123", "q2": "2221"}, thinking_truncated=True)
     cells = [{"model": "m", "task": "t", "epochs": 4, "temperature": 0.0}]
     markdown = page(make_run(tmp_path, rows, cells))
-    assert line(markdown, "| m | pass@1 |").startswith("| m | pass@1 | 37.5% |")
-    assert line(markdown, "| m | pass@4 |").startswith("| m | pass@4 | 100.0% |")
-    assert line(markdown, "| m | cons@4 |").startswith("| m | cons@4 | 50.0% |")
-    assert "several times at temperature 0 (m)" in markdown.splitlines()[2]
+    assert line(markdown, "| m | pass@1 |").startswith("| m | pass@1 | *37.5%* |")
+    assert line(markdown, "| m | pass@4 |").startswith("| m | pass@4 | *100.0%* |")
+    assert line(markdown, "| m | cons@4 |").startswith("| m | cons@4 | *50.0%* |")
+    assert "several times at temperature 0 (m)" in markdown.splitlines()[4]
     assert line(markdown, "| m | 8 |").strip().endswith("| 8 |")  # thoughts cut off
 
 
@@ -86,11 +86,11 @@ def test_templates_are_one_task_of_the_mean_and_have_a_spread(tmp_path: Path) ->
     assert overall["n_tasks"] == 2
     assert overall["accuracy"] == (0.75 + 0) / 2
     markdown = page(run)
-    assert line(markdown, "| m | sums | 2 |").startswith(
-        "| m | sums | 2 | 50.0% to 100.0% | 50.0 | 35.4 |"
+    assert line(markdown, "| m | sums | 50.0% to").startswith(
+        "| m | sums | 50.0% to 100.0% | *50.0* | *35.4* |"
     )
-    assert "| sums-plain | m | 2 | 100.0% |" in markdown
-    assert "| m | sums | boxed | 2 | 50.0% |" in markdown
+    assert "| sums-plain | m | 100.0% |" in markdown
+    assert "| m | sums | boxed | 50.0% |" in markdown
 
 
 def test_public_beside_generated_tasks_show_the_gap_of_each_model(tmp_path: Path) -> None:
@@ -110,6 +110,6 @@ def test_public_beside_generated_tasks_show_the_gap_of_each_model(tmp_path: Path
     markdown = page(make_run(tmp_path, rows, [*cells, {"model": "clean", "task": "own"}]))
     section = markdown.split("## Contamination")[1].split("\n## ")[0]
     leaky = line(section, "| leaky |")
-    assert "| +50.0 | +40.0 | +" in leaky
-    assert "| +10.0 | -40.0 | -" in line(section, "| clean |")
+    assert "| *+50.0* | *+40.0* | +" in leaky
+    assert "| *+10.0* | *-40.0* | -" in line(section, "| clean |")
     assert "('contamination'): own." in section

@@ -9,15 +9,19 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import psutil
 import pytest
 
+from distilbench.cli import app
+from distilbench.cli._boundary import run_command
 from distilbench.errors import InputError
 from distilbench.events import Event, ModelRefused, SampleDone
 from distilbench.records import KEY
@@ -180,6 +184,26 @@ def test_a_run_directory_that_is_removed_while_it_runs(tmp_path: Path, calm: pl.
     assert records(again).equals(calm)
 
 
+def test_a_run_directory_that_is_removed_while_its_report_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from distilbench.report.run import _report
+
+    path, render = suite(tmp_path, questions=2), _report.render_page
+    run_dir = run_suite(path, tmp_path / "runs").run_dir
+
+    def removed(**page: Any) -> Path:
+        shutil.rmtree(run_dir)
+        return render(**page)
+
+    monkeypatch.setattr(_report, "render_page", removed)
+    assert run_command(app, ["report", str(run_dir)]) == 2
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said.startswith(f"error: {run_dir}")
+    monkeypatch.undo()
+    assert run_suite(path, tmp_path / "runs").complete
+
+
 STOPPING = """
 import os, signal, sys
 from pathlib import Path
@@ -217,3 +241,50 @@ def test_a_driver_that_dies_while_its_worker_is_stopped_and_a_run_that_starts_at
     assert not any(seen)
     assert result.complete
     assert records(result).equals(calm)
+
+
+TELLING = """
+import sys
+from pathlib import Path
+from distilbench.runner import run_suite
+def hear(event):
+    if event.event == "sample_done":
+        print(event.pid, flush=True)
+sys.exit(0 if run_suite(sys.argv[1], Path(sys.argv[2]), hear).complete else 1)
+"""
+STOPPED_S = 2.0
+
+
+def test_time_in_which_a_process_is_stopped_is_no_latency(
+    tmp_path: Path, calm: pl.DataFrame
+) -> None:
+    """The engine; its worker; both with the driver; and the driver alone, beside which its worker
+    goes on."""
+    path = suite(tmp_path)
+    command = [sys.executable, "-c", TELLING, str(path), str(tmp_path / "runs")]
+    stopped: list[int] = []
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as driver:
+        assert driver.stdout
+        for number, line in enumerate(driver.stdout):
+            family = [int(line), driver.pid]
+            family += [p.pid for p in psutil.Process(int(line)).children()]
+            which = {10: family[2:], 30: family[:1], 45: family, 60: [driver.pid]}.get(number, [])
+            stopped += which
+            for pid in which:
+                os.kill(pid, signal.SIGSTOP)
+            time.sleep(STOPPED_S if which else 0)
+            for pid in which:
+                os.kill(pid, signal.SIGCONT)
+    assert driver.returncode == 0
+    assert len(stopped) == 1 + 1 + 3 + 1
+    run_dir = tmp_path / "runs" / "t"
+    samples = pl.read_parquet(run_dir / "samples.parquet")
+    assert samples.select(*KEY, *VALUES).sort(*KEY).equals(calm)
+    hit = samples.filter("suspended")
+    assert 1 <= hit.height <= 3 * 15  # begun is known to a quarter of a second
+    for name in (column for column in samples.columns if column.endswith("_s")):
+        if name != "time_per_question_s":
+            assert hit[name].null_count() == hit.height, name
+            assert (samples[name].drop_nulls() < STOPPED_S / 2).all(), name
+    cells = pl.read_parquet(run_dir / "cells.parquet")
+    assert 3 * STOPPED_S - 1.5 <= cells["suspended_s"].sum() <= 3 * STOPPED_S + 4

@@ -17,6 +17,7 @@ from inspect_ai.log import list_eval_logs, read_eval_log
 
 from distilbench.errors import InputError
 from distilbench.events import Collected, Event, Planned, SampleDone
+from distilbench.meter import Stretch, note_stretch
 from distilbench.records import KEY, CellRecord, SampleRecord, schema
 from distilbench.runner import RunResult, collect, load_cells, run_suite
 from distilbench.runner._store import (
@@ -132,8 +133,8 @@ def test_a_question_that_was_stopped_has_no_seconds_and_keeps_its_score(
     middle = (begun + ended) / 2
     asked = read_questions(questions_file(run_dir, cell))
     before = project(run_dir, cell, shard, asked)
-    with surroundings_file(run_dir, cell, shard).open("a") as lines:
-        lines.write(json.dumps({"begun": middle, "ended": middle + 1e-4, "stopped": True}) + "\n")
+    seen = surroundings_file(run_dir, cell, shard)
+    note_stretch(seen, Stretch(middle, middle + 1e-4, stopped=True))
     after = project(run_dir, cell, shard, asked)
     key = (pl.col("sample_id") == str(answered[5].id)) & (pl.col("epoch") == answered[5].epoch)
     stopped = after.filter("suspended")
@@ -145,6 +146,11 @@ def test_a_question_that_was_stopped_has_no_seconds_and_keeps_its_score(
     assert after["score"].to_list() == before["score"].to_list()
     rest = ~pl.col("suspended")
     assert after.filter(rest)["total_s"].null_count() == 0
+    seen.unlink()
+    note_stretch(seen, Stretch(begun, begun + 1))  # watched from here on only
+    known = project(run_dir, cell, shard, asked).filter(pl.col("suspended").is_not_null())
+    assert known.filter(key).height == 1
+    assert 0 < known.height < after.height
 
 
 def test_logs_open_in_inspect_with_each_sample_once(finished: RunResult) -> None:

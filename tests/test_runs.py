@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +19,12 @@ from distilbench.cli import app
 from distilbench.cli._boundary import run_command
 from distilbench.files import read_json, read_sealed
 from distilbench.records import KEY
-from distilbench.runner import run_suite
+from distilbench.runner import plan, run_suite
+from distilbench.suite import Suite, load_suite, read_suite
+from distilbench.tasks import FileTask
 from tests.loopback_s3 import BUCKET, SECRET, Store, s3
 from tests.loopback_server import Server, serving
+from tests.tiny_gguf import tiny_gguf
 
 URL = f"s3://{BUCKET}/runs"
 RESULT = (*KEY, "score", "outcome", "answer")
@@ -114,6 +117,28 @@ def test_a_run_at_a_url(
     left = [file.read_bytes() for file in Path().rglob("*") if file.is_file()]
     for text in (out.encode(), err.encode(), *left, *store.objects().values()):
         assert SECRET.encode() not in text
+
+
+def test_a_run_at_a_url_beside_one_here(server: Server, store: Store, capsys: Any) -> None:
+    """Of the same suite, whose file has a new first row since, and another last one."""
+    write_suite(server, "pair", models="ab", tasks="x")
+    run_to(f"{URL}/then")
+    rows = Path("x.jsonl").read_text().splitlines()
+    new = [json.dumps({"question": f"{a} + 100?", "answer": str(a + 100)}) for a in (31, 32)]
+    Path("x.jsonl").write_text("\n".join([new[0], *rows[:-1], new[1]]))
+    run_to("here")
+    capsys.readouterr()
+    assert command("diff", f"{URL}/then/pair", "here/pair", "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["baseline"], found["candidate"]) == ("then/pair", "here/pair")
+    for one in found["comparisons"]:
+        assert (one["questions"], one["only_baseline"], one["only_candidate"]) == (3, 1, 2)
+    assert any("3 questions of here/pair have another id" in note for note in found["notes"])
+    kept = set(store.objects("runs/then/"))
+    assert command("report", f"{URL}/then/pair", "here/pair", "--out", "page") == 0
+    assert "a · then/pair" in Path("page/index.html").read_text()
+    assert set(store.objects("runs/then/")) == kept  # a page of several runs is nobody's own
+    assert command("recommend", f"{URL}/then/pair", "here/pair") == 0
 
 
 def test_from_python(server: Server, store: Store) -> None:
@@ -301,6 +326,99 @@ def test_what_differs_is_not_merged(what: str, halves: tuple[str, str], capsys: 
     assert not list(Path().glob(".merged*"))
 
 
+def at(server: Server, folder: str, models: str, rows: Sequence[int], **beside: Any) -> str:
+    """A run of a machine on which the files of its suite lie in ``folder``."""
+    home = Path(folder).resolve()
+    home.mkdir()
+    data, shown = home / "sums.jsonl", home / "shown.csv"
+    lines = [json.dumps({"question": f"{n} + 100?", "answer": str(n + 100)}) for n in rows]
+    data.write_text("\n".join(lines))
+    shown.write_text("question,answer\n1 + 1?,2\n")
+    suite = {
+        "name": "t",
+        "models": [
+            {"name": m, "source": f"inspect:openai-api/sums/{m}", "base_url": server.url}
+            for m in models
+        ],
+        "tasks": [
+            {"file": str(data), "fewshot": 1, "fewshot_file": str(shown), "extract": "last_number"}
+        ],
+        **beside,
+    }
+    (home / "suite.yaml").write_text(json.dumps(suite))
+    run_to(str(home / "runs"), str(home / "suite.yaml"))
+    return str(home / "runs" / "t")
+
+
+def planned(run: str) -> set[str]:
+    """The cells that a run's own suite has, wherever its file is."""
+    given = read_suite(Path(run) / "suite.yaml")
+    return {cell.name for cell in plan(given.suite, given.folder, given.where)}
+
+
+def test_files_that_lie_elsewhere_are_the_same_files(server: Server, capsys: Any) -> None:
+    """Data is known by what it holds: the merged run's suite has nothing left to ask."""
+    one = at(server, "here", "a", range(20, 24))
+    two = at(server, "there", "a", range(20, 24), seeds=[1])
+    assert command("merge", one, two, "--out", "merged") == 0
+    assert len(answers("merged")) == 2 * 4
+    cells = read_json(Path("merged/run.json"))["cells"]
+    assert len(cells) == 2
+    assert planned("merged") == set(cells)
+    other = at(server, "elsewhere", "b", range(21, 25))
+    capsys.readouterr()
+    assert command("merge", one, other, "--out", "both") == 2
+    assert "its data of task 'sums' with seed 0 is not that of" in capsys.readouterr().err
+
+
+def test_a_cell_is_known_by_what_its_files_hold(place: Path) -> None:
+    def cells(folder: str, data: str = "q.jsonl", shown: str | None = None, **beside: Any) -> Any:
+        home = place / folder
+        home.mkdir(exist_ok=True)
+        tiny_gguf(home / "m.gguf")
+        row = json.dumps({"question": "1+1?", "answer": "2"})
+        (home / data).write_text(beside.pop("text", row))
+        task: dict[str, Any] = {"file": data, "name": "sums", **beside}
+        if shown:
+            shutil.copy(home / data, home / "copy.jsonl")
+            task["fewshot_file"] = shown
+        given = Suite.model_validate({"models": ["m.gguf"], "tasks": [task], "name": "t"})
+        tasks = [one.within(home) for one in given.tasks if isinstance(one, FileTask)]
+        return [c.name for c in plan(given.model_copy(update={"tasks": tasks}), home, "t")]
+
+    here = cells("here")
+    assert cells("there") == here
+    assert cells("there", "of another name.JSONL") == here
+    assert cells("there", "q.jsonl", "q.jsonl") == here  # examples from the file itself
+    for other in (
+        cells("there", text='{"question": "1+1?", "answer": "3"}'),
+        cells("there", "q.json"),  # the same bytes, read in another way
+        cells("there", "q.jsonl", "copy.jsonl"),
+        cells("there", question="answer"),
+    ):
+        assert other != here
+    assert cells("here", shown="copy.jsonl") == cells("there", "x.jsonl", "copy.jsonl")
+
+
+def test_what_suites_list_in_part_together_stands_once(server: Server) -> None:
+    """Of one entry of a suite several parts are made; and a suite may leave out a list."""
+    templates = [{"name": name, "question": f"{name} {{question}}"} for name in ("p", "q", "r")]
+    runs = []
+    for folder, some, beside in (
+        ("here", templates[:2], {}),
+        ("there", templates[1:], {"profiles": [{"name": "wide", "slots": 2}]}),
+    ):
+        task = {"file": str(Path(folder, "sums.jsonl").resolve()), "templates": some}
+        runs.append(at(server, folder, "a", range(20, 22), tasks=[task], **beside))
+    assert command("merge", *runs, "--out", "merged") == 0
+    listed = load_suite("merged/suite.yaml")
+    assert [t.name for t in listed.tasks] == ["sums-p", "sums-q", "sums-r"]
+    assert [p.name for p in listed.profiles] == ["default", "wide"]
+    cells = read_json(Path("merged/run.json"))["cells"]
+    assert len(cells) == 2 * 2
+    assert planned("merged") >= set(cells)
+
+
 @pytest.mark.parametrize(
     ("beside", "said"),
     [
@@ -337,7 +455,9 @@ def test_what_is_no_run_is_not_merged(halves: tuple[str, str], capsys: Any) -> N
 COMMANDS = {
     "run": "run --out {}", "dry run": "run --dry-run --out {}", "report": "report {}/t",
     "recommend": "recommend {}/t", "export": "export {}/t --format csv --out out",
+    "diff": "diff {}/t one", "several": "report one {}/t",
     "import": "import x.jsonl --into {}/t", "status": "status {}/t", "list": "list {}",
+    "view": "view {}/t --port 0",
     "cancel": "cancel {}/t", "merge": "merge {}/t --out merged", "merge to": "merge one --out {}/t",
 }  # fmt: skip
 FAULTS: dict[str, tuple[str, dict[str, str], str]] = {

@@ -81,7 +81,8 @@ def test_a_bootstrap_draws_the_kinds_of_clusters_not_the_clusters() -> None:
     """Two models that are right or wrong: four kinds, of ten questions or ten thousand."""
     for questions in (200, 20_000):
         samples = answers(2, questions)
-        sums, counts, times = _alike(samples, ["m0", "m1"])
+        figures, times = _alike(samples, ["m0", "m1"])
+        sums, counts = figures[:, :2], figures[:, 2:]
         assert len(times) == 4
         assert times.sum() == questions
         assert (counts == 1).all()

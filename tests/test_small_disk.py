@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from distilbench.runner import run_suite
 from tests.test_real_faults import place, whole
 
 __all__ = ["place", "whole"]  # fixtures
@@ -70,3 +71,54 @@ def test_a_full_file_system(command: str, disk: Path, place: Path) -> None:
     assert {path: left.get(path) for path in kept} == kept
     new = [path for path in left if path not in kept]
     assert not any(path.name.startswith(".") and path.name not in LOCKS for path in new), new
+
+
+OWN = """
+models: [model.gguf]
+tasks: [{file: q.jsonl, stop: []}]
+profiles: [{slots: 1, context: 256}]
+limits: {max_tokens: 8}
+"""
+"""Some 100 KB of records, and a page of 1 MB."""
+
+
+def distilbench(words: str, place: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "distilbench", *words.split()],
+        cwd=place, capture_output=True, text=True,
+    )  # fmt: skip
+
+
+def results(run: Path) -> dict[str, bytes]:
+    """All that the report is made of."""
+    files = (path for path in run.rglob("*") if path.is_file() and path.name not in LOCKS)
+    return {
+        str(path.relative_to(run)): path.read_bytes()
+        for path in files
+        if path.parent.name != "report"
+    }
+
+
+@pytest.mark.model
+def test_the_answers_fit_and_the_report_does_not(disk: Path, place: Path) -> None:
+    """Of a run with cells of its own: what was answered is kept, and asked no second time."""
+    (place / "own.yaml").write_text(OWN)
+    done = distilbench(f"run own.yaml --out {disk}", place)
+    run = disk / "own"
+    assert done.returncode == 2, done.stderr
+    assert "Traceback" not in done.stderr
+    said = done.stderr.splitlines()[-1]
+    assert said.startswith(f"error: {run}/report/")
+    assert "free space" in said
+    assert not [p.name for p in run.rglob(".*") if p.name not in (*LOCKS, ".eval-set-id")]
+    kept = results(run)
+    assert "samples.parquet" in kept
+    fill(disk)
+    assert distilbench(f"report {run}", place).returncode == 2
+    assert results(run) == kept
+    (disk / "filler").unlink()
+    subprocess.run(["mount", "-o", "remount,size=40m", str(disk)], check=True)
+    assert run_suite(place / "own.yaml", disk).complete
+    again = results(run)
+    cells = {name for name in kept if name.startswith("cells/")}
+    assert {name: again[name] for name in cells} == {name: kept[name] for name in cells}

@@ -1,10 +1,11 @@
-"""Random SIGKILLs of driver, worker and engine over one suite, and that the counting can fail."""
+"""Random SIGKILLs over one suite, of whole machines too, and that the counting can fail."""
 
 from __future__ import annotations
 
 import random
 import shutil
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import polars as pl
@@ -29,6 +30,17 @@ def test_a_storm_loses_nothing(kills: int, size: dict[str, int], tmp_path: Path)
     count = run(tmp_path / "storm", kills, seed=random.randrange(1000), **size)
     assert count.killed.total() == kills
     assert count.samples >= 4 * size.get("questions", 250)
+    assert count.clean, str(count)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3600)
+@pytest.mark.skipif(not find_spec("ray"), reason="Ray is not installed")
+def test_a_storm_over_a_cluster_loses_nothing(tmp_path: Path) -> None:
+    """A node among the killed, with its worker and engine; another comes in its place."""
+    count = run(tmp_path / "storm", 8, random.randrange(1000), ray=True, questions=60, shard=25)
+    assert count.killed.total() == 8
+    assert count.samples >= 4 * 60
     assert count.clean, str(count)
 
 

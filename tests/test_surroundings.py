@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from distilbench.errors import InputError
 from distilbench.meter import Stretch, Watch, busy_sentence, look_now, read_stretches, summarise
 from distilbench.meter._surroundings import _Cpu, shares
 
@@ -111,8 +112,14 @@ def test_a_stopped_engine_is_seen_and_a_line_cut_short_is_left_out(tmp_path: Pat
     assert len([s for s in seen if s.stopped]) == 1
     assert stopped_s - 0.3 <= (summarise(seen).suspended_s or 0) <= stopped_s + 0.7
     with file.open("a") as lines:
-        lines.write('{"begun": 1.0, "en')
+        lines.write('00000000 {"begun": 1.0, "en')
     assert read_stretches(file) == seen
+    with Watch(file, lambda: 0.0, lambda: None):
+        pass
+    assert read_stretches(file)[:-1] == seen  # the next one begins a line of its own
+    file.write_bytes(file.read_bytes().replace(b'"stopped": true', b'"stopped": tru%'))
+    with pytest.raises(InputError, match=r"machine\.jsonl: line \d+: is damaged; .* remove it"):
+        read_stretches(file)
 
 
 def watched(folder: Path, work: str, stop_s: float = 0.0) -> tuple[list[Stretch], float]:

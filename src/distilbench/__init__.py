@@ -24,6 +24,8 @@ if TYPE_CHECKING:
         Task,
         compare,
         creation_cost,
+        diff,
+        report_runs,
         run,
     )
     from distilbench.catalog import load_catalog
@@ -45,14 +47,17 @@ __all__ = [
     "accuracy",
     "compare",
     "creation_cost",
+    "diff",
     "distill",
     "load_catalog",
     "paired_difference",
+    "report_runs",
     "run",
 ]
 _HOMES = {
     "distilbench._api": (
-        "Comparison", "CreationCost", "Run", "Task", "compare", "creation_cost", "run",
+        "Comparison", "CreationCost", "Run", "Task", "compare", "creation_cost", "diff",
+        "report_runs", "run",
     ),
     "distilbench.catalog": ("load_catalog",),
     "distilbench.errors": ("InputError",),

@@ -5,7 +5,8 @@ Imported by ``distilbench/__init__.py`` when it is asked for; may import every r
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from distilbench.catalog import Card
     from distilbench.compute import CostRatio, Estimate, Interval, Scope, ScopeCost, Unavailable
+    from distilbench.report import Diff
     from distilbench.runner import Executor
     from distilbench.suite import SuiteLike
     from distilbench.tasks import TaskSpec
@@ -85,14 +87,16 @@ class Run:
 
         return accuracy_of_answers(self.samples, self.cells, by)
 
-    def report(self, out: str | Path | None = None) -> Path:
+    def report(self, out: str | Path | None = None, margin: float = 0.05) -> Path:
         """Write the report (HTML, Markdown, figures) into ``out``, by default the run's folder
-        ``report``; returns the HTML file. Raises ``InputError`` if the run holds no samples."""
+        ``report``; returns the HTML file. ``margin``: the accuracy, a share, that a distilled model
+        may lose and still count as not inferior to its counterpart. Raises ``InputError`` if the
+        run holds no samples."""
         from distilbench.report import write_report
         from distilbench.runner import collect, load_cells
 
         collect(self.path, load_cells(self.path))
-        return write_report(self.path, Path(out) if out is not None else None)
+        return write_report(self.path, Path(out) if out is not None else None, margin=margin)
 
     def _repr_html_(self) -> str:
         from distilbench.report import picture
@@ -136,6 +140,63 @@ def run(
     changes = Changes(limit, max_tokens, epochs, tuple(models), tuple(tasks))
     result = run_suite(suite, out, on_event, changes, executor, workers, address)
     return Run(result.run_dir, result.failed)
+
+
+@contextmanager
+def opened_runs(runs: Sequence[str | Path]) -> Iterator[list[tuple[str, Path]]]:
+    """Each run's short name and a local folder that holds it, its tables brought up to date.
+    ``runs`` are folders or URLs. Raises ``InputError`` if one is none, or is given twice."""
+    from distilbench.place import Place, copied
+    from distilbench.report import run_labels
+    from distilbench.runner import bring_up_to_date
+
+    places = [Place.parse(run) for run in runs]
+    names = run_labels([place.url or str(place.path.resolve()) for place in places])
+    with ExitStack() as stack:
+        folders = [stack.enter_context(copied(place)) for place in places]
+        for folder in folders:
+            bring_up_to_date(folder)
+        yield list(zip(names, folders, strict=True))
+
+
+def report_runs(runs: Sequence[str | Path], out: str | Path, margin: float = 0.05) -> Path:
+    """Write one report of several runs (folders or URLs) into the folder ``out``; returns the HTML
+    file. ``margin`` as :meth:`Run.report` takes it.
+
+    A model that several runs have is an entry of each, with its hardware or its run in the name;
+    models are compared on the questions that are the same by text and reference; what the runs set
+    otherwise is said on the page. ``margin`` as of ``Run.report``. Raises ``InputError`` if a run
+    is none, holds no samples, is damaged or is given twice.
+    """
+    from distilbench.report import write_report, write_runs_report
+
+    with opened_runs(runs) as opened:
+        if len(opened) == 1:
+            return write_report(opened[0][1], Path(out), margin=margin)
+        return write_runs_report(opened, Path(out), margin)
+
+
+def diff(
+    baseline: str | Path,
+    candidate: str | Path,
+    pairs: Mapping[str, str] | None = None,
+    margin: float = 0.05,
+) -> Diff:
+    """Compare a candidate run with a baseline (folders or URLs), question by question.
+
+    Models are matched by name and profile, or by ``pairs`` alone (a model of the baseline to one of
+    the candidate; then both may be one run). ``margin`` is the accuracy that may be lost, a share.
+    ``Diff.verdict`` is ``worse``, ``not worse`` or ``undecided``; every comparison has its paired
+    difference with a 95% interval and a p value corrected for their number. Raises ``InputError``
+    if a run cannot be read, or nothing can be compared.
+    """
+    from distilbench.place import Place
+    from distilbench.report import diff_runs
+
+    places = [Place.parse(run) for run in (baseline, candidate)]
+    once = len({place.url or place.path.resolve() for place in places}) == 1
+    with opened_runs([baseline] if once else [baseline, candidate]) as opened:
+        return diff_runs(opened[0], opened[-1], pairs, margin)
 
 
 def Task(**fields: Any) -> TaskSpec:

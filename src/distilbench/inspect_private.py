@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from inspect_ai import Task
 
 BENCHMARKS = "inspect_evals"
+_UNUSED = {"distilbench": ("OPENAI", "ANTHROPIC"), "openai-api": ("ANTHROPIC",)}
+"""By provider, the clients that it does not use, as far as that is known."""
 
 
 def prerequisite_error() -> type[Exception]:
@@ -38,15 +40,22 @@ def load_extensions(benchmarks: bool) -> None:
     entrypoints._inspect_ai_eps_loaded_all = True
 
 
-def import_ahead() -> None:
+def import_ahead(provider: str | None = None) -> None:
     """Import what Inspect would import inside the first evaluation (seconds), before a cell's clock
     runs: its server of agents, and the clients of OpenAI and Anthropic where they are installed.
-    A version that keeps them elsewhere imports them later, and only the first cell is slower."""
+    A version that keeps them elsewhere imports them later, and only the first cell is slower.
+
+    ``provider``: the one that alone is asked in this process; null: not known. Inspect, which keeps
+    a state for each client in every sample, is then told that those it does not use are not
+    installed; a version that cannot be told imports them.
+    """
     with suppress(ImportError):
         import_module("inspect_ai.agent._acp.server")
-        from inspect_ai.model._assistant_internal import init_sample_assistant_internal
+        from inspect_ai.model import _assistant_internal
 
-        init_sample_assistant_internal()
+        for client in _UNUSED.get(provider or "", ()):
+            setattr(_assistant_internal, f"_HAS_{client}", False)
+        _assistant_internal.init_sample_assistant_internal()
 
 
 def patch_zipfile() -> None:

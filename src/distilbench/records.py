@@ -39,6 +39,7 @@ KEY = ("model", "task", "profile", "seed", "sample_id", "epoch")
 _UNITS = {
     "_usd_per_mtok": "USD per million tokens",
     "_usd_per_hour": "USD per hour",
+    "_g_co2e_per_kwh": "g CO2e per kWh",
     "_tokens_per_s": "tokens/s",
     "tokens_per_s_deviation": "tokens/s",
     "_tokens": "tokens",
@@ -155,6 +156,7 @@ class CellRecord:
     output_usd_per_mtok: float | None = published("price that the suite states")
     price_source: str | None = identity("who charges that price, and since when")
     machine_usd_per_hour: float | None = published("price of the machine, by the suite")
+    grid_g_co2e_per_kwh: float | None = published("carbon intensity of its grid, by the suite")
     energy_per_question_j: float | None = setting("limit, null if none")
     power_cap_w: float | None = setting("power limit set on the hardware, null if none")
     thinking_tokens: int | None = setting("thinking budget, null if none")

@@ -3,7 +3,8 @@ r"""Checksums inside of files, so that a bit that turned on a disk is told and n
 A JSON record begins ``{"sha256": "<64 digits>"``: the SHA-256 of the bytes behind the digits. A
 Parquet file holds a mark and the SHA-256 of all its other bytes between its data and its footer, a
 place that no reader of Parquet looks at (offsets in the footer count from the file's beginning).
-A file without a seal was not written here, and is taken as it is.
+A file without a seal was not written here, and is taken as it is. Of a file that grows each line
+begins with the CRC-32 of the rest of it, in 8 digits.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 from typing import IO
+from zlib import crc32
 
 _BEFORE, _BEHIND = b'{"sha256": "', b'", '
 _HEAD = len(_BEFORE) + 64  # digits
@@ -18,6 +20,7 @@ _MARK = b"distilbench sha256"
 _SEAL = len(_MARK) + 32
 _TAIL = 8  # of a Parquet file: four bytes of the footer's length, and "PAR1"
 _CHUNK = 1 << 20
+_CHECKSUM = 9  # characters before a line's text
 
 
 def sealed(record: str) -> bytes:
@@ -44,6 +47,23 @@ def unsealed(record: bytes) -> bytes | None:
 def same_seal(one: bytes, other: bytes) -> bool:
     """Whether two records were sealed with the same content, though one may be damaged since."""
     return one.startswith(_BEFORE) and one[:_HEAD] == other[:_HEAD]
+
+
+def sealed_line(text: bytes) -> bytes:
+    r"""A line of a file that grows, with its checksum.
+
+    >>> unsealed_line(sealed_line(b"text"))
+    b'text'
+    >>> unsealed_line(sealed_line(b"text").replace(b"x", b"y")) is None
+    True
+    """
+    return f"{crc32(text):08x} ".encode() + text + b"\n"
+
+
+def unsealed_line(line: bytes) -> bytes | None:
+    """What a line holds; null: it is not as it was written, or cut short."""
+    text = line[_CHECKSUM:].removesuffix(b"\n")
+    return text if line == sealed_line(text) else None
 
 
 def seal_table(path: Path) -> None:

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import importlib.util
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -82,16 +83,32 @@ def load_catalog(extra: Sequence[Path] = ()) -> Catalog:
 
     Raises ``InputError`` on the first mistake.
     """
+    return _with_folders(_packaged(), _users_folders(extra))
+
+
+@cache
+def _packaged() -> Catalog:
+    """Read once: these files do not change while they are used."""
     sources: dict[str, Source] = {}
     for path in sorted((_HERE / "sources").glob("*.yaml")):
         _add_all(sources, Source, path)
     accelerators: dict[str, Accelerator] = {}
     _add_all(accelerators, Accelerator, _HERE / "accelerators.yaml")
+    for key, accelerator in accelerators.items():
+        for field, cited in cited_in(accelerator, key):
+            if cited.source not in sources:
+                raise _unknown("accelerators.yaml", f"{field}.source", cited.source, sources)
     benchmarks: dict[str, Benchmark] = {}
     _add_all(benchmarks, Benchmark, _HERE / "benchmarks.yaml")
+    empty = Catalog(cards={}, sources=sources, accelerators=accelerators, benchmarks=benchmarks)
+    return _with_folders(empty, [_HERE / "cards"])
+
+
+def _with_folders(catalog: Catalog, folders: Iterable[Path]) -> Catalog:
+    """A catalog and the cards and sources of folders or files, which are checked."""
+    sources, cards = dict(catalog.sources), dict(catalog.cards)
     places: dict[str, Path] = {}
-    cards: dict[str, Card] = {}
-    for folder in (_HERE / "cards", *_users_folders(extra)):
+    for folder in folders:
         for path in [folder] if folder.is_file() else sorted(folder.glob("*.yaml")):
             if path.name == "sources.yaml":
                 _add_all(sources, Source, path)
@@ -100,20 +117,15 @@ def load_catalog(extra: Sequence[Path] = ()) -> Catalog:
             if cards.get(card.id) == card:
                 continue  # the card of a shared teacher lies beside each of its students
             if card.id in cards:
+                before = places.get(card.id, _HERE / "cards" / f"{card.id}.yaml")
                 raise InputError(
-                    str(path), f"field 'id': {card.id!r} is also in {places[card.id]}", "rename it"
+                    str(path), f"field 'id': {card.id!r} is also in {before}", "rename it"
                 )
             cards[card.id], places[card.id] = card, path
-    catalog = Catalog(
-        cards=cards, sources=sources, accelerators=accelerators, benchmarks=benchmarks
-    )
-    for card in cards.values():
-        _check(catalog, card, str(places[card.id]))
-    for key, accelerator in accelerators.items():
-        for field, cited in cited_in(accelerator, key):
-            if cited.source not in sources:
-                raise _unknown("accelerators.yaml", f"{field}.source", cited.source, sources)
-    return catalog
+    whole = catalog.model_copy(update={"cards": cards, "sources": sources})
+    for id_, path in places.items():
+        _check(whole, cards[id_], str(path))
+    return whole
 
 
 def read_card(path: Path) -> Card:

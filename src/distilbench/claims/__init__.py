@@ -2,15 +2,18 @@
 
 Holds the published scores of the catalog as a frame, the comparison of distilled with vanilla
 models on them, the curves of vanilla families with the distilled models placed on them, the
-verdicts, and the pairs of a run: each distilled model beside its counterpart. Pure: whoever prints
+verdicts; of a run the pairs (each distilled model beside its counterpart) and the curve of its
+vanilla models. Pure: whoever prints
 them asks here. Imports ``compute``, ``stats`` and ``catalog``.
 """
 
 from distilbench.claims._check import DISTILLED, VANILLA, check_claims
+from distilbench.claims._curves import own_costs
 from distilbench.claims._found import (
     Claims,
     FamilyCurve,
     Placement,
+    curve_counts,
     curve_verdict,
     size_verdict,
 )
@@ -23,6 +26,7 @@ from distilbench.claims._pairs import (
     roles,
     run_pairs,
 )
+from distilbench.claims._run_curves import RunCurve, Standing, outdated, run_curves, standing
 from distilbench.claims._scores import (
     BANDS,
     SCORE_SCHEMA,
@@ -47,13 +51,20 @@ __all__ = [
     "FamilyCurve",
     "Pair",
     "Placement",
+    "RunCurve",
+    "Standing",
     "check_claims",
     "compare_scores",
     "count_outcomes",
+    "curve_counts",
     "curve_verdict",
     "excluded_pairs",
+    "outdated",
+    "own_costs",
     "roles",
+    "run_curves",
     "run_pairs",
     "size_verdict",
+    "standing",
     "verdict",
 ]

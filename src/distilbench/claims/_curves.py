@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from distilbench.catalog import Card, Catalog
 from distilbench.claims._found import FamilyCurve, Placement
-from distilbench.compute import SCOPES, Quantity, Scope, interval, scope_cost
+from distilbench.compute import SCOPES, Interval, Quantity, Scope, interval, scope_cost
 from distilbench.errors import InputError
 
 if TYPE_CHECKING:
@@ -65,6 +65,10 @@ def place(
 
     fitted = {(c.scale, c.family, *_key(c)): c for c in curves if c.curve is not None}
     distilled = scores.filter(pl.col("role") == "distilled")
+    own = {
+        model: own_costs(catalog.cards[model], catalog, draws, seed)
+        for model in distilled["model"].unique()
+    }
     for row in distilled.iter_rows(named=True):
         setting = tuple(row[name] for name in _SETTING)
         for (scale, family, *key), found in fitted.items():
@@ -85,9 +89,11 @@ def place(
                 mode=row["mode"],
                 family=family,
                 score=row["score"],
+                questions=row["questions"],
+                source=row["source"],
                 active_parameters=row["active_parameters"],
                 size=equivalent(size.curve, row["score"], error),
-                gains=dict(_gains(compute, catalog.cards[row["model"]], catalog, draws, seed)),
+                gains=dict(gains(compute, own[row["model"]])),
             )
 
 
@@ -115,20 +121,31 @@ def _fit_each(scores: pl.DataFrame, scale: str, pooled: Any = None) -> Iterator[
         )  # fmt: skip
 
 
-def _gains(
-    compute: Equivalent, card: Card, catalog: Catalog, draws: int, seed: int
-) -> Iterator[tuple[Scope, Gain]]:
-    from distilbench.stats import compute_equivalent_gain
-
+def own_costs(
+    card: Card, catalog: Catalog, draws: int = 10_000, seed: int = 0
+) -> dict[Scope, tuple[Interval, bool]]:
+    """Creation cost of a model under each scope, and whether it is whole or a lower bound; without
+    the scopes of which nothing is known."""
+    found: dict[Scope, tuple[Interval, bool]] = {}
     for scope in SCOPES:
         cost = scope_cost(card, catalog.cards, scope, catalog.accelerators)
-        if cost.at_least is None:
-            continue
-        own = interval(cost.at_least, draws, seed)
+        if cost.at_least is not None:
+            whole = isinstance(cost.flops, Quantity) and not cost.omits
+            found[scope] = interval(cost.at_least, draws, seed), whole
+    return found
+
+
+def gains(
+    compute: Equivalent, own: Mapping[Scope, tuple[Interval, bool]]
+) -> Iterator[tuple[Scope, Gain]]:
+    """Compute-equivalent gain under each scope, from :func:`own_costs`."""
+    from distilbench.stats import compute_equivalent_gain
+
+    for scope, (cost, whole) in own.items():
         # a range that lies to one side of its central value still has to hold it
-        low, high = min(own.p2_5, own.central), max(own.p97_5, own.central)
-        gain = compute_equivalent_gain(compute, own.central, low, high)
-        if isinstance(cost.flops, Quantity) and not cost.omits:
+        low, high = min(cost.p2_5, cost.central), max(cost.p97_5, cost.central)
+        gain = compute_equivalent_gain(compute, cost.central, low, high)
+        if whole:
             yield scope, gain
         elif gain.bound != ">=":  # a cost that is at least so much bounds the gain from above
             yield scope, replace(gain, bound="<=", low=None)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from distilbench.catalog import Catalog
-from distilbench.compute import SCOPES, CostRatio, Headline, Interval, ValidationRow
+from distilbench.compute import SCOPES, CostRatio, Headline, Interval, Scope, ValidationRow
 
 if TYPE_CHECKING:
     import polars as pl
@@ -41,6 +41,8 @@ class Placement:
     mode: str
     family: str
     score: float
+    questions: int | None
+    source: str
     active_parameters: int | None
     size: Equivalent
     gains: Mapping[str, Gain]
@@ -98,16 +100,23 @@ def size_verdict(counts: pl.DataFrame) -> str:
     return "; ".join(parts)
 
 
-def curve_verdict(placements: tuple[Placement, ...]) -> str:
-    """Claim (c) in words: on how many placements the gain is surely above, or below, one."""
-    parts = []
+def curve_counts(placements: Sequence[Placement]) -> dict[Scope, tuple[int, int, int]]:
+    """By scope, on how many placements the gain is surely above one, surely below, and neither
+    (95% intervals); of those whose cost is known under it."""
+    counted: dict[Scope, tuple[int, int, int]] = {}
     for scope in SCOPES:
         gains = [p.gains[scope] for p in placements if scope in p.gains]
-        if not gains:
-            parts.append(f"{scope}: no data")
-            continue
         above = sum(g.low is not None and g.low > 1 for g in gains)
         below = sum(g.high is not None and g.high < 1 for g in gains)
-        rest = len(gains) - above - below
-        parts.append(f"{scope}: gain above 1 in {above}, below in {below}, undecided in {rest}")
-    return "; ".join(parts)
+        counted[scope] = above, below, len(gains) - above - below
+    return counted
+
+
+def curve_verdict(placements: Sequence[Placement]) -> str:
+    """Claim (c) in words."""
+    return "; ".join(
+        f"{scope}: gain above 1 in {above}, below in {below}, undecided in {rest}"
+        if above + below + rest
+        else f"{scope}: no data"
+        for scope, (above, below, rest) in curve_counts(placements).items()
+    )

@@ -25,6 +25,7 @@ Why = Literal["its base", "the teacher", "same family", "nearest in size", "prop
 class Entrant:
     """A model under a profile, as a run holds it; null: not said, or no card."""
 
+    run: str | None
     entry: str
     model: str
     profile: str
@@ -109,7 +110,7 @@ def _entrants(cells: pl.DataFrame, catalog: Catalog) -> list[Entrant]:
     import polars as pl
 
     known = cells.group_by("entry", maintain_order=True).agg(
-        pl.col("model", "profile").first(),
+        pl.col("run", "model", "profile").first(),
         pl.col("role", "card").drop_nulls().first(),
         pl.col("parameters").max(),
     )
@@ -120,15 +121,22 @@ def _entrants(cells: pl.DataFrame, catalog: Catalog) -> list[Entrant]:
         if size is None and card is not None and card.parameters.total is not None:
             size = card.parameters.total.value
         role = row["role"] or (card.role if card else None)
-        found.append(Entrant(row["entry"], row["model"], row["profile"], role, card, size))
+        found.append(
+            Entrant(row["run"], row["entry"], row["model"], row["profile"], role, card, size)
+        )
     return found
 
 
 def _counterparts(one: Entrant, entrants: list[Entrant]) -> list[tuple[Entrant, Why]]:
-    """Counterparts and why they are; each model once, under the same profile where that ran."""
+    """Counterparts and why they are; each model once: under the same profile where that ran, and of
+    several runs that of its own."""
     others = [e for e in entrants if e.role in ("vanilla", "proprietary") and e.model != one.model]
-    here = {e.model for e in others if e.profile == one.profile}
-    others = [e for e in others if e.profile == one.profile or e.model not in here]
+
+    def near(other: Entrant) -> tuple[bool, bool]:
+        return other.profile == one.profile, other.run == one.run
+
+    nearest = {e.model: max(near(o) for o in others if o.model == e.model) for e in others}
+    others = [e for e in others if near(e) == nearest[e.model]]
     found: dict[str, tuple[Entrant, Why]] = {}
     for other in others:
         why = _named(one, other)
@@ -209,12 +217,18 @@ def _shared(both: pl.DataFrame) -> pl.DataFrame:
 def _accuracy(one: Entrant, other: Entrant, shared: pl.DataFrame, margin: float) -> Accuracy:
     import polars as pl
 
-    from distilbench.stats import decide, of_entries, paired_difference, smallest_difference
+    from distilbench.stats import (
+        decide,
+        of_entries,
+        paired_difference,
+        smallest_difference,
+        stdev_of_pair,
+    )
 
     table = paired_difference(of_entries(shared), one.entry, other.entry)
     row = table.filter(pl.col("task").is_null()).row(0, named=True)
     decision = decide(row["low"], row["high"], margin)
-    stdev = _stdev(row)
+    stdev = stdev_of_pair(row)
     return Accuracy(
         difference=row["difference"],
         low=row["low"],
@@ -226,16 +240,6 @@ def _accuracy(one: Entrant, other: Entrant, shared: pl.DataFrame, margin: float)
         needed=_needed(row, stdev, margin) if decision == "undecided" else None,
         visible=smallest_difference(stdev, max(2, row["n_questions"]), POWER),
     )
-
-
-def _stdev(row: Mapping[str, Any]) -> float:
-    """Standard deviation of the difference on one question, so that intervals of so many questions
-    are as wide as this one: clusters, tasks and epochs are in it."""
-    from distilbench.stats import t_interval
-
-    half = (row["high"] - row["low"]) / 2
-    wide = half if row["df"] is None else half / t_interval(row["df"])
-    return float(max(row["stderr"] or wide, 1e-9) * max(2, row["n_questions"]) ** 0.5)
 
 
 def _needed(row: Mapping[str, Any], stdev: float, margin: float) -> int | None:

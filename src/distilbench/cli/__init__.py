@@ -17,16 +17,19 @@ from distilbench.cli import (
     _boundary,
     _catalog,
     _creation,
+    _diff,
     _distill,
     _experiment,
     _fit,
     _interchange,
     _load,
     _look,
+    _paper,
     _recommend,
     _run,
     _runs,
     _serve,
+    _view,
 )
 from distilbench.cli._print import print_line
 
@@ -41,7 +44,9 @@ app = typer.Typer(
 for register in (
     _run.register,
     _runs.register,
+    _view.register,
     _recommend.register,
+    _diff.register,
     _fit.register,
     _load.register,
     _serve.register,
@@ -51,6 +56,7 @@ for register in (
     _interchange.register,
     _experiment.register,
     _look.register,
+    _paper.register,
 ):
     register(app)
 

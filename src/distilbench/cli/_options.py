@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from distilbench.errors import InputError
+
 MODEL_HELP = "A card of the catalog, or a GGUF, config.json, folder, hf:owner/name/file, pypi:name."
 RunPlace = Annotated[
     str,
@@ -13,4 +15,29 @@ RunPlace = Annotated[
         metavar="RUN", help="Run directory: a folder, or a URL as s3://.", show_default=False
     ),
 ]
+RunPlaces = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="RUN...",
+        help="Run directories: each a folder, or a URL as s3://.",
+        show_default=False,
+    ),
+]
 ModelName = Annotated[str, typer.Argument(help=MODEL_HELP, show_default=False)]
+
+
+def _share(points: float) -> float:
+    if not 0 < points <= 100:
+        raise InputError("--margin", f"is {points:g}", "give percentage points above 0, up to 100")
+    return points / 100
+
+
+Margin = Annotated[
+    float,
+    typer.Option(
+        callback=_share,
+        help="Percentage points of accuracy that a distilled model may lose and still count as not"
+        " inferior to its counterpart.",
+    ),
+]
+"""Given in percentage points; what a command gets is a share."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from distilbench.cli._options import RunPlace
+from distilbench.cli._options import RunPlaces
 from distilbench.cli._print import Json, print_json, print_line, print_table
 from distilbench.cli._sizes import memory_bytes
 from distilbench.errors import InputError
@@ -23,7 +23,7 @@ def register(app: typer.Typer) -> None:
 
 
 def recommend(
-    run: RunPlace,
+    runs: RunPlaces,
     memory: Annotated[str | None, typer.Option(help="Most memory, as 2GiB.")] = None,
     max_latency_s: Annotated[
         float | None, typer.Option(help="Most seconds of a question (95th percentile).")
@@ -39,10 +39,9 @@ def recommend(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Say which model of a run to take under limits, and how sure that is."""
-    from distilbench.place import Place, copied
-    from distilbench.report import read_run, run_warnings
-    from distilbench.runner import bring_up_to_date
+    """Say which model of a run, or of several, to take under limits, and how sure that is."""
+    from distilbench._api import opened_runs
+    from distilbench.report import read_runs, run_warnings
     from distilbench.stats import Requirements
     from distilbench.stats import recommend as choose
 
@@ -52,9 +51,8 @@ def recommend(
     required = Requirements(
         memory_bytes(memory), max_latency_s, min_accuracy, max_energy_j, max_flops
     )
-    with copied(Place.parse(run)) as run_dir:
-        bring_up_to_date(run_dir)
-        data = read_run(run_dir)
+    with opened_runs(runs) as opened:
+        data = read_runs(opened)
     found = choose(data.samples, data.cells, required)
     warnings = run_warnings(data)
     if as_json:

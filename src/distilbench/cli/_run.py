@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from distilbench.cli._counts import say
-from distilbench.cli._options import RunPlace
+from distilbench.cli._options import Margin, RunPlaces
 from distilbench.cli._print import Json, print_json, print_line, print_table
 from distilbench.errors import InputError
 from distilbench.files import read_parquet, write_text
@@ -111,6 +111,7 @@ def run(
     executor: Executor = "local",
     address: Address = None,
     workers: Workers = None,
+    margin: Margin = 5.0,
     open_report: Open = False,
     as_json: Json = False,
 ) -> None:
@@ -130,7 +131,7 @@ def run(
         result = run_suite(suite, out, progress.on_event, changes, executor, workers, address)
     for sentence in result.failed:  # before the report, which may lack what it needs
         say(f"failed: {sentence}")
-    page = _sent(write_report(result.run_dir), result.place)
+    page = _sent(write_report(result.run_dir, margin=margin), result.place)
     _print_result(result, page, as_json)
     if open_report:
         open_page(page)
@@ -138,17 +139,39 @@ def run(
         raise typer.Exit(1)
 
 
-def report(run: RunPlace, open_report: Open = False) -> None:
-    """Make the report of a run again, from its records, also while it is at work."""
-    from distilbench._api import Run
-    from distilbench.place import Place, copied
-
-    place = Place.parse(run)
-    with copied(place) as run_dir:
-        page = _sent(Run.open(run_dir).report(), place)
+def report(
+    runs: RunPlaces,
+    out: Annotated[
+        str | None,
+        typer.Option(
+            help="Folder to write into, on this machine.",
+            show_default="the run's folder report; of several runs: runs-report",
+        ),
+    ] = None,
+    margin: Margin = 5.0,
+    open_report: Open = False,
+) -> None:
+    """Make the report of a run again, from its records, also while it is at work; of several runs
+    one page."""
+    page = _report_of(runs, out, margin)
     print_line(page)
     if open_report:
         open_page(page)
+
+
+def _report_of(runs: list[str], out: str | None, margin: float) -> Path:
+    from distilbench._api import Run, report_runs
+    from distilbench.place import Place, copied
+
+    folder = None if out is None else Place.parse(out)
+    if folder and folder.url is not None:
+        raise InputError(f"--out {folder}", "is a URL", "name a folder of this machine")
+    if len(runs) > 1:
+        return report_runs(runs, folder.path if folder else "runs-report", margin)
+    place = Place.parse(runs[0])
+    with copied(place) as run_dir:
+        page = Run.open(run_dir).report(folder.path if folder else None, margin)
+        return page if folder else _sent(page, place)
 
 
 def schema() -> None:
@@ -222,12 +245,13 @@ def _rows(table: pl.DataFrame) -> list[tuple[Any, ...]]:
     ]
 
 
-def open_page(page: Path) -> None:
-    """Open a page in a browser, or say where it is if there is no screen."""
+def open_page(page: Path | str) -> None:
+    """Open a page, a file or an address, in a browser, or say where it is if there is no screen."""
     import webbrowser
 
     screen = sys.platform in ("win32", "darwin") or any(
         os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY")
     )
-    if not screen or not webbrowser.open(page.resolve().as_uri()):
+    address = page if isinstance(page, str) else page.resolve().as_uri()
+    if not screen or not webbrowser.open(address):
         print_line(f"no screen here: open {page} in a browser")

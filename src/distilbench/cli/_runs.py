@@ -13,7 +13,6 @@ from distilbench.cli._print import Json, print_json, print_line, print_table
 from distilbench.errors import InputError
 
 if TYPE_CHECKING:
-    from distilbench.place import At
     from distilbench.runner import CellStatus
 
 
@@ -40,7 +39,7 @@ def status(run: RunPlace, as_json: Json = False) -> None:
     if cells:
         print_table(columns, [_row(cell) for cell in cells])
     finished = sum(cell.state == "finished" for cell in cells)
-    print_line(f"{finished} of {len(cells)} cells are finished; {_who(at)}")
+    print_line(f"{finished} of {len(cells)} cells are finished; {at.sentence}")
 
 
 def _row(cell: CellStatus) -> tuple[Any, ...]:
@@ -48,18 +47,6 @@ def _row(cell: CellStatus) -> tuple[Any, ...]:
     return (
         cell.model, cell.task, cell.profile, cell.seed, cell.state, cell.samples, cell.of, shards,
     )  # fmt: skip
-
-
-def _who(at: At) -> str:
-    where = f" on {at.host}" if at.host else ""
-    since = f", since {at.begun}" if at.begun else ""
-    pid = f" (process {at.pid})" if at.pid else ""
-    return {
-        "at work": f"a run is at work{where}{pid}{since}",
-        "idle": "no run is at work",
-        "killed": f"the run{where}{since} was killed: the same command goes on from there",
-        "no sign": f"the run{where}{pid}{since} gives no sign: killed, or out of reach",
-    }[at.state]
 
 
 def list_(
@@ -94,9 +81,9 @@ def cancel(run: RunPlace) -> None:
     was = stop(place)
     said = {
         "at work": "stopped: what was finished is kept; the same command goes on from there",
-        "no sign": f"{_who(was)}: it is asked to stop should it come back",
+        "no sign": f"{was.sentence}: it is asked to stop should it come back",
     }
-    print_line(said.get(was.state, f"nothing to stop: {_who(was)}"))
+    print_line(said.get(was.state, f"nothing to stop: {was.sentence}"))
 
 
 def merge(

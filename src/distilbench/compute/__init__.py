@@ -60,6 +60,7 @@ from distilbench.compute._headline import (
     check_headline,
     tokens_at_ratio,
 )
+from distilbench.compute._money import CreationMoney, creation_money
 from distilbench.compute._plan import Plan, PlannedRecipe, PlannedStage, plan_distillation
 from distilbench.compute._quantity import (
     Input,
@@ -113,6 +114,7 @@ __all__ = [
     "Alternative",
     "CostRatio",
     "Creation",
+    "CreationMoney",
     "DistilOrTrain",
     "Estimate",
     "Footprint",
@@ -147,6 +149,7 @@ __all__ = [
     "co2e_kg",
     "cost_ratio",
     "creation",
+    "creation_money",
     "default_site",
     "distil_or_train",
     "distillation_stages",

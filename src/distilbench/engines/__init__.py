@@ -18,7 +18,7 @@ from distilbench.engines._models import card_beside, describe_model, local_path,
 from distilbench.engines._packaged import PACKAGED, PackagedModel, packaged
 from distilbench.engines._process import EngineDied, EngineError, EngineKilled
 from distilbench.engines._quantize import quantized
-from distilbench.engines._scratch import sweep_scratch
+from distilbench.engines._scratch import Scratch, sweep_scratch
 from distilbench.engines._settings import (
     FAILURE_KEY,
     FORCED_KEY,
@@ -49,6 +49,7 @@ __all__ = [
     "LlamaCpp",
     "MemoryEstimate",
     "PackagedModel",
+    "Scratch",
     "WarmUp",
     "card_beside",
     "describe_model",

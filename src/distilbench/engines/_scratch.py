@@ -1,5 +1,5 @@
-"""A folder for what an engine writes while it lives, removed with it, or, if all that knew of it
-was killed, by the next run."""
+"""A folder for what a process writes while it lives (an engine, a job on another machine), removed
+with it, or, if all that knew of it was killed, by the next run."""
 
 from __future__ import annotations
 

@@ -8,11 +8,14 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
+
+from distilbench.errors import InputError
+from distilbench.seals import sealed_line, unsealed_line
 
 BUSY_SHARE = 0.1
 """Of the time of all cores, taken by others, from which a machine is called busy; and of a cell's
@@ -88,6 +91,7 @@ class Watch:
 
     def __enter__(self) -> Watch:
         self._file.parent.mkdir(parents=True, exist_ok=True)
+        drop_cut_line(self._file)
         self._thread.start()
         return self
 
@@ -106,15 +110,17 @@ class Watch:
             if begun is not None and stop is not None:  # it goes on
                 stop = replace(stop, begun=stop.begun - begun.seconds)
             elif begun is not None:
-                self._note(begun)
+                note_stretch(self._file, begun)
             if stop is not None and over:
-                self._note(stop)
+                note_stretch(self._file, stop)
             if over or gauge.age_s >= _STRETCH_S:
-                self._note(gauge.read())
+                note_stretch(self._file, gauge.read())
 
-    def _note(self, seen: Stretch) -> None:
-        with suppress(OSError), self._file.open("a", encoding="utf-8") as lines:
-            lines.write(json.dumps(asdict(seen)) + "\n")
+
+def note_stretch(file: Path, seen: Stretch) -> None:
+    """Append what was seen; nothing where the disk is full or the folder gone."""
+    with suppress(OSError), file.open("ab") as lines:
+        lines.write(sealed_line(json.dumps(asdict(seen)).encode()))
 
 
 class _Gauge:
@@ -184,10 +190,40 @@ def shares(
 
 
 def read_stretches(file: Path) -> list[Stretch]:
-    """What a :class:`Watch` wrote; empty if there is nothing. A line cut short is left out."""
-    with suppress(OSError):
-        return list(_stretches(file.read_text("utf-8")))
-    return []
+    """What a :class:`Watch` wrote; empty if there is nothing. What was cut short, by the end of
+    the process that wrote it, is left out.
+
+    Raises ``InputError`` if a line is not as it was written: it may have told of a stop, whose
+    seconds would then be taken for the model's.
+    """
+    try:
+        lines = file.read_bytes().splitlines(keepends=True)
+    except OSError:
+        return []
+    if lines and _is_cut(lines[-1]):
+        lines.pop()
+    found = []
+    for number, line in enumerate(lines, start=1):
+        text = unsealed_line(line)
+        if text is None:
+            remedy = "put back a copy of it, or remove it: what it tells is then not available"
+            raise InputError(f"{file}: line {number}", "is damaged", remedy)
+        found.append(Stretch(**json.loads(text)))
+    return found
+
+
+def _is_cut(line: bytes) -> bool:
+    """Whether a line was begun and not ended: it is one flat object."""
+    return not line.endswith(b"\n") and b"}" not in line
+
+
+def drop_cut_line(file: Path) -> None:
+    """What the last process had no time to write, lest this one's first line go on from there."""
+    with suppress(FileNotFoundError), file.open("r+b") as lines:
+        *_, last = [b"", *lines.read().splitlines(keepends=True)]
+        if _is_cut(last):
+            lines.seek(-len(last), os.SEEK_END)
+            lines.truncate()
 
 
 def summarise(seen: list[Stretch]) -> Surroundings:
@@ -279,12 +315,6 @@ def is_stopped(pid: int | None) -> bool:
         return bool(psutil.Process(pid).status() == psutil.STATUS_STOPPED)
     except psutil.Error:
         return False
-
-
-def _stretches(text: str) -> Iterator[Stretch]:
-    for line in text.splitlines():
-        with suppress(ValueError, TypeError):
-            yield Stretch(**json.loads(line))
 
 
 def _mean(seen: list[Stretch], field: str) -> float | None:

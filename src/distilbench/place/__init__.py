@@ -7,6 +7,7 @@ writes (``_mirror``). Who reads a URL gets a copy (``_copy``). Imports ``files``
 """
 
 from distilbench.place._copy import copied, pull, without_finished_logs
+from distilbench.place._leaving import MARKERS, is_half, travels
 from distilbench.place._place import Place
 from distilbench.place._presence import present
 from distilbench.place._remote import Remote, Unreachable
@@ -14,6 +15,7 @@ from distilbench.place._stop import At, cancel, who_is_at_work
 from distilbench.place._work import at_work, send
 
 __all__ = [
+    "MARKERS",
     "At",
     "Place",
     "Remote",
@@ -21,9 +23,11 @@ __all__ = [
     "at_work",
     "cancel",
     "copied",
+    "is_half",
     "present",
     "pull",
     "send",
+    "travels",
     "who_is_at_work",
     "without_finished_logs",
 ]

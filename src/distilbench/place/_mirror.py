@@ -13,7 +13,6 @@ import json
 import os
 import threading
 import time
-import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -24,15 +23,13 @@ from typing import IO
 from distilbench.errors import InputError
 from distilbench.place._copy import Here, files_of, pieces_of, stamp_here
 from distilbench.place._lease import EXPIRES_S, Lease, TakenOver
+from distilbench.place._leaving import MARKERS, is_half, travels
 from distilbench.place._remote import Remote
 
 PERIOD_S = 5.0
 PATIENCE_S = 60.0
 """How long the end of a run waits for a store that does not answer."""
-MARKERS = ("shard.json", "cell.json")
-"""Their presence says that what is in their folder is finished: the last to be sent."""
 _GROWS = "journal.jsonl"
-_SHOWN = (".eval-set-id",)  # of Inspect; other hidden files are of this machine alone
 _AT_ONCE = 8
 _PAGES = "report/"  # may be another's
 
@@ -112,7 +109,7 @@ class Mirror:
         for place, folders, names in os.walk(self._folder):
             folders[:] = [name for name in folders if not name.startswith(".")]
             for name in names:
-                if not name.startswith(".") or name in _SHOWN:
+                if travels(name):
                     file = Path(place, name)
                     try:
                         yield file.relative_to(self._folder).as_posix(), stamp_here(file)
@@ -127,7 +124,7 @@ class Mirror:
         try:
             if name.endswith(f"/{_GROWS}"):
                 self._send_tail(name, file)
-            elif name.endswith(".eval") and not zipfile.is_zipfile(file):
+            elif is_half(name, file):
                 return False
             else:
                 self.remote.put(name, file)

@@ -28,6 +28,18 @@ class At:
     pid: int | None = None
     """Of a local folder."""
 
+    @property
+    def sentence(self) -> str:
+        where = f" on {self.host}" if self.host else ""
+        since = f", since {self.begun}" if self.begun else ""
+        pid = f" (process {self.pid})" if self.pid else ""
+        return {
+            "at work": f"a run is at work{where}{pid}{since}",
+            "idle": "no run is at work",
+            "killed": f"the run{where}{since} was killed: the same command goes on from there",
+            "no sign": f"the run{where}{pid}{since} gives no sign: killed, or out of reach",
+        }[self.state]
+
 
 def who_is_at_work(place: Place, watch_s: float = SIGN_S) -> At:
     """Of a URL whose lease is not given back, look for so long whether its holder still lives; with

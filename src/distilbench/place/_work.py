@@ -13,8 +13,8 @@ from distilbench.errors import InputError
 from distilbench.files import alone
 from distilbench.place._copy import Here, Pulled, files_of, kept_at, pull, stamp_here
 from distilbench.place._lease import Lease, take
+from distilbench.place._leaving import MARKERS
 from distilbench.place._mirror import (
-    MARKERS,
     PATIENCE_S,
     PERIOD_S,
     Mirror,

@@ -7,8 +7,8 @@ resumes. Imports ``suite``, ``engines``, ``tasks``, ``meter``, ``architecture``,
 """
 
 from distilbench.runner._executor import Executor, Job, all_executors, run_worker, run_workers
+from distilbench.runner._follow import Followed, Look
 from distilbench.runner._list import ListedRun, list_runs
-from distilbench.runner._logs import read_log_header, read_log_samples
 from distilbench.runner._merge import Merged, merge_runs
 from distilbench.runner._plan import Cell, plan
 from distilbench.runner._records import sample_record
@@ -35,8 +35,10 @@ __all__ = [
     "Cell",
     "CellStatus",
     "Executor",
+    "Followed",
     "Job",
     "ListedRun",
+    "Look",
     "Merged",
     "RunResult",
     "Shard",
@@ -56,8 +58,6 @@ __all__ = [
     "opened_run",
     "plan",
     "question_sets",
-    "read_log_header",
-    "read_log_samples",
     "run_suite",
     "run_worker",
     "run_workers",

@@ -22,9 +22,8 @@ from distilbench.runner._meanwhile import watch
 from distilbench.runner._plan import Cell
 from distilbench.runner._sampling import request_options
 from distilbench.runner._sandbox import no_sandbox, refuse
-from distilbench.runner._shards import SHARD_SAMPLES, Shard, Share
+from distilbench.runner._shards import Shard, Share
 from distilbench.runner._store import (
-    answered,
     finish_shard,
     log_folder,
     questions_file,
@@ -114,8 +113,7 @@ def run_shard(
     """Answer the questions of a shard that no log holds yet, and write its records; returns how
     many samples it has."""
     engine, cell = loaded.engine, work.cell
-    restore(log_folder(*work.where))
-    resumed = answered(*work.where)
+    resumed = restore(log_folder(*work.where))
     journal.begin(log_folder(*work.where))
     with watch(*work.where, engine, resumed):
         loaded.meter.begin()
@@ -176,7 +174,8 @@ def _evaluate(work: _Answering, loaded: Loaded) -> None:
         ctl_server=False,
         score_display=False,
         log_realtime=False,
-        log_buffer=max(SHARD_SAMPLES, cell.epochs),  # once, at the end: the journal is on disk
+        # The log is written once, at the end: the journal is on disk.
+        log_buffer=work.shard.questions * cell.epochs + 1,
         max_tokens=_max_tokens(cell, task),
         seed=sampling_seed(cell.seed, 1),
         max_connections=loaded.slots,

@@ -56,4 +56,5 @@ def said(cell: Cell) -> dict[str, Any]:
         "output_usd_per_mtok": price.output_usd_per_mtok if price else None,
         "price_source": f"{price.provider}, {price.date}" if price else None,
         "machine_usd_per_hour": cell.profile.machine_usd_per_hour,
+        "grid_g_co2e_per_kwh": cell.profile.grid_g_co2e_per_kwh,
     }

@@ -60,7 +60,7 @@ def same_suite(first: Part, other: Part) -> None:
 
 def _dumped(part: Any) -> Any:
     """A part of a suite, wherever its files are: what they hold is compared by hash."""
-    data = part.model_dump(mode="json", exclude={"file"})
+    data = part.model_dump(mode="json", exclude={"file", "fewshot_file"})
     if "source" in data and Source.parse(str(data["source"])).is_file:
         del data["source"]
     return data

@@ -8,19 +8,20 @@ goes on, :func:`restore` puts what only the journal holds into the log, which In
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
-from zlib import crc32
 
 from distilbench.files import whole_file
-from distilbench.runner._logs import read_log
+from distilbench.transcripts import (
+    JOURNAL,
+    journal_line,
+    read_journal,
+    read_log,
+    read_log_samples,
+)
 
 if TYPE_CHECKING:
     from inspect_ai.log import EvalSample
-
-_NAME = "journal.jsonl"
-_CHECKSUM = 9  # characters before each line's JSON
 
 
 class Journal:
@@ -32,13 +33,12 @@ class Journal:
     def begin(self, folder: Path) -> None:
         """Write from here on beside the logs in ``folder``."""
         folder.mkdir(parents=True, exist_ok=True)
-        self._file = (folder / _NAME).open("ab")
+        self._file = (folder / JOURNAL).open("ab")
 
     def add(self, sample: EvalSample) -> None:
         """Handed to the system when this returns: the death of this process does not lose it."""
         if self._file is not None:
-            line = sample.model_dump_json().encode()
-            self._file.write(_checksum(line) + line + b"\n")
+            self._file.write(journal_line(sample))
             self._file.flush()
 
     def end(self) -> None:
@@ -49,40 +49,27 @@ class Journal:
             self._file = None
 
 
-def restore(folder: Path) -> None:
+def restore(folder: Path) -> int:
     """Put all that the logs and the journal of ``folder`` hold into its newest log, and leave that
     one alone: it is what Inspect resumes, and of an attempt that was killed early it holds less
-    than the one before."""
+    than the one before. Returns how many samples it holds that need not be asked again."""
     from inspect_ai.log import write_eval_log
 
     logs = sorted(folder.glob("*.eval"))
-    if len(logs) > 1 or (logs and (folder / _NAME).is_file()):
+    if len(logs) == 1 and not (folder / JOURNAL).is_file():
+        ended = {(str(s.id), s.epoch) for s in read_log_samples(logs[0]) if not s.error}
+        return len(ended)
+    samples: list[EvalSample] = []
+    if logs:
         read = [read_log(path) for path in logs]
-        samples = [sample for log in read for sample in log.samples or ()]
+        found = [sample for log in read for sample in log.samples or ()]
+        found += read_journal(folder)
+        found.sort(key=lambda sample: sample.error is None)  # names are times: clocks are set
         newest = read[-1]
-        samples += read_journal(folder)
-        samples.sort(key=lambda sample: sample.error is None)  # names are times: clocks are set
-        newest.samples = list({(str(s.id), s.epoch): s for s in samples}.values())
+        newest.samples = samples = list({(str(s.id), s.epoch): s for s in found}.values())
         with whole_file(logs[-1]) as partial:
             write_eval_log(newest, str(partial), format="eval")
         for path in logs[:-1]:
             path.unlink()
-    (folder / _NAME).unlink(missing_ok=True)
-
-
-def read_journal(folder: Path) -> Iterator[EvalSample]:
-    """Its samples, oldest first. A line that is not as it was written, as the last one of a worker
-    that died while it wrote, is passed over: that sample is asked again."""
-    from inspect_ai.log import EvalSample
-
-    if not (folder / _NAME).is_file():
-        return
-    with (folder / _NAME).open("rb") as lines:
-        for line in lines:
-            checksum, sample = line[:_CHECKSUM], line[_CHECKSUM:].removesuffix(b"\n")
-            if checksum == _checksum(sample):
-                yield EvalSample.model_validate_json(sample)
-
-
-def _checksum(line: bytes) -> bytes:
-    return f"{crc32(line):08x} ".encode()
+    (folder / JOURNAL).unlink(missing_ok=True)
+    return sum(not sample.error for sample in samples)

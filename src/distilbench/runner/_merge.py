@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from distilbench.errors import InputError
 from distilbench.files import (
@@ -43,7 +44,7 @@ from distilbench.runner._store import (
     shard_folder,
     shards_of,
 )
-from distilbench.suite import read_suite
+from distilbench.suite import Suite, read_suite
 from distilbench.yaml_file import read_yaml, yaml_text
 
 _START = "name:"
@@ -133,11 +134,36 @@ def _suite_of(parts: Sequence[Part]) -> tuple[str, list[int]]:
         return min(texts), list(first.suite.seeds)
     data = dict(first.data)
     for key in LISTS:
-        listed = [value for part in own for value in part.data.get(key, ())]
-        if listed:
-            data[key] = [v for n, v in enumerate(listed) if v not in listed[:n]]
+        if any(part.data.get(key) for part in own):
+            data[key] = _listed_once(key, own)
     text = f"# of {len(own)} runs, merged\n{yaml_text(data)}"
     return text, list(dict.fromkeys(seed for part in own for seed in part.suite.seeds))  # type: ignore[union-attr]
+
+
+def _listed_once(key: str, parts: Sequence[Part]) -> list[Any]:
+    """What the suites list under ``key``, one after the other. What they list under one name is the
+    same, but for where its file is, so that each name stands once."""
+    known: set[object] = set()
+    found: list[Any] = []
+    for part in parts:
+        beside = {k: v for k, v in part.data.items() if k != key}
+        # An entry may make several parts; a suite that lists none has its default.
+        for given in [{key: [entry]} for entry in part.data.get(key) or ()] or [{}]:
+            made = getattr(Suite.model_validate({**beside, **given}), key)
+            new = [one for one in made if _name(one) not in known]
+            known.update(map(_name, made))
+            found += given[key] if given and len(new) == len(made) else map(_as_listed, new)
+    return found
+
+
+def _name(one: Any) -> object:
+    return getattr(one, "name", one)  # a seed is its own name
+
+
+def _as_listed(one: Any) -> Any:
+    if isinstance(one, int):
+        return one
+    return {"name": one.name, **one.model_dump(mode="json", exclude_defaults=True)}
 
 
 def _cells_of(parts: Sequence[Part]) -> dict[str, Cell]:

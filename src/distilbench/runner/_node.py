@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import os
 import queue
-import shutil
-import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -18,18 +16,17 @@ from importlib.metadata import version
 from pathlib import Path
 
 from distilbench.architecture import part_names
-from distilbench.cache import cache_folder, held, made_once
-from distilbench.engines import sha256_of
+from distilbench.cache import cache_folder, made_once
+from distilbench.engines import Scratch, sha256_of, sweep_cgroups, sweep_scratch
 from distilbench.errors import InputError
 from distilbench.events import Event, Noted
-from distilbench.files import alone, write_bytes, write_text
+from distilbench.files import write_bytes, write_text
 from distilbench.runner._executor import Job, end, listen, started
 from distilbench.runner._pieces import Followed, Piece
 from distilbench.runner._plan import HASHED_VERSIONS, Cell
 from distilbench.runner._store import shard_folder
 
 _BEAT_S = 0.5
-_PREFIX = "distilbench-node-"
 CHUNK = 32 * 2**20
 """Bytes of a model's file that are fetched at once."""
 
@@ -157,20 +154,14 @@ def _told(events: tuple[Event, ...], pieces: Sequence[Piece]) -> Iterator[Told]:
 
 @contextmanager
 def _run_folder() -> Iterator[Path]:
-    """A folder for one job, and those that killed ones left are removed."""
-    parent = Path(tempfile.gettempdir())
-    with held(parent / _PREFIX):
-        for old in parent.glob(f"{_PREFIX}*"):
-            with suppress(InputError, OSError), alone(old):
-                shutil.rmtree(old)
-        folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
-        holding = alone(folder)
-        holding.__enter__()
+    """A folder for one job; what killed ones left on this machine is removed first."""
+    sweep_scratch()
+    sweep_cgroups()
+    scratch = Scratch()
     try:
-        yield folder
+        yield scratch.path
     finally:
-        holding.__exit__(None, None, None)
-        shutil.rmtree(folder, ignore_errors=True)
+        scratch.remove()
 
 
 def _unpacked(parcel: Parcel, folder: Path, fetch: Fetch) -> Job:

@@ -10,16 +10,14 @@ from __future__ import annotations
 
 import io
 import os
-import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from distilbench.files import write_bytes
+from distilbench.place import MARKERS, is_half, travels
 
 _APPENDED = (".jsonl", ".log")
-_MARKS = ("shard.json", "cell.json")
-_SET_ID = ".eval-set-id"
 _LARGEST = 64 * 2**10
 """Bytes of an appended piece: Ray sends what is below 100 KB at once, and it outlives its node."""
 _Seen = tuple[int, int, int]
@@ -48,9 +46,9 @@ class Followed:
         now = list(self._paths())
         gone = sorted(self._known.keys() - set(now))
         wholes = [path for path in now if not path.endswith(_APPENDED)]
-        wholes.sort(key=lambda path: path.endswith(_MARKS))
+        wholes.sort(key=lambda path: path.endswith(MARKERS))
         appended = [path for path in now if path.endswith(_APPENDED)]
-        marks = [path for path in wholes if path.endswith(_MARKS)]
+        marks = [path for path in wholes if path.endswith(MARKERS)]
         pieces = [p for path in wholes if path not in marks for p in self._whole(path)]
         pieces += [p for path in appended for p in self._appended(path)]
         for path in gone:
@@ -63,7 +61,7 @@ class Followed:
             place = self._folder / name
             found = sorted(place.rglob("*")) if place.is_dir() else [place]
             for path in found:
-                if travels(path):
+                if path.is_file() and travels(path.name):
                     yield path.relative_to(self._folder).as_posix()
 
     def _whole(self, path: str) -> Iterator[Piece]:
@@ -77,7 +75,7 @@ class Followed:
                 return  # it is being written: next time
         except FileNotFoundError:
             return
-        if path.endswith(".eval") and not zipfile.is_zipfile(io.BytesIO(data)):
+        if is_half(path, io.BytesIO(data)):
             return
         self._known[path] = seen
         yield Piece(path, data)
@@ -114,11 +112,6 @@ def put(folder: Path, pieces: Sequence[Piece], begins: Mapping[str, int]) -> Non
                 stream.seek(begins.get(piece.path, 0) + piece.offset)
                 stream.truncate()
                 stream.write(piece.data)
-
-
-def travels(path: Path) -> bool:
-    """Whether others need it: hidden files are of one machine alone, but for Inspect's."""
-    return path.is_file() and (not path.name.startswith(".") or path.name == _SET_ID)
 
 
 def _seen(path: Path) -> _Seen:

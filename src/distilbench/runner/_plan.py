@@ -25,7 +25,7 @@ from distilbench.runner._cards import card_id, readable_card
 from distilbench.runner._facts import architecture, check_card, facts_on_models
 from distilbench.runner._sampling import generation_of
 from distilbench.suite import Generation, Limits, Model, Profile, Suite
-from distilbench.tasks import InspectTask, TaskSpec, data_files, package_version
+from distilbench.tasks import InspectTask, TaskSpec, data_files, package_version, rows_kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from distilbench.runner._facts import Facts
 
 NOT_AVAILABLE = "not available"
+_SETS_NO_RESULT = {"machine_usd_per_hour", "grid_g_co2e_per_kwh"}
+"""Fields of a profile that may change while a run goes on."""
 
 
 HASHED_VERSIONS = ("distilbench", "inspect-ai", "xllamacpp")
@@ -53,7 +55,8 @@ class Cell(BaseModel):
     file: Path | None
     file_sha256: str | None
     task_hash: str
-    """SHA-256 over what sets the questions: the task, its data files and the seed."""
+    """SHA-256 over what sets the questions: the task, the content of its data files (not where they
+    are) and the seed."""
     task: TaskSpec
     profile: Profile
     seed: int
@@ -232,10 +235,11 @@ def _of_model(
 
 
 def _asked(task: TaskSpec, seed: int) -> dict[str, Any]:
-    """All that sets the questions of a task."""
+    """All that sets the questions of a task. Of its files that is what they hold and how it is to
+    be read, not where they are: on another machine they lie elsewhere."""
     asked = {
-        "task": task.model_dump(mode="json"),
-        "data": [sha256_of(path) for path in data_files(task)],
+        "task": task.model_dump(mode="json", exclude={"file", "fewshot_file"}),
+        "data": [(sha256_of(path), rows_kind(path)) for path in data_files(task)],
         "seed": seed,
     }
     if isinstance(task, InspectTask):
@@ -257,7 +261,7 @@ def _cell(
         **asked,
         "weights": of_model["file_sha256"]
         or model.model_dump(mode="json", include={"source", "base_url", "args"}),
-        "profile": profile.model_dump(mode="json", exclude={"machine_usd_per_hour"}),
+        "profile": profile.model_dump(mode="json", exclude=_SETS_NO_RESULT),
         "epochs": epochs,
         "limits": suite.limits.model_dump(mode="json"),
         "max_tokens": model.max_tokens,

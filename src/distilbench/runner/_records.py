@@ -57,13 +57,13 @@ def sample_record(
     cell: Cell,
     run: str,
     shape: ModelShape | None,
-    stops: Sequence[Stretch] | None = None,
+    seen: Sequence[Stretch] = (),
 ) -> SampleRecord:
     """One question answered once, without its energy: :func:`charged`. ``shape`` null: the FLOPs
-    are not known. ``stops``: when nothing ran (null: nobody looked); the seconds and joules of a
-    question that met one are none of the model's."""
+    are not known. ``seen``: of the machine meanwhile; the seconds and joules of a question that met
+    a stop are none of the model's."""
     timing = _timing(sample)
-    stopped = _clock_moved(sample) or _met(sample, stops)
+    stopped = _clock_moved(sample) or _met(sample, seen)
     noted, grade = sample.output.metadata or {}, _grade(sample, cell)
     fields = {
         "run": run,
@@ -225,13 +225,14 @@ def _failures(sample: EvalSample) -> list[str]:
     return [e.error for e in sample.events if isinstance(e, ModelEvent) and e.error]
 
 
-def _met(sample: EvalSample, stops: Sequence[Stretch] | None) -> bool | None:
-    """Whether a question was being answered in one of these stretches; null: nobody looked."""
-    if stops is None:
-        return None
+def _met(sample: EvalSample, seen: Sequence[Stretch]) -> bool | None:
+    """Whether a question was being answered in a stretch in which nothing ran; null: nobody looked
+    yet when it began."""
     begun, ended = _seconds(sample.started_at), _seconds(sample.completed_at)
     slack = _CLOCK_SLACK_S
-    return any(s.begun < ended + slack and s.ended > begun - slack for s in stops)
+    if any(s.begun < ended + slack and s.ended > begun - slack for s in seen if s.stopped):
+        return True
+    return False if any(s.begun < begun + slack for s in seen) else None
 
 
 def _clock_moved(sample: EvalSample) -> bool:

@@ -38,6 +38,7 @@ from distilbench.runner._leftovers import sweep
 from distilbench.runner._plan import Cell, models_without_flops, plan
 from distilbench.runner._sandbox import refusals, reopen_refused
 from distilbench.runner._store import (
+    check_surroundings,
     collect,
     is_finished,
     questions_file,
@@ -132,10 +133,14 @@ def _write_what_is_given(run_dir: Path, given: GivenSuite, cells: list[Cell]) ->
 
 
 def _missing(run_dir: Path, cells: list[Cell]) -> list[Cell]:
-    """The cells that are still to be finished, once the run directory is in order."""
+    """The cells that are still to be finished, once the run directory is in order. Raises
+    ``InputError`` if what they need of it is damaged."""
     sweep(run_dir, cells)
     reopen_refused(run_dir, cells)
-    return [cell for cell in cells if not is_finished(run_dir, cell)]
+    missing = [cell for cell in cells if not is_finished(run_dir, cell)]
+    for cell in missing:
+        check_surroundings(run_dir, cell)
+    return missing
 
 
 def _without_questions(run_dir: Path, cells: list[Cell]) -> list[Cell]:

@@ -41,9 +41,15 @@ class CellStatus:
 def cell_status(run_dir: Path, cell: Cell) -> CellStatus:
     """Raises ``InputError`` if a record of the cell is damaged."""
     shards = shards_of(run_dir, cell) if questions_file(run_dir, cell).is_file() else None
-    done = [s for s in shards or () if is_shard_finished(run_dir, cell, s)]
+    done = sum(is_shard_finished(run_dir, cell, shard) for shard in shards or ())
     samples = sum(_samples(run_dir, cell, shard) for shard in shards or ())
-    finished = is_finished(run_dir, cell)
+    return status_of(run_dir, cell, shards, samples, done)
+
+
+def status_of(
+    run_dir: Path, cell: Cell, shards: list[Shard] | None, samples: int, done: int
+) -> CellStatus:
+    """From what is known of its shards: finished samples, and how many shards are ``done``."""
     begun = "begun" if cell_folder(run_dir, cell).is_dir() else "waiting"
     return CellStatus(
         cell=cell.name,
@@ -51,11 +57,11 @@ def cell_status(run_dir: Path, cell: Cell) -> CellStatus:
         task=cell.task.name,
         profile=cell.profile.name,
         seed=cell.seed,
-        state="finished" if finished else begun,
+        state="finished" if is_finished(run_dir, cell) else begun,
         samples=samples,
         of=None if shards is None else cell.epochs * sum(shard.questions for shard in shards),
         shards=None if shards is None else len(shards),
-        finished_shards=len(done),
+        finished_shards=done,
     )
 
 

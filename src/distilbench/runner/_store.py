@@ -34,13 +34,12 @@ from distilbench.files import read_json, read_parquet, read_sealed, write_parque
 from distilbench.meter import Energy, read_stretches, summarise
 from distilbench.records import KEY, CellRecord, SampleRecord, columns, frame, schema
 from distilbench.runner._identity import identity, said, shape_stated
-from distilbench.runner._journal import read_journal
-from distilbench.runner._logs import read_log_samples
 from distilbench.runner._plan import Cell
 from distilbench.runner._records import charged, energy_shares, sample_record, span, strata
 from distilbench.runner._shards import Shard, cut
 from distilbench.runner._together import covered_s, together
 from distilbench.tasks import QuestionSet
+from distilbench.transcripts import read_journal, read_log_samples
 
 if TYPE_CHECKING:
     import polars as pl
@@ -105,6 +104,13 @@ def surroundings_file(run_dir: Path, cell: Cell, shard: Shard) -> Path:
     return shard_folder(run_dir, cell, shard) / "machine.jsonl"
 
 
+def check_surroundings(run_dir: Path, cell: Cell) -> None:
+    """Raises ``InputError`` if what was seen beside a cell's answers is damaged: before its
+    worker goes on, which would end of it."""
+    for file in cell_folder(run_dir, cell).rglob("machine.jsonl"):
+        read_stretches(file)
+
+
 def shards_of(run_dir: Path, cell: Cell) -> list[Shard]:
     """How a cell is cut. Its questions must have been made."""
     return _cut(cell, read_questions(questions_file(run_dir, cell)))
@@ -159,10 +165,12 @@ def finish_cell(run_dir: Path, cell: Cell) -> bool:
     if not all(is_shard_finished(run_dir, cell, shard) for shard in shards):
         return False
     facts = [_shard_facts(run_dir, cell, shard) for shard in shards]
-    seen = [s for shard in shards for s in read_stretches(surroundings_file(run_dir, cell, shard))]
+    each = [read_stretches(surroundings_file(run_dir, cell, shard)) for shard in shards]
+    seen = [stretch for of_one in each for stretch in of_one]
     around = asdict(summarise(seen))
-    if around["suspended_s"] is not None:  # what stopped shards side by side counts once
-        around["suspended_s"] = covered_s((s.begun, s.ended) for s in seen if s.stopped)
+    # What stopped shards side by side counts once; of one that nobody watched nothing is known.
+    stopped_s = covered_s((s.begun, s.ended) for s in seen if s.stopped)
+    around["suspended_s"] = stopped_s if all(each) else None
     record = {**together(facts), **around, **identity(run_dir, cell, asked)}
     write_sealed(cell_folder(run_dir, cell) / "cell.json", record)
     return True
@@ -180,13 +188,12 @@ def project(
     transcript at a time is in memory; what it takes of the energy is known when all are read."""
     drawn_from = strata(asked, asked.questions[shard.first : shard.last])
     seen = read_stretches(surroundings_file(run_dir, cell, shard))
-    stops = [s for s in seen if s.stopped] if seen else None
     found: dict[tuple[str, int], SampleRecord] = {}
     spans: dict[tuple[str, int], tuple[float, float]] = {}
     for sample in _logged_samples(log_folder(run_dir, cell, shard)):
         key = (str(sample.id), sample.epoch)
         spans[key] = span(sample)
-        found[key] = sample_record(sample, cell, run_dir.name, cell.shape, stops)
+        found[key] = sample_record(sample, cell, run_dir.name, cell.shape, seen)
     joules = energy_shares(list(spans.values()), energy)
     limit_j = cell.profile.energy_per_question_j
     rows = [

@@ -7,6 +7,7 @@ JSON lines on standard output; everything else that libraries print goes to stan
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Callable
@@ -65,8 +66,12 @@ def _work(job: Job, tell: OnEvent, undo: ExitStack) -> None:
 def _ready_inspect(job: Job) -> None:
     """Import before a cell's clock runs what Inspect would import in the first evaluation."""
     asked = {cell.task.inspect for cell in job.cells if isinstance(cell.task, InspectTask)}
+    gc.disable()  # all that is made here stays: looking through it again and again takes as long
     load_extensions(benchmarks=any(name.startswith(f"{BENCHMARKS}/") for name in asked))
-    import_ahead()
+    # A task of Inspect may ask other models than the cell's, as a judge.
+    import_ahead(None if asked else job.cells[0].reference.partition("/")[0])
+    gc.freeze()
+    gc.enable()
 
 
 def _ready_graders(job: Job) -> None:

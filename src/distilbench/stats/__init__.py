@@ -6,12 +6,13 @@ family's score against compute with the equivalent size and the capability densi
 model on it, the cost of a correct answer, pass@k and cons@k of repeated questions, the spread over
 prompt templates, the gap between public and generated questions, and the recommendation under
 limits. Pure functions on data frames and numbers: nothing here reads a file or knows a model card.
-Imports ``errors`` only; takes the columns of ``records``.
+Imports ``errors`` only; takes the columns of ``records``. Distributions are those of
+``scipy.special``: ``scipy.stats`` calls the same functions, and takes most of a second to import.
 """
 
 from distilbench.stats._answered import accuracy_of_answers, answered, spent, unanswered
-from distilbench.stats._bootstrap import bootstrap_accuracies
-from distilbench.stats._budget import per_correct, truncation_curve
+from distilbench.stats._bootstrap import Drawn, bootstrap, bootstrap_accuracies, bootstrap_scores
+from distilbench.stats._budget import per_correct, truncation_curve, within
 from distilbench.stats._choice import (
     Candidate,
     Closest,
@@ -22,6 +23,7 @@ from distilbench.stats._choice import (
 )
 from distilbench.stats._clusters import t_interval
 from distilbench.stats._common import in_common, of_entries
+from distilbench.stats._compared import Compared
 from distilbench.stats._costs import costs, mean_over_tasks, percentile
 from distilbench.stats._curve import (
     Curve,
@@ -45,10 +47,17 @@ from distilbench.stats._equal_accuracy import (
     seed_interval,
     shared_levels,
 )
-from distilbench.stats._frontier import frontier_probability, hypervolume, pareto
-from distilbench.stats._intervals import accuracy, macro_accuracy, normal_quantile, wilson
+from distilbench.stats._frontier import frontier_probability, hypervolume, pareto, standings
+from distilbench.stats._intervals import (
+    accuracy,
+    macro_accuracy,
+    macro_of_questions,
+    normal_quantile,
+    share_interval,
+    wilson,
+)
 from distilbench.stats._money import machine_usd, token_usd
-from distilbench.stats._paired import paired_difference, paired_differences
+from distilbench.stats._paired import paired_difference, paired_differences, stdev_of_pair
 from distilbench.stats._power import (
     discordance,
     power,
@@ -57,16 +66,18 @@ from distilbench.stats._power import (
     stdev_of_difference,
 )
 from distilbench.stats._prompts import contamination_gap, template_spread
-from distilbench.stats._recommend import recommend
-from distilbench.stats._repeats import cons_at_k, pass_at_k, repeats
+from distilbench.stats._recommend import choose, recommend
+from distilbench.stats._repeats import cons_at_k, pass_at_k, pass_questions, repeats, steps
 from distilbench.stats._several import Decision, decide, holm
 from distilbench.stats._subset import full_score
 
 __all__ = [
     "Candidate",
     "Closest",
+    "Compared",
     "Curve",
     "Decision",
+    "Drawn",
     "EqualAccuracy",
     "Equivalent",
     "FallenOut",
@@ -79,10 +90,13 @@ __all__ = [
     "accuracy",
     "accuracy_of_answers",
     "answered",
+    "bootstrap",
     "bootstrap_accuracies",
+    "bootstrap_scores",
     "by_epoch",
     "capability_density",
     "cheaper",
+    "choose",
     "compute_equivalent_gain",
     "cons_at_k",
     "contamination_gap",
@@ -100,6 +114,7 @@ __all__ = [
     "in_common",
     "machine_usd",
     "macro_accuracy",
+    "macro_of_questions",
     "mean_over_tasks",
     "normal_quantile",
     "of_entries",
@@ -107,6 +122,7 @@ __all__ = [
     "paired_differences",
     "pareto",
     "pass_at_k",
+    "pass_questions",
     "per_correct",
     "percentile",
     "pool_scatter",
@@ -117,14 +133,19 @@ __all__ = [
     "repeats",
     "same_questions",
     "seed_interval",
+    "share_interval",
     "shared_levels",
     "smallest_difference",
     "spent",
+    "standings",
     "stdev_of_difference",
+    "stdev_of_pair",
+    "steps",
     "t_interval",
     "template_spread",
     "token_usd",
     "truncation_curve",
     "unanswered",
     "wilson",
+    "within",
 ]

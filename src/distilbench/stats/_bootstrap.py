@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,45 +11,104 @@ import polars as pl
 from numpy.typing import NDArray
 
 _CHUNK = 200_000  # clusters drawn in one batch: what fits into a core's cache is 6 times faster
+_ONE_THREAD = 1 << 18  # multiplications up to which OpenBLAS takes one thread
 _BINOMIALS = 8  # one binomial number takes the time of so many drawn clusters
 _FEW = 1_000  # clusters of which either way takes no time
+
+
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """Accuracies of ``entries`` on questions drawn again. ``mean``: over tasks, shape (draws,
+    entries); ``tasks``: of each task alone, the first of these draws, in the same shape."""
+
+    entries: tuple[str, ...]
+    mean: NDArray[np.float64]
+    tasks: Mapping[str, NDArray[np.float64]]
+
+
+def bootstrap(
+    samples: pl.DataFrame,
+    entries: Sequence[str],
+    draws: int = 10_000,
+    kept: int = 0,
+    seed: int = 0,
+) -> Drawn:
+    """Accuracy of every entry in every draw.
+
+    Clusters of questions are drawn with replacement within each task, the same for all entries
+    (paired; Efron and Tibshirani 1993). ``samples``: those of the questions in common, with entry,
+    task, cluster and score in [0, 1]; ``kept``: draws of each task that are kept beside the mean.
+    """
+    total = np.zeros((draws, len(entries)))
+    alone: dict[str, NDArray[np.float64]] = {}
+    for task, start, drawn in _each(samples, entries, ("score",), draws, seed):
+        mine = alone.setdefault(task, np.empty((min(kept, draws), len(entries))))
+        total[start : start + len(drawn)] += drawn[:, 0]
+        mine[start : start + len(drawn)] = drawn[: max(len(mine) - start, 0), 0]
+    return Drawn(tuple(entries), total / max(len(alone), 1), alone)
+
+
+def bootstrap_scores(
+    samples: pl.DataFrame, entries: Sequence[str], scores: Sequence[str], draws: int, seed: int = 0
+) -> NDArray[np.float64]:
+    """:func:`bootstrap`, mean over tasks, of several columns of scores on the same draws: shape
+    (scores, draws, entries)."""
+    total = np.zeros((draws, len(scores), len(entries)))
+    for _, start, drawn in _each(samples, entries, scores, draws, seed):
+        total[start : start + len(drawn)] += drawn
+    return np.moveaxis(total / max(samples["task"].n_unique(), 1), 1, 0)
 
 
 def bootstrap_accuracies(
     samples: pl.DataFrame, entries: Sequence[str], draws: int = 10_000, seed: int = 0
 ) -> NDArray[np.float64]:
-    """Accuracy, mean over tasks, of every entry in every draw: shape (draws, entries).
+    """The mean over tasks alone, of :func:`bootstrap`: shape (draws, entries)."""
+    return bootstrap(samples, entries, draws, 0, seed).mean
 
-    Clusters of questions are drawn with replacement within each task, the same for all entries
-    (paired; Efron and Tibshirani 1993). ``samples``: those of the questions in common, with entry,
-    task, cluster and score.
-    """
+
+def _each(
+    samples: pl.DataFrame, entries: Sequence[str], scores: Sequence[str], draws: int, seed: int
+) -> Iterator[tuple[str, int, NDArray[np.float64]]]:
+    """Task by task some draws at a time: task, number of the first one, and means of shape (some
+    draws, scores, entries)."""
     generator = np.random.default_rng(seed)
-    total = np.zeros((draws, len(entries)))
-    tasks = samples["task"].unique().sort().to_list()
-    for task in tasks:
-        sums, counts, times = _alike(samples.filter(pl.col("task") == task), list(entries))
+    needed = samples.select("task", "cluster", "entry", *scores)
+    parts = needed.partition_by("task", as_dict=True, include_key=False)
+    for (task,) in sorted(parts):
+        figures, times = _alike(parts.pop((task,)), list(entries), scores)
         step = max(1, _CHUNK // int(times.sum()))
         for start in range(0, draws, step):
-            size = min(step, draws - start)
-            weights = _drawn(generator, times, size)
-            drawn = (weights @ sums) / np.maximum(weights @ counts, 1)
-            total[start : start + size] += drawn / len(tasks)
-    return total
+            weights = _drawn(generator, times, min(step, draws - start)).astype(float)
+            both = _product(weights, figures).reshape(len(weights), -1, len(entries))
+            yield str(task), start, both[:, :-1] / np.maximum(both[:, -1:], 1)
 
 
-def _alike(samples: pl.DataFrame, entries: list[str]) -> tuple[Any, Any, Any]:
-    """The clusters of one task, those that no entry tells apart as one: sums of scores and numbers
-    of samples, each of shape (kinds, entries), and how many clusters are of each kind. A draw of
-    clusters needs no more, and of a million questions of two models there are four kinds."""
+def _product(weights: Any, figures: Any) -> Any:
+    """The matrix product, in pieces so small that BLAS takes one thread: several of them wait for
+    each other in a loop, which on a busy machine takes more time than it saves."""
+    step = max(1, _ONE_THREAD // figures.size)
+    found = np.empty((len(weights), figures.shape[1]))
+    for start in range(0, len(weights), step):
+        found[start : start + step] = weights[start : start + step] @ figures
+    return found
+
+
+def _alike(
+    samples: pl.DataFrame, entries: list[str], scores: Sequence[str] = ("score",)
+) -> tuple[Any, Any]:
+    """The clusters of one task, those that no entry tells apart as one: sums of each score, then
+    numbers of samples, of every entry, shape (kinds, (scores + 1) x entries), and how many clusters
+    are of each kind. A draw of clusters needs no more, and of a million questions of two models
+    there are four kinds."""
     table = samples.group_by("cluster", "entry").agg(
-        pl.col("score").sum().alias("sum"), pl.len().cast(pl.Float64).alias("count")
+        *(pl.col(score).sum().alias(f"sum {score}") for score in scores),
+        pl.len().cast(pl.Float64).alias("count"),
     )
-    wide = table.pivot("entry", index="cluster", values=["sum", "count"], sort_columns=False)
-    columns = [f"{name}_{entry}" for name in ("sum", "count") for entry in entries]
+    values = [*(f"sum {score}" for score in scores), "count"]
+    wide = table.pivot("entry", index="cluster", values=values, sort_columns=False)
+    columns = [f"{name}_{entry}" for name in values for entry in entries]
     kinds = wide.select(pl.col(columns).fill_null(0.0)).group_by(columns).len("times").sort(columns)
-    figures = kinds.select(columns).to_numpy().astype(np.float64)
-    return figures[:, : len(entries)], figures[:, len(entries) :], kinds["times"].to_numpy()
+    return kinds.select(columns).to_numpy().astype(np.float64), kinds["times"].to_numpy()
 
 
 def _drawn(generator: np.random.Generator, times: Any, size: int) -> Any:
@@ -56,7 +116,8 @@ def _drawn(generator: np.random.Generator, times: Any, size: int) -> Any:
     clusters, kinds = int(times.sum()), len(times)
     if kinds * _BINOMIALS < clusters or clusters < _FEW:
         return generator.multinomial(clusters, times / clusters, size)
-    kind_of = np.repeat(np.arange(kinds), times)
-    drawn = kind_of[generator.integers(0, clusters, (size, clusters))]
+    drawn = generator.integers(0, clusters, (size, clusters))
+    if kinds < clusters:
+        drawn = np.repeat(np.arange(kinds), times)[drawn]
     drawn += np.arange(size)[:, None] * kinds
     return np.bincount(drawn.ravel(), minlength=size * kinds).reshape(size, kinds)

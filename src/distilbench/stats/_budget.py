@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from distilbench.stats._clusters import unique
 from distilbench.stats._costs import mean_over_tasks
-from distilbench.stats._intervals import check_samples, macro_accuracy
+from distilbench.stats._intervals import check_samples, in_parts, of_questions, of_tasks
 
 COSTS = ("output_tokens", "flops", "total_s", "energy_j")
 
@@ -24,28 +25,63 @@ def truncation_curve(
     accuracy, low, high; one row for each group and budget.
     """
     check_samples(samples, [*by, "task", "sample_id", "score", "output_tokens"])
-    known = samples.filter(pl.col("output_tokens").is_not_null())
-    curves = []
-    for budget in sorted(set(budgets)):
-        within = pl.col("output_tokens") <= budget
-        cut = known.with_columns(
-            pl.when(within).then(pl.col("score")).otherwise(0.0).alias("score"),
-            pl.col("output_tokens").clip(upper_bound=budget),
+    budgets = sorted(set(budgets))
+    columns = unique([*by, "task", "sample_id", "cluster", "score", "output_tokens"])
+    known = samples.select(columns).filter(pl.col("output_tokens").is_not_null())
+    groups = unique([*by, "task"])
+    found: dict[int, list[pl.DataFrame]] = {budget: [] for budget in budgets}
+    for part in in_parts(known):
+        questions = _questions(part, [*groups, "sample_id"], budgets)
+        for budget in budgets:
+            names = {f"{name} {budget}": name for name in ("score", "binary")}
+            mine = questions.select(*groups, "cluster", "samples", *names).rename(names)
+            found[budget].append(of_questions(mine, groups, level=0.95))
+    spent = mean_over_tasks(
+        known.with_columns(
+            pl.col("output_tokens").clip(upper_bound=budget).alias(f"tokens {budget}")
+            for budget in budgets
+        ),
+        by,
+        [f"tokens {budget}" for budget in budgets],
+    )
+    curves = [
+        of_tasks(pl.concat(tables), list(by))
+        .join(spent, on=list(by))
+        .select(
+            *by,
+            pl.lit(budget).alias("budget"),
+            pl.col(f"tokens {budget}").alias("mean_output_tokens"),
+            "accuracy",
+            "low",
+            "high",
         )
-        spent = mean_over_tasks(cut, by, ("output_tokens",))
-        curves.append(
-            macro_accuracy(cut, by)
-            .join(spent, on=list(by))
-            .select(
-                *by,
-                pl.lit(budget).alias("budget"),
-                pl.col("output_tokens").alias("mean_output_tokens"),
-                "accuracy",
-                "low",
-                "high",
-            )
-        )
+        for budget, tables in found.items()
+    ]
     return pl.concat(curves)
+
+
+def _questions(samples: pl.DataFrame, asked: list[str], budgets: Sequence[int]) -> pl.DataFrame:
+    """One row a question: ``asked``, cluster, samples, and of each budget score and binary."""
+    scored = samples.with_columns(within(budget).alias(f"score {budget}") for budget in budgets)
+    return (
+        scored.group_by(asked)
+        .agg(
+            pl.col("cluster").min(),
+            pl.len().alias("samples"),
+            *(pl.col(f"score {budget}").mean() for budget in budgets),
+            *(
+                pl.col(f"score {budget}").is_in([0.0, 1.0]).all().alias(f"binary {budget}")
+                for budget in budgets
+            ),
+        )
+        .with_columns(pl.col("cluster").fill_null(pl.col("sample_id")))
+    )
+
+
+def within(budget: int) -> pl.Expr:
+    """The score of a sample as if it had been cut off after ``budget`` output tokens: a longer
+    answer is wrong, and so is one of unknown length."""
+    return pl.when(pl.col("output_tokens") <= budget).then(pl.col("score")).otherwise(0.0)
 
 
 def per_correct(samples: pl.DataFrame, by: Sequence[str] = ("model", "profile")) -> pl.DataFrame:

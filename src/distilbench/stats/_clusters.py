@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import polars as pl
-from scipy import stats
+from scipy.special import stdtrit
 
 # Below this a variance is rounding error of identical scores, not spread.
 NO_SPREAD = 1e-18
@@ -64,7 +64,7 @@ def t_quantile(df: pl.Expr, level: float) -> pl.Expr:
     """Half-width of a two-sided Student interval with ``df`` degrees of freedom; null below 1."""
 
     def quantile(values: pl.Series) -> pl.Series:
-        found = stats.t.ppf(0.5 + level / 2, values.cast(pl.Float64).to_numpy())
+        found = stdtrit(values.cast(pl.Float64).to_numpy(), 0.5 + level / 2)
         return pl.Series(values.name, found, dtype=pl.Float64).fill_nan(None)
 
     return df.map_batches(quantile, return_dtype=pl.Float64, is_elementwise=True)
@@ -76,7 +76,7 @@ def t_interval(df: float, level: float = 0.95) -> float:
     >>> round(t_interval(9), 3)
     2.262
     """
-    return float(stats.t.ppf(0.5 + level / 2, df))
+    return float(stdtrit(df, 0.5 + level / 2))
 
 
 def unique(names: Sequence[str]) -> list[str]:

@@ -7,7 +7,7 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats as scipy_stats
+from scipy.special import stdtrit
 
 Array: TypeAlias = NDArray[np.float64]
 
@@ -63,7 +63,7 @@ def seed_interval(values: Sequence[float], level: float = 0.95) -> SeedMean:
     mean, count = float(given.mean()), len(given)
     if count < 2:
         return SeedMean(mean, -np.inf, np.inf, count)
-    quantile = float(scipy_stats.t.ppf(0.5 + level / 2, count - 1))
+    quantile = float(stdtrit(count - 1, 0.5 + level / 2))
     half = quantile * float(given.std(ddof=1)) / count**0.5
     return SeedMean(mean, mean - half, mean + half, count)
 

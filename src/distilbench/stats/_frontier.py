@@ -10,6 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+_SAME = 1e-12  # accuracies nearer than this are equal: sums differ in the last digits
 
 
 def pareto(
@@ -84,9 +85,26 @@ def frontier_probability(cost: Sequence[float | None], drawn: Floats) -> list[fl
         no_dearer = costs <= costs[place]
         cheaper = costs < costs[place]
         mine = drawn[:, [i]]
-        beaten = ((others > mine + 1e-12) & no_dearer) | ((others >= mine - 1e-12) & cheaper)
+        beaten = ((others > mine + _SAME) & no_dearer) | ((others >= mine - _SAME) & cheaper)
         shares[i] = float(1 - beaten.any(axis=1).mean())
     return shares
+
+
+def standings(drawn: Floats) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """How models stand to each other in draws, and how often each standing was drawn: ranks from 0
+    for the least accurate, equal ones sharing a rank, shape (standings, models), and counts. Who
+    leads a draw, and who is on its frontier, depend on nothing else.
+
+    >>> ranks, times = standings(np.array([[0.5, 0.75], [0.25, 0.5], [0.5, 0.5]]))
+    >>> ranks.tolist(), times.tolist()
+    ([[0, 0], [0, 1]], [1, 2])
+    """
+    order = np.argsort(drawn, axis=1)
+    steps = np.diff(np.take_along_axis(drawn, order, axis=1), axis=1) > _SAME
+    found = np.zeros(drawn.shape, dtype=np.int64)
+    np.put_along_axis(found, order[:, 1:], np.cumsum(steps, axis=1), axis=1)
+    ranks, times = np.unique(found, axis=0, return_counts=True)
+    return ranks, times
 
 
 def _losses(frame: pl.DataFrame, cost: str | Sequence[str], value: str) -> Floats:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import polars as pl
-from scipy import stats
+from scipy.special import ndtri
 
 from distilbench.errors import InputError
 from distilbench.stats._clusters import NO_SPREAD, clustered, t_quantile, unique
+
+_TOGETHER = 200_000
+"""Samples whose figures are made at once: fewer take longer together, more take memory."""
 
 
 def accuracy(
@@ -44,10 +47,22 @@ def accuracy(
     groups = list(by)
     check_samples(samples, groups)
     needed = samples.select(unique([*groups, "task", "sample_id", "cluster", "score"]))
-    # Task by task, where each has its own figures: the tables between are those of one.
-    parts = needed.partition_by("task") if "task" in groups else []
-    found = [of_questions(_questions(part, groups), groups, level) for part in parts or [needed]]
+    # Some tasks at a time, where each has its own figures: the tables between are those of few.
+    parts = in_parts(needed) if "task" in groups else [needed]
+    found = [of_questions(_questions(part, groups), groups, level) for part in parts]
     return pl.concat(found).sort(groups)
+
+
+def in_parts(samples: pl.DataFrame) -> list[pl.DataFrame]:
+    """The samples by tasks: as many of them together as have few samples."""
+    if samples.height <= _TOGETHER:
+        return [samples]
+    parts: list[list[pl.DataFrame]] = [[]]
+    for task in samples.partition_by("task"):
+        if parts[-1] and sum(map(len, parts[-1])) + len(task) > _TOGETHER:
+            parts.append([])
+        parts[-1].append(task)
+    return [pl.concat(tasks) for tasks in parts]
 
 
 def _questions(samples: pl.DataFrame, groups: list[str]) -> pl.DataFrame:
@@ -105,6 +120,14 @@ def macro_accuracy(
     return of_tasks(accuracy(samples, [*groups, "task"], level), groups)
 
 
+def macro_of_questions(
+    questions: pl.DataFrame, by: Sequence[str], level: float = 0.95
+) -> pl.DataFrame:
+    """What :func:`macro_accuracy` returns, of one row a question: ``by``, task, cluster, score in
+    [0, 1], samples (what it is the mean of) and binary (whether each of those is 0 or 1)."""
+    return of_tasks(of_questions(questions, [*by, "task"], level), list(by))
+
+
 def of_tasks(tasks: pl.DataFrame, groups: list[str]) -> pl.DataFrame:
     """What :func:`macro_accuracy` returns, of the accuracies of ``groups`` and task."""
     centre = pl.col("accuracy")
@@ -138,13 +161,25 @@ def wilson(p: pl.Expr, n: pl.Expr, z: float) -> tuple[pl.Expr, pl.Expr]:
     return (centre - half).clip(0, 1), (centre + half).clip(0, 1)
 
 
+def share_interval(share: float, trials: float, level: float = 0.95) -> tuple[float, float]:
+    """Wilson's limits of one share of ``trials``.
+
+    >>> low, high = share_interval(1.0, 20)
+    >>> round(low, 3), round(high, 3)
+    (0.839, 1.0)
+    """
+    limits = wilson(pl.lit(share), pl.lit(float(trials)), normal_quantile(level))
+    low, high = pl.select(low=limits[0], high=limits[1]).row(0)
+    return float(low), float(high)
+
+
 def normal_quantile(level: float) -> float:
     """Half-width, in standard errors, of a two-sided normal interval.
 
     >>> round(normal_quantile(0.95), 2)
     1.96
     """
-    return float(stats.norm.ppf(0.5 + level / 2))
+    return float(ndtri(0.5 + level / 2))
 
 
 def check_samples(samples: pl.DataFrame, columns: Sequence[str]) -> None:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from itertools import combinations
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import polars as pl
-from scipy import stats
+from scipy.special import stdtr
 
 from distilbench.errors import InputError
-from distilbench.stats._clusters import NO_SPREAD, clustered, t_quantile
+from distilbench.stats._clusters import NO_SPREAD, clustered, t_interval, t_quantile
 from distilbench.stats._intervals import check_samples
 
+_TOGETHER = 200_000  # questions that are compared at once: what bounds memory
 PAIR = ["profile", "task", "seed", "sample_id"]
 
 
@@ -47,7 +48,7 @@ def paired_difference(
             raise InputError(
                 "sample records", f"model {model!r} has none", "name a model of the run"
             )
-    return _pair(asked, model_a, model_b, level)
+    return _pairs(asked, model_a, [model_b], level)
 
 
 def paired_differences(samples: pl.DataFrame, level: float = 0.95) -> pl.DataFrame:
@@ -55,23 +56,59 @@ def paired_differences(samples: pl.DataFrame, level: float = 0.95) -> pl.DataFra
     empty with one. Of M models its work is M - 1 times the questions that each answered."""
     check_samples(samples, [*PAIR, "model"])
     asked = _asked(samples)
-    found = [_pair(asked, a, b, level) for a, b in combinations(asked, 2)]
+    names = list(asked)
+    found = [
+        _pairs(asked, one, others, level)
+        for place, one in enumerate(names)
+        for others in _together(asked, names[place + 1 :])
+    ]
     return pl.concat(found) if found else pl.DataFrame()
 
 
-def _pair(
-    asked: Mapping[str, pl.DataFrame], model_a: str, model_b: str, level: float
+def stdev_of_pair(row: Mapping[str, Any]) -> float:
+    """Standard deviation of the difference on one question, of a row of :func:`paired_difference`:
+    intervals of so many questions are then as wide as the row's, clusters, tasks and epochs being
+    in it."""
+    half = (row["high"] - row["low"]) / 2
+    wide = half if row["df"] is None else half / t_interval(row["df"])
+    return float(max(row["stderr"] or wide, 1e-9) * max(2, row["n_questions"]) ** 0.5)
+
+
+def _together(asked: Mapping[str, pl.DataFrame], models: Sequence[str]) -> Iterator[list[str]]:
+    """The models, as many at a time as have few questions."""
+    taken: list[str] = []
+    for model in models:
+        if taken and sum(asked[one].height for one in (*taken, model)) > _TOGETHER:
+            yield taken
+            taken = []
+        taken.append(model)
+    if taken:
+        yield taken
+
+
+def _pairs(
+    asked: Mapping[str, pl.DataFrame], model_a: str, others: Sequence[str], level: float
 ) -> pl.DataFrame:
-    tasks = _by_task(_differences(asked, model_a, model_b))
+    """One model against each of the others, in their order."""
+    tasks = _by_task(_differences(asked, model_a, others))
+    order = pl.col("model_b").replace_strict(others, range(len(others)), return_dtype=pl.Int64)
     table = pl.concat([tasks, _overall(tasks)], how="diagonal").sort(
-        "profile", "task", nulls_last=True
+        order, "profile", "task", nulls_last=True
     )
     half = t_quantile(pl.col("df"), level) * pl.col("variance").sqrt()
     return table.select(
         *("profile", "task"),
         pl.lit(model_a).alias("model_a"),
-        pl.lit(model_b).alias("model_b"),
-        *("n_questions", "n_clusters", "accuracy_a", "accuracy_b", "difference", "stderr", "df"),
+        *(
+            "model_b",
+            "n_questions",
+            "n_clusters",
+            "accuracy_a",
+            "accuracy_b",
+            "difference",
+            "stderr",
+            "df",
+        ),
         (pl.col("difference") - half).clip(-1, 1).fill_null(-1.0).alias("low"),
         (pl.col("difference") + half).clip(-1, 1).fill_null(1.0).alias("high"),
         _p_value().alias("p_value"),
@@ -79,14 +116,16 @@ def _pair(
 
 
 def _by_task(questions: pl.DataFrame) -> pl.DataFrame:
-    """Mean difference of each profile and task, with its variance and degrees of freedom."""
-    accuracies = questions.group_by("profile", "task").agg(
+    """Mean difference of each second model, profile and task, with its variance and degrees of
+    freedom."""
+    groups = ["model_b", "profile", "task"]
+    accuracies = questions.group_by(groups).agg(
         pl.col("score_a").mean().alias("accuracy_a"), pl.col("score_b").mean().alias("accuracy_b")
     )
     return (
-        clustered(questions, ["profile", "task"], "difference")
+        clustered(questions, groups, "difference")
         .rename({"mean": "difference"})
-        .join(accuracies, on=["profile", "task"], nulls_equal=True)
+        .join(accuracies, on=groups, nulls_equal=True)
         .with_columns(_never_zero().alias("variance"))
     )
 
@@ -100,24 +139,31 @@ def _asked(samples: pl.DataFrame) -> dict[str, pl.DataFrame]:
     return {str(model): part.drop("model") for (model,), part in parts.items()}
 
 
-def _differences(asked: Mapping[str, pl.DataFrame], model_a: str, model_b: str) -> pl.DataFrame:
-    """One row a question that both answered: profile, task, sample_id, cluster, difference."""
+def _differences(
+    asked: Mapping[str, pl.DataFrame], model_a: str, others: Sequence[str]
+) -> pl.DataFrame:
+    """One row a question that both answered: model_b, profile, task, sample_id, cluster,
+    difference."""
     first = asked[model_a].rename({"score": "score_a"})
-    second = asked[model_b].drop("cluster").rename({"score": "score_b"})
+    second = pl.concat(
+        asked[model].drop("cluster").with_columns(pl.lit(model).alias("model_b"))
+        for model in others
+    ).rename({"score": "score_b"})
     pairs = first.join(second, on=PAIR)
-    if pairs.is_empty():
+    met = set(pairs["model_b"].unique())
+    for model_b in (model for model in others if model not in met):
         raise InputError(
             "sample records",
             f"{model_a!r} and {model_b!r} share no question (task, profile, seed, sample_id)",
             "run both on the same tasks, profiles and seeds",
         )
-    return (
-        pairs.group_by("profile", "task", "sample_id")
-        .agg(pl.col("score_a").mean(), pl.col("score_b").mean(), pl.col("cluster").min())
-        .with_columns(
-            (pl.col("score_a") - pl.col("score_b")).alias("difference"),
-            pl.col("cluster").fill_null(pl.col("sample_id")),
+    if first["seed"].n_unique() > 1:
+        pairs = pairs.group_by("model_b", "profile", "task", "sample_id").agg(
+            pl.col("score_a").mean(), pl.col("score_b").mean(), pl.col("cluster").min()
         )
+    return pairs.with_columns(
+        (pl.col("score_a") - pl.col("score_b")).alias("difference"),
+        pl.col("cluster").fill_null(pl.col("sample_id")),
     )
 
 
@@ -130,7 +176,7 @@ def _never_zero() -> pl.Expr:
 
 def _overall(tasks: pl.DataFrame) -> pl.DataFrame:
     variance, known = pl.col("variance"), pl.col("variance").is_not_null().all()
-    return tasks.group_by("profile").agg(
+    return tasks.group_by("model_b", "profile").agg(
         pl.col("n_questions", "n_clusters").sum(),
         pl.col("accuracy_a", "accuracy_b", "difference").mean(),
         pl.when(known).then(pl.col("stderr").pow(2).sum().sqrt() / pl.len()).alias("stderr"),
@@ -144,7 +190,7 @@ def _overall(tasks: pl.DataFrame) -> pl.DataFrame:
 def _p_value() -> pl.Expr:
     def tail(columns: Sequence[pl.Series]) -> pl.Series:
         t, df = (column.cast(pl.Float64).to_numpy() for column in columns)
-        return pl.Series(2 * stats.t.sf(t, df), dtype=pl.Float64).fill_nan(None)
+        return pl.Series(2 * stdtr(df, -t), dtype=pl.Float64).fill_nan(None)
 
     t = pl.col("difference").abs() / pl.col("variance").sqrt()
     return pl.map_batches([t, pl.col("df")], tail, return_dtype=pl.Float64)

@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from scipy import optimize, special, stats
+from scipy import special
 
 from distilbench.errors import InputError
 
@@ -28,7 +28,7 @@ def power(difference: float, stdev: float, questions: float, level: float = 0.95
     """
     _check(stdev, questions, level)
     df, shift = questions - 1, abs(difference) / stdev * math.sqrt(questions)
-    reached = stats.t.isf((1 - level) / 2, df)
+    reached = -special.stdtrit(df, (1 - level) / 2)
     # Beyond some 6 the other tail is below 1e-15, and SciPy has no number for it.
     other = special.nctdtr(df, shift, -reached) if shift < 6 else 0.0
     return float(1 - special.nctdtr(df, shift, reached) + other)
@@ -61,9 +61,7 @@ def questions_needed(
     _share("power", wanted, 1 - level)
     if power(difference, stdev, 2, level) >= wanted:
         return 2
-    near = stats.norm.ppf(wanted) + stats.norm.isf(
-        (1 - level) / 2
-    )  # the sum of two normal quantiles
+    near = special.ndtri(wanted) - special.ndtri((1 - level) / 2)
     if abs(difference) * math.sqrt(_MOST_QUESTIONS) < near * stdev:
         return None
     found = _first(lambda n: power(difference, stdev, n, level) - wanted, 2.0)
@@ -118,10 +116,12 @@ def stdev_of_difference(
 
 def _first(lacks: Callable[[float], float], start: float) -> float:
     """Where a rising function that is below zero at ``start`` reaches it."""
+    from scipy.optimize import brentq
+
     below, above = start, 2 * start
     while lacks(above) < 0:
         below, above = above, 2 * above
-    return float(optimize.brentq(lacks, below, above, xtol=1e-14, rtol=1e-14))
+    return float(brentq(lacks, below, above, xtol=1e-14, rtol=1e-14))
 
 
 def _check(stdev: float, questions: float, level: float) -> None:

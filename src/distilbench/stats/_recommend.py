@@ -9,7 +9,7 @@ import polars as pl
 
 from distilbench.errors import InputError
 from distilbench.stats._answered import unanswered
-from distilbench.stats._bootstrap import bootstrap_accuracies
+from distilbench.stats._bootstrap import Drawn, bootstrap
 from distilbench.stats._choice import (
     Candidate,
     Closest,
@@ -20,8 +20,8 @@ from distilbench.stats._choice import (
     by_cost,
 )
 from distilbench.stats._common import in_common
-from distilbench.stats._costs import costs
-from distilbench.stats._intervals import check_samples, macro_accuracy
+from distilbench.stats._compared import Compared
+from distilbench.stats._intervals import check_samples
 
 if TYPE_CHECKING:
     import numpy as np
@@ -45,13 +45,21 @@ def recommend(
     clusters of questions within each task, the same for all entries (paired; Efron and Tibshirani
     1993). Raises ``InputError`` if there are no samples, or the entries have no question in common.
     """
-    heard, common, silent = _compared(samples, cells)
-    rows = _rows(_figures(common, cells)) if not common.is_empty() else []
+    found = _compared(samples, cells)
+    entries = found.common["entry"].unique().sort().to_list()
+    return choose(found, cells, required, bootstrap(found.common, entries, draws, seed=seed))
+
+
+def choose(
+    found: Compared, cells: pl.DataFrame, required: Requirements, drawn: Drawn
+) -> Recommendation:
+    """:func:`recommend`, of entries that have been compared and drawn already."""
+    rows = _rows(_figures(found, cells)) if not found.common.is_empty() else []
     entries = [row["entry"] for row in rows]
-    accuracies = bootstrap_accuracies(common, entries, draws, seed)
+    accuracies = drawn.mean[:, [drawn.entries.index(entry) for entry in entries]]
     broken = {row["entry"]: tuple(_shortfalls(row, required)) for row in rows}
     admitted = [entry for entry in entries if not broken[entry]]
-    same = _identical(common, admitted)
+    same = _identical(found.common, admitted)
     best = _probability_best(accuracies, entries, same, required.min_accuracy)
     enough = None if required.min_accuracy is None else accuracies >= required.min_accuracy
     made = {
@@ -64,20 +72,17 @@ def recommend(
         for i, row in enumerate(rows)
     }
     candidates = _ranked([made[entry] for entry in admitted])
+    left_out = _left_out(found.heard, entries)
     return Recommendation(
         candidates=tuple(candidates),
         ties=tuple(_ties(candidates, entries, accuracies)),
-        fallen_out=(*_short(made, broken), *_left_out(heard, entries), *_silent(silent)),
+        fallen_out=(*_short(made, broken), *left_out, *_silent(found.silent)),
         closest=() if candidates else _closest(broken),
-        draws=draws,
+        draws=len(drawn.mean),
     )
 
 
-def _compared(
-    samples: pl.DataFrame, cells: pl.DataFrame
-) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
-    """Samples of entries that answered, those of them that all of these share, and the entries that
-    answered nothing."""
+def _compared(samples: pl.DataFrame, cells: pl.DataFrame) -> Compared:
     check_samples(samples, ["entry", "epoch", "score", "outcome", "answer"])
     if samples.is_empty():
         raise InputError("the run", "holds no answers to choose by", "finish it, or import more")
@@ -86,7 +91,7 @@ def _compared(
     common = in_common(heard)
     if common.is_empty() and not heard.is_empty():
         raise InputError("the run", "its models have no question in common", "finish the run")
-    return heard, common, silent
+    return Compared(heard, common, silent)
 
 
 def _short(
@@ -109,9 +114,9 @@ def _left_out(heard: pl.DataFrame, entries: list[str]) -> list[FallenOut]:
     return [FallenOut(e, None, ("shares no question with the others",)) for e in others]
 
 
-def _figures(samples: pl.DataFrame, cells: pl.DataFrame) -> pl.DataFrame:
+def _figures(found: Compared, cells: pl.DataFrame) -> pl.DataFrame:
     """One row an entry: accuracy with its interval, costs, and how many questions failed how."""
-    counts = samples.group_by("entry").agg(
+    counts = found.common.group_by("entry").agg(
         pl.len().alias("questions"),
         *((pl.col("outcome") == name).sum().alias(name) for name in _FAILURES),
     )
@@ -119,8 +124,8 @@ def _figures(samples: pl.DataFrame, cells: pl.DataFrame) -> pl.DataFrame:
     of_cells = cells.group_by("entry").agg(
         pl.col("peak_memory_bytes").max(), busy.any(ignore_nulls=False).alias("busy")
     )
-    figures = macro_accuracy(samples, ("entry",))
-    for table in (counts, costs(samples), of_cells):
+    figures = found.accuracy
+    for table in (counts, found.costs, of_cells):
         figures = figures.join(table, on="entry", how="left")
     return figures.sort("entry")
 

@@ -97,6 +97,36 @@ def repeats(
     return of_tasks(tasks, measured).select(*measured, *figures).rename({"accuracy": "value"})
 
 
+def pass_questions(
+    samples: pl.DataFrame, k: int, by: Sequence[str], question: Sequence[str] = QUESTION
+) -> pl.DataFrame:
+    """:func:`pass_at_k` of every question, one row each, as ``macro_of_questions`` takes them:
+    ``by``, ``question``, cluster, score, samples and binary. Every question needs ``k`` answers.
+    """
+    check_samples(samples, [*by, *question])
+    asked = samples.group_by([*by, *question], maintain_order=True).agg(
+        pl.len().alias("n"),
+        (pl.col("score") >= 1).sum().alias("c"),
+        pl.col("cluster").min(),
+    )
+    counts = asked.select("n", "c").unique()
+    shares = [pass_at_k(n, c, k) for n, c in counts.iter_rows()]
+    found = asked.join(
+        counts.with_columns(pl.Series("score", shares, dtype=pl.Float64)),
+        on=["n", "c"],
+        how="left",
+        maintain_order="left",
+    )
+    return found.select(
+        *by,
+        *question,
+        pl.col("cluster").fill_null(pl.col("sample_id")),
+        "score",
+        (pl.col("n") // k).alias("samples"),
+        pl.lit(True).alias("binary"),
+    )
+
+
 def steps(most: int) -> list[int]:
     """1, 2, 4, ... and ``most``."""
     powers = [2**i for i in range(most.bit_length()) if 2**i < most]

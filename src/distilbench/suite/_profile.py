@@ -95,6 +95,9 @@ class Profile(BaseModel):
     machine_usd_per_hour: float | None = Field(
         None, ge=0, description="price of the machine, for the money of models that run on it"
     )
+    grid_g_co2e_per_kwh: float | None = Field(
+        None, ge=0, description="carbon intensity of its electricity, for grams of CO2e"
+    )
 
     @model_validator(mode="before")
     @classmethod

@@ -21,6 +21,7 @@ from distilbench.tasks._likelihood import LIKELIHOODS_KEY
 from distilbench.tasks._listing import TaskEntry, list_benchmarks, list_tasks
 from distilbench.tasks._make import attempt_questions
 from distilbench.tasks._questions import Question, QuestionSet
+from distilbench.tasks._rows import rows_kind
 from distilbench.tasks._spec import (
     FileTask,
     InspectTask,
@@ -59,6 +60,7 @@ __all__ = [
     "one_for_each_template",
     "package_version",
     "prompts",
+    "rows_kind",
     "vote_of",
     "worked_answer",
 ]

@@ -108,10 +108,10 @@ def _likelihood_task(spec: FileTask, asked: QuestionSet) -> Task:
 
 
 def data_files(spec: TaskSpec) -> list[Path]:
-    """Files that a task reads."""
+    """Files that a task reads: its questions', and its examples' if that is another."""
     if not isinstance(spec, FileTask):
         return []
-    return [path for path in (spec.file, spec.fewshot_file) if path]
+    return [spec.file, *filter(None, [_local_file.examples_file(spec)])]
 
 
 def answer_cue(spec: TaskSpec) -> dict[str, str]:

@@ -47,9 +47,10 @@ def read(spec: FileTask, seed: int) -> QuestionSet:
     """Few-shot examples and questions. Examples are drawn by the seed, each question once; no
     question that is asked is among them, from whatever file they come."""
     asked, skipped = _questions(spec, spec.file)
-    if spec.fewshot_file and not _same_file(spec.fewshot_file, spec.file):
+    other = examples_file(spec)
+    if other:
         nameless = spec.model_copy(update={"id": None, "cluster": None})
-        pool, more = _questions(nameless, spec.fewshot_file)
+        pool, more = _questions(nameless, other)
         skipped += more
         known = {same for _, same in asked}
         examples = _draw(spec, [one for one in pool if one[1] not in known], kept=0, seed=seed)
@@ -81,8 +82,12 @@ def _draw(spec: FileTask, pool: list[_Asked], kept: int, seed: int) -> list[_Ask
     return random.Random(seed).sample(distinct, spec.fewshot)
 
 
-def _same_file(one: Path, other: Path) -> bool:
-    return one.exists() and other.exists() and one.samefile(other)
+def examples_file(spec: FileTask) -> Path | None:
+    """The file of the examples, if it is not that of the questions."""
+    one, other = spec.file, spec.fewshot_file
+    if other is None or (one.exists() and other.exists() and one.samefile(other)):
+        return None
+    return other
 
 
 def _words(text: str) -> str:

@@ -36,9 +36,20 @@ _MARKS = (  # UTF-32's begins with UTF-16's
 _KINDS = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet")
 
 
+def rows_kind(path: Path) -> str:
+    """How a file is read, by its name alone.
+
+    >>> rows_kind(Path("my.questions.JSONL.gz")), rows_kind(Path("q.csv"))
+    ('jsonl.gz', 'csv')
+    """
+    name = path.name.lower()
+    plain = name.removesuffix(".gz")
+    return plain.rpartition(".")[2] + name[len(plain) :]
+
+
 def read_rows(spec: FileTask, path: Path) -> Rows:
     """The rows of a file. Raises ``InputError`` where the file as a whole cannot be read."""
-    kind = path.name.lower().removesuffix(".gz").rpartition(".")[2]
+    kind = rows_kind(path).removesuffix(".gz")
     if f".{kind}" not in _KINDS:
         raise InputError(
             str(path), f"is none of {', '.join(_KINDS)} (.gz of them too)", "convert it to one"

@@ -12,9 +12,10 @@ from distilbench.interchange._importer import Importer, ResultFile
 from distilbench.interchange._names import model_names
 from distilbench.interchange._read import ROUNDING
 from distilbench.providers import runs_on
-from distilbench.runner import Cell, read_log_header, read_log_samples, sample_record
+from distilbench.runner import Cell, sample_record
 from distilbench.suite import Model, Profile
 from distilbench.tasks import FileTask
+from distilbench.transcripts import read_log_header, read_log_samples
 
 if TYPE_CHECKING:
     from inspect_ai.log import EvalLog, EvalSample

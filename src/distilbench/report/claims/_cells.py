@@ -35,8 +35,10 @@ def interval_cell(ratio: Interval | Unavailable, at_most: Interval | None) -> Ce
     if isinstance(ratio, Unavailable):
         if at_most is None:
             return Cell(NOT_AVAILABLE, title=ratio.reason)
-        return Cell(f"≤ {_digits(at_most.central)}", title=ratio.reason, kind="derived")
-    return Cell(_digits(ratio.central), title="; ".join(map(str, ratio.unknowns)), kind=ratio.kind)
+        return Cell(f"≤ {ratio_text(at_most.central)}", title=ratio.reason, kind="derived")
+    return Cell(
+        ratio_text(ratio.central), title="; ".join(map(str, ratio.unknowns)), kind=ratio.kind
+    )
 
 
 def quantity_cell(ratio: CostRatio, draws: int, seed: int) -> Cell:
@@ -45,16 +47,16 @@ def quantity_cell(ratio: CostRatio, draws: int, seed: int) -> Cell:
         return interval_cell(ratio.ratio, bound)
     found = interval(ratio.ratio, draws, seed)
     cell = interval_cell(found, bound)
-    return cell._replace(title=f"5% to 95%: {_digits(found.p5)} to {_digits(found.p95)}")
+    return cell._replace(title=f"5% to 95%: {ratio_text(found.p5)} to {ratio_text(found.p95)}")
 
 
 def range_text(ratio: Interval | Unavailable) -> str:
     if isinstance(ratio, Unavailable):
         return "–"
-    return f"{_digits(ratio.p5)} to {_digits(ratio.p95)}"
+    return f"{ratio_text(ratio.p5)} to {ratio_text(ratio.p95)}"
 
 
-def _digits(value: float) -> str:
+def ratio_text(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 

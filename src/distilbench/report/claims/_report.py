@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from distilbench.catalog import Catalog, Figure, cited_in
-from distilbench.claims import Claims, curve_verdict, size_verdict
+from distilbench.claims import Claims
 from distilbench.compute import SCOPE_WORDS, SCOPES, TornadoBar
-from distilbench.report.claims import _charts as charts
+from distilbench.report.claims._answer import CLAIM_A, CLAIM_C, NO_PLACEMENT, QUESTION, answer
 from distilbench.report.claims._cells import (
     flops_cell,
     gain_text,
@@ -27,6 +27,8 @@ from distilbench.report.claims._cells import (
     source_cell,
     yes_no,
 )
+from distilbench.report.claims._charts import tornado_chart
+from distilbench.report.claims._placed import placed
 from distilbench.report.claims._sizes import sizes
 from distilbench.report.page import Cell, Chart, Details, Section, Shown, Table, Text, render_page
 
@@ -38,37 +40,26 @@ def write_claims_report(claims: Claims, out_dir: Path) -> Path:
     return render_page(
         title=f"The claims of {PAPER}, checked on published figures",
         lede=(
-            "A distilled 8B takes over 2,000 times less compute to create; it reasons on par with"
-            " models ten times its size; distillation gives a superior performance-to-compute"
-            " curve. No model was run for this page: every number is published with its source,"
-            " derived from such numbers by a stated formula, or an estimate with its range."
+            "No model was run for this page: every number is published with its source, derived"
+            " from such numbers by a stated formula, or an estimate with its range."
         ),
-        sections=[make(claims) for make in SECTIONS],
+        sections=claims_sections(claims),
         out_dir=out_dir,
         page="claims",
+        question=QUESTION,
+        head=answer(claims),
     )
 
 
-def verdicts(claims: Claims) -> Section:
-    rows = [
-        (
-            "(a) creating the distilled 8B takes > 2,000 times less compute",
-            claims.headline.verdict,
-            Cell("how", href="#claim-a-creation-compute"),
-        ),
-        (
-            "(b) on par with, or better than, models ten times its size",
-            size_verdict(claims.counts),
-            Cell("how", href="#claim-b-against-larger-models"),
-        ),
-        (
-            "(c) a superior performance-to-compute curve",
-            curve_verdict(claims.placements),
-            Cell("how", href="#claim-c-the-performance-to-compute-curve"),
-        ),
-    ]
-    table = Table("Verdicts, computed from the catalog", ("claim", "verdict", ""), rows)
-    return Section("Verdicts", (table,))
+def claims_sections(claims: Claims) -> list[Section]:
+    """The sections of the page, in their order."""
+    return [make(claims) for make in SECTIONS]
+
+
+def chart(claims: Claims) -> Section:
+    """Distilled models among the curves of vanilla families."""
+    found = placed(claims)
+    return Section("Score against compute", (found,) if found else (Text(NO_PLACEMENT),))
 
 
 def creation_ratio(claims: Claims) -> Section:
@@ -105,7 +96,7 @@ def creation_ratio(claims: Claims) -> Section:
     for verdict in head.scopes:
         if verdict.tornado:
             blocks.append(_tornado(verdict.scope, verdict.tornado))
-    return Section("Claim (a): creation compute", blocks)
+    return Section(CLAIM_A, blocks)
 
 
 def all_ratios(claims: Claims) -> Section:
@@ -145,11 +136,8 @@ def curves(claims: Claims) -> Section:
             " compute-equivalent gain is the vanilla compute at that point over the distilled"
             " model's own, under each scope. Nothing is extrapolated: ≥ and ≤ are bounds, at the"
             " ends of the family or because a part of the model's own cost is not published."
-            " Creation compute on the axis is the vanilla models' pretraining"
-            " and, for distilled models, the widest scope (lineage)."
         )
     ]
-    blocks.extend(charts.curve_figures(claims))
     columns = (
         Shown("distilled model", "model", partial(model_cell, claims.catalog)),
         Shown("benchmark", "benchmark"),
@@ -176,7 +164,7 @@ def curves(claims: Claims) -> Section:
         blocks.append(Details("Families without a curve", (Table.of("Why", refused, why),)))
     if not fitted:
         blocks.append(Text("No family of the catalog has three sizes in one setting."))
-    return Section("Claim (c): the performance-to-compute curve", blocks)
+    return Section(CLAIM_C, blocks)
 
 
 def validation(claims: Claims) -> Section:
@@ -255,7 +243,7 @@ def _tornado(scope: str, bars: tuple[TornadoBar, ...]) -> Chart:
         f"Scope '{scope}': the ratio with one unknown at the ends of its range and the others"
         f" central. {bars[0].unknown} moves it most.",
         f"Sensitivity of the ratio under scope {scope}. {words}",
-        charts.tornado_chart(bars),
+        tornado_chart(bars),
     )
 
 
@@ -267,6 +255,6 @@ def _all_sources(catalog: Catalog) -> Iterator[tuple[str, Any]]:
 
 
 SECTIONS = (
-    verdicts, creation_ratio, all_ratios, sizes, curves, validation, assumptions, sources,
+    chart, creation_ratio, all_ratios, sizes, curves, validation, assumptions, sources,
 )  # fmt: skip
 """The sections of the page, functions of the claims, in their order."""

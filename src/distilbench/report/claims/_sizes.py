@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
 
 from distilbench.claims import Claims, count_outcomes
+from distilbench.report.claims._answer import CLAIM_B
 from distilbench.report.claims._cells import model_cell, source_cell
 from distilbench.report.page import Details, Section, Shown, Table, Text
-
-if TYPE_CHECKING:
-    pass
 
 _NOTE = (
     "Every distilled model against every vanilla model, benchmark by benchmark, only where the"
@@ -47,7 +44,7 @@ def sizes(claims: Claims) -> Section:
         _EXCLUDED,
     )
     return Section(
-        "Claim (b): against larger models",
+        CLAIM_B,
         (
             Text(_NOTE),
             Table.of(counts, claims.counts, _COUNTS),

@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from functools import cache
 from pathlib import Path
 
-from distilbench.compute import SCOPE_WORDS
 from distilbench.durations import duration
+from distilbench.report.experiment._answer import QUESTION, answer, lede
 from distilbench.report.experiment._charts import accuracy_against_creation
-from distilbench.report.experiment._data import ALONE, Experiment, read_experiment
+from distilbench.report.experiment._compared import DRAWN, DRAWS, TITLES, compare, ratio_text
+from distilbench.report.experiment._data import Experiment, read_experiment
 from distilbench.report.page import (
     Chart,
     Details,
@@ -28,21 +28,8 @@ from distilbench.report.page import (
     render_page,
     si,
 )
-from distilbench.stats import (
-    EqualAccuracy,
-    SeedMean,
-    equal_accuracy,
-    seed_interval,
-    shared_levels,
-)
+from distilbench.stats import SeedMean, seed_interval
 
-_TITLES: dict[str, str] = {
-    **{str(scope): f"{scope}: {words}" for scope, words in SCOPE_WORDS.items()},
-    "lineage": f"lineage: {SCOPE_WORDS['lineage']} (there is no base: as amortised)",
-    ALONE: "amortised over one student: + the whole of the teacher's training",
-}
-_DRAWN = ("student", "pipeline", "amortised", ALONE)  # lineage looks as amortised does
-_DRAWS = 2000
 _ABOVE = "a curve is above it at the smallest budget"
 
 
@@ -54,70 +41,13 @@ def write_experiment_report(folder: Path) -> Path:
         lede=lede(experiment),
         sections=[make(experiment) for make in SECTIONS],
         out_dir=folder / "report",
+        question=QUESTION,
+        head=answer(experiment),
     )
 
 
-Compared = dict[tuple[str, str], list[EqualAccuracy]]
-
-
-@cache
-def compare(experiment: Experiment) -> Compared:
-    """Compute of the vanilla curve over that of each distilled one, by arm and scope."""
-    found: Compared = {}
-    for arm in experiment.arms:
-        if arm == "vanilla":
-            continue
-        for scope in _TITLES:
-            vanilla, other = (experiment.curve(name, scope) for name in ("vanilla", arm))
-            levels = shared_levels(vanilla, other)
-            found[arm, scope] = [equal_accuracy(vanilla, other, at, _DRAWS) for at in levels]
-    return found
-
-
-def lede(experiment: Experiment) -> str:
-    """What came out, in plain words, from the numbers."""
-    compared = compare(experiment)
-    said = [
-        f"Teacher: {experiment.teacher['accuracy']:.1%} of {experiment.spec['held_out']} held-out"
-        " questions."
-    ]
-    for arm in experiment.arms:
-        if arm == "vanilla":
-            continue
-        parts = []
-        for scope in ("student", "pipeline", "amortised"):
-            parts.append(f"{scope} {_ratio(_middle(compared[arm, scope]))}")
-        level = _middle(compared[arm, "student"]).level
-        said.append(f"At {level:.0%}, vanilla compute over {arm} compute: {'; '.join(parts)}.")
-    return " ".join(said) + " Above 1 distillation is cheaper. In brackets: 95% interval."
-
-
-def _middle(found: list[EqualAccuracy]) -> EqualAccuracy:
-    """The one half way through the common range, or the only one."""
-    return found[1] if len(found) > 1 else found[0]
-
-
-def _ratio(found: EqualAccuracy) -> str:
-    """The ratio with its interval, or who did not reach the level."""
-    if found.bounded:
-        return "not measured"
-    if math.isnan(found.ratio):
-        return "not reached by either"
-    if found.ratio == 0:
-        return "not reached by the distilled"
-    if math.isinf(found.ratio):
-        return "not reached by the vanilla"
-    return f"{_number(found.ratio)} ({_number(found.low)} to {_number(found.high)})"
-
-
-def _number(value: float) -> str:
-    if math.isnan(value):
-        return "not known"
-    return "∞" if math.isinf(value) else f"{value:.2f}"
-
-
 def _figures(experiment: Experiment) -> Section:
-    charts = [_chart(experiment, scope) for scope in _DRAWN]
+    charts = [_chart(experiment, scope) for scope in DRAWN]
     note = (
         "Large points: mean over seeds, with Student's 95% interval over seeds (it holds the"
         " spread of trainings, not of questions). Small points: seeds."
@@ -147,7 +77,7 @@ def _chart(experiment: Experiment, scope: str) -> Chart:
     words = "; ".join(f"{r['arm']} {r['accuracy']:.1%} at {si(r['flops'])}" for r in means)
     drawn = accuracy_against_creation(means, seeds, experiment.arms, f"creation FLOPs, {scope}")
     name = f"curve-{scope.replace(' ', '-')}"
-    return Chart(name, f"Scope {_TITLES[scope]}. Measured FLOPs.", words, drawn)
+    return Chart(name, f"Scope {TITLES[scope]}. Measured FLOPs.", words, drawn)
 
 
 def _ratios(experiment: Experiment) -> Section:
@@ -157,7 +87,7 @@ def _ratios(experiment: Experiment) -> Section:
         Shown("accuracy", "found", lambda found: f"{found.level:.1%}"),
         Shown("vanilla FLOPs", "found", lambda found: _flops(found.first_flops)),
         Shown("distilled FLOPs", "found", lambda found: _flops(found.second_flops)),
-        Shown("ratio (95%)", "found", _ratio),
+        Shown("ratio (95%)", "found", ratio_text),
         Shown("both reach it", "found", lambda found: f"{found.within:.0%}"),
         Shown("", "found", lambda found: _ABOVE if found.bounded else ""),
     )
@@ -171,10 +101,10 @@ def _ratios(experiment: Experiment) -> Section:
         " one needs; above 1 distillation is cheaper. Curves are joined by straight lines against"
         " the logarithm of FLOPs, and never extrapolated. Accuracies: a quarter, half and three"
         " quarters of the range that both curves cover, and the best of the vanilla students."
-        f" Intervals: {_DRAWS} bootstrap draws over seeds and questions, pairs kept; with few"
+        f" Intervals: {DRAWS} bootstrap draws over seeds and questions, pairs kept; with few"
         " seeds they are rough."
     )
-    scopes = Table("Scopes", ("scope", "what it counts"), list(_TITLES.items()))
+    scopes = Table("Scopes", ("scope", "what it counts"), list(TITLES.items()))
     ratios = Table.of("Vanilla over distilled", frame, columns)
     return Section("Compute at equal accuracy", (Text(note), ratios, scopes))
 

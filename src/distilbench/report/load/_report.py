@@ -2,84 +2,77 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from distilbench.errors import InputError
-from distilbench.files import read_json, read_parquet
+from distilbench.report.load._answer import TIMES, answer, objectives, question
 from distilbench.report.load._charts import against_concurrency
-from distilbench.report.page import Chart, Section, Shown, Table, Text, number, render_page
+from distilbench.report.load._data import Sweep, read_sweep
+from distilbench.report.load._within import SHARE, Level, asked, judged, percentile_of
+from distilbench.report.page import (
+    NOT_AVAILABLE,
+    Chart,
+    Section,
+    Shown,
+    Table,
+    Text,
+    number,
+    percent_range,
+    render_page,
+)
 
 if TYPE_CHECKING:
     import polars as pl
 
 _RATES = {"output_tokens_per_s": "output tokens/s"}
 _REQUESTS = {"requests_per_s": "throughput", "goodput_requests_per_s": "goodput"}
-_LATENCIES = {
-    "ttft_p50_s": "TTFT p50", "ttft_p99_s": "TTFT p99",
-    "latency_p50_s": "request p50", "latency_p99_s": "request p99",
-}  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Sweep:
-    """What a sweep's folder holds: a row for each level of concurrency, and what was asked."""
-
-    levels: pl.DataFrame
-    facts: dict[str, Any]
+_PERCENTS = (50, 90, 99)
 
 
 def write_load_report(folder: Path) -> Path:
     """Write ``report/index.html`` of a sweep; returns it. Raises ``InputError`` if it is not
     there."""
-    try:
-        sweep = Sweep(read_parquet(folder / "load.parquet"), read_json(folder / "load.json"))
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise InputError(str(folder), "holds no sweep", "run: distilbench load MODEL") from error
+    sweep = read_sweep(folder)
     return render_page(
         title=f"distilbench: serving load of {sweep.facts['target']}",
-        lede=lede(sweep),
-        sections=[make(sweep) for make in SECTIONS],
+        lede=_LEDE,
+        sections=[made for make in SECTIONS if (made := make(sweep)).blocks],
         out_dir=folder / "report",
+        question=question(sweep),
+        head=answer(sweep),
     )
 
 
-def lede(sweep: Sweep) -> str:
-    """The result in plain words, from the numbers."""
-    levels, facts = sweep.levels, sweep.facts
-    best = levels.sort("output_tokens_per_s", descending=True).row(0, named=True)
-    said = (
-        f"{facts['target']} generates at most {best['output_tokens_per_s']:.1f} tokens a second,"
-        f" at concurrency {best['concurrency']}"
-    )
-    said += ", where it is saturated." if facts["saturated"] else "; saturation was not reached."
-    asked = {k: v for k, v in facts["objective"].items() if v is not None}
-    if asked:
-        most = levels.sort("goodput_requests_per_s", descending=True).row(0, named=True)
-        words = ", ".join(
-            f"{k.removesuffix('_s').replace('_', ' ')} ≤ {v:g} s" for k, v in asked.items()
-        )
-        said += (
-            f" Under the objective ({words}) its goodput is at most"
-            f" {most['goodput_requests_per_s']:.2f} requests a second, at concurrency"
-            f" {most['concurrency']}."
-        )
-    failed = int(levels["failed"].sum())
-    return said + (f" {failed} requests failed." if failed else "")
+_LEDE = (
+    "A user sends a request, waits for the whole answer and sends the next; so many users do that"
+    " at once."
+)
 
 
 def _figures(sweep: Sweep) -> Section:
+    limits = asked(sweep.facts)
     charts = [
+        *(_times(sweep.levels, name, limits.get(name)) for name in TIMES),
         _chart(sweep.levels, "throughput", "Output tokens a second", _RATES, ".3~s"),
         _chart(sweep.levels, "goodput", "Requests a second", _REQUESTS, ".3~f"),
-        _chart(sweep.levels, "latency", "Seconds", _LATENCIES, ".3~f"),
     ]
-    return Section("Against concurrency", charts)
+    return Section("Against the number of users", charts)
+
+
+def _times(levels: pl.DataFrame, name: str, most: float | None) -> Chart:
+    """Percentiles of a time, and its objective as a line."""
+    title = TIMES[name][0].upper() + TIMES[name][1:]
+    columns = {percentile_of(name, p): f"{p}th percentile" for p in _PERCENTS}
+    return _chart(levels, name.removesuffix("_s"), f"{title}, seconds", columns, ".3~g", most)
 
 
 def _chart(
-    levels: pl.DataFrame, name: str, title: str, columns: dict[str, str], form: str
+    levels: pl.DataFrame,
+    name: str,
+    title: str,
+    columns: dict[str, str],
+    form: str,
+    objective: float | None = None,
 ) -> Chart:
     rows = [
         {"concurrency": row["concurrency"], "value": row[column], "what": label}
@@ -88,8 +81,46 @@ def _chart(
         if row[column] is not None
     ]
     words = "; ".join(f"{r['what']} {r['value']:.3g} at {r['concurrency']}" for r in rows)
-    chart = against_concurrency(rows, list(columns.values()), title, form)
-    return Chart(f"load-{name}", f"{title} against concurrent requests.", words, chart)
+    chart = against_concurrency(rows, list(columns.values()), title, form, objective)
+    line = "" if objective is None else f" Dashed: the objective, {objective:g} s."
+    caption = f"{title} against the number of users at once.{line}"
+    return Chart(f"load-{name}", caption, f"{caption} {words or 'Not available.'}", chart)
+
+
+def _kept(sweep: Sweep) -> Section:
+    """Level by level, how many requests kept to the objectives; empty where there are none."""
+    limits = asked(sweep.facts)
+    title = "Within the objectives"
+    if not limits:
+        return Section(title)
+    columns = (
+        Shown("users", "users", "{:,}"),
+        Shown("requests", "requests", "{:,}"),
+        Shown("failed", "failed", "{:,}"),
+        Shown("kept to them", "kept", "{:,}"),
+        Shown("share", "level", lambda one: NOT_AVAILABLE if one.kept is None else _share(one)),
+        Shown("95% interval", "level", lambda one: percent_range(*_interval(one))),
+        Shown(f"at least {SHARE:.0%}", "level", lambda one: _YES_NO[one.keeps()]),
+    )
+    rows = [{**vars(one), "level": one} for one in judged(sweep.levels, limits)]
+    note = (
+        f"The objectives: {objectives(limits)}. A request keeps to them if it was answered and each"
+        " of its times is within its limit; one that failed does not. Intervals are Wilson's and"
+        " take requests as independent."
+    )
+    return Section(title, (Table.of("Requests that kept to them", rows, columns), Text(note)))
+
+
+_YES_NO = {True: "yes", False: "no", None: NOT_AVAILABLE}
+
+
+def _share(level: Level) -> str:
+    assert level.kept is not None
+    return f"{level.kept / level.requests:.1%}"
+
+
+def _interval(level: Level) -> tuple[float, float] | tuple[None, None]:
+    return (None, None) if level.kept is None else level.interval()
 
 
 def _numbers(sweep: Sweep) -> Section:
@@ -112,6 +143,7 @@ def _conditions(sweep: Sweep) -> Section:
         ),
         ("prompt tokens asked for", work["prompt_tokens"]),
         ("output tokens", work["output_tokens"]),
+        ("objectives", objectives(asked(facts)) or "none"),
         ("load generator", facts["generator"]),
         ("machine of the client", f"{machine['processor']}, {machine['usable_cores']} cores"),
     ]
@@ -126,5 +158,6 @@ def _figure(value: Any) -> str:
     return number(value, "{:,.4g}" if isinstance(value, float) else "{}")
 
 
-SECTIONS = (_figures, _numbers, _conditions)
-"""The sections of the page, functions of the sweep, in their order."""
+SECTIONS = (_figures, _kept, _numbers, _conditions)
+"""The sections of the page, functions of the sweep, in their order; one without blocks is left
+out."""

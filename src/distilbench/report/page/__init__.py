@@ -4,7 +4,8 @@ A page is data until :func:`render_page` writes it: one HTML file that works off
 PNG and SVG, and the same in Markdown. Knows no run, no claim and no experiment.
 """
 
-from distilbench.report.page._cards import Card, Cards, Fact, Tone
+from distilbench.report.page._cards import Card, Cards, Fact, Tone, spread
+from distilbench.report.page._curves import Curves
 from distilbench.report.page._drawing import (
     INK,
     PALETTE,
@@ -15,9 +16,10 @@ from distilbench.report.page._drawing import (
     styled,
     tooltips,
 )
-from distilbench.report.page._explorer import Axis, Explorer
+from distilbench.report.page._explorer import ROLE_SHAPES, Axis, Choice, Explorer, Measure
 from distilbench.report.page._format import (
     NOT_AVAILABLE,
+    listed,
     mib,
     number,
     percent_range,
@@ -31,32 +33,57 @@ from distilbench.report.page._page import (
     Pre,
     Section,
     Text,
+    flat,
+    markdown_text,
     render_fragment,
     render_page,
+)
+from distilbench.report.page._questions import (
+    ENDED,
+    PAIRS,
+    SORTS,
+    Answer,
+    Asked,
+    Questions,
+    Said,
 )
 from distilbench.report.page._table import Cell, Known, Shown, Table
 
 __all__ = [
+    "ENDED",
     "INK",
     "NOT_AVAILABLE",
+    "PAIRS",
     "PALETTE",
+    "ROLE_SHAPES",
+    "SORTS",
+    "Answer",
+    "Asked",
     "Axis",
     "Card",
     "Cards",
     "Cell",
     "Chart",
+    "Choice",
+    "Curves",
     "Details",
     "Explorer",
     "Fact",
     "Known",
+    "Measure",
     "Pre",
+    "Questions",
+    "Said",
     "Section",
     "Shown",
     "Table",
     "Text",
     "Tone",
     "colour",
+    "flat",
     "inline",
+    "listed",
+    "markdown_text",
     "mib",
     "number",
     "padded",
@@ -67,6 +94,7 @@ __all__ = [
     "render_page",
     "shape",
     "si",
+    "spread",
     "styled",
     "tooltips",
 ]

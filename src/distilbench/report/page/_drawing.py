@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -12,6 +13,8 @@ PALETTE = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#0
 # One shape fewer than colours, so that 42 models pass before a pair of both comes again.
 SHAPES = ["circle", "square", "triangle-up", "diamond", "cross", "triangle-down"]
 INK = "#1c2430"
+# No character of XML: the drawing library ends the process on one.
+_NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
 def styled(chart: Any) -> Any:
@@ -28,6 +31,21 @@ def styled(chart: Any) -> Any:
         )
         .configure_view(stroke=None)
     )  # fmt: skip
+
+
+def drawable(chart: Any) -> dict[str, Any]:
+    """The specification of a chart for the drawing library; a name of strangers may hold anything,
+    and what no drawing can hold becomes the sign for that."""
+    spec: dict[str, Any] = _cleaned(chart.to_dict())
+    return spec
+
+
+def _cleaned(value: Any) -> Any:
+    if isinstance(value, str):
+        return _NOT_XML.sub("\ufffd", value)
+    if isinstance(value, dict):
+        return {name: _cleaned(inner) for name, inner in value.items()}
+    return [_cleaned(inner) for inner in value] if isinstance(value, list) else value
 
 
 def inline(rows: list[dict[str, Any]]) -> alt.InlineData:

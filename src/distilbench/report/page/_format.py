@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 NOT_AVAILABLE = "not available"
 
 
@@ -40,3 +42,13 @@ def points(share: float | None) -> str:
 def points_range(low: float | None, high: float | None) -> str:
     """The ends of an interval of a difference, in percentage points."""
     return NOT_AVAILABLE if low is None or high is None else f"{points(low)} to {points(high)}"
+
+
+def listed(parts: Sequence[str]) -> str:
+    """Words of a list: a, b and c."""
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+
+
+def anchor(title: str) -> str:
+    """What a heading is linked by: its words in small letters, joined by dashes."""
+    return "-".join("".join(c if c.isalnum() else " " for c in title.lower()).split())

@@ -10,20 +10,27 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distilbench.files import write_bytes, write_text
 from distilbench.report.page._cards import Cards
+from distilbench.report.page._curves import Curves
+from distilbench.report.page._drawing import drawable
 from distilbench.report.page._explorer import Explorer
+from distilbench.report.page._format import anchor
+from distilbench.report.page._libraries import datatables, vega
+from distilbench.report.page._questions import Questions
 from distilbench.report.page._table import Table
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
 _IMAGE_WIDTH = 760
+_ESCAPED = str.maketrans({mark: f"\\{mark}" for mark in "\\|*_`[]"} | {"<": "&lt;", ">": "&gt;"})
 
 
 @dataclass(frozen=True)
@@ -51,6 +58,11 @@ class Chart:
     alt: str
     chart: Any
 
+    @cached_property
+    def specification(self) -> dict[str, Any]:
+        """Vega-Lite JSON: made once, as Altair checks all of it each time."""
+        return drawable(self.chart)
+
 
 @dataclass(frozen=True)
 class Details:
@@ -65,13 +77,13 @@ class Section:
     """A heading and what stands under it."""
 
     title: str
-    blocks: Sequence[Text | Pre | Table | Chart | Details | Cards | Explorer] = field(
-        default_factory=tuple
-    )
+    blocks: Sequence[
+        Text | Pre | Table | Chart | Details | Cards | Explorer | Curves | Questions
+    ] = field(default_factory=tuple)
 
     @property
     def anchor(self) -> str:
-        return "-".join("".join(c if c.isalnum() else " " for c in self.title.lower()).split())
+        return anchor(self.title)
 
 
 def render_page(
@@ -83,39 +95,65 @@ def render_page(
     notes: Sequence[str] = (),
     question: str = "",
     head: Section | None = None,
+    beside: Sequence[tuple[str, str]] = (),
+    refresh_s: float | None = None,
 ) -> Path:
     """Write ``index.html``, ``<page>.md`` and the figures into ``out_dir``; returns the HTML file.
     ``question`` is what the page answers, ``notes`` stand below the lede: what the reader must know
     before taking a number. ``head`` is the section of the first screen, above the contents.
+    ``beside``: words and addresses of other pages of the server that this one comes from, which may
+    be asked for it again every ``refresh_s``.
 
     The HTML is one file without any request: Vega is inlined. The Markdown links the images.
     """
     out_dir.mkdir(parents=True, exist_ok=True)
     everything = [*((head,) if head else ()), *sections]
-    charts = [
-        block for section in everything for block in _flat(section.blocks) if _is_chart(block)
-    ]
-    for chart in charts:
-        _write_images(chart, out_dir)
     environment = _environment()
-    explored = any(_kind(b) == "Explorer" for section in everything for b in _flat(section.blocks))
-    own = ["charts.js", *(["explorer.js"] if explored else [])]
-    scripts = (_vega(), *map(_script, own)) if charts or explored else ()
+    blocks = [block for section in everything for block in flat(section.blocks)]
+    for chart in filter(_is_chart, blocks):
+        _write_images(chart, out_dir)
+    scripts = _scripts(blocks, refresh_s is not None)
+    questions = [block for block in blocks if isinstance(block, Questions)]
+    asks = refresh_s is not None or any(block.served for block in questions)
     said = {
         "title": title, "lede": lede, "notes": notes, "question": question, "head": head,
-        "sections": sections, "kind_of": _kind,
+        "sections": sections, "kind_of": _kind, "beside": beside, "refresh_s": refresh_s,
     }  # fmt: skip
     html = environment.get_template("page.html").render(
         **said,
         scripts=scripts,
-        policy=_policy(scripts),
+        policy=_policy(scripts, asks),
+        styles=[_script("questions.css")] if questions else [],
         specification=_specification,
         inlined=_inlined,
     )
     write_text(out_dir / "index.html", html)
-    markdown = environment.get_template("page.md").render(**said, plain=_markdown_text)
+    markdown = environment.get_template("page.md").render(**said, plain=markdown_text)
     write_text(out_dir / f"{page}.md", markdown)
     return out_dir / "index.html"
+
+
+def _scripts(blocks: Sequence[Any], refreshes: bool) -> tuple[str, ...]:
+    """The page's scripts: the libraries and what its blocks need, and no other."""
+    kinds = {_kind(block) for block in blocks} | ({"Table"} if _tables(blocks) else set())
+    libraries: list[tuple[Callable[[], str], set[str]]] = [
+        (datatables, {"Table"}),
+        (vega, {"Chart", "Explorer", "Curves"}),
+    ]
+    own = [
+        ("tables.js", {"Table"}),
+        ("views.js", {"Chart", "Curves"}),
+        ("charts.js", {"Chart"}),
+        ("explorer-figures.js", {"Explorer"}),
+        ("explorer.js", {"Explorer"}),
+        ("curves.js", {"Curves"}),
+        ("questions.js", {"Questions"}),
+    ]
+    return (
+        *(library() for library, of in libraries if of & kinds),
+        *(_script(name) for name, of in own if of & kinds),
+        *((_script("live.js"),) if refreshes else ()),
+    )
 
 
 def render_fragment(title: str, lede: str, blocks: Sequence[Any]) -> str:
@@ -145,9 +183,7 @@ def _kind(block: Any) -> str:
 
 def _specification(chart: Chart) -> str:
     """Vega-Lite JSON, as wide as its container."""
-    spec = chart.chart.to_dict()
-    spec["width"] = "container"
-    return _inlined(spec)
+    return _inlined({**chart.specification, "width": "container"})
 
 
 def _inlined(data: Any) -> str:
@@ -159,48 +195,47 @@ def _inlined(data: Any) -> str:
 def _svg(chart: Chart) -> str:
     import vl_convert
 
-    return str(vl_convert.vegalite_to_svg({**chart.chart.to_dict(), "width": _IMAGE_WIDTH}))
+    return str(vl_convert.vegalite_to_svg({**chart.specification, "width": _IMAGE_WIDTH}))
 
 
 def _write_images(chart: Chart, out_dir: Path) -> None:
     import vl_convert
 
-    spec = {**chart.chart.to_dict(), "width": _IMAGE_WIDTH}
+    spec = {**chart.specification, "width": _IMAGE_WIDTH}
     write_text(out_dir / f"{chart.name}.svg", _svg(chart))
     write_bytes(out_dir / f"{chart.name}.png", vl_convert.vegalite_to_png(spec, scale=2))
-
-
-def _vega() -> str:
-    import vl_convert
-
-    bundle = str(vl_convert.javascript_bundle())  # type: ignore[call-arg]
-    return bundle.replace("</script", "<\\/script").replace("<!--", "<\\!--")
 
 
 def _script(name: str) -> str:
     return (Path(__file__).parent / "templates" / name).read_text("utf-8")
 
 
-def _policy(scripts: Sequence[str]) -> str:
-    """Only the page's own scripts, by their digests; no request of any kind."""
+def _policy(scripts: Sequence[str], asks: bool) -> str:
+    """Only the page's own scripts, by their digests; no request of any kind, unless the page
+    ``asks`` the server that it came from."""
     digests = (base64.b64encode(hashlib.sha256(s.encode()).digest()).decode() for s in scripts)
     allowed = " ".join(f"'sha256-{digest}'" for digest in digests) or "'none'"
-    return f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src {allowed}"
+    policy = f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src {allowed}"
+    return f"{policy}; connect-src 'self'" if asks else policy
 
 
-def _markdown_text(text: str) -> str:
+def markdown_text(text: str) -> str:
     """One line without anything that Markdown or its HTML would take as markup."""
-    escaped = " ".join(text.split())
-    for mark in ("\\", "|", "<", ">", "*", "_", "`", "[", "]"):
-        escaped = escaped.replace(mark, {"<": "&lt;", ">": "&gt;"}.get(mark, f"\\{mark}"))
-    return escaped
+    return " ".join(text.split()).translate(_ESCAPED)
 
 
-def _flat(blocks: Sequence[Any]) -> list[Any]:
-    flat: list[Any] = []
+def flat(blocks: Sequence[Any]) -> list[Any]:
+    """The blocks, with those behind a line that opens them in its place."""
+    found: list[Any] = []
     for block in blocks:
-        flat.extend(_flat(block.blocks) if isinstance(block, Details) else [block])
-    return flat
+        found.extend(flat(block.blocks) if isinstance(block, Details) else [block])
+    return found
+
+
+def _tables(blocks: Sequence[Any]) -> list[Table]:
+    """All tables among the blocks, those of cards too."""
+    of_cards = [t for b in flat(blocks) if isinstance(b, Cards) for c in b.cards for t in c.tables]
+    return [block for block in flat(blocks) if isinstance(block, Table)] + of_cards
 
 
 def _is_chart(block: Any) -> bool:

@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from distilbench.report.page._format import NOT_AVAILABLE
+from distilbench.report.page._sorting import ABSENT, sort_keys
 
 if TYPE_CHECKING:
     import polars as pl
 
 Known = Literal["measured", "derived", "published", "estimated"]
-_SIGN = r"[-+~≈≥≤<>$ ]*"
-# A number with its unit, or a range of two: not a sentence that begins with a number.
-_NUMBER = re.compile(rf"{_SIGN}\d\S*( to {_SIGN}\d\S*)?")
 
 
 class Cell(NamedTuple):
-    """A table cell with more than text: where it leads, what it says on hover, how it is known."""
+    """A table cell with more than text: where it leads, what it says on hover, how it is known,
+    how deep its ground is coloured (tenths, 0 to 10: a heat map's)."""
 
     text: str
     href: str | None = None
     title: str | None = None
     kind: Known | None = None
+    shade: int | None = None
 
 
 class Shown(NamedTuple):
@@ -56,13 +55,15 @@ class Shown(NamedTuple):
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of cells. A column whose cells are all numbers stands to the right. ``anchors`` gives
-    rows an id to link to."""
+    """Rows of cells. A column of numbers stands to the right, and is sorted by them. ``anchors``
+    gives rows an id to link to. ``heat``: a map of many narrow columns, whose headings stand
+    upright and whose cells are shaded."""
 
     caption: str
     columns: Sequence[str]
     rows: Sequence[Sequence[Any]]
     anchors: Sequence[str] = ()
+    heat: bool = False
 
     @classmethod
     def of(
@@ -75,8 +76,19 @@ class Table:
     def cells(self) -> list[list[Cell]]:
         return [[_cell(value) for value in row] for row in self.rows]
 
+    def sort_keys(self) -> list[list[str] | None]:
+        """Of each column what its cells are sorted by; null for a column of words."""
+        texts = [[_cell(row[i]).text for row in self.rows] for i in range(len(self.columns))]
+        return [sort_keys(column, names=i == 0) for i, column in enumerate(texts)]
+
     def numeric(self) -> list[bool]:
-        return [all(_numeric(row[i]) for row in self.rows) for i in range(len(self.columns))]
+        """Whether each column holds numbers, or nothing but what is not known."""
+        absent = [
+            bool(self.rows) and all(_cell(row[i]).text in ABSENT for row in self.rows)
+            for i in range(len(self.columns))
+        ]
+        keys = self.sort_keys()
+        return [none or key is not None for none, key in zip(absent, keys, strict=True)]
 
 
 def _records(frame: pl.DataFrame | Iterable[Any]) -> Iterator[Mapping[str, Any]]:
@@ -92,8 +104,3 @@ def _cell(value: Any) -> Cell:
     if isinstance(value, Cell):
         return value
     return Cell("–" if value is None else str(value))
-
-
-def _numeric(value: Any) -> bool:
-    text = _cell(value).text
-    return text in ("–", NOT_AVAILABLE) or _NUMBER.fullmatch(text) is not None

@@ -16,7 +16,7 @@ from distilbench.report.page import (
     si,
 )
 from distilbench.report.run._marks import explained
-from distilbench.report.run._money import question_costs
+from distilbench.report.run._money import dollars
 from distilbench.report.run._recommendation import recommendation_sentences
 from distilbench.report.run._verdicts import pair_card
 
@@ -28,10 +28,15 @@ _MOST_CARDS = 4
 
 def answer(data: RunData) -> Section:
     """The answer of a run: a card with the pick, a card for each pair."""
-    pairs = [pair_card(pair) for pair in data.pairs]
+    pairs = [
+        pair_card(pair, dollars(data, pair.distilled.entry, pair.counterpart.entry))
+        for pair in data.pairs
+    ]
     shown = [_pick(data), *pairs[:_MOST_CARDS]]
     blocks: list[Any] = [Cards("The answer", shown)]
-    if not pairs:
+    if pairs:
+        blocks.append(Text(_margin(data)))
+    else:
         blocks.append(Text(_no_pair(data)))
     if pairs[_MOST_CARDS:]:
         rest = pairs[_MOST_CARDS:]
@@ -97,7 +102,7 @@ def _per_correct(data: RunData, entry: str) -> list[Fact]:
 
     found = per_correct(data.used, ("entry",)).to_dicts()
     row = next((one for one in found if one["entry"] == entry), {})
-    usd = question_costs(data).get(entry, {}).get("usd_per_correct")
+    usd = data.question_costs.get(entry, {}).get("usd_per_correct")
     parts = [
         form.format(value)
         for value, form in (
@@ -111,6 +116,14 @@ def _per_correct(data: RunData, entry: str) -> list[Fact]:
         parts.append(f"{si(row['flops'])} FLOPs")
     note = "the cost of all answers over the number of correct ones, derived"
     return [Fact("a correct answer costs", ", ".join(parts) or NOT_AVAILABLE, note)]
+
+
+def _margin(data: RunData) -> str:
+    """By which margin the verdicts were reached."""
+    return (
+        f"Verdicts at a margin of {100 * data.margin:g} percentage points of accuracy: a model that"
+        " surely loses no more counts as not inferior. Another: distilbench report RUN --margin 2"
+    )
 
 
 def _no_pair(data: RunData) -> str:

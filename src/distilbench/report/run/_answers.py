@@ -1,4 +1,4 @@
-"""Sections of a run's report on its answers: by task, in pairs, how they ended, some of them."""
+"""Sections of a run's report on its answers: in pairs, how they ended, some of them."""
 
 from __future__ import annotations
 
@@ -6,18 +6,14 @@ from typing import TYPE_CHECKING
 
 from distilbench.records import OUTCOMES
 from distilbench.report.page import (
-    NOT_AVAILABLE,
-    Chart,
     Details,
     Section,
     Shown,
     Table,
     Text,
-    percent_range,
     points,
     points_range,
 )
-from distilbench.report.run._charts import accuracy_by_task
 
 if TYPE_CHECKING:
     import polars as pl
@@ -26,34 +22,8 @@ if TYPE_CHECKING:
 
 _ANSWERS_SHOWN = 3
 _MOST_PAIRS = 10
-
-
-def by_task(data: RunData) -> Section:
-    """Accuracy of each entry on each task."""
-    title = "Accuracy by task"
-    columns = (
-        Shown("task", "task"),
-        Shown("model", "entry"),
-        Shown("questions", "n_questions"),
-        Shown("accuracy", ("no_answer", "accuracy"), lambda why, share: why or f"{share:.1%}"),
-        Shown("95% interval", ("no_answer", "low", "high"), _interval),
-    )
-    table = Table.of(title, data.tasks.sort("task", "entry"), columns)
-    known = data.tasks.filter(data.tasks["no_answer"].is_null())
-    if known.is_empty():
-        return Section(title, (table,))
-    chart = Chart(
-        "accuracy-by-task",
-        "Accuracy by task. Bars are 95% intervals over questions.",
-        f"Accuracy of {', '.join(data.entries)} on {known['task'].n_unique()} tasks; the numbers"
-        " stand in the table below.",
-        accuracy_by_task(known, data.entries),
-    )
-    return Section(title, (chart, Details("The same as a table", (table,))))
-
-
-def _interval(no_answer: str | None, low: float, high: float) -> str:
-    return NOT_AVAILABLE if no_answer else percent_range(low, high)
+_MOST_ROWS = 1000
+"""More differences or answers than these make the page slow to open, and nobody reads them."""
 
 
 def paired(data: RunData) -> Section:
@@ -65,12 +35,12 @@ def paired(data: RunData) -> Section:
     columns = (
         Shown("model A", "model_a"),
         Shown("model B", "model_b"),
-        Shown("tasks", "task", lambda task: task or "all tasks"),
-        Shown("questions", "n_questions"),
         Shown("difference", "difference", points),
         Shown("95% interval", ("low", "high"), points_range),
-        Shown("p", "p_value", _p),
         Shown("p, Holm", "holm", _p),
+        Shown("p", "p_value", _p),
+        Shown("tasks", "task", lambda task: task or "all tasks"),
+        Shown("questions", "n_questions"),
     )
     note = (
         "Accuracy of model A minus that of model B on the same questions, in percentage points,"
@@ -82,7 +52,14 @@ def paired(data: RunData) -> Section:
     each = _corrected(data.differences.filter(pl.col("task").is_not_null()))
     shown = Table.of("Differences, mean over tasks", overall, columns)
     folded = Details(f"{overall.height} differences, mean over tasks", (shown,))
-    by_task = Details("Task by task", (Table.of("Differences by task", each, columns),))
+    by_task = (
+        Details("Task by task", (Table.of("Differences by task", each, columns),))
+        if each.height <= _MOST_ROWS
+        else Text(
+            f"Task by task these are {each.height:,} differences, more than a page shows:"
+            " distilbench.stats.paired_differences gives them from samples.parquet."
+        )
+    )
     few = overall.height <= _MOST_PAIRS
     return Section("Paired differences", (Text(note), shown if few else folded, by_task))
 
@@ -130,13 +107,13 @@ def answers(data: RunData) -> Section:
         Shown("task", "task"),
         Shown("question", "sample_id"),
         Shown("model", "entry"),
+        Shown("score", "score", "{:g}"),
         Shown("answer", "answer", _cut),
         Shown("reference", "target", _cut),
-        Shown("score", "score", "{:g}"),
         Shown("outcome", "outcome"),
     )
     caption = "The first answers of each task; all are in samples.parquet"
-    table = Table.of(caption, _first(data.by_variant), columns)
+    table = Table.of(caption, _first(data.by_variant).head(_MOST_ROWS), columns)
     return Section("Answers", (Details("Some answers", (table,)),))
 
 

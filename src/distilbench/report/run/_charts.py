@@ -114,7 +114,8 @@ def accuracy_against_tokens(table: pl.DataFrame, models: list[str]) -> Any:
     points = measured.mark_point(size=90, filled=True, opacity=1).encode(
         y=y, shape=shape("model", models)
     )
-    return styled((lines + bars + points).properties(height=300))
+    forced = (table["how"] == "budget forcing").any()
+    return styled((lines + bars + points if forced else lines).properties(height=300))
 
 
 def accuracy_by_quantization(

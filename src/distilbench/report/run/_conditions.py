@@ -88,5 +88,8 @@ def suite(data: RunData) -> Section:
     """The suite file, to run it again."""
     if not data.suite_text:
         return Section("The exact suite")
+    if len(data.runs) > 1:
+        each = [Details(f"Suite of {r.label}", (Pre(r.suite_text),)) for r in data.runs]
+        return Section("The exact suites", each)
     how = "To run it again: save this as suite.yaml, then distilbench run suite.yaml"
     return Section("The exact suite", (Text(how), Pre(data.suite_text)))

@@ -33,7 +33,7 @@ def creation(data: RunData) -> Section:
     if not rows:
         return Section("Creation cost")
     scopes = (Shown(scope, scope, cost_cell) for scope in SCOPES)
-    columns = (Shown("model", "entry"), Shown("role", "role"), *scopes)
+    columns = (Shown("model", "entry"), *scopes, Shown("role", "role"))
     return Section(
         "Creation cost", (Text(_NOTE), Table.of("Creation compute in FLOPs", rows, columns))
     )

@@ -2,28 +2,42 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from distilbench.claims import MARGIN
 from distilbench.errors import InputError
 from distilbench.files import read_json, read_parquet
 from distilbench.report.run._entries import foreign, others, with_entries, with_variant
 from distilbench.report.run._marks import marks
+from distilbench.report.run._prices import question_costs
 
 if TYPE_CHECKING:
     import polars as pl
 
     from distilbench.catalog import Catalog
     from distilbench.claims import Pair
-    from distilbench.stats import Recommendation
+    from distilbench.stats import Compared, Drawn, Recommendation
 
 _FACTS = {
     "name": str, "created": str, "hardware": dict, "python": str, "versions": dict, "seeds": list,
     "cells": list,
 }  # fmt: skip
 """Fields of ``run.json`` that a report is made of."""
+_KEPT_DRAWS = 1_000
+"""Draws of each task that the chart carries: pages of many tasks stay small."""
+
+
+@dataclass(frozen=True)
+class OneRun:
+    """One of the runs that a page is made of: its name there, ``run.json``, its suite."""
+
+    label: str
+    facts: dict[str, Any]
+    suite_text: str
 
 
 @dataclass(frozen=True)
@@ -31,7 +45,8 @@ class RunData:
     """What a run directory holds, and the tables that several sections use, made when asked for. An
     *entry* is a model under a profile; where there is one profile only, entries bear the model's
     name. ``samples`` and ``cells`` are the two records, with the columns entry, and of samples
-    variant, template and contamination."""
+    variant, template and contamination. Of several runs (:func:`read_runs`) it is all of it, put
+    together."""
 
     facts: dict[str, Any]
     suite_text: str
@@ -40,6 +55,15 @@ class RunData:
     catalog: Catalog
     """The catalog, with the cards that the models brought."""
     bad_cards: tuple[str, ...] = ()
+    runs: tuple[OneRun, ...] = ()
+    """Each of the runs, the first first."""
+    told: tuple[str, ...] = ()
+    """What must be known of several runs on one page: what differs, what was taken once."""
+    folders: Mapping[str, Path] = field(default_factory=dict)
+    """The run directories, in which the transcripts are, by what stands before the names of their
+    cells."""
+    margin: float = MARGIN
+    """The accuracy that a model may lose and still count as not inferior, a share."""
 
     @cached_property
     def heard(self) -> pl.DataFrame:
@@ -77,7 +101,9 @@ class RunData:
     @cached_property
     def overall(self) -> pl.DataFrame:
         """One row an entry, best first: accuracy over tasks, and running cost."""
-        return _overall(self.used, self.cells)
+        if not self.comparable:
+            return _overall(self.heard, self.cells)
+        return _with_costs(self.comparison.accuracy, self.comparison.costs, self.cells)
 
     @cached_property
     def apart(self) -> pl.DataFrame:
@@ -97,21 +123,44 @@ class RunData:
     @cached_property
     def tasks(self) -> pl.DataFrame:
         """Accuracy of each entry on each task."""
+        alone = self.samples["template"].null_count() == self.samples.height
+        if alone and self.compared.height == self.samples.height:
+            return _answered(self.comparison.by_task, self.samples, self.cells)
         return _by_task(self.by_variant, self.cells)
 
     @cached_property
     def recommendation(self) -> Recommendation:
-        """What to take without any limit."""
-        from distilbench.stats import Requirements, recommend
+        """What to take without any limit, of the questions that ``overall`` rests on."""
+        from distilbench.stats import Requirements, choose
 
-        return recommend(self.samples, self.cells, Requirements())
+        return choose(self.comparison, self.cells, Requirements(), self.drawn)
+
+    @cached_property
+    def comparison(self) -> Compared:
+        """The entries on the questions in common, with their figures."""
+        from distilbench.stats import Compared
+
+        return Compared(self.heard, self.compared, self._unanswered)
+
+    @cached_property
+    def drawn(self) -> Drawn:
+        """Accuracies on the questions in common, drawn again: the one set of draws of the page."""
+        from distilbench.stats import bootstrap
+
+        entries = self.compared["entry"].unique().sort().to_list()
+        return bootstrap(self.compared, entries, kept=_KEPT_DRAWS)
+
+    @cached_property
+    def question_costs(self) -> dict[str, dict[str, Any]]:
+        """US dollars of a question and of a correct answer of each entry that has a price."""
+        return question_costs(self.used, self.cells, self.catalog)
 
     @cached_property
     def pairs(self) -> tuple[Pair, ...]:
         """Each distilled model beside its counterparts."""
         from distilbench.claims import run_pairs
 
-        return run_pairs(self.samples, self.cells, self.catalog)
+        return run_pairs(self.samples, self.cells, self.catalog, self.margin)
 
     @cached_property
     def roles(self) -> dict[str, str | None]:
@@ -136,19 +185,19 @@ def read_run(run_dir: Path) -> RunData:
     if samples.is_empty() and foreign(cells).is_empty():
         raise InputError(str(run_dir), "holds no finished sample", "run the suite again")
     samples, cells = with_entries(samples, cells)
-    catalog, bad_cards = _catalog(run_dir / "cards")
+    catalog, bad_cards = catalog_of([run_dir / "cards"])
     samples = with_variant(samples, cells)
-    return RunData(facts, suite_text, samples, cells, catalog, bad_cards)
+    runs = (OneRun(facts["name"], facts, suite_text),)
+    folders = {"": run_dir}
+    return RunData(facts, suite_text, samples, cells, catalog, bad_cards, runs, folders=folders)
 
 
-def _catalog(cards: Path) -> tuple[Catalog, tuple[str, ...]]:
+def catalog_of(folders: Sequence[Path]) -> tuple[Catalog, tuple[str, ...]]:
     """The catalog with the cards that lay beside models; without them, and why, if one is bad."""
     from distilbench.catalog import load_catalog
 
-    if not cards.is_dir():
-        return load_catalog(), ()
     try:
-        return load_catalog((cards,)), ()
+        return load_catalog([folder for folder in folders if folder.is_dir()]), ()
     except InputError as error:
         return load_catalog(), (f"The cards beside the models are left out: {error}.",)
 
@@ -190,22 +239,33 @@ def _is_one_value(column: pl.Series) -> bool:
 
 def _by_task(samples: pl.DataFrame, cells: pl.DataFrame) -> pl.DataFrame:
     """Accuracy of each entry on each task; ``no_answer`` says why there is none."""
-    from distilbench.stats import accuracy, unanswered
+    from distilbench.stats import accuracy
+
+    return _answered(accuracy(samples, ("entry", "task")), samples, cells)
+
+
+def _answered(tasks: pl.DataFrame, samples: pl.DataFrame, cells: pl.DataFrame) -> pl.DataFrame:
+    """Accuracies of entries on tasks, with ``no_answer``."""
+    from distilbench.stats import unanswered
 
     by = ("entry", "task")
     silent = unanswered(samples, cells, by).drop("questions")
-    return accuracy(samples, by).join(silent, on=by, how="left").sort(by)
+    return tasks.join(silent, on=by, how="left").sort(by)
 
 
 def _overall(samples: pl.DataFrame, cells: pl.DataFrame) -> pl.DataFrame:
     """One row an entry, best first, the cheaper of equals first: accuracy over tasks, and running
     cost."""
-    import polars as pl
-
     from distilbench.stats import costs, macro_accuracy
 
-    overall = macro_accuracy(samples, by=("entry",))
-    for table in (costs(samples), _facts(cells), marks(cells)):
+    return _with_costs(macro_accuracy(samples, by=("entry",)), costs(samples), cells)
+
+
+def _with_costs(overall: pl.DataFrame, costs: pl.DataFrame, cells: pl.DataFrame) -> pl.DataFrame:
+    """Accuracies with costs and facts, in order."""
+    import polars as pl
+
+    for table in (costs, _facts(cells), marks(cells)):
         overall = overall.join(table, on="entry", how="left")
     return overall.sort(
         -pl.col("accuracy").round(12), "flops", "peak_memory_mib", "p95_s", "entry",

@@ -30,9 +30,9 @@ def _joules(joules: float, known: Known) -> Cell:
 
 _COLUMNS = (
     Shown("model", "entry"),
+    Shown("J per question, idle taken off", "energy_j", "{:,.4g}", "derived"),
     Shown("total J", ("energy_total_j", "energy_known"), _joules),
     Shown("of it idle J", ("energy_idle_j", "energy_known"), _joules),
-    Shown("J per question, idle taken off", "energy_j", "{:,.4g}", "derived"),
     Shown("method", "energy_method"),
 )
 

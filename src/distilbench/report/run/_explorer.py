@@ -1,32 +1,56 @@
-"""The chart under the first screen: accuracy, or a task, against any cost that is known."""
+"""The chart under the first screen: any score against any cost that is known."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from distilbench.compute import SCOPES, Quantity, scope_costs
-from distilbench.report.page import Axis, Explorer, Section
-from distilbench.report.run._money import question_costs
+from distilbench.compute import (
+    REGIONS,
+    SCOPES,
+    Quantity,
+    creation_money,
+    scope_cost,
+    scope_costs,
+    training_utilisation,
+)
+from distilbench.report.page import Axis, Choice, Explorer, Section
+from distilbench.report.run._measures import measured
+from distilbench.report.run._vanilla import vanilla
 
 if TYPE_CHECKING:
+    from distilbench.catalog import Card, Catalog
     from distilbench.report.run._data import RunData
 
-_DRAWS = 1000
-_MEAN = "mean over tasks"
+_CARD = "from the model's card"
 _AXES = (
-    Axis("flops", "inference FLOPs a question", ".2~s", "derived from tokens and architecture"),
-    Axis("total_s", "mean seconds a question", ".3~g", "measured"),
-    Axis("p95_s", "p95 seconds of a question", ".3~g", "measured", "at most"),
+    Axis("flops", "inference FLOPs a question", ".2~s", "derived from tokens and architecture",
+         each=True, scale="flops"),
+    Axis("total_s", "mean seconds a question", ".3~g", "measured", each=True),
+    Axis("p95_s", "p95 seconds of an answer", ".3~g", "measured", "at most"),
     Axis("ttft_median_s", "median TTFT in seconds", ".3~g", "measured"),
-    Axis("energy_j", "joules a question", ".3~g", "as the energy section says", "at most"),
-    Axis("usd", "US dollars a question", ".2~g", "derived from the price", "at most"),
+    Axis("energy_j", "joules a question", ".3~g", "as the energy section says", "at most",
+         each=True),
+    Axis("co2e_g", "grams of CO2e a question", ".2~g", "derived", "at most", each=True),
+    Axis("usd", "US dollars a question", ".2~g", "derived from the price", "at most", each=True),
     Axis("peak_memory_mib", "peak memory in MiB", ",.3~r", "measured", "at most"),
-    Axis("output_tokens", "output tokens a question", ",.3~r", "measured"),
-    Axis("parameters", "parameters", ".3~s", "read from the model's file"),
+    Axis("output_tokens", "output tokens a question", ",.3~r", "measured", each=True),
+    Axis("parameters", "parameters", ".3~s", "read from the model's file", scale="parameters"),
     *(
-        Axis(f"creation {scope}", f"creation FLOPs, scope {scope}", ".1~e", "from the model's card")
+        Axis(f"creation {scope}", f"creation FLOPs, scope {scope}", ".1~e", _CARD,
+             scale="compute_flops")
         for scope in SCOPES
     ),
+    *(
+        Axis(f"money {scope}", f"creation in US dollars, scope {scope}", ".2~s", _CARD)
+        for scope in SCOPES
+    ),
+)  # fmt: skip
+_CAPTION = (
+    "Shape: role; colour: family; bars: 95% intervals; dashed: the Pareto frontier of what keeps to"
+    " the limits; band: the curve of a vanilla family. On hover, and in the table below, the"
+    " figures, how they are known, how often a model stands on that frontier when the questions are"
+    " drawn again, and the vanilla models that score the same. CO2e and money of creation rest on"
+    " what you state above, and on nothing else. The address of this page holds the view."
 )
 
 
@@ -35,59 +59,98 @@ def explorer(data: RunData) -> Section:
     title = "Accuracy against any cost"
     if not data.comparable or data.overall.height < 2:
         return Section(title)
-    from distilbench.stats import bootstrap_accuracies
-
-    rows = data.overall.to_dicts()
+    rows = _in_order(data)
     entries = [row["entry"] for row in rows]
     points = _points(data, rows)
-    known = [a for a in _AXES if any(p["costs"][a.key] is not None for p in points)]
+    known = [axis for axis in _AXES if any(_is_known(point, axis.key) for point in points)]
     if not known:
         return Section(title)
-    drawn = bootstrap_accuracies(data.compared, entries, _DRAWS)
+    found = measured(data, entries)
+    for place, point in enumerate(points):
+        point["scores"] = {one.measure.key: one.scores[place] for one in found}
+    curves, placed = vanilla(data, rows, points, found)
     words = "; ".join(f"{row['entry']} {row['accuracy']:.1%}" for row in rows)
+    keys = {axis.key for axis in known}
     block = Explorer(
         "any-cost",
-        "Shape: role; colour: family; bars: 95% intervals; dashed: the Pareto frontier of what"
-        " keeps to the limits; on hover the figures, how they are known, and how often a model"
-        " stands on that frontier. The address of this page holds the view.",
+        _CAPTION,
         f"Accuracy against a chosen cost: {words}. The numbers stand in the tables below.",
         known,
-        [_MEAN, *sorted(data.tasks["task"].unique())],
+        [one.measure for one in found],
         points,
-        (drawn.T * 10_000).round().astype(int).tolist(),
+        {one.measure.key: one.standings for one in found},
+        curves,
+        placed,
+        _grids() if "co2e_g" in keys else (),
+        _accelerators(data.catalog) if any(key.startswith("money") for key in keys) else (),
     )
     return Section(title, (block,))
 
 
+def _in_order(data: RunData) -> list[dict[str, Any]]:
+    """The compared entries as the recommendation ranks them, so that of equals the same is picked;
+    behind them those that fall out."""
+    ranks = {one.entry: place for place, one in enumerate(data.recommendation.candidates)}
+    return sorted(data.overall.to_dicts(), key=lambda row: ranks.get(row["entry"], len(ranks)))
+
+
 def _points(data: RunData, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    tasks: dict[str, dict[str, list[float] | None]] = {}
-    for row in data.tasks.iter_rows(named=True):
-        figures = [row["accuracy"], row["low"], row["high"]]
-        tasks.setdefault(row["entry"], {})[row["task"]] = None if row["no_answer"] else figures
-    usd = question_costs(data)
-    return [
-        {
-            "entry": row["entry"],
-            "role": data.roles.get(row["entry"]) or "not said",
-            "family": _family(data, row),
-            "costs": {axis.key: None for axis in _AXES}
-            | {axis.key: row[axis.key] for axis in _AXES if axis.key in row}
-            | {"usd": usd.get(row["entry"], {}).get("usd_per_question")}
-            | _creation(data, row["card"]),
-            "scores": {_MEAN: [row["accuracy"], row["low"], row["high"]]}
-            | tasks.get(row["entry"], {}),
-        }
-        for row in rows
-    ]
+    """Everything of a point but its scores."""
+    usd, energy = data.question_costs, _energy(data)
+    barred = {out.entry: "; ".join(out.reasons) for out in data.recommendation.fallen_out}
+    alike = _alike(data)
+    made = []
+    for row in rows:
+        entry, card = row["entry"], data.catalog.cards.get(row["card"] or "")
+        costs = {axis.key: row.get(axis.key) for axis in _AXES if not axis.key.startswith("money")}
+        costs |= {"usd": usd.get(entry, {}).get("usd_per_question")} | _creation(data, card)
+        joules, grid = energy.get(entry, (None, None))
+        made.append(
+            {
+                "entry": entry,
+                "role": data.roles.get(entry) or "not said",
+                "family": card.family if card else str(row["model"]),
+                "costs": costs,
+                "known": {"energy_j": joules or "not available"},
+                "barred": barred.get(entry, ""),
+                "alike": alike.get(entry, -1),
+                "grid": grid,
+                "money": _money(data, card),
+            }
+        )
+    return made
 
 
-def _family(data: RunData, row: dict[str, Any]) -> str:
-    card = data.catalog.cards.get(row["card"] or "")
-    return card.family if card else str(row["model"])
+def _is_known(point: dict[str, Any], key: str) -> bool:
+    if key == "co2e_g":
+        return point["costs"]["energy_j"] is not None
+    if key.startswith("money "):
+        return key.removeprefix("money ") in point["money"]
+    return point["costs"][key] is not None
 
 
-def _creation(data: RunData, card_id: str | None) -> dict[str, float | None]:
-    card = data.catalog.cards.get(card_id or "")
+def _energy(data: RunData) -> dict[str, tuple[str | None, float | None]]:
+    """How the joules of each entry are known, and the carbon intensity that the suite states."""
+    import polars as pl
+
+    columns = ("energy_known", "grid_g_co2e_per_kwh")
+    there = [n if n in data.cells.columns else pl.lit(None).alias(n) for n in columns]
+    table = data.cells.select("entry", *there).group_by("entry")
+    first = table.agg(pl.col(columns).drop_nulls().first())
+    return {entry: (how, grid) for entry, how, grid in first.iter_rows()}
+
+
+def _alike(data: RunData) -> dict[str, int]:
+    """Entries that answer identically have one number."""
+    found: dict[str, int] = {}
+    for number, one in enumerate(data.recommendation.candidates):
+        for entry in (one.entry, *one.same_as):
+            found.setdefault(entry, number)
+    others = [e for e in data.overall["entry"] if e not in found]
+    return found | {entry: -2 - place for place, entry in enumerate(others)}
+
+
+def _creation(data: RunData, card: Card | None) -> dict[str, float | None]:
     if card is None:
         return {}
     found = scope_costs(card, data.catalog.cards, data.catalog.accelerators)
@@ -95,3 +158,42 @@ def _creation(data: RunData, card_id: str | None) -> dict[str, float | None]:
         f"creation {scope}": cost.flops.central if isinstance(cost.flops, Quantity) else None
         for scope, cost in found.items()
     }
+
+
+def _money(data: RunData, card: Card | None) -> dict[str, dict[str, Any]]:
+    """By scope what there is to tell the money of creation; without the scopes that nothing is
+    known of."""
+    if card is None:
+        return {}
+    cards, accelerators = data.catalog.cards, data.catalog.accelerators
+    found: dict[str, dict[str, Any]] = {}
+    for scope in SCOPES:
+        money = creation_money(card, cards, scope, accelerators)
+        least = bool(scope_cost(card, cards, scope, accelerators).omits)
+        if money.usd is not None or money.hours or money.flops:
+            found[scope] = {
+                "usd": money.usd, "known": money.known, "hours": money.hours, "flops": money.flops,
+                "least": least,
+            }  # fmt: skip
+    return found
+
+
+def _grids() -> tuple[Choice, ...]:
+    return tuple(
+        Choice(f"{region.name}, {region.year}", region.g_co2e_per_kwh, region.source)
+        for region in REGIONS.values()
+    )
+
+
+def _accelerators(catalog: Catalog) -> tuple[Choice, ...]:
+    """Accelerators with the rate that training reaches on them."""
+    share = training_utilisation("any").central
+    return tuple(
+        Choice(
+            one.name,
+            one.peak_bf16_flops.value * share,
+            f"{share:.0%} of its peak rate (assumed)",
+        )
+        for one in catalog.accelerators.values()
+        if one.peak_bf16_flops is not None
+    )

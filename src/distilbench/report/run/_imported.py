@@ -18,24 +18,24 @@ def _remark(missing: str | None, limit: int | None) -> str:
 
 
 _SCORES = (
-    Shown("origin", "origin"),
     Shown("model", "model"),
     Shown("task", "task"),
-    Shown("questions", "samples"),
     Shown("accuracy", "mean", "{:.1%}"),
     Shown("score it reports", "reported_score", "{:.4g}", "published"),
     Shown("standard error it reports", "reported_stderr", "{:.4g}", "published"),
     Shown("metric", "reported_metric", lambda metric: metric or NOT_AVAILABLE),
+    Shown("questions", "samples"),
+    Shown("origin", "origin"),
     Shown("remark", ("missing", "all_questions"), _remark),
 )
 _RATES = (
-    Shown("origin", "origin"),
     Shown("model", "model"),
     Shown("test", "task"),
     Shown("prompt tokens/s", "prompt_tokens_per_s", "{:,.1f}", "published"),
     Shown("output tokens/s", "output_tokens_per_s", "{:,.1f}", "published"),
     Shown("both, tokens/s", "mixed_tokens_per_s", "{:,.1f}", "published"),
     Shown("standard deviation", "tokens_per_s_deviation", "{:,.1f}", "published"),
+    Shown("origin", "origin"),
     Shown("settings", "profile"),
     Shown("threads", "threads"),
     Shown("parameters", "parameters", si),
@@ -49,6 +49,8 @@ def results_of_others(data: RunData) -> Section:
     from distilbench.stats import accuracy
 
     theirs = foreign(data.cells)
+    if theirs.is_empty():
+        return Section("Results of others")
     timed = theirs["origin"].str.starts_with("llama-bench")
     means = accuracy(data.samples, ("cell",)).select("cell", mean="accuracy")
     scored = theirs.filter(~timed).join(means, on="cell", how="left", maintain_order="left")

@@ -29,7 +29,6 @@ _ESTIMATES = (
 _SPREAD = (
     Shown("model", "entry"),
     Shown("task", "task"),
-    Shown("templates", "n_templates"),
     Shown("accuracy", ("lowest", "highest"), percent_range),
     Shown("spread", "spread", lambda share: f"{100 * share:.1f}", "derived"),
     Shown("sd", "sd", lambda share: f"{100 * share:.1f}", "derived"),
@@ -39,24 +38,25 @@ _SPREAD = (
         lambda low, high: f"{100 * low:.1f} to {100 * high:.1f}",
     ),
     Shown("sd by chance", "sd_by_chance", lambda share: f"{100 * share:.1f}"),
+    Shown("templates", "n_templates"),
 )
 _TEMPLATES = (
     Shown("model", "entry"),
     Shown("task", "task"),
     Shown("template", "template"),
-    Shown("questions", "n_questions"),
     Shown("accuracy", "accuracy", "{:.1%}"),
     Shown("95% interval", ("low", "high"), percent_range),
+    Shown("questions", "n_questions"),
 )
 _GAPS = (
     Shown("model", "entry"),
+    Shown("gap", "gap", points, "derived"),
+    Shown("excess over the others", "excess", points, "derived"),
+    Shown("95% interval of excess", ("excess_low", "excess_high"), points_range),
     *(
         Shown(heading, (kind, f"{kind}_low", f"{kind}_high"), "{:.1%} ({:.1%} to {:.1%})")
         for heading, kind in (("public", "public"), ("held back", "held_back"))
     ),
-    Shown("gap", "gap", points, "derived"),
-    Shown("excess over the others", "excess", points, "derived"),
-    Shown("95% interval of excess", ("excess_low", "excess_high"), points_range),
 )
 
 
@@ -64,6 +64,8 @@ def repeated(data: RunData) -> Section:
     """pass@k and cons@k, where questions were asked several times."""
     from distilbench.stats import repeats
 
+    if data.heard["epoch"].n_unique() < 2:
+        return Section("Repeated answers")
     found = repeats(data.heard, ("entry",), question=("task", "variant", "seed", "sample_id"))
     if found.is_empty():
         return Section("Repeated answers")
@@ -122,5 +124,7 @@ def contamination(data: RunData) -> Section:
         " one that was trained for that kind of task. It cannot show contamination that all the"
         f" models share, and no excess is no proof of clean data.{left_out}"
     )
-    caption = "Accuracy on public tasks and on tasks held back, in percentage points from 'gap' on"
+    caption = (
+        "Accuracy on public tasks less that on tasks held back, in percentage points; and both"
+    )
     return Section("Contamination", (Text(note), Table.of(caption, found, _GAPS)))

@@ -2,34 +2,67 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from distilbench.files import copy_file
+from distilbench.claims import MARGIN
+from distilbench.errors import InputError
+from distilbench.files import copy_file, write_parquet
 from distilbench.report.page import Chart, Table, render_fragment, render_page
 from distilbench.report.run._answer import answer, question
 from distilbench.report.run._data import RunData, read_run
 from distilbench.report.run._results import pareto_figures, results, summary
 from distilbench.report.run._sections import sections
+from distilbench.report.run._several import read_runs
 from distilbench.report.run._warnings import run_warnings
 
 
-def write_report(run_dir: Path, out_dir: Path | None = None) -> Path:
+def write_report(
+    run_dir: Path,
+    out_dir: Path | None = None,
+    beside: Sequence[tuple[str, str]] = (),
+    margin: float = MARGIN,
+) -> Path:
     """Write the report of a run into ``out_dir`` (default: its folder ``report``): ``index.html``,
-    ``report.md``, PNG and SVG figures, ``samples.parquet``. Returns the HTML file.
+    ``report.md``, PNG and SVG figures, ``samples.parquet``. Returns the HTML file. ``beside`` as
+    :func:`render_page` takes it; ``margin``: the accuracy, a share, that a model may lose and
+    still count as not inferior.
 
     Raises ``InputError`` if ``run_dir`` holds no samples.
     """
     out = out_dir or run_dir / "report"
-    page = render_page(out_dir=out, **_contents(run_dir))
+    page = render_page(out_dir=out, beside=beside, **_contents(_at(read_run(run_dir), margin)))
     copy_file(run_dir / "samples.parquet", out / "samples.parquet")
     return page
 
 
-def _contents(run_dir: Path) -> dict[str, Any]:
+def write_runs_report(
+    runs: Sequence[tuple[str, Path]], out_dir: Path, margin: float = MARGIN
+) -> Path:
+    """Write one report of several runs, each given by its name on the page and its folder, into
+    ``out_dir``: as :func:`write_report`. ``samples.parquet`` has the samples of all, with ``entry``
+    and ``run`` as the page names them. Returns the HTML file.
+
+    Raises ``InputError`` as :func:`read_runs`, and if ``out_dir`` is a run directory itself.
+    """
+    if (out_dir / "run.json").exists():
+        raise InputError(str(out_dir), "is a run directory", "name another folder (--out)")
+    data = _at(read_runs(runs), margin)
+    write_parquet(out_dir / "samples.parquet", data.samples)
+    contents = _contents(data)
+    del data  # as in write_report: drawing takes memory of its own
+    return render_page(out_dir=out_dir, **contents)
+
+
+def _at(data: RunData, margin: float) -> RunData:
+    return data if data.margin == margin else replace(data, margin=margin)
+
+
+def _contents(data: RunData) -> dict[str, Any]:
     """What the page says. The records, which may be a gigabyte, are let go of when it is known:
     drawing takes memory of its own."""
-    data = read_run(run_dir)
     return {
         "title": f"distilbench: {data.facts['name']}",
         "lede": summary(data),

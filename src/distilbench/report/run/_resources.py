@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
 _LIMITS = (
     Shown("model", "entry"),
+    Shown("measured MiB", "peak_memory_bytes", mib),
     Shown("memory limit MiB", "memory_limit_bytes", lambda size: mib(size) if size else "none"),
     Shown("predicted MiB", "predicted_memory_bytes", mib, "estimated"),
-    Shown("measured MiB", "peak_memory_bytes", mib),
     Shown(
         "predicted / measured",
         ("predicted_memory_bytes", "peak_memory_bytes"),
@@ -46,14 +46,14 @@ _CORRECT = (
 )
 _QUANTIZATIONS = (
     Shown("weights", "declared_name"),
-    Shown("model", "entry"),
     Shown("quantization", "quantization"),
+    Shown("accuracy", "accuracy", "{:.1%}"),
+    Shown("95% interval", ("low", "high"), percent_range),
     Shown("bits per weight", "bits_per_weight", "{:.2f}", "derived"),
     Shown("file MiB", "model_file_mib", "{:,.0f}"),
     Shown("peak memory MiB", "peak_memory_mib", "{:,.0f}"),
     Shown("decode tokens/s per slot", "decode_tokens_per_s", "{:.0f}"),
-    Shown("accuracy", "accuracy", "{:.1%}"),
-    Shown("95% interval", ("low", "high"), percent_range),
+    Shown("model", "entry"),
 )
 
 

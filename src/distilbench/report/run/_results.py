@@ -117,11 +117,11 @@ def _quality(both: pl.DataFrame, data: RunData) -> Table:
 
     columns = (
         Shown("model", "entry"),
-        Shown("role", ("role", "card"), partial(_role, data.catalog)),
         Shown("accuracy", ("accuracy", "no_answer"), accuracy),
         Shown("95% interval", ("low", "high"), percent_range),
         Shown("questions", "n_questions"),
         Shown("on the Pareto frontier of accuracy against", ("entry", "no_answer"), place),
+        Shown("role", ("role", "card"), partial(_role, data.catalog)),
         Shown("parameters", "parameters", si),
         Shown("quantization", "quantization"),
     )

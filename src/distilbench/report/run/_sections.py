@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from distilbench.registry import of_packages
 from distilbench.report.page import NOT_AVAILABLE, Section, Text
-from distilbench.report.run._answers import answers, by_task, outcomes, paired
+from distilbench.report.run._answers import outcomes, paired
+from distilbench.report.run._by_task import by_task
 from distilbench.report.run._conditions import conditions, provenance, suite
 from distilbench.report.run._creation import creation
 from distilbench.report.run._energy import energy
@@ -20,6 +21,7 @@ from distilbench.report.run._explorer import explorer
 from distilbench.report.run._imported import results_of_others
 from distilbench.report.run._machine import greedy_batches, surroundings
 from distilbench.report.run._money import money
+from distilbench.report.run._questions import questions
 from distilbench.report.run._reasoning import contamination, repeated, templates
 from distilbench.report.run._recommendation import recommendation
 from distilbench.report.run._resources import correct_answers, limits, quantization
@@ -55,9 +57,10 @@ RESULTS: tuple[MakeSection, ...] = (
     greedy_batches,
     energy,
     outcomes,
+    questions,
     creation,
 )
-CIRCUMSTANCES: tuple[MakeSection, ...] = (provenance, conditions, answers, suite)
+CIRCUMSTANCES: tuple[MakeSection, ...] = (provenance, conditions, suite)
 WITHOUT_SAMPLES: tuple[MakeSection, ...] = (results_of_others, conditions)
 """The sections of a run that holds no sample, only what other programs report."""
 

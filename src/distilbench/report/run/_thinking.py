@@ -23,9 +23,9 @@ _COLUMNS = (
     Shown("model", "model"),
     Shown("how", "how"),
     Shown("budget", "budget"),
-    Shown("output tokens / question", "mean_output_tokens", "{:,.1f}"),
     Shown("accuracy", "accuracy", "{:.1%}"),
     Shown("95% interval", ("low", "high"), percent_range),
+    Shown("output tokens / question", "mean_output_tokens", "{:,.1f}"),
 )
 
 
@@ -48,7 +48,7 @@ def thinking(data: RunData) -> Section:
     chart = Chart(
         "accuracy-thinking",
         "Accuracy against the output tokens that a question may take.",
-        "; ".join(f"{r[0]} {r[1]} at {r[3]} tokens {r[4]}" for r in table.rows),
+        "; ".join(f"{r[0]} {r[1]} at {r[5]} tokens {r[3]}" for r in table.rows),
         accuracy_against_tokens(series, series["model"].unique(maintain_order=True).to_list()),
     )
     return Section("Thinking budget", (chart, Text(_NOTE), Details("As a table", (table,))))

@@ -16,7 +16,17 @@ if TYPE_CHECKING:
 
 def run_warnings(data: RunData) -> tuple[str, ...]:
     """What the reader must know before taking a number from the run."""
-    return (*_sentences(data), *data.bad_cards)
+    return (*_sentences(data), *data.told, *data.bad_cards)
+
+
+def of_one_run(data: RunData) -> Iterator[str]:
+    """The like, without what compares its entries: what is missing, imported, left out, too
+    slow."""
+    yield from _unfinished(data)
+    yield from _imported(data.cells)
+    yield from _left_out(data.cells)
+    yield from _greedy_repeats(data.cells)
+    yield from _machine(data.samples, data.cells)
 
 
 def _sentences(data: RunData) -> Iterator[str]:
@@ -33,11 +43,13 @@ def _sentences(data: RunData) -> Iterator[str]:
 def _unfinished(data: RunData) -> Iterator[str]:
     import polars as pl
 
-    planned = data.facts["cells"]
-    done = data.cells.filter(pl.col("cell").is_in(planned) & pl.col("wall_s").is_not_null())
-    finished = done["cell"].n_unique()
-    if finished < len(planned):
-        yield f"The run is not finished: {finished} of {len(planned)} cells are."
+    for run in data.runs:
+        planned = run.facts["cells"]
+        done = data.cells.filter(pl.col("cell").is_in(planned) & pl.col("wall_s").is_not_null())
+        finished = done["cell"].n_unique()
+        if finished < len(planned):
+            which = f"The run {run.label}" if len(data.runs) > 1 else "The run"
+            yield f"{which} is not finished: {finished} of {len(planned)} cells are."
 
 
 def _not_compared(samples: pl.DataFrame, compared: pl.DataFrame) -> Iterator[str]:

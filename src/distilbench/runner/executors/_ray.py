@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 from distilbench.errors import InputError
 from distilbench.events import Noted, OnEvent
 from distilbench.keys import redact
+from distilbench.meter import drop_cut_line
+from distilbench.place import travels
 from distilbench.runner._carried import carried, cleared
 from distilbench.runner._cluster import Cluster, Lost, Node, Started, connected
 from distilbench.runner._executor import Executor, Job
 from distilbench.runner._journal import restore
 from distilbench.runner._node import Parcel, versions
-from distilbench.runner._pieces import put, travels
+from distilbench.runner._pieces import put
 from distilbench.runner._plan import Cell
 from distilbench.runner._shards import Share
 from distilbench.runner._store import (
@@ -23,6 +25,7 @@ from distilbench.runner._store import (
     log_folder,
     questions_file,
     shard_folder,
+    surroundings_file,
 )
 
 if TYPE_CHECKING:
@@ -178,6 +181,8 @@ def _begin(task: _Task, node: Node, cluster: Cluster) -> None:
     for share in job.shares:
         for shard in share.shards:
             restore(log_folder(job.run_dir, share.cell, shard))
+            # The worker there would, and what then grows would not be what is followed here.
+            drop_cut_line(surroundings_file(job.run_dir, share.cell, shard))
     parcel = Parcel(job, _files(job), carried(job.cells), cleared(), versions())
     log = job.log.relative_to(job.run_dir).as_posix()
     task.begins = {log: job.log.stat().st_size if job.log.exists() else 0}
@@ -202,7 +207,7 @@ def _files(job: Job) -> dict[str, bytes]:
     return {
         path.relative_to(job.run_dir).as_posix(): path.read_bytes()
         for path in sorted(files)
-        if travels(path)
+        if path.is_file() and travels(path.name)
     }
 
 

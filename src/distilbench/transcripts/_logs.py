@@ -58,6 +58,19 @@ def read_log_samples(path: Path) -> Iterator[EvalSample]:
                 yield EvalSample.model_validate_json(content, context=deserializing())
 
 
+def read_log_sample(path: Path, sample_id: str, epoch: int) -> EvalSample | None:
+    """One sample of a ``.eval`` log, by its place in the archive; null if it is not there. Raises
+    as :func:`read_log_header`."""
+    from inspect_ai.log import EvalSample
+
+    name = f"samples/{sample_id}_epoch_{epoch}.json"
+    with _one_sentence(path), _opened(path) as archive:
+        if name not in archive.namelist():
+            return None
+        content = _member(archive, name, path)
+        return EvalSample.model_validate_json(content, context=deserializing())
+
+
 def read_log(path: Path) -> EvalLog:
     """A log of our own with its samples, whole. Raises ``InputError`` if a bit of it is another
     than was written: Inspect reads the parts of the ZIP file without looking at their checksums."""

@@ -1,0 +1,179 @@
+"""The first screen of the claims page: what the paper claims, and what was found of each claim."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from distilbench.claims import Claims, Placement, curve_counts
+from distilbench.compute import Headline, Interval, Scope, ScopeVerdict, Unavailable
+from distilbench.report.claims._cells import range_text, ratio_text
+from distilbench.report.page import NOT_AVAILABLE, Card, Cards, Fact, Section, Tone, listed, spread
+
+if TYPE_CHECKING:
+    import polars as pl
+
+CLAIM_A = "Claim (a): creation compute"
+CLAIM_B = "Claim (b): against larger models"
+CLAIM_C = "Claim (c): the performance-to-compute curve"
+QUESTION = (
+    "The paper claims that a distilled 8B takes over 2,000 times less compute to create, that it"
+    " reasons on par with, or better than, models ten times its size, and that distillation gives a"
+    " superior performance-to-compute curve. Do published figures bear that out?"
+)
+_TONES: dict[str, Tone] = {
+    "supported": "good", "refuted": "bad", "contradicted": "bad", "not decidable": "open",
+    "undecided": "open",
+}  # fmt: skip
+_BANDS = {"5-10x": "5 to 10 times its size", ">10x": "more than 10 times its size"}
+
+
+def answer(claims: Claims) -> Section:
+    """A card for each claim."""
+    names = claims.catalog.card(claims.headline.vanilla).name
+    cards = (
+        creation_card(claims.headline, names),
+        size_card(claims.counts),
+        curve_card(claims.placements),
+    )
+    return Section("The answer", (Cards("The three claims", cards),))
+
+
+def creation_card(head: Headline, vanilla: str) -> Card:
+    """Claim (a): the ratio under each scope, and what decides where nothing does yet."""
+    badge, tone = spread((one.verdict for one in head.scopes), _TONES, "by scope")
+    facts = [Fact(one.scope, _ratio(one), _ratio_note(one)) for one in head.scopes]
+    return Card(
+        f"(a) Over {head.claimed_ratio:,.0f} times less compute to create than {vanilla}",
+        badge,
+        tone,
+        tuple(_creation_sentences(head)),
+        facts,
+        more=CLAIM_A,
+    )
+
+
+def _creation_sentences(head: Headline) -> Iterator[str]:
+    for word, reason in dict.fromkeys((one.verdict, one.reason) for one in head.scopes):
+        scopes = [one.scope for one in head.scopes if (one.verdict, one.reason) == (word, reason)]
+        yield f"{word.capitalize()} under scope {listed(scopes)}: {reason}."
+    for one in head.scopes:
+        if one.verdict == "not decidable" and one.tornado:
+            yield _hangs_on(one)
+
+
+def _hangs_on(found: ScopeVerdict) -> str:
+    """The unknown that moves an undecided ratio most."""
+    bar = found.tornado[0]
+    name = bar.unknown.rpartition(": ")[2].rpartition(".")[2].replace("_", " ")
+    return (
+        f"Under scope {found.scope} it hangs most on {name}, which is not published: at"
+        f" {bar.low:,.6g} the ratio is {ratio_text(bar.result_at_low)}, at {bar.high:,.6g} it is"
+        f" {ratio_text(bar.result_at_high)}."
+    )
+
+
+def _ratio(found: ScopeVerdict) -> str:
+    if isinstance(found.ratio, Unavailable):
+        most = found.at_most
+        return NOT_AVAILABLE if most is None else f"at most {ratio_text(most.central)}"
+    return f"{ratio_text(found.ratio.central)} (90%: {range_text(found.ratio)})"
+
+
+def _ratio_note(found: ScopeVerdict) -> str:
+    if isinstance(found.ratio, Interval):
+        return f"ratio of creation compute with the 90% range of its draws, {found.ratio.kind}"
+    return found.ratio.reason
+
+
+def size_card(counts: pl.DataFrame) -> Card:
+    """Claim (b): wins, ties and losses against models of about ten times the size."""
+    rows = {row["size_band"]: row for row in counts.to_dicts()}
+    bands = [rows[band] for band in _BANDS]
+    badge, tone = spread((row["verdict"] for row in bands), _TONES, "by size")
+    facts = [
+        Fact(_BANDS[row["size_band"]], _on_par(row), "share of comparisons that are not lost")
+        for row in bands
+    ]
+    title = "(b) On par with, or better than, models ten times its size"
+    return Card(title, badge, tone, [size_sentence(row) for row in bands], facts, more=CLAIM_B)
+
+
+def _on_par(row: Mapping[str, Any]) -> str:
+    share = row["on_par_share"]
+    return NOT_AVAILABLE if share is None else f"on par or better in {share:.0%}"
+
+
+def size_sentence(row: Mapping[str, Any]) -> str:
+    """The counts against vanilla models of one band of sizes, and what they show of the claim."""
+    larger = _BANDS[row["size_band"]]
+    if not row["comparisons"]:
+        return (
+            f"No data: no comparison in like settings with a vanilla model {larger} is published."
+        )
+    shows = {
+        "supported": "more than half",
+        "contradicted": "less than half",
+        "undecided": "which may be more or less than half",
+    }[row["verdict"]]
+    return (
+        f"{row['verdict'].capitalize()} against models {larger}: {row['wins']:,} wins,"
+        f" {row['ties']:,} ties and {row['losses']:,} losses, on par or better in"
+        f" {row['on_par_share']:.0%} (95% interval {row['low']:.0%} to {row['high']:.0%}), {shows}."
+    )
+
+
+def curve_card(placements: Sequence[Placement]) -> Card:
+    """Claim (c): on which side of the vanilla curves distilled models stand, scope by scope."""
+    counted = curve_counts(placements)
+    badge, tone = _side(*(sum(each) for each in zip(*counted.values(), strict=True)))
+    facts = [
+        Fact(scope, _counts(*found), "placements with a gain surely above 1, below 1, and neither")
+        for scope, found in counted.items()
+    ]
+    title = "(c) A superior performance-to-compute curve"
+    said = [NO_PLACEMENT] if badge == _NO_DATA else [curve_sentence(counted), _WHAT_A_GAIN_IS]
+    return Card(title, badge, tone, said, facts, more=CLAIM_C)
+
+
+_NO_DATA = "no data"
+NO_PLACEMENT = (
+    "No data: no distilled model has a published score in the setting of a fitted family."
+)
+_WHAT_A_GAIN_IS = (
+    "A model lies above the curve if the vanilla compute for its score is surely more than its own,"
+    " and below it if it is surely less (95% intervals)."
+)
+
+
+def curve_sentence(counted: Mapping[Scope, tuple[int, int, int]]) -> str:
+    """How many placements lie above and below, under the narrowest scope with any and the
+    widest."""
+    known = {scope: found for scope, found in counted.items() if any(found)}
+    parts = [
+        f"under scope {scope} {known[scope][0]} of {sum(known[scope])} placements lie above the"
+        f" curve of their vanilla family and {known[scope][1]} below"
+        for scope in dict.fromkeys((next(iter(known)), next(reversed(known))))
+    ]
+    said = ", ".join(parts)
+    return f"{said[0].upper()}{said[1:]}."
+
+
+def _side(above: int, below: int, rest: int) -> tuple[str, Tone]:
+    """The badge of placements, whatever the scope, and its tone."""
+    if not above + below + rest:
+        return _NO_DATA, "none"
+    if above and below:
+        return "above and below the curve", "open"
+    if not above + below:
+        return "undecided", "open"
+    word = "above the curve" if above else "below the curve"
+    if rest:
+        return f"{word}, or undecided", "open"
+    return word, "good" if above else "bad"
+
+
+def _counts(above: int, below: int, rest: int) -> str:
+    if not above + below + rest:
+        return NOT_AVAILABLE
+    return f"{above} above, {below} below, {rest} undecided"

@@ -1,0 +1,186 @@
+"""The chart of the page whose axes the reader chooses, drawn once for each cost."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
+from typing import Any
+
+from distilbench.report.page import (
+    INK,
+    PALETTE,
+    ROLE_SHAPES,
+    Axis,
+    Chart,
+    Explorer,
+    Measure,
+    inline,
+    padded,
+    si,
+    styled,
+)
+
+_WIDE, _HIGH = 300.0, 260.0
+"""Pixels of the plot in a column, by which names find their places."""
+_LETTER, _LINE = 6.4, 13.0
+Place = tuple[str, int]
+"""A side of the point, and pixels above or below it."""
+_ROW = [(side, rise * 14) for rise, side in product((0, 1, -1, 2, -2, 3, -3), ("right", "left"))]
+
+
+def against(block: Explorer) -> Iterator[Chart]:
+    """A figure for each cost that is known of any model: accuracy by the first measure."""
+    measure = block.measures[0]
+    for axis in block.axes:
+        rows = [
+            _row(point, axis, measure)
+            for point in block.points
+            if point["costs"].get(axis.key) is not None and point["scores"].get(measure.key)
+        ]
+        if not rows:
+            continue
+        words = "; ".join(f"{r['entry']} {r['accuracy']:.1%} at {si(r['cost'])}" for r in rows)
+        named = _named(rows)
+        yield Chart(
+            f"cost-{'-'.join(axis.key.replace('_', '-').split())}",
+            f"{_begun(measure.title)} against {axis.title}, {axis.known}. Shape: role; colour:"
+            f" family; bars: 95% intervals; dashed: the Pareto frontier.{_key(named)}",
+            f"Accuracy against {axis.title}: {words}",
+            _chart(named, axis, measure),
+        )
+
+
+def _begun(words: str) -> str:
+    return words[:1].upper() + words[1:]
+
+
+def _named(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """With what stands beside each point: its name; numbers where names hide each other."""
+    named = [{**row, "name": row["entry"]} for row in rows]
+    if _placed(named, *_ends(rows))[1]:
+        return named
+    return [{**row, "name": str(n)} for n, row in enumerate(rows, start=1)]
+
+
+def _key(named: Sequence[Mapping[str, Any]]) -> str:
+    numbered = [f"{row['name']} {row['entry']}" for row in named if row["name"] != row["entry"]]
+    return f" {'; '.join(numbered)}." if numbered else ""
+
+
+def _ends(rows: Sequence[Mapping[str, Any]]) -> tuple[list[float], float]:
+    """Ends of the axis of costs, logarithmic where all are above zero, and the top of the other."""
+    costs = [row["cost"] for row in rows]
+    ends = padded(costs) if min(costs) > 0 else [0.0, 1.15 * max(costs) or 1.0]
+    return ends, min(1.0, 1.1 * max(row["high"] for row in rows)) or 1.0
+
+
+def _row(point: Mapping[str, Any], axis: Axis, measure: Measure) -> dict[str, Any]:
+    accuracy, low, high = point["scores"][measure.key]
+    return {
+        "entry": point["entry"], "role": point["role"], "family": point["family"],
+        "cost": float(point["costs"][axis.key]), "accuracy": accuracy, "low": low, "high": high,
+    }  # fmt: skip
+
+
+def _chart(rows: list[dict[str, Any]], axis: Axis, measure: Measure) -> Any:
+    import altair as alt
+    import polars as pl
+
+    from distilbench.stats import pareto
+
+    ends, top = _ends(rows)
+    x = alt.X(
+        "cost:Q",
+        title=axis.title,
+        scale=alt.Scale(type="log" if ends[0] > 0 else "linear", domain=ends, nice=False),
+        axis=alt.Axis(format=axis.form, tickCount=5),
+    )
+    scale = alt.Scale(domain=[0, top])
+    y = alt.Y("accuracy:Q", title=measure.title, axis=alt.Axis(format="%"), scale=scale)
+    base = alt.Chart(inline(rows)).encode(x=x, color=_families(rows))
+    bars = base.mark_rule(strokeWidth=2).encode(y=alt.Y("low:Q"), y2="high:Q")
+    points = base.mark_point(size=100, filled=True, opacity=1).encode(y=y, shape=_roles(rows))
+    best = pareto(pl.DataFrame(rows), "cost", "accuracy").filter("on_frontier").to_dicts()
+    steps = (
+        alt.Chart(inline(best))
+        .mark_line(interpolate="step-after", strokeDash=[5, 4], color="#7a8694")
+        .encode(x=x, y=y)
+    )
+    names = [
+        alt.Chart(inline(found))
+        .mark_text(
+            align="left" if side == "right" else "right",
+            baseline="middle", dx=9 if side == "right" else -9, dy=rise, fontSize=11, color=INK,
+        )
+        .encode(x=x, y=y, text="name:N")
+        for (side, rise), found in _placed(rows, ends, top)[0].items()
+    ]  # fmt: skip
+    return styled(alt.layer(steps, bars, points, *names).properties(height=_HIGH))
+
+
+def _families(rows: Sequence[Mapping[str, Any]]) -> Any:
+    """Colours of the families, in the order of the page; a legend where several models share
+    one, since else the names beside the points say the same."""
+    import altair as alt
+
+    families = list(dict.fromkeys(row["family"] for row in rows))
+    colours = [PALETTE[i % (len(PALETTE) - 1)] for i in range(len(families))]
+    legend = alt.Legend(title=None) if len(families) < len(rows) else None
+    return alt.Color("family:N", scale=alt.Scale(domain=families, range=colours), legend=legend)
+
+
+def _roles(rows: Sequence[Mapping[str, Any]]) -> Any:
+    import altair as alt
+
+    there = {row["role"] for row in rows}
+    shapes = {role: form for role, form in ROLE_SHAPES.items() if role in there}
+    return alt.Shape(
+        "role:N",
+        scale=alt.Scale(domain=list(shapes), range=list(shapes.values())),
+        legend=alt.Legend(title=None),
+    )
+
+
+def _placed(
+    rows: list[dict[str, Any]], ends: Sequence[float], top: float
+) -> tuple[dict[Place, list[dict[str, Any]]], bool]:
+    """Models by the place of their name beside their point: the first of some places that hides
+    no other name or point and stays inside of the plot; and whether all found one."""
+    at = [(_across(row["cost"], ends) * _WIDE, (1 - row["accuracy"] / top) * _HIGH) for row in rows]
+    taken = [(x - 7, y - 7, x + 7, y + 7) for x, y in at]
+    found: dict[Place, list[dict[str, Any]]] = {}
+    all_found = True
+    for row, (x, y) in zip(rows, at, strict=True):
+        boxes = {place: _box(x, y, place, len(row["name"])) for place in _ROW}
+        free = [place for place, box in boxes.items() if _is_free(box, taken)]
+        place = free[0] if free else _ROW[0]
+        all_found = all_found and bool(free)
+        taken.append(boxes[place])
+        found.setdefault(place, []).append(row)
+    return found, all_found
+
+
+def _across(cost: float, ends: Sequence[float]) -> float:
+    low, high = ends
+    if low > 0:
+        return math.log(cost / low) / math.log(high / low)
+    return cost / high
+
+
+Box = tuple[float, float, float, float]
+
+
+def _box(x: float, y: float, place: Place, letters: int) -> Box:
+    side, rise = place
+    left = x + 9 if side == "right" else x - 9 - letters * _LETTER
+    return (left, y + rise - _LINE / 2, left + letters * _LETTER, y + rise + _LINE / 2)
+
+
+def _is_free(box: Box, taken: Sequence[Box]) -> bool:
+    left, above, right, below = box
+    if left < -40 or right > _WIDE + 5 or above < 0 or below > _HIGH:
+        return False
+    return not any(
+        left < x2 and x1 < right and above < y2 and y1 < below for x1, y1, x2, y2 in taken
+    )

@@ -1,0 +1,106 @@
+"""What tokens and machines of a run cost, and who says so."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from distilbench.providers import HERE, SERVER
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from distilbench.catalog import Catalog
+
+_PRICES = ("input_usd_per_mtok", "cached_input_usd_per_mtok", "output_usd_per_mtok")
+
+
+class Rate(NamedTuple):
+    """What an entry's tokens cost, and who says so."""
+
+    input_usd_per_mtok: float
+    cached_input_usd_per_mtok: float | None
+    output_usd_per_mtok: float
+    source: str
+
+    def words(self) -> str:
+        cached = self.cached_input_usd_per_mtok
+        middle = "" if cached is None else f", cached {cached:g}"
+        return (
+            f"USD for a million tokens: input {self.input_usd_per_mtok:g}{middle},"
+            f" output {self.output_usd_per_mtok:g}"
+        )
+
+
+def question_costs(
+    samples: pl.DataFrame, cells: pl.DataFrame, catalog: Catalog
+) -> dict[str, dict[str, Any]]:
+    """US dollars of a question and of a correct answer of each entry that has a price."""
+    rates, hourly = priced(entry_facts(cells), catalog)
+    return _costs(samples, cells, rates, list(hourly)) if rates or hourly else {}
+
+
+def priced(
+    facts: list[dict[str, Any]], catalog: Catalog
+) -> tuple[dict[str, Rate], dict[str, float]]:
+    """Of each entry the price of its tokens, or else that of its machine's hour."""
+    rates = {row["entry"]: rate for row in facts if (rate := _rate(row, catalog)) is not None}
+    hourly = {
+        row["entry"]: row["machine_usd_per_hour"]
+        for row in facts
+        if row["entry"] not in rates and row["machine_usd_per_hour"] is not None and _own(row)
+    }
+    return rates, hourly
+
+
+def entry_facts(cells: pl.DataFrame) -> list[dict[str, Any]]:
+    """Of each entry its prices, its card and where it ran; null: not known, or several."""
+    import polars as pl
+
+    columns = (*_PRICES, "price_source", "machine_usd_per_hour", "card", "runs_on")
+    known = [name if name in cells.columns else pl.lit(None).alias(name) for name in columns]
+    return (
+        cells.select("entry", *known)
+        .group_by("entry", maintain_order=True)
+        .agg(
+            pl.col(columns).drop_nulls().first(),
+            several=pl.col("runs_on").drop_nulls().n_unique() > 1,
+        )
+        .with_columns(runs_on=pl.when(~pl.col("several")).then("runs_on"))
+        .to_dicts()
+    )
+
+
+def _rate(row: dict[str, Any], catalog: Catalog) -> Rate | None:
+    """The price that the suite states, else the card's of the company whose API answered: what it
+    charges is not what another company charges for the same model, nor one's own machine."""
+    if row["price_source"]:
+        stated = {name: row[name] for name in _PRICES}
+        return Rate(**stated, source=f"{row['price_source']} (suite)")
+    card = catalog.cards.get(row["card"] or "")
+    latest = card.price_at(row["runs_on"]) if card else None
+    if card is None or latest is None:
+        return None
+    published = {name: getattr(latest, name) for name in _PRICES}
+    return Rate(**published, source=f"{latest.provider}, {latest.date} (card {card.id})")
+
+
+def _own(row: dict[str, Any]) -> bool:
+    """Whether the machine whose price the suite states did the work, as far as is known."""
+    return row["runs_on"] in (HERE, SERVER)
+
+
+def _costs(
+    samples: pl.DataFrame, cells: pl.DataFrame, rates: dict[str, Rate], hourly: list[str]
+) -> dict[str, dict[str, Any]]:
+    import polars as pl
+
+    from distilbench.stats import machine_usd, token_usd
+
+    table = pl.DataFrame(
+        [{"entry": entry, **rate._asdict()} for entry, rate in rates.items()],
+        schema={"entry": pl.String, **dict.fromkeys(_PRICES, pl.Float64), "source": pl.String},
+    )
+    found = token_usd(samples, table).to_dicts() if rates else []
+    if hourly:
+        found += machine_usd(samples, cells.filter(pl.col("entry").is_in(hourly))).to_dicts()
+    return {row["entry"]: row for row in found}

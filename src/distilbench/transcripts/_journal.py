@@ -1,0 +1,45 @@
+"""The journal beside a log: a line for each finished sample, readable while it is written.
+
+``runner`` writes it (see there, why); a line is a checksum and the sample as Inspect writes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from distilbench.seals import sealed_line, unsealed_line
+
+if TYPE_CHECKING:
+    from inspect_ai.log import EvalSample
+
+JOURNAL = "journal.jsonl"
+
+
+def journal_line(sample: EvalSample) -> bytes:
+    """What is appended for a sample."""
+    return sealed_line(sample.model_dump_json().encode())
+
+
+def read_journal(folder: Path) -> Iterator[EvalSample]:
+    """Its samples, oldest first. A line that is not as it was written, as the last one of a worker
+    that died while it wrote, is passed over: that sample is asked again."""
+    for sample, _ in read_journal_from(folder, 0):
+        yield sample
+
+
+def read_journal_from(folder: Path, first: int) -> Iterator[tuple[EvalSample, int]]:
+    """Its samples from a byte on, each with the byte behind it. A last line that is not whole yet
+    is left for the next time."""
+    from inspect_ai.log import EvalSample
+
+    if not (folder / JOURNAL).is_file():
+        return
+    with (folder / JOURNAL).open("rb") as lines:
+        lines.seek(first)
+        for line in lines:
+            sample = unsealed_line(line)
+            first += len(line)
+            if sample is not None:
+                yield EvalSample.model_validate_json(sample), first
