@@ -16,8 +16,9 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from distilbench.engines import EngineSettings, LlamaCpp, quantized
-from distilbench.engines._likelihood import encoded, pairs
+from distilbench.distill.recipe._parts import Data
+from distilbench.engines import EngineError, EngineSettings, LlamaCpp, quantized
+from distilbench.engines._likelihood import encoded, pairs, refuse_end_token
 from distilbench.errors import InputError
 from distilbench.runner import run_suite
 from distilbench.tasks import LIKELIHOODS_KEY, FileTask, build_task, make_questions
@@ -133,6 +134,23 @@ def test_where_a_text_begins(context: str, text: str, expected: tuple[str, str])
     assert found.evaluated == len(context + text) - 1
 
 
+def test_a_tokenizer_that_ends_every_text_is_refused() -> None:
+    async def ends(said: str) -> list[int]:
+        return [1, *map(ord, said), 2]
+
+    async def begins(said: str) -> list[int]:
+        return [1, *map(ord, said)]
+
+    with pytest.raises(EngineError, match="ends every text"):
+        asyncio.run(refuse_end_token(ends))
+    asyncio.run(refuse_end_token(begins))
+
+
+def test_it_is_no_task_to_train_on() -> None:
+    with pytest.raises(ValidationError, match="how a model is measured, not trained"):
+        Data.model_validate({"task": {"file": "q.jsonl", **COMMON}})
+
+
 def test_an_engine_that_tells_no_likelihood_is_refused(tmp_path: Path) -> None:
     write(tmp_path / "q.jsonl", ROWS)
     task = {"file": "q.jsonl", **COMMON}
@@ -166,6 +184,67 @@ def test_a_likelihood_is_what_llama_cpp_tells_of_free_generation(smollm2: str) -
     assert scored.timing.output_tokens == 0
     words = 5 + greedy.tokens - 1 + 5 + zebra.tokens - 1  # the context has five tokens
     assert scored.timing.input_tokens == words
+
+
+@pytest.mark.model
+def test_transformers_tell_it_too(tmp_path: Path) -> None:
+    """A model that does not look at its input: each token has the log-probability of its bias."""
+    torch = pytest.importorskip("torch")
+    folder = tiny_llama(tmp_path / "tiny")
+    write(tmp_path / "q.jsonl", ROWS)
+    model = {"source": "inspect:hf/tiny", "args": {"model_path": str(folder), "device": "cpu"}}
+    suite = {"models": [model], "tasks": [{"file": "q.jsonl", **COMMON}]}
+    (tmp_path / "suite.yaml").write_text(yaml.safe_dump(suite))
+    run = run_suite(tmp_path / "suite.yaml", tmp_path / "runs").run_dir
+    samples = pl.read_parquet(run / "samples.parquet")
+    assert samples["outcome"].to_list() == ["stop"] * 3
+    assert samples["output_tokens"].to_list() == [0] * 3
+    # All tokens are equally likely, so the choice with the fewest is taken.
+    assert samples.sort("sample_id")["answer"].to_list() == ["A", "A", "B"]
+    told = told_of(run)
+    size = 100
+    assert torch.isclose(
+        torch.tensor(told[0]), -math.log(size) * torch.tensor([9.0, 12.0]), atol=1e-3
+    ).all()
+
+
+def tiny_llama(folder: Path) -> Path:
+    """A Llama whose weights are all zero, so that each of 100 tokens is equally likely, and a
+    tokenizer of characters without a beginning-of-sequence token."""
+    import torch
+    from tokenizers import Tokenizer, models, pre_tokenizers
+    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+    characters = ["<pad>", "</s>", *map(chr, range(32, 127)), "\n", "<a>", "<b>"]
+    assert len(characters) == 100
+    tokenizer = Tokenizer(models.WordLevel({c: i for i, c in enumerate(characters)}, "<pad>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Split("", "isolated")
+    PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, eos_token="</s>", pad_token="<pad>"
+    ).save_pretrained(folder)
+    config = LlamaConfig(
+        vocab_size=100, hidden_size=16, intermediate_size=32, num_hidden_layers=1,
+        num_attention_heads=2, max_position_embeddings=512, pad_token_id=0, bos_token_id=None,
+        eos_token_id=1,
+    )  # fmt: skip
+    model = LlamaForCausalLM(config)
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.zero_()
+    model.save_pretrained(folder)
+    return folder
+
+
+def told_of(run: Path) -> list[list[float]]:
+    """The log-probabilities of each sample's choices, in order of the questions."""
+    from inspect_ai.log import read_eval_log
+
+    found = {}
+    for path in run.rglob("*.eval"):
+        for sample in read_eval_log(str(path)).samples or ():
+            (score,) = (sample.scores or {}).values()
+            found[str(sample.id)] = list((score.metadata or {})["log_probabilities"].values())
+    return [found[key] for key in sorted(found)]
 
 
 def many(number: int) -> list[dict[str, Any]]:

@@ -7,6 +7,7 @@ exactly its tokens through (token-level GBNF).
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -52,6 +53,13 @@ def pairs(asked: dict[str, Any]) -> list[tuple[str, str]]:
     )
 
 
+async def refuse_end_token(tokenize: Tokenize) -> None:
+    """Raises ``EngineError`` where the tokenizer also ends every text: what stands behind a context
+    could then not be told from its end."""
+    if len(await tokenize("")) > 1:
+        raise EngineError("its tokenizer ends every text with a token; no likelihood can be told")
+
+
 async def encoded(context: str, text: str, tokenize: Tokenize) -> Encoded:
     """Tokens of a context and of a text behind it, as lm-evaluation-harness (``_encode_pair``)
     divides them: of both together, those behind as many as the context alone has. White space at
@@ -85,6 +93,26 @@ def read(what: Encoded, told: Sequence[dict[str, Any]]) -> Likelihood:
         raise EngineError("llama.cpp did not generate the tokens whose likelihood was asked for")
     greedy = all(token["top_logprobs"][0]["id"] == token["id"] for token in told)
     return Likelihood(sum(token["logprob"] for token in told), greedy, len(told))
+
+
+async def score(
+    asked: Sequence[tuple[str, str]],
+    most_tokens: int,
+    tokenize: Tokenize,
+    generate: Callable[[Encoded], Awaitable[dict[str, Any]]],
+) -> Scored | None:
+    """How likely each text is behind its context (pairs of context and text); null: one does not
+    fit into ``most_tokens``. ``generate`` gives llama.cpp's reply to :func:`generating`."""
+    told, cached, started = [], 0, time.perf_counter()
+    await refuse_end_token(tokenize)
+    for context, text in asked:
+        what = await encoded(context, text, tokenize)
+        if what.evaluated >= most_tokens:
+            return None
+        reply = await generate(what)
+        told.append((what, read(what, reply.get("completion_probabilities", ()))))
+        cached += reply["timings"]["cache_n"]
+    return scored(told, cached, time.perf_counter() - started)
 
 
 def scored(

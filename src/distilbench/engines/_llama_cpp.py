@@ -26,7 +26,7 @@ from distilbench.engines._completion import (
     read_reply,
 )
 from distilbench.engines._contract import WarmUp
-from distilbench.engines._likelihood import Scored, encoded, generating, read, scored
+from distilbench.engines._likelihood import Scored, generating, score
 from distilbench.engines._limits import Fence
 from distilbench.engines._lives import Lives, Post, T
 from distilbench.engines._memory import gpu_layers_that_fit
@@ -236,16 +236,14 @@ class LlamaCpp:
                     pass
 
     async def _score(self, asked: Sequence[tuple[str, str]], slot: int) -> Scored | None:
-        told, cached, started = [], 0, time.perf_counter()
-        for context, text in asked:
-            what = await encoded(context, text, self.tokenize)
-            if what.evaluated >= self.settings.context:
-                return None
-            reply = await self._post("/completion", generating(what, slot))
-            told.append((what, read(what, reply.get("completion_probabilities", ()))))
-            cached += reply["timings"]["cache_n"]
+        found = await score(
+            asked,
+            self.settings.context,
+            self.tokenize,
+            lambda what: self._post("/completion", generating(what, slot)),
+        )
         self._lives.answered()
-        return scored(told, cached, time.perf_counter() - started)
+        return found
 
     async def _answer(
         self, prompt: str, sampling: Sampling, budget: ThinkingBudget | None, slot: int

@@ -15,7 +15,15 @@ from inspect_ai.model import (
     ModelUsage,
 )
 
-from distilbench.engines._likelihood import Encoded, Likelihood, Scored, encoded, pairs, scored
+from distilbench.engines._likelihood import (
+    Encoded,
+    Likelihood,
+    Scored,
+    encoded,
+    pairs,
+    refuse_end_token,
+    scored,
+)
 from distilbench.engines._settings import METADATA_KEY
 from distilbench.tasks import LIKELIHOODS_KEY
 
@@ -71,6 +79,7 @@ async def _scored(api: Any, asked: list[tuple[str, str]]) -> Scored | None:
         return list(api.tokenizer(text)["input_ids"])
 
     started = time.perf_counter()
+    await refuse_end_token(tokenize)
     found = [await encoded(context, text, tokenize) for context, text in asked]
     longest = getattr(api.model.config, "max_position_embeddings", None)
     if longest and max(what.evaluated for what in found) > longest:
