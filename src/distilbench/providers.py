@@ -43,6 +43,8 @@ class Provider:
     """As ``top_k``; Inspect has no field for it."""
     blank_stops: bool = True
     """Whether it takes stop sequences of nothing but white space."""
+    likelihoods: bool = False
+    """Whether it can be asked how likely a text is."""
     key: str | None = None
     """Variable of its API key; ``{}`` as above. Null: it needs none, or other credentials."""
     args: Mapping[str, Any] = field(default_factory=dict)
@@ -72,11 +74,14 @@ _VLLM = {
     "args": {"lazy_init": False},
 }  # fmt: skip
 _TABLE = (
-    Provider("distilbench", HERE, in_process=True, loads_weights=True, top_k="field", min_p="body"),
+    Provider(
+        "distilbench", HERE, in_process=True, loads_weights=True, top_k="field", min_p="body",
+        likelihoods=True,
+    ),
     # Open weights, in this process or in a server.
     Provider(
         "hf", HERE, in_process=True, loads_weights=True, top_k="field", key="HF_TOKEN",
-        greedy_args={"do_sample": False},
+        greedy_args={"do_sample": False}, likelihoods=True,
     ),
     Provider("nnterp", HERE, in_process=True, loads_weights=True, top_k="field"),
     Provider("transformer_lens", HERE, in_process=True, loads_weights=True),

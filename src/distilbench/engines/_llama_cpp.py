@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -26,8 +26,9 @@ from distilbench.engines._completion import (
     read_reply,
 )
 from distilbench.engines._contract import WarmUp
+from distilbench.engines._likelihood import Scored, generating, score
 from distilbench.engines._limits import Fence
-from distilbench.engines._lives import Lives, Post
+from distilbench.engines._lives import Lives, Post, T
 from distilbench.engines._memory import gpu_layers_that_fit
 from distilbench.engines._process import EngineDied, EngineError, EngineKilled, EngineProcess
 from distilbench.engines._sessions import Sessions
@@ -212,18 +213,37 @@ class LlamaCpp:
         raises ``EngineDied`` if the engine dies of it again, ``EngineError`` if it fails otherwise.
         A death from outside blames no question: raises ``EngineKilled`` once :attr:`lost` is set.
         """
+        return await self._asked(lambda slot: self._answer(prompt, sampling, budget, slot))
+
+    async def likelihoods(self, asked: Sequence[tuple[str, str]]) -> Scored | None:
+        """How likely each text is behind its context (pairs of context and text), one after the
+        other in one slot; null: one does not fit the context. Deaths as in :meth:`complete`."""
+        return await self._asked(lambda slot: self._score(asked, slot))
+
+    async def _asked(self, ask: Callable[[int], Awaitable[T]]) -> T:
+        """Ask in a slot; if the engine dies of it, once more with no other question beside it."""
         async with self._sessions.slot() as slot:
             try:
-                return await self._answer(prompt, sampling, budget, slot)
+                return await ask(slot)
             except (EngineDied, EngineKilled):
                 pass
         async with self._sessions.all_slots() as slot:
             while True:
                 await self._lives.again()
                 try:
-                    return await self._answer(prompt, sampling, budget, slot)
+                    return await ask(slot)
                 except EngineKilled:
                     pass
+
+    async def _score(self, asked: Sequence[tuple[str, str]], slot: int) -> Scored | None:
+        found = await score(
+            asked,
+            self.settings.context,
+            self.tokenize,
+            lambda what: self._post("/completion", generating(what, slot)),
+        )
+        self._lives.answered()
+        return found
 
     async def _answer(
         self, prompt: str, sampling: Sampling, budget: ThinkingBudget | None, slot: int

@@ -25,13 +25,16 @@ from distilbench.engines._completion import (
     Sampling,
     ThinkingBudget,
 )
+from distilbench.engines._likelihood import pairs
 from distilbench.engines._llama_cpp import LlamaCpp
 from distilbench.engines._models import locate_model
 from distilbench.engines._process import EngineDied, EngineError
+from distilbench.engines._scored import scored_output
 from distilbench.engines._settings import FAILURE_KEY, FORCED_KEY, METADATA_KEY, EngineSettings
 from distilbench.engines._thinking import MARKERS, opened_by, separated
 from distilbench.meter import Timing
 from distilbench.source import Source
+from distilbench.tasks import LIKELIHOODS_KEY
 
 _STOP_REASONS: dict[str, StopReason] = {
     "stop": "stop",
@@ -75,6 +78,8 @@ class DistilbenchAPI(ModelAPI):
         started = time.perf_counter()
         try:
             self.engine.load()
+            if asked := (config.extra_body or {}).get(LIKELIHOODS_KEY):
+                return scored_output(self.model_name, await self.engine.likelihoods(pairs(asked)))
             prompt = await self.engine.prompt(as_messages(input))
             completion = await self.engine.complete(
                 prompt, self._sampling(config), _thinking_budget(config)

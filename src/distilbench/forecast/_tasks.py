@@ -52,7 +52,7 @@ def notes(tasks: list[TaskPlan]) -> list[str]:
 def _task_plan(suite: Suite, task: TaskSpec, made: QuestionSet | InputError) -> TaskPlan:
     from distilbench.tasks import InspectTask
 
-    most = task.max_tokens or _UNBOUNDED
+    most = 0 if task.asks_likelihoods else task.max_tokens or _UNBOUNDED
     note = None
     if not isinstance(made, InputError):
         count: int | None = len(made.questions)

@@ -220,7 +220,7 @@ def _enforcement(cell: Cell, loaded: Loaded) -> str:
 def _warm_up(engine: Engine, task: Task, cell: Cell) -> WarmUp | None:
     """Evaluate the few-shot prefix once, outside the clock of any question."""
     asked = min(len(task.dataset), cell.limits.questions or len(task.dataset))
-    if asked < 2:
+    if asked < 2 or cell.task.asks_likelihoods:
         return None
     system_prompt = cell.generation.system_prompt is not False
     return engine.warm_up(partial(first_prompts, task, system_prompt))

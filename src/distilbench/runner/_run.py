@@ -258,6 +258,20 @@ def _check_engines(suite: Suite, cells: list[Cell], suite_file: str) -> None:
             cell = asked[model.name]
             where = f"{suite_file}: field 'models[{index}].source'"
             cell.engine().check(cell.assignment(), where)
+    for cell in cells:
+        _check_likelihoods(suite, cell, suite_file)
+
+
+def _check_likelihoods(suite: Suite, cell: Cell, suite_file: str) -> None:
+    """Whether the engine of a task that is answered by likelihood tells any."""
+    if cell.task.asks_likelihoods and not cell.engine().provider(cell.model.source).likelihoods:
+        index = [model.name for model in suite.models].index(cell.model.name)
+        raise InputError(
+            f"{suite_file}: field 'models[{index}].source'",
+            f"{cell.model.source} tells no likelihood of a text, which task {cell.task.name!r} asks"
+            " for",
+            "give the model's GGUF file, or inspect:hf/...; or drop 'likelihood' of the task",
+        )
 
 
 def _write_run_facts(run_dir: Path, name: str, cells: list[Cell], seeds: tuple[int, ...]) -> None:

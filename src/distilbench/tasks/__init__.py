@@ -17,6 +17,7 @@ from distilbench.tasks._build import (
 from distilbench.tasks._extract import extract
 from distilbench.tasks._grade import grade, vote_of
 from distilbench.tasks._inspect_task import main_score, package_version, prompts
+from distilbench.tasks._likelihood import LIKELIHOODS_KEY
 from distilbench.tasks._listing import TaskEntry, list_benchmarks, list_tasks
 from distilbench.tasks._make import attempt_questions
 from distilbench.tasks._questions import Question, QuestionSet
@@ -33,6 +34,7 @@ from distilbench.tasks._spec import (
 from distilbench.tasks._template import TEMPLATES, Template
 
 __all__ = [
+    "LIKELIHOODS_KEY",
     "TEMPLATES",
     "FileTask",
     "InspectTask",

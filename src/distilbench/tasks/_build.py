@@ -8,6 +8,12 @@ from typing import TYPE_CHECKING
 from distilbench.tasks import _inspect_task, _local_file, _reasoning_gym
 from distilbench.tasks._extract import extract
 from distilbench.tasks._grade import grade
+from distilbench.tasks._likelihood import (
+    LIKELIHOODS_KEY,
+    likelihood_scorer,
+    likelihood_solver,
+    request,
+)
 from distilbench.tasks._questions import Question, QuestionSet
 from distilbench.tasks._spec import FileTask, InspectTask, ReasoningGymTask, TaskSpec
 
@@ -44,6 +50,8 @@ def build_task(spec: TaskSpec, asked: QuestionSet, seed: int = 0) -> Task:
     """
     if isinstance(spec, InspectTask):
         return _inspect_task.build(spec, asked, seed)
+    if isinstance(spec, FileTask) and spec.likelihood:
+        return _likelihood_task(spec, asked)
     from inspect_ai import Task
     from inspect_ai.dataset import MemoryDataset, Sample
     from inspect_ai.model import ChatMessageUser
@@ -65,6 +73,37 @@ def build_task(spec: TaskSpec, asked: QuestionSet, seed: int = 0) -> Task:
         solver=generate(),
         scorer=answer_scorer(*_extraction(spec), spec.grader),
         config=_limits(spec),
+    )
+
+
+def _likelihood_task(spec: FileTask, asked: QuestionSet) -> Task:
+    """A task in which nothing is written: instruction, examples and question are one text, as
+    lm-evaluation-harness makes it, without a chat template."""
+    from inspect_ai import Task
+    from inspect_ai.dataset import MemoryDataset, Sample
+
+    shown = "".join(
+        f"{_asked(spec, example)} {worked_answer(spec, example)}\n\n" for example in asked.examples
+    )
+    instruction = _instruction(spec)
+    before = f"{instruction}\n\n{shown}" if instruction else shown
+    samples = []
+    for question in asked.questions:
+        text = before + _asked(spec, question)
+        metadata = {
+            "cluster": question.cluster,
+            _LETTERS_KEY: question.letters,
+            "choices": list(question.choices or ()),
+            LIKELIHOODS_KEY: request(spec, question, text),
+        }
+        samples.append(
+            Sample(id=question.id, input=text, target=question.target, metadata=metadata)
+        )
+    return Task(
+        name=spec.name,
+        dataset=MemoryDataset(samples, name=spec.name),
+        solver=likelihood_solver(),
+        scorer=likelihood_scorer(spec.likelihood or "acc"),
     )
 
 
@@ -120,15 +159,19 @@ def answer_scorer(how: str, pattern: str | None, grader: str) -> Scorer:
 def _prefix(spec: ReasoningGymTask | FileTask, examples: tuple[Question, ...]) -> list[ChatMessage]:
     from inspect_ai.model import ChatMessageAssistant, ChatMessageSystem, ChatMessageUser
 
-    template = spec.template
-    instruction = spec.instruction
-    if template and template.instruction is not None:
-        instruction = template.instruction
+    instruction = _instruction(spec)
     messages: list[ChatMessage] = [ChatMessageSystem(content=instruction)] if instruction else []
     for example in examples:
         messages.append(ChatMessageUser(content=_asked(spec, example)))
         messages.append(ChatMessageAssistant(content=worked_answer(spec, example)))
     return messages
+
+
+def _instruction(spec: ReasoningGymTask | FileTask) -> str | None:
+    """The template's, in place of the task's."""
+    if spec.template and spec.template.instruction is not None:
+        return spec.template.instruction
+    return spec.instruction
 
 
 def _asked(spec: ReasoningGymTask | FileTask, question: Question) -> str:

@@ -229,15 +229,24 @@ def _refuse_same_ids(spec: FileTask, entries: Sequence[_Entry]) -> None:
 
 def _question(spec: FileTask, entry: _Entry, target: str) -> Question:
     name = f"{spec.variant_of or spec.name}-{entry.key}"
-    text = entry.text
-    if entry.choices:
-        text += "".join(f"\n{letter}. {said}" for letter, said in entry.choices.offered.items())
+    text, offered = entry.text, entry.choices.offered if entry.choices else {}
+    if spec.lists_choices:
+        text += "".join(f"\n{letter}. {said}" for letter, said in offered.items())
+    scored = tuple(offered if spec.scored == "letter" else offered.values())
+    if spec.blank and text.count(spec.blank) != 1:
+        raise InputError(
+            entry.where,
+            f"holds the blank {spec.blank!r} {text.count(spec.blank)} times",
+            "correct the row, or 'blank' of the task",
+        )
+    worked = target if offered else text_of(entry.answer)
     return Question(
         id=name,
         text=text,
-        worked=target if entry.choices else text_of(entry.answer),
+        worked=offered[target] if offered and not spec.lists_choices else worked,
         target=target,
         cluster=entry.cluster or name,
-        letters="".join(entry.choices.offered) if entry.choices else letters_in(text),
+        letters="".join(offered) if offered else letters_in(text),
+        choices=scored if spec.likelihood else None,
         stratum=entry.stratum,
     )

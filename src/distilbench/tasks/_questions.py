@@ -17,6 +17,8 @@ class Question(BaseModel):
     cluster: str
     letters: str | None = None
     """Letters of the choices that it offers; null: none are known."""
+    choices: tuple[str, ...] | None = None
+    """What is chosen of by likelihood, in the order of ``letters``; null: an answer is written."""
     stratum: str | None = None
     """Of a random subset: the stratum that it was drawn from."""
 

@@ -23,6 +23,8 @@ from distilbench.yaml_file import HomePath
 Grader = Literal["exact", "math"]
 Contamination = Literal["public", "private", "generated"]
 Reading = Literal["letter", "index", "index_from_1", "text", "worked"]
+Likelihood = Literal["acc", "acc_norm"]
+_OF_WRITTEN_ANSWERS = ("extract", "pattern", "grader", "max_tokens", "stop")
 
 
 class _Task(BaseModel):
@@ -47,6 +49,11 @@ class _Task(BaseModel):
     def template(self) -> Template | None:
         """The format of the questions; a suite's task has one at most."""
         return self.templates[0] if self.templates else None
+
+    @property
+    def asks_likelihoods(self) -> bool:
+        """Whether nothing is written, and choices are told by how likely they are."""
+        return False
 
     @model_validator(mode="after")
     def _regex_has_a_pattern(self) -> Self:
@@ -106,6 +113,20 @@ class FileTask(_Task):
         description="what the answers are where they can be read in two ways: a choice's letter, "
         "index (from 0) or text, or a worked solution that ends in the answer",
     )
+    likelihood: Likelihood | None = Field(
+        None,
+        description="choose by likelihood, nothing is written: acc, the most likely choice; "
+        "acc_norm, by likelihood over its characters, as lm-evaluation-harness does",
+    )
+    scored: Literal["text", "letter"] = Field(
+        "text", description="with likelihood: of which the likelihood is, a choice's or its letter"
+    )
+    blank: str | None = Field(
+        None,
+        min_length=1,
+        description="with likelihood: what in the question each choice takes the place of; the "
+        "likelihood is that of the text behind it",
+    )
     rows: str | None = Field(
         None, description="of a .json file: where its list of rows is; default: its only one"
     )
@@ -155,6 +176,44 @@ class FileTask(_Task):
             )
         return self
 
+    @model_validator(mode="after")
+    def _likelihood_as_said(self) -> Self:
+        if self.likelihood is None:
+            for name in ("scored", "blank"):
+                if self._differs(name):
+                    raise ValueError(f"{name!r} goes with 'likelihood', and only with it")
+            return self
+        if not self.choices:
+            raise ValueError("'likelihood' is that of choices; name their column with 'choices'")
+        for name in _OF_WRITTEN_ANSWERS:
+            if self._differs(name):
+                raise ValueError(f"with 'likelihood' nothing is written; drop {name!r}")
+        for template in self.templates:
+            if template.extract or template.max_tokens or template.stop:
+                raise ValueError(
+                    f"template {template.name!r} is for written answers; use 'question-answer', or "
+                    "one that sets neither extract, max_tokens nor stop"
+                )
+        if self.blank and (self.likelihood == "acc_norm" or self.fewshot or self.scored != "text"):
+            raise ValueError(
+                "with 'blank' all choices have the same text scored, and no examples are shown; "
+                "use 'likelihood: acc', without 'fewshot' and 'scored'"
+            )
+        return self
+
+    def _differs(self, name: str) -> bool:
+        """Whether a field is not as it is by default: a plan names all fields."""
+        return bool(getattr(self, name) != type(self).model_fields[name].default)
+
+    @property
+    def asks_likelihoods(self) -> bool:
+        return self.likelihood is not None
+
+    @property
+    def lists_choices(self) -> bool:
+        """Whether the question shows its choices with letters."""
+        return bool(self.choices) and (self.likelihood is None or self.scored == "letter")
+
     def within(self, folder: Path) -> FileTask:
         """The same task with its paths taken from ``folder``."""
         examples = folder / self.fewshot_file if self.fewshot_file else None
@@ -200,6 +259,10 @@ class InspectTask(BaseModel):
     def template(self) -> Template | None:
         """A benchmark has its own format."""
         return None
+
+    @property
+    def asks_likelihoods(self) -> bool:
+        return False
 
     @property
     def variant_of(self) -> str | None:

@@ -56,6 +56,11 @@ class Data(Part):
             raise ValueError("it has either 'task' or 'text'")
         if isinstance(self.task, InspectTask):
             raise ValueError("a benchmark is not trained on; use 'reasoning_gym' or 'file'")
+        if self.task is not None and self.task.asks_likelihoods:
+            raise ValueError(
+                "'likelihood' is how a model is measured, not trained; drop it, and train on the"
+                " choices' letters"
+            )
         return self
 
 

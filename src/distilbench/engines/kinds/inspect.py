@@ -92,13 +92,15 @@ class Served(Engine):
         return self._model
 
     def load(self) -> None:
+        from distilbench.engines._scored import scoring
         from distilbench.engines._served_meter import ServedMeter
         from distilbench.engines._stops import stopping
         from distilbench.engines._thinking import separating
 
         self._key.enter_context(key_in_environment(self._asked.reference))
         started = time.perf_counter()
-        made = stopping(separating(_made(self._asked)), provider_of(self._asked.reference))
+        provider = provider_of(self._asked.reference)
+        made = stopping(separating(scoring(_made(self._asked), provider)), provider)
         took = time.perf_counter() - started
         if took > _LOADING_S:  # in this process or by a server that it started
             self._load_s = took

@@ -1,0 +1,128 @@
+"""How likely texts are behind others: what llama.cpp is asked for it, and what it answers.
+
+llama.cpp's server tells no log-probability of a prompt, but of each token that it generates, over
+the whole vocabulary and before any sampler. So each text is generated under a grammar that lets
+exactly its tokens through (token-level GBNF).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, NamedTuple
+
+from distilbench.engines._process import EngineError
+from distilbench.meter import Timing
+
+Tokenize = Callable[[str], Awaitable[list[int]]]
+
+
+class Likelihood(NamedTuple):
+    """Log-probability in nats of a text's tokens behind its context; whether each is the most
+    likely one there; how many there are."""
+
+    logprob: float
+    greedy: bool
+    tokens: int
+
+
+class Scored(NamedTuple):
+    """Likelihoods in the order asked, and what they took: all that was read is input, and no token
+    is written."""
+
+    likelihoods: list[Likelihood]
+    timing: Timing
+
+
+class Encoded(NamedTuple):
+    context: list[int]
+    text: list[int]
+
+    @property
+    def evaluated(self) -> int:
+        """Tokens that the model reads: the last one is only asked for."""
+        return len(self.context) + len(self.text) - 1
+
+
+def pairs(asked: dict[str, Any]) -> list[tuple[str, str]]:
+    """The contexts and texts of a request, of which one may stand for all."""
+    contexts, texts = asked["contexts"], asked["continuations"]
+    count = max(len(contexts), len(texts))
+    return list(
+        zip(contexts * (count // len(contexts)), texts * (count // len(texts)), strict=True)
+    )
+
+
+async def refuse_end_token(tokenize: Tokenize) -> None:
+    """Raises ``EngineError`` where the tokenizer also ends every text: what stands behind a context
+    could then not be told from its end."""
+    if len(await tokenize("")) > 1:
+        raise EngineError("its tokenizer ends every text with a token; no likelihood can be told")
+
+
+async def encoded(context: str, text: str, tokenize: Tokenize) -> Encoded:
+    """Tokens of a context and of a text behind it, as lm-evaluation-harness (``_encode_pair``)
+    divides them: of both together, those behind as many as the context alone has. White space at
+    the end of the context belongs to the text."""
+    bare = context.rstrip()
+    whole, alone = await tokenize(context + text), await tokenize(bare)
+    behind = Encoded(alone, whole[len(alone) :])
+    if not behind.context or not behind.text:
+        raise EngineError("a text without tokens, or behind nothing, has no likelihood")
+    return behind
+
+
+def generating(what: Encoded, slot: int) -> dict[str, Any]:
+    """llama.cpp's request that generates exactly these tokens and tells their probabilities."""
+    return {
+        "prompt": what.context,
+        "id_slot": slot,
+        "cache_prompt": True,
+        "n_predict": len(what.text),
+        "grammar": "root ::= " + " ".join(f"<[{token}]>" for token in what.text),
+        "samplers": [],
+        "temperature": 0.0,
+        "n_probs": 1,
+        "post_sampling_probs": False,
+    }
+
+
+def read(what: Encoded, told: Sequence[dict[str, Any]]) -> Likelihood:
+    """Raises ``EngineError`` where other tokens came than were asked for."""
+    if [token["id"] for token in told] != what.text:
+        raise EngineError("llama.cpp did not generate the tokens whose likelihood was asked for")
+    greedy = all(token["top_logprobs"][0]["id"] == token["id"] for token in told)
+    return Likelihood(sum(token["logprob"] for token in told), greedy, len(told))
+
+
+async def score(
+    asked: Sequence[tuple[str, str]],
+    most_tokens: int,
+    tokenize: Tokenize,
+    generate: Callable[[Encoded], Awaitable[dict[str, Any]]],
+) -> Scored | None:
+    """How likely each text is behind its context (pairs of context and text); null: one does not
+    fit into ``most_tokens``. ``generate`` gives llama.cpp's reply to :func:`generating`."""
+    told, cached, started = [], 0, time.perf_counter()
+    await refuse_end_token(tokenize)
+    for context, text in asked:
+        what = await encoded(context, text, tokenize)
+        if what.evaluated >= most_tokens:
+            return None
+        reply = await generate(what)
+        told.append((what, read(what, reply.get("completion_probabilities", ()))))
+        cached += reply["timings"]["cache_n"]
+    return scored(told, cached, time.perf_counter() - started)
+
+
+def scored(
+    told: Sequence[tuple[Encoded, Likelihood]], cached_tokens: int, total_s: float
+) -> Scored:
+    """``cached_tokens``: of those that were read, how many had been read before."""
+    timing = Timing(
+        input_tokens=sum(what.evaluated for what, _ in told),
+        cached_tokens=cached_tokens,
+        output_tokens=0,
+        total_s=total_s,
+    )
+    return Scored([likelihood for _, likelihood in told], timing)
