@@ -70,7 +70,9 @@ def _chart(lines: Rows, points: Rows, models: Rows, title: str) -> Any:
     scores = [row["score"] for row in (*points, *models)]
     ends = [max(0, min(scores) - 5), min(100, max(scores) + 5)]
     y = alt.Y("score:Q", title="score", scale=alt.Scale(domain=ends, nice=False, zero=False))
-    curves, circles, own = (alt.Chart(inline([*rows])) for rows in (lines, points, models))
+    curves, circles, own = (
+        alt.Chart(inline([dict(row) for row in rows])) for rows in (lines, points, models)
+    )
     band = curves.mark_area(opacity=0.15, clip=True).encode(
         x=x, y=alt.Y("low:Q", title="score"), y2="high:Q", color=colour
     )
