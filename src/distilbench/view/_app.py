@@ -139,7 +139,8 @@ def _sentences() -> Iterator[None]:
         yield
     except (OSError, pl.exceptions.PolarsError) as error:
         reason = " ".join(str(error).split())[:200]
-        raise InputError("the run", f"could not be read ({reason})", "try again") from error
+        remedy = "try again; if it stays so, put back a copy of its records"
+        raise InputError("the run", f"could not be read ({reason})", remedy) from error
 
 
 def _page(file: Path, status: int = 200) -> Response:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from distilbench.report import Cell, Questions, Section, Shown, Table, render_page
+from distilbench.report import Cell, Questions, Section, Shown, Table, finite, render_page
 
 if TYPE_CHECKING:
     from distilbench.place import Place
@@ -29,16 +29,8 @@ def links(several: bool) -> Links:
 
 def progress_page(run: Viewed, several: bool) -> Path:
     """How far it is, and what is right so far; it refreshes itself until the run is finished."""
-    import polars as pl
-
-    look, at = run.look(), run.at()
-    keys = ("model", "task", "profile", "seed")
-    so_far = run.table().group_by(keys).agg(pl.col("score").mean().alias("right")).collect()
-    right = {row[:4]: row[4] for row in so_far.iter_rows()}
-    rows = [
-        {**vars(cell), "right": right.get((cell.model, cell.task, cell.profile, cell.seed))}
-        for cell in look.cells
-    ]
+    look, at, scores = run.look(), run.at(), run.mean_scores()
+    rows = [{**vars(cell), "score": scores.get(cell.cell)} for cell in look.cells]
     table = Table.of("Cells; the mean score is of the samples that are finished", rows, _COLUMNS)
     return render_page(
         f"{run.name}: progress",
@@ -63,7 +55,7 @@ def _how_far(look: Look) -> str:
 
 
 def _share(value: float | None) -> str:
-    return "–" if value is None else f"{value:.1%}"
+    return "–" if finite(value) is None else f"{value:.1%}"
 
 
 def _shards(done: int, shards: int | None) -> str:
@@ -73,7 +65,7 @@ def _shards(done: int, shards: int | None) -> str:
 _COLUMNS = (
     Shown("model", "model"),
     Shown("task", "task"),
-    Shown("mean score so far", "right", _share),
+    Shown("mean score so far", "score", _share),
     Shown("samples", "samples", "{:,}"),
     Shown("of", "of", lambda of: "–" if of is None else f"{of:,}"),
     Shown("state", "state"),

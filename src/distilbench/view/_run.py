@@ -24,6 +24,16 @@ _FRESH_S = 2.0
 _FRESH_FAR_S = 15.0
 """The same of a run at a URL, whose files must be brought first."""
 
+Sums = list[tuple[str, float, int]]
+"""Of each cell, the sum of its scores and how many there are."""
+
+
+def _summed(samples: pl.LazyFrame) -> Sums:
+    import polars as pl
+
+    sums = samples.group_by("cell").agg(pl.col("score").sum(), pl.len()).collect()
+    return [(cell or "", score, samples) for cell, score, samples in sums.iter_rows()]
+
 
 def runs_at(places: list[str]) -> list[Place]:
     """The runs that are meant: run directories, or folders or URLs of them. Raises ``InputError``
@@ -52,6 +62,7 @@ class Viewed:
     _followed: Followed | None = None
     _looked: tuple[float, Look] | None = None
     _whole: dict[Path, tuple[int, int]] = field(default_factory=dict)
+    _summed: dict[Path, Sums] = field(default_factory=dict)
     _reported: tuple[int, ...] | None = None
 
     @property
@@ -108,6 +119,24 @@ class Viewed:
                         raise InputError(str(file), "is damaged", remedy)
                 self._whole[file] = stamp
         return pl.scan_parquet(file, glob=False)
+
+    def mean_scores(self) -> dict[str, float]:
+        """Of the samples that each cell has so far. Files of a run that is being written are read
+        once: its page asks again and again."""
+        look = self.look()
+        with self._lock:
+            if look.is_complete:
+                parts = [_summed(self.table())]
+            else:
+                for file in look.finished:
+                    if file not in self._summed:
+                        self._summed[file] = _summed(self._scan(file))
+                parts = [*(self._summed[f] for f in look.finished), _summed(look.under_way.lazy())]
+        totals: dict[str, tuple[float, int]] = {}
+        for cell, score, samples in (row for part in parts for row in part):
+            before = totals.get(cell, (0.0, 0))
+            totals[cell] = before[0] + score, before[1] + samples
+        return {cell: score / samples for cell, (score, samples) in totals.items() if samples}
 
     def entries(self) -> Entries:
         """Models by name, with their profile where they have several."""
