@@ -25,7 +25,7 @@ CONFIG = {
 }  # fmt: skip
 # embedding, then for each layer: query and output, key and value, gate, up and down.
 WEIGHTS = 512 * 64 + 2 * (2 * 64 * 64 + 2 * 64 * 32 + 3 * 64 * 128)
-WITHOUT_A_TABLE = {"cancel", "init", "report", "schema", "serve", "view"}
+WITHOUT_A_TABLE = {"cancel", "figure", "init", "paper", "report", "schema", "serve", "view"}
 
 
 def answer(*words: str) -> Any:

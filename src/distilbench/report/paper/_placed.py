@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from distilbench.report.page import INK, PALETTE, Chart, Curves, anchor, inline, si, styled
 
-Rows = Sequence[Mapping[str, Any]]
+Rows = list[dict[str, Any]]
 
 
 def placed(block: Curves) -> Iterator[Chart]:
@@ -37,7 +37,7 @@ def _figure(block: Curves, setting: str, axis: Mapping[str, str], models: Rows) 
         if any(m["bound"] == "at least" for m in models)
         else ""
     )
-    lines = [r for r in block.lines if r["setting"] == setting and r["axis"] == axis["lines"]]
+    lines = [dict(r) for r in block.lines if (r["setting"], r["axis"]) == (setting, axis["lines"])]
     points = [
         {**one, "x": one["x"][axis["lines"]]}
         for one in block.points
@@ -70,9 +70,7 @@ def _chart(lines: Rows, points: Rows, models: Rows, title: str) -> Any:
     scores = [row["score"] for row in (*points, *models)]
     ends = [max(0, min(scores) - 5), min(100, max(scores) + 5)]
     y = alt.Y("score:Q", title="score", scale=alt.Scale(domain=ends, nice=False, zero=False))
-    curves, circles, own = (
-        alt.Chart(inline([dict(row) for row in rows])) for rows in (lines, points, models)
-    )
+    curves, circles, own = (alt.Chart(inline(rows)) for rows in (lines, points, models))
     band = curves.mark_area(opacity=0.15, clip=True).encode(
         x=x, y=alt.Y("low:Q", title="score"), y2="high:Q", color=colour
     )
