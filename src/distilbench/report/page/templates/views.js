@@ -16,10 +16,12 @@ const views = {
     }
   },
   write(form) {
-    const state = new URLSearchParams();
+    // Other parts of the page keep their own words in the address.
+    const state = new URLSearchParams(location.hash.startsWith(this.PREFIX) ? location.hash.slice(this.PREFIX.length) : "");
     for (const control of form.elements) {
       if (control.type === "checkbox") state.set(control.name, control.checked ? "1" : "0");
       else if (control.name && control.value !== "") state.set(control.name, control.value);
+      else if (control.name) state.delete(control.name);
     }
     history.replaceState(null, "", this.PREFIX + state);
   },
