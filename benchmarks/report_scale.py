@@ -16,6 +16,7 @@ one both are half as large again, or twice.
 from __future__ import annotations
 
 import argparse
+import shutil
 import statistics
 import subprocess
 import sys
@@ -80,7 +81,9 @@ def open_page(page: str) -> None:
         " === document.querySelectorAll('.explored').length"
     )
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(args=["--no-sandbox", "--disable-gpu"])
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
+        )
         took = []
         for _ in range(1 + OPENINGS):
             tab = browser.new_page(viewport={"width": 1400, "height": 900})

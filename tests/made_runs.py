@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from distilbench import catalog
+from distilbench.catalog import load_catalog
 from distilbench.records import CellRecord, SampleRecord, frame
 from distilbench.seals import sealed
 from tests.test_report import cell, sample
@@ -15,6 +20,19 @@ Marks = Mapping[str, Mapping[str, Sequence[bool]]]
 """Of each model and task, which questions it answers right."""
 PI = "Cortex-A76, 4 of 4 cores, 8.0 GiB, Linux-6.6"
 SERVER = "AMD EPYC 7B13, 2 of 2 cores, 16.0 GiB, Linux-6.6"
+
+
+@pytest.fixture(autouse=True)
+def one_catalog(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The packaged cards are read once for all tests of a file that imports this."""
+    monkeypatch.setattr(
+        catalog, "load_catalog", lambda extra=(): load_catalog(extra) if extra else _packaged()
+    )
+
+
+@cache
+def _packaged() -> catalog.Catalog:
+    return load_catalog()
 
 
 def made_run(

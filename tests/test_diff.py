@@ -17,8 +17,10 @@ from distilbench.cli import app
 from distilbench.cli._boundary import run_command
 from distilbench.errors import InputError
 from distilbench.report import Diff, diff_markdown, diff_runs, diff_sentences
-from tests.made_runs import PI, made_run, marks
+from tests.made_runs import PI, made_run, marks, one_catalog
 from tests.test_report import HOSTILE
+
+__all__ = ["one_catalog"]  # a fixture
 
 
 def compared(one: Path, other: Path, **more: Any) -> Diff:
@@ -441,7 +443,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("base base", 2),
         ("base better --margin 0", 2),
         ("base better --margin nan", 2),
-        ("base better --margin 100", 2),
+        ("base better --margin 101", 2),
         ("base better --pair m", 2),
         ("base better --pair m=x", 2),
         ("base better --pair m=m --pair m=m", 2),

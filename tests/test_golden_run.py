@@ -111,7 +111,7 @@ def table(run: Path, caption: str) -> dict[str, list[str]]:
 
 
 def test_the_headline_compares_models_in_their_best_configuration(run: Path) -> None:
-    lede = lines(run)[2]
+    lede = lines(run)[4]
     assert lede.startswith(
         "Each model in the best of its configurations: hosted answers 90.0% of the questions right"
         " (95% interval 59.6% to 98.2%, mean over 1 task); large · laptop 80.0%. On the same 10"
@@ -315,7 +315,7 @@ def test_an_imported_model_with_other_questions_stops_no_comparison(
         ("c", other, {"task": "gsm8k", "origin": "lm-eval 0.4.9"}),
     )
     write_report(run)
-    lede = lines(run)[2]
+    lede = lines(run)[4]
     assert lede.startswith("b answers 60.0%")
     assert "a 40.0%" in lede
     assert "c is not compared: it shares no question with the others." in lede
@@ -332,7 +332,7 @@ def test_a_task_without_an_answer_counts_as_nothing_right_and_is_said(tmp_path: 
         ("a", died("context_overflow"), {"task": "long", "context": 512}),
     )
     write_report(run)
-    lede = lines(run)[2]
+    lede = lines(run)[4]
     assert lede.startswith("a answers 40.0%")  # the mean of 80% and nothing
     assert "a answered nothing of long (longer than the context at 512 tokens)" in lede
     export_run(run, "model-index", tmp_path / "out")

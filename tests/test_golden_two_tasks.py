@@ -47,7 +47,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_headline_and_frontiers(run: Path) -> None:
-    lede = lines(run)[2]
+    lede = lines(run)[4]
     assert lede.startswith(
         "Each model in the best of its configurations: imported answers 87.5% of the questions"
     )

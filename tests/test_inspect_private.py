@@ -62,17 +62,19 @@ load_extensions(benchmarks=False)
 import_ahead({provider!r})
 from inspect_ai import Task, eval
 from inspect_ai.dataset import Sample
-from inspect_ai.model import ModelOutput, ModelUsage, get_model
+from inspect_ai.model import ModelOutput, ModelUsage, get_model, get_model_info
 said = ModelOutput.from_content("mockllm/model", "2")
 said.usage = ModelUsage(input_tokens=1, output_tokens=1)
 model = get_model("mockllm/model", custom_outputs=[said])
 (log,) = eval(Task([Sample("1 + 1?")]), model=model, display="none", log_dir=sys.argv[1])
-print(json.dumps([log.status, *sorted(sys.modules)]))
+modules = [*sys.modules]
+known = get_model_info("openai/gpt-4o") is not None
+print(json.dumps([log.status, known, *modules]))
 """
     command = [sys.executable, "-c", script, str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    status, *modules = json.loads(done.stdout)
-    assert status == "success"
+    status, known, *modules = json.loads(done.stdout)
+    assert (status, known) == ("success", provider != "distilbench")
     assert {"distilbench.engines._registry", "inspect_ai.agent._acp.server"} <= {*modules}
     assert "inspect_evals" not in modules
     assert [client for client in ("anthropic", "openai") if client in modules] == clients

@@ -128,6 +128,9 @@ def test_it_opens_with_the_benchmark_and_tells_what_the_curves_say(
         " drawn: this compute is not available of them."
     )
     assert diamonds(page) == 2
+    label = page.locator(".curved").get_attribute("aria-label")
+    assert label is not None
+    assert label.startswith(f"{FIRST} against creation FLOPs, scope student. 3 scores of 3 ")
     assert [row[0] for row in rows(page)] == ["alpha", "beta", "gamma"]
     assert rows(page)[0][2:] == [
         "60.0 (55.0 to 65.0)", "1.00e20", "70B (big)", "3 (2 to 5) (big)", "Our report",
@@ -347,6 +350,9 @@ def test_the_load_page_answers_on_its_first_screen(
     ink = "#e6eaf0" if scheme == "dark" else "#1c2430"
     assert line.get_attribute("stroke") == ink, "in the colours of the scheme"
     assert "objective 1 s" in chart.inner_text()
+    label = chart.get_attribute("aria-label")
+    assert label is not None
+    assert label.startswith("Time to first token"), "not Vega's own words"
     assert page.locator("img").count() == 0
     assert troubles == []
     page.close()

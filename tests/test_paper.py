@@ -23,7 +23,14 @@ from distilbench.cli import app
 from distilbench.cli._boundary import run_command
 from distilbench.errors import InputError
 from distilbench.report import Cell, Chart, Table, read_run
-from distilbench.report.paper import References, contents_of_run, drawn, methods, table_text
+from distilbench.report.paper import (
+    References,
+    contents_of_claims,
+    contents_of_run,
+    drawn,
+    methods,
+    table_text,
+)
 from distilbench.report.paper import _against as against
 from distilbench.report.paper import _latex as latex
 from distilbench.report.paper import _references as references
@@ -507,6 +514,13 @@ def test_the_claims_have_figures_and_tables_too(
     monkeypatch.setattr("distilbench.claims.check_claims", few)
     assert run_cli(monkeypatch, tmp_path, "figure", "tornado-student") == 0
     assert (tmp_path / "tornado-student.pdf").read_bytes().startswith(b"%PDF")
+    found = contents_of_claims(few(load_catalog()))
+    curves = [chart for name, chart in found.figures.items() if name.startswith("curve-")]
+    assert len(curves) >= 20, "each benchmark against each compute that is known"
+    first = curves[0].specification
+    assert "DeepSeek-R1-Distill-Llama-8B" in curves[0].caption
+    assert {layer["mark"]["type"] for layer in first["layer"]} == {"area", "line", "point", "text"}
+    assert len(found.table("verdicts").rows) == 3
     with pytest.raises(InputError, match="use one of"):
         contents_of_run(read_run(planned_run(tmp_path))).table("none")
 

@@ -16,9 +16,10 @@ from distilbench.cli._boundary import run_command
 from distilbench.errors import InputError
 from distilbench.report import read_runs, run_labels, run_warnings
 from distilbench.report.run._entries import short_hardware
-from tests.made_runs import PI, SERVER, made_run, marks
+from tests.made_runs import PI, SERVER, made_run, marks, one_catalog
 from tests.test_report import HOSTILE
 
+__all__ = ["one_catalog"]  # a fixture
 SUMS = {"student": {"sums": marks(3, 10)}, "teacher": {"sums": marks(8, 10)}}
 
 

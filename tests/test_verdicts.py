@@ -86,6 +86,40 @@ def test_surely_lower_and_surely_within_the_margin() -> None:
     )
 
 
+def test_the_margin_is_a_setting() -> None:
+    marks = discordant(600, 42, 40, 318)  # +0.2 points, -1.6 to +2.0, as above
+    (found,) = run_pairs(*run_of(marks, PLAIN), load_catalog(), margin=0.01)
+    assert next(pair_sentences(found)).startswith("It is not decided whether s is as accurate")
+    (found,) = run_pairs(*run_of(marks, PLAIN), load_catalog(), margin=0.017)
+    assert "not inferior to v at a margin of 1.7 percentage points" in next(pair_sentences(found))
+
+
+def test_the_page_states_its_margin(tmp_path: Path) -> None:
+    rows = [sample(m, "sums", n, n % 2 == 0) for m in ("large", "small") for n in range(8)]
+    markdown = (
+        write_report(make_run(tmp_path, rows), margin=0.02).with_name("report.md").read_text()
+    )
+    assert "Verdicts at a margin of 2 percentage points of accuracy" in markdown
+
+
+@pytest.mark.parametrize(("of_small", "said"), [(2.0, "and 0.5 times the dollars."), (None, None)])
+def test_running_cost_is_a_ratio_in_dollars_where_both_have_a_price(
+    tmp_path: Path, of_small: float | None, said: str | None
+) -> None:
+    rows = [sample(m, "sums", n, n % 2 == 0) for m in ("large", "small") for n in range(8)]
+    run = make_run(tmp_path, rows)
+    cells = pl.read_parquet(run / "cells.parquet")
+    of_large = pl.col("model") == "large"
+    price = pl.when(of_large).then(1.0).otherwise(pl.lit(of_small, pl.Float64))
+    source = pl.when(of_large | pl.lit(of_small is not None)).then(pl.lit("a shop, 2026-11-01"))
+    cells.with_columns(
+        input_usd_per_mtok=price, output_usd_per_mtok=2 * price, price_source=source
+    ).write_parquet(run / "cells.parquet")
+    markdown = write_report(run).with_name("report.md").read_text()
+    assert ("times the dollars" in markdown) == (said is not None)
+    assert said is None or said in markdown
+
+
 def test_undecided_says_how_many_questions_would_decide() -> None:
     sentences = said(discordant(40, 14, 12, 34))
     assert sentences[:2] == [

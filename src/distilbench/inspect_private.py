@@ -47,14 +47,18 @@ def import_ahead(provider: str | None = None) -> None:
 
     ``provider``: the one that alone is asked in this process; null: not known. Inspect, which keeps
     a state for each client in every sample, is then told that those it does not use are not
-    installed; a version that cannot be told imports them.
+    installed, and of models that it cannot know it looks for no facts in its tables, which it would
+    read for most of a second while the first question is answered. A version that cannot be told
+    does both.
     """
     with suppress(ImportError):
         import_module("inspect_ai.agent._acp.server")
-        from inspect_ai.model import _assistant_internal
+        from inspect_ai.model import _assistant_internal, _model_info
 
         for client in _UNUSED.get(provider or "", ()):
             setattr(_assistant_internal, f"_HAS_{client}", False)
+        if provider == "distilbench":
+            _model_info._model_info_cache = {}
         _assistant_internal.init_sample_assistant_internal()
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from distilbench.cli._options import Margin
 from distilbench.cli._print import Json, print_json, print_line, print_table
 from distilbench.errors import InputError
 
@@ -35,9 +36,7 @@ def diff(
             help="Compare these models alone: one of RUN1 with one of RUN2. May be repeated.",
         ),
     ] = None,
-    margin: Annotated[
-        float, typer.Option(help="Percentage points of accuracy that do not matter.")
-    ] = 5.0,
+    margin: Margin = 5.0,
     strict: Annotated[
         bool, typer.Option("--strict", help="Exit with 1 also where nothing is decided.")
     ] = False,
@@ -51,9 +50,7 @@ def diff(
 
     if markdown and as_json:
         raise InputError("--markdown", "does not go with --json", "give one of them")
-    if not 0 < margin < 100:
-        raise InputError("--margin", f"is {margin:g}", "give percentage points above 0, below 100")
-    found = compare(baseline, candidate, _pairs(pair or ()), margin / 100)
+    found = compare(baseline, candidate, _pairs(pair or ()), margin)
     failed = found.verdict == "worse" or (strict and found.verdict == "undecided")
     if as_json:
         print_json({**asdict(found), "verdict": found.verdict, "exit_code": failed * _WORSE})

@@ -19,6 +19,7 @@ from distilbench.report.page._drawing import (
 from distilbench.report.page._explorer import ROLE_SHAPES, Axis, Choice, Explorer, Measure
 from distilbench.report.page._format import (
     NOT_AVAILABLE,
+    anchor,
     listed,
     mib,
     number,
@@ -79,6 +80,7 @@ __all__ = [
     "Table",
     "Text",
     "Tone",
+    "anchor",
     "colour",
     "flat",
     "inline",

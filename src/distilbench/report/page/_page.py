@@ -12,7 +12,7 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -142,7 +142,7 @@ def _scripts(blocks: Sequence[Any], refreshes: bool) -> tuple[str, ...]:
     ]
     own = [
         ("tables.js", {"Table"}),
-        ("views.js", {"Chart", "Curves"}),
+        ("views.js", {"Chart", "Explorer", "Curves"}),
         ("charts.js", {"Chart"}),
         ("explorer-figures.js", {"Explorer"}),
         ("explorer.js", {"Explorer"}),
@@ -163,6 +163,7 @@ def render_fragment(title: str, lede: str, blocks: Sequence[Any]) -> str:
     return template.render(title=title, lede=lede, blocks=blocks, kind_of=_kind, drawn=_svg)
 
 
+@cache
 def _environment() -> Environment:
     """The templates of this room: in HTML all values are escaped, and one that is not given is an
     error."""

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from distilbench.errors import InputError, use_one_of
 from distilbench.report.claims import claims_sections
-from distilbench.report.page import Cards, Chart, Explorer, Section, Table, flat
+from distilbench.report.page import Cards, Chart, Curves, Explorer, Section, Table, flat
 from distilbench.report.paper._against import against
+from distilbench.report.paper._placed import placed
 from distilbench.report.paper._tables import models_table, pairs_table, tasks_table
 from distilbench.report.run import answer, sections
 
@@ -53,8 +54,10 @@ def contents_of_run(data: RunData) -> Contents:
 
 
 def contents_of_claims(claims: Claims) -> Contents:
-    """What the page on the claims of arXiv 2602.20164 holds."""
-    return _contents("the claims", claims_sections(claims), {})
+    """What the page on the claims of arXiv 2602.20164 holds, and a table of its verdicts."""
+    rows = list(claims.summary()["verdicts"].items())
+    own = {"verdicts": Table("The claims of arXiv 2602.20164", ("claim", "verdict"), rows)}
+    return _contents("the claims", claims_sections(claims), own)
 
 
 def _contents(of: str, made: Iterable[Section], own: Mapping[str, Table]) -> Contents:
@@ -68,6 +71,8 @@ def _contents(of: str, made: Iterable[Section], own: Mapping[str, Table]) -> Con
                 figures[block.name] = block
             elif isinstance(block, Explorer):
                 figures |= {chart.name: chart for chart in against(block)}
+            elif isinstance(block, Curves):
+                figures |= {chart.name: chart for chart in placed(block)}
     return Contents(of, figures, tables)
 
 

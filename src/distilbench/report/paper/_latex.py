@@ -141,7 +141,8 @@ def _legend(made: Table) -> str:
 def _headings(made: Table) -> list[str]:
     """Headings in as many lines as keep their columns narrow; those of a heat map stand upright."""
     if made.heat:
-        return [rf"\rotatebox{{90}}{{{escaped(column)}}}" for column in made.columns]
+        first, *others = map(escaped, made.columns)
+        return [first, *(rf"\rotatebox{{90}}{{{column}}}" for column in others)]
     head, cells = [], made.cells()
     for i, (column, right) in enumerate(zip(made.columns, made.numeric(), strict=True)):
         longest = max((len(row[i].text) for row in cells), default=0)

@@ -122,7 +122,8 @@ def _margin(data: RunData) -> str:
     """By which margin the verdicts were reached."""
     return (
         f"Verdicts at a margin of {100 * data.margin:g} percentage points of accuracy: a model that"
-        " surely loses no more counts as not inferior. Another: distilbench report RUN --margin 2"
+        " surely loses no more counts as not inferior. For another: distilbench report RUN"
+        " --margin POINTS"
     )
 
 

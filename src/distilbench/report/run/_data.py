@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from distilbench.claims import Pair
     from distilbench.stats import Compared, Drawn, Recommendation
 
+KnownCards = tuple["Catalog", tuple[str, ...]]
+"""The catalog, and sentences on the cards beside models that are not in it."""
 _FACTS = {
     "name": str, "created": str, "hardware": dict, "python": str, "versions": dict, "seeds": list,
     "cells": list,
@@ -175,8 +177,9 @@ class RunData:
         return _differences(self.compared)
 
 
-def read_run(run_dir: Path) -> RunData:
-    """Read a run directory. Raises ``InputError`` if it is none, is damaged, or holds no sample."""
+def read_run(run_dir: Path, known: KnownCards | None = None) -> RunData:
+    """Read a run directory; ``known``: what :func:`catalog_of` its cards, and maybe of others',
+    returns. Raises ``InputError`` if it is none, is damaged, or holds no sample."""
     if not (run_dir / "run.json").is_file():
         raise InputError(str(run_dir), "is no run directory", "give the folder of a run")
     facts = read_json(run_dir / "run.json", _FACTS)
@@ -185,14 +188,14 @@ def read_run(run_dir: Path) -> RunData:
     if samples.is_empty() and foreign(cells).is_empty():
         raise InputError(str(run_dir), "holds no finished sample", "run the suite again")
     samples, cells = with_entries(samples, cells)
-    catalog, bad_cards = catalog_of([run_dir / "cards"])
+    catalog, bad_cards = known or catalog_of([run_dir / "cards"])
     samples = with_variant(samples, cells)
     runs = (OneRun(facts["name"], facts, suite_text),)
     folders = {"": run_dir}
     return RunData(facts, suite_text, samples, cells, catalog, bad_cards, runs, folders=folders)
 
 
-def catalog_of(folders: Sequence[Path]) -> tuple[Catalog, tuple[str, ...]]:
+def catalog_of(folders: Sequence[Path]) -> KnownCards:
     """The catalog with the cards that lay beside models; without them, and why, if one is bad."""
     from distilbench.catalog import load_catalog
 

@@ -111,7 +111,7 @@ def diff_runs(
     is "not worse" before its 95% interval lies above minus it. Raises ``InputError`` if a run
     cannot be read, a model of ``pairs`` is not there, or nothing can be compared.
     """
-    if not 0 < margin < 1:
+    if not 0 < margin <= 1:
         raise InputError("margin", f"is {margin}", "give a share between 0 and 1")
     once = baseline[1] == candidate[1]
     if once and not pairs:
@@ -148,7 +148,7 @@ def _notes(parts: Sequence[RunData], said: Sequence[str]) -> Iterator[str]:
     for part in parts:
         for sentence in of_one_run(part):
             yield f"{part.runs[0].label}: {sentence}"
-    yield from said
+    yield from (*said, *parts[0].bad_cards)
     yield from differing([(part.runs[0].label, part.facts, part.cells) for part in parts])
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 FEW_DRAWS = 1_000
 """Draws behind every score but the mean: pages of many tasks stay small."""
 BUDGETS = (8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768)
-_MOST_BUDGETS = 4
+_MOST_BUDGETS = 3
 _QUESTION = ("task", "variant", "seed", "sample_id")
 Score = list[float] | None
 

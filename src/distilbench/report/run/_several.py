@@ -68,7 +68,8 @@ def read_apart(runs: Sequence[tuple[str, Path]]) -> tuple[list[RunData], tuple[s
     """Each of the runs by itself, with what names its cells set apart from those of the others, and
     samples that bear one task, seed and id where the question is the same (:func:`aligned`); and
     sentences on that. Raises ``InputError`` as :func:`read_runs`."""
-    read = [_checked(folder, read_run(folder)) for _, folder in runs]
+    known = catalog_of([folder / "cards" for _, folder in runs])
+    read = [_checked(folder, read_run(folder, known)) for _, folder in runs]
     askers = [
         Asker(label, folder, data.facts.get("plan") or (), data.samples)
         for (label, folder), data in zip(runs, read, strict=True)
@@ -188,15 +189,14 @@ def _together(folders: dict[str, Path], parts: list[RunData], said: tuple[str, .
         for name in ("samples", "cells")
     )
     samples, cells, entries = named_apart(samples, cells)
-    catalog, bad_cards = catalog_of([folder / "cards" for folder in folders.values()])
     runs = tuple(run for part in parts for run in part.runs)
     return RunData(
         facts=_facts(runs),
         suite_text="\n".join(f"# {run.label}\n{run.suite_text}" for run in runs if run.suite_text),
         samples=samples,
         cells=cells,
-        catalog=catalog,
-        bad_cards=bad_cards,
+        catalog=parts[0].catalog,
+        bad_cards=parts[0].bad_cards,
         runs=runs,
         told=(*entries, *said),
         folders={f"{label}/": folder for label, folder in folders.items()},

@@ -1,5 +1,4 @@
-// Draws every chart of the page in the colours of the scheme. Expressions are interpreted, not
-// compiled, so the page's content security policy need not allow eval.
+// Draws every chart of the page in the colours of the scheme.
 const inDark = { "#ffffff": "transparent", "#1c2430": "#e6eaf0", "#e6eaf0": "#333c47", "#000000": "#e6eaf0" };
 const darkened = (part, key) => {
   if (["data", "datasets", "domain"].includes(key)) return part; // what is drawn, not how
@@ -15,10 +14,8 @@ const drawCharts = () => {
     spec.config = { ...spec.config, text: { color: views.ink() } };
     // Models' names often differ at their end only: cut them no earlier than the width demands.
     if (spec.config.legend) spec.config.legend.labelLimit = Math.max(120, element.clientWidth - 170);
-    vegaEmbed(element, spec, { actions: false, ast: true, renderer: "svg" }).catch((error) => {
-      element.textContent = "This chart could not be drawn: " + error;
-      console.error(error);
-    });
+    element.dataset.alt ??= element.getAttribute("aria-label");
+    views.embed(element, spec, element.dataset.alt);
   }
 };
 drawCharts();

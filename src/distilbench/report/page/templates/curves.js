@@ -85,13 +85,19 @@ for (const root of document.querySelectorAll("[data-curves]")) {
       ...one, x: one.x[axis.lines], said: one.score.toFixed(1), cost: `${scientific(one.x[axis.lines])}, ${axis.title}`, by: data.sources[one.source] ?? one.source,
     }));
     body.replaceChildren(...all.map((one) => row(one, placed.get(one), axis)));
-    const unnamed = models.length ? paint(models, vanilla, lines, axis) : 0;
-    if (!models.length) chart.replaceChildren("No distilled model with this compute is left by this choice.");
-    status.textContent = told(all, shown, [...placed.values()].flat(), axis, unnamed);
+    const places = [...placed.values()].flat();
+    if (!models.length) {
+      chart.replaceChildren("No distilled model with this compute is left by this choice.");
+      status.textContent = told(all, shown, places, axis, 0);
+      return;
+    }
+    const { spec, hidden } = painted(models, vanilla, lines, axis);
+    status.textContent = told(all, shown, places, axis, hidden);
+    views.embed(chart, spec, `${setting} against ${axis.title}. ${status.textContent} The table below holds the scores.`);
   };
 
-  // Draws the chart; how many names found no room.
-  const paint = (models, vanilla, lines, axis) => {
+  // The chart, and how many names found no room.
+  const painted = (models, vanilla, lines, axis) => {
     const bars = controls.bars.checked;
     const narrow = chart.clientWidth < 560, height = narrow ? 340 : 440;
     const width = Math.max(180, chart.clientWidth - 64);
@@ -121,11 +127,7 @@ for (const root of document.querySelectorAll("[data-curves]")) {
       Object.assign(layer.encoding.y, { title: "score", scale: { domain: ys, zero: false }, axis: { minExtent: 34, maxExtent: 34 } });
     }
     Object.assign(spec, { width, height, padding: 4, background: "transparent", config: views.config(narrow) });
-    vegaEmbed(chart, spec, { actions: false, ast: true, renderer: "svg" }).catch((error) => {
-      chart.textContent = "This chart could not be drawn: " + error;
-      console.error(error);
-    });
-    return hidden;
+    return { spec, hidden };
   };
 
   views.follow(controls, draw);

@@ -2,12 +2,10 @@
 // the address holds them, so that a view can be sent. All text from data is set as text.
 for (const root of document.querySelectorAll("[data-explorer]")) {
   const data = JSON.parse(document.getElementById(root.dataset.explorer).textContent);
-  const PREFIX = "#view?";
   const { number, percent, share } = Figures;
   const controls = root.querySelector("form");
   const chart = root.querySelector(".explored");
   const status = root.querySelector("[role=status]");
-  const dark = matchMedia("(prefers-color-scheme: dark)");
   const bounded = data.axes.filter((axis) => axis.limit);
   const draws = new Map();  // of each measure, unpacked when it is first looked at
   const drawnOf = (key) => {
@@ -33,28 +31,6 @@ for (const root of document.querySelectorAll("[data-explorer]")) {
       ...data.grids.map((grid, i) => [String(i), `${grid.title}: ${grid.value}`])]);
   }
   if (controls.accelerator) fill(controls.accelerator, [["", "published hours only"], ...data.accelerators.map((one, i) => [String(i), one.title])]);
-
-  const read = () => {
-    if (!location.hash.startsWith(PREFIX)) return;
-    const asked = new URLSearchParams(location.hash.slice(PREFIX.length));
-    for (const [name, value] of asked) {
-      const control = controls.elements.namedItem(name);
-      if (control?.type === "checkbox") control.checked = value === "1";
-      else if (control?.tagName === "SELECT") {
-        if ([...control.options].some((option) => option.value === value)) control.value = value;
-      } else if (control?.type === "number" && Number.isFinite(Number(value))) control.value = value;
-    }
-  };
-  const write = () => {
-    // Other parts of the page keep their own words in the address.
-    const state = new URLSearchParams(location.hash.startsWith(PREFIX) ? location.hash.slice(PREFIX.length) : "");
-    for (const control of controls.elements) {
-      if (control.type === "checkbox") state.set(control.name, control.checked ? "1" : "0");
-      else if (control.name && control.value !== "") state.set(control.name, control.value);
-      else if (control.name) state.delete(control.name);
-    }
-    history.replaceState(null, "", PREFIX + state);
-  };
 
   // A cost that rests on what the reader states: grams by the electricity, dollars by the hour. Null
   // where it is not stated, or what it is a multiple of is not known.
@@ -168,10 +144,8 @@ for (const root of document.querySelectorAll("[data-explorer]")) {
   };
 
   const styled = (spec, axis, measure, xs, ys, log, narrow) => {
-    const ink = dark.matches ? "#e6eaf0" : "#1c2430", line = dark.matches ? "#333c47" : "#e6eaf0";
-    const text = { labelColor: ink, titleColor: ink };
     for (const layer of spec.layer) {
-      if (layer.data.name === "names") layer.mark.color = ink;
+      if (layer.data.name === "names") layer.mark.color = views.ink();
       if (layer.data.name === "names" || layer.data.name === "leaders") continue;
       Object.assign(layer.encoding.x, {
         title: axis.title, scale: { type: log ? "log" : "linear", domain: xs, nice: false },
@@ -182,14 +156,10 @@ for (const root of document.querySelectorAll("[data-explorer]")) {
       });
       if (layer.data.name === "curves") layer.mark.clip = true;
     }
-    Object.assign(spec, { padding: 4, background: "transparent", config: {
-      font: "sans-serif", view: { stroke: null },
-      axis: { ...text, gridColor: line, domainColor: "#8a95a3", tickColor: "#8a95a3", labelFontSize: 12, titleFontSize: 12, titleFontWeight: "normal" },
-      legend: { ...text, direction: "horizontal", columns: narrow ? 2 : 6, symbolOpacity: 1, labelFontSize: 12, titleFontSize: 12, labelLimit: 220 },
-    } });
+    Object.assign(spec, { padding: 4, background: "transparent", config: views.config(narrow) });
   };
 
-  const embed = (axis, measure, rows, times) => {
+  const painted = (axis, measure, rows, times) => {
     const log = controls.log.checked, narrow = chart.clientWidth < 560;
     const width = Math.max(180, chart.clientWidth - 64), height = narrow ? 300 : rows.length > 20 ? 480 : 360;
     const ends = [Math.min(...rows.map((r) => r.x)), Math.max(...rows.map((r) => r.x))];
@@ -203,15 +173,11 @@ for (const root of document.querySelectorAll("[data-explorer]")) {
     const curves = (data.curves[axis.scale]?.[measure.key] ?? []).flatMap((curve, n) => (curve.x ?? []).map((x, k) => ({
       x: x * times, y: curve.y[k], low: curve.low[k], high: Math.min(curve.high[k], ys[1]), family: curve.family, curve: String(n) })));
     const spec = structuredClone(data.specification);
-    const { names, leaders, hidden } = Figures.named(rows, px, py, width, height);
+    const { names, leaders, hidden } = views.named(rows, px, py, width, height);
     styled(spec, axis, measure, xs, ys, log, narrow);
     spec.datasets = { points: rows, frontier: Figures.frontier(rows), curves, names, leaders };
     Object.assign(spec, { width, height });
-    vegaEmbed(chart, spec, { actions: false, ast: true, renderer: "svg" }).catch((error) => {
-      chart.textContent = "This chart could not be drawn: " + error;
-      console.error(error);
-    });
-    return hidden;
+    return { spec, hidden };
   };
 
   const draw = () => {
@@ -227,7 +193,7 @@ for (const root of document.querySelectorAll("[data-explorer]")) {
     const rows = all.filter((row) => row.y !== null && row.x !== null && (row.x > 0 || !controls.log.checked));
     table(axis, measure, all);
     root.querySelector(".vanilla").textContent = vanillaWords(axis, measure, all, times);
-    const hidden = rows.length ? embed(axis, measure, rows, times) : 0;
+    const { spec, hidden } = rows.length ? painted(axis, measure, rows, times) : { spec: null, hidden: 0 };
     if (!rows.length) chart.replaceChildren(axis.key === "co2e_g" ? "Not available of any model: say which electricity, above." :
       axis.key.startsWith("money ") ? "Not available of any model: say what an accelerator-hour costs, and on which accelerator." : "Not available of any model.");
     const out = why.filter(Boolean).length, missing = all.length - rows.length;
@@ -235,15 +201,10 @@ for (const root of document.querySelectorAll("[data-explorer]")) {
       (out ? ` ${out} of ${all.length} fall out.` : "") +
       (missing ? ` ${missing} not drawn: this figure is not available of them.` : "") +
       (hidden ? ` ${hidden} ${hidden > 1 ? "names have" : "name has"} no room: hover, or see the table.` : "");
-    chart.setAttribute("aria-label", `${measure.title} against ${axis.title}. ${status.textContent} The table below holds what is drawn.`);
+    const words = `${measure.title} against ${axis.title}. ${status.textContent} The table below holds what is drawn.`;
+    if (spec) views.embed(chart, spec, words);
+    else chart.setAttribute("aria-label", words);
   };
 
-  read();
-  controls.addEventListener("input", () => { write(); draw(); });
-  controls.addEventListener("submit", (event) => event.preventDefault());
-  controls.addEventListener("reset", () => setTimeout(() => { write(); draw(); }));
-  addEventListener("hashchange", () => { read(); draw(); });
-  addEventListener("resize", draw);
-  dark.addEventListener("change", draw);
-  draw();
+  views.follow(controls, draw);
 }

@@ -48,6 +48,15 @@ const views = {
     };
   },
 
+  // Draws a specification. Vega names what it drew by its description, whatever the element was
+  // called before; expressions are interpreted, not compiled, so that the policy need not allow eval.
+  embed(element, spec, description) {
+    vegaEmbed(element, { ...spec, description }, { actions: false, ast: true, renderer: "svg" }).catch((error) => {
+      element.textContent = "This chart could not be drawn: " + error;
+      console.error(error);
+    });
+  },
+
   // Names beside their points, else farther off at the end of a line, where nothing else stands; a
   // name without such a place is left to the hover and the table. Rows hold entry, x, y and fate.
   named(rows, px, py, width, height) {
