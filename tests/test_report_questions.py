@@ -384,12 +384,8 @@ def test_a_run_that_is_written_is_followed(
         append(run, cell, [sample(run, cell, 1, Answer(HOSTILE, False))])
         wait_until(page, "document.querySelector('.lede').textContent.includes('5 of 6 samples')")
         assert page.locator("main .tools").count() == 1
-        assert page.locator("main tbody tr").nth(1).inner_text().split()[:4] == [
-            "b",
-            "sums",
-            "50.0%",
-            "2",
-        ]
+        shown = page.locator("main tbody tr").nth(1).inner_text().split()
+        assert shown[:4] == ["b", "sums", "50.0%", "2"]
         page.locator("main .tools input[type=search]").fill("b")
         append(run, cell, [sample(run, cell, 2, Answer(HOSTILE, True))])
         wait_until(page, "document.querySelector('.lede').textContent.includes('6 of 6 samples')")
@@ -399,7 +395,7 @@ def test_a_run_that_is_written_is_followed(
         wait_until(page, f"{STATUS} === '3 questions'")
         choose(page, first="b", second="a", pair="second")
         wait_until(page, f"{STATUS} === '1 question'")
-        page.locator(".asked .card pre").first.wait_for(timeout=WAIT_MS)
+        wait_until(page, "document.querySelector('.asked').ariaBusy === 'false'")
         assert page.locator(".asked .card pre").first.inner_text() == HOSTILE
         address = page.url
         page.reload()

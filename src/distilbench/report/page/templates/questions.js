@@ -159,14 +159,21 @@ for (const root of document.querySelectorAll("[data-questions]")) {
   const open = async (key, mine) => {
     chosen = key;
     for (const button of list.querySelectorAll("button")) button.setAttribute("aria-current", String(button.dataset.key === key));
+    shown.ariaBusy = String(key !== "");
     if (!key) { shown.replaceChildren(); return; }
     const now = view();
     const one = await source.one(key, now);
-    if (mine === asking) show(one, now);
+    if (mine !== asking) return;
+    show(one, now);
+    shown.ariaBusy = "false";
   };
-  const failed = (error) => { shown.replaceChildren(made("p", "Not available: " + error.message)); };
+  const failed = (error) => {
+    shown.replaceChildren(made("p", "Not available: " + error.message));
+    shown.ariaBusy = "false";
+  };
   const draw = async (keep) => {
     const mine = ++asking, now = view();
+    shown.ariaBusy = "true"; // until the question that is listed first is shown
     part("pair").disabled = !now.second;
     const { count, rows: found } = await source.list(now);
     if (mine !== asking) return;
