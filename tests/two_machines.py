@@ -4,6 +4,7 @@ process numbers and a ``/tmp`` of its own, which no other sees. Needs root, as i
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -64,6 +65,9 @@ class Machine:
 @contextmanager
 def machines(folder: Path, names: Sequence[str]) -> Iterator[list[Machine]]:
     """So many, in one network. Skips where they may not be made."""
+    missing = [tool for tool in ("unshare", "nsenter", "ip") if not shutil.which(tool)]
+    if missing:
+        pytest.skip(f"not installed: {', '.join(missing)}")
     ours = []
     try:
         for number, name in enumerate(names, start=1):
