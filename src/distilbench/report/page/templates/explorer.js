@@ -163,7 +163,7 @@ for (const root of document.querySelectorAll("[data-explorer]")) {
     const log = controls.log.checked, narrow = chart.clientWidth < 560;
     const width = Math.max(180, chart.clientWidth - 64), height = narrow ? 300 : rows.length > 20 ? 480 : 360;
     const ends = [Math.min(...rows.map((r) => r.x)), Math.max(...rows.map((r) => r.x))];
-    const room = Math.max(ends[1] / ends[0], 2) ** 0.12;
+    const room = Math.max((ends[1] / ends[0]) ** 0.12, 1.02);
     const wide = ends[1] - ends[0] || Math.abs(ends[1]) || 1;
     const xs = log ? [ends[0] / room, ends[1] * room] : [Math.max(0, ends[0] - 0.08 * wide), ends[1] + 0.08 * wide];
     const ys = [0, Math.min(1.08, Math.max(0.1, ...rows.map((r) => r.high)) * 1.12)];  // names have room above
