@@ -9,6 +9,7 @@ import random
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import polars as pl
@@ -19,6 +20,7 @@ from pydantic import ValidationError
 from distilbench.distill.recipe._parts import Data
 from distilbench.engines import EngineError, EngineSettings, LlamaCpp, quantized
 from distilbench.engines._likelihood import encoded, pairs, refuse_end_token
+from distilbench.engines._scored import _scored
 from distilbench.errors import InputError
 from distilbench.runner import run_suite
 from distilbench.tasks import LIKELIHOODS_KEY, FileTask, build_task, make_questions
@@ -187,25 +189,38 @@ def test_a_likelihood_is_what_llama_cpp_tells_of_free_generation(smollm2: str) -
 
 
 @pytest.mark.model
-def test_transformers_tell_it_too(tmp_path: Path) -> None:
-    """A model that does not look at its input: each token has the log-probability of its bias."""
-    torch = pytest.importorskip("torch")
+def test_transformers_tell_what_all_tokens_have_alike(tmp_path: Path) -> None:
+    """Of weights that are all zero each of the 100 tokens has the log-probability -ln 100."""
+    transformers = pytest.importorskip("transformers")
+    folder = tiny_llama(tmp_path / "tiny")
+    api = SimpleNamespace(
+        model=transformers.AutoModelForCausalLM.from_pretrained(folder),
+        tokenizer=transformers.AutoTokenizer.from_pretrained(folder),
+    )
+    scored = asyncio.run(_scored(api, [("Fish live", " in water"), ("Fish live ", "there")]))
+    assert scored is not None
+    for told, tokens in zip(scored.likelihoods, (9, 6), strict=True):
+        assert told.tokens == tokens
+        assert math.isclose(told.logprob, -math.log(100) * tokens, rel_tol=1e-4)
+    assert scored.timing.input_tokens == 9 + 9 - 1 + 9 + 6 - 1
+    assert asyncio.run(_scored(api, [("x" * 600, "y")])) is None  # it reads 512 tokens at most
+
+
+@pytest.mark.model
+@pytest.mark.long
+def test_a_run_on_transformers_is_scored_by_likelihood(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
     folder = tiny_llama(tmp_path / "tiny")
     write(tmp_path / "q.jsonl", ROWS)
     model = {"source": "inspect:hf/tiny", "args": {"model_path": str(folder), "device": "cpu"}}
     suite = {"models": [model], "tasks": [{"file": "q.jsonl", **COMMON}]}
     (tmp_path / "suite.yaml").write_text(yaml.safe_dump(suite))
     run = run_suite(tmp_path / "suite.yaml", tmp_path / "runs").run_dir
-    samples = pl.read_parquet(run / "samples.parquet")
+    samples = pl.read_parquet(run / "samples.parquet").sort("sample_id")
     assert samples["outcome"].to_list() == ["stop"] * 3
     assert samples["output_tokens"].to_list() == [0] * 3
     # All tokens are equally likely, so the choice with the fewest is taken.
-    assert samples.sort("sample_id")["answer"].to_list() == ["A", "A", "B"]
-    told = told_of(run)
-    size = 100
-    assert torch.isclose(
-        torch.tensor(told[0]), -math.log(size) * torch.tensor([9.0, 12.0]), atol=1e-3
-    ).all()
+    assert samples["answer"].to_list() == ["A", "A", "B"]
 
 
 def tiny_llama(folder: Path) -> Path:
@@ -233,18 +248,6 @@ def tiny_llama(folder: Path) -> Path:
             weight.zero_()
     model.save_pretrained(folder)
     return folder
-
-
-def told_of(run: Path) -> list[list[float]]:
-    """The log-probabilities of each sample's choices, in order of the questions."""
-    from inspect_ai.log import read_eval_log
-
-    found = {}
-    for path in run.rglob("*.eval"):
-        for sample in read_eval_log(str(path)).samples or ():
-            (score,) = (sample.scores or {}).values()
-            found[str(sample.id)] = list((score.metadata or {})["log_probabilities"].values())
-    return [found[key] for key in sorted(found)]
 
 
 def many(number: int) -> list[dict[str, Any]]:
