@@ -18,10 +18,18 @@ from pydantic import ValidationError
 
 from distilbench.distill.recipe._parts import Data
 from distilbench.engines import EngineError, EngineSettings, LlamaCpp, quantized
-from distilbench.engines._likelihood import encoded, pairs, refuse_end_token
+from distilbench.engines._likelihood import (
+    Encoded,
+    encoded,
+    likelihood,
+    pairs,
+    read,
+    refuse_end_token,
+    scored,
+)
 from distilbench.errors import InputError
 from distilbench.runner import run_suite
-from distilbench.tasks import LIKELIHOODS_KEY, FileTask, build_task, make_questions
+from distilbench.tasks import LIKELIHOODS_KEY, FileTask, Template, build_task, make_questions
 from distilbench.tasks._likelihood import chosen
 
 ROWS = [
@@ -79,6 +87,16 @@ def test_a_blank_is_filled_and_what_stands_behind_it_is_scored(tmp_path: Path) -
         ("The cup broke as the cup", " was hard."),
         ("The cup broke as the floor", " was hard."),
     ]
+    said = spec.model_copy(
+        update={
+            "instruction": "Fill in the _.",
+            "templates": (Template(name="t", question="_ > {question}\nRight: _"),),
+        }
+    )
+    wanted = asked_of(said)[0].metadata[LIKELIHOODS_KEY]  # the question's own blank is meant
+    assert pairs(wanted)[1] == (
+        "Fill in the _.\n\n_ > The cup broke as the floor", " was hard.\nRight: _"
+    )  # fmt: skip
     none = write(tmp_path / "none.jsonl", [{**row, "question": "No gap here."}])
     with pytest.raises(InputError, match=r"row 1.*holds the blank '_' 0 times"):
         make_questions(spec.model_copy(update={"file": none}), 0)
@@ -143,7 +161,34 @@ def test_a_tokenizer_that_ends_every_text_is_refused() -> None:
 
     with pytest.raises(EngineError, match="ends every text"):
         asyncio.run(refuse_end_token(ends))
+
+    async def ends_alone(said: str) -> list[int]:
+        return [*map(ord, said), 2]
+
+    with pytest.raises(EngineError, match="ends every text"):
+        asyncio.run(refuse_end_token(ends_alone))
     asyncio.run(refuse_end_token(begins))
+
+
+@pytest.mark.parametrize("told", [math.nan, None])
+def test_what_is_no_number_is_no_likelihood(told: float | None) -> None:
+    """Half-precision weights overflow to NaN: of NaN and -1 some choice would be taken."""
+    tokens = [
+        {"id": n, "logprob": p, "top_logprobs": [{"id": n}]} for n, p in ((7, -1.0), (8, told))
+    ]
+    with pytest.raises(EngineError, match="told no probability"):
+        read(Encoded([1], [7, 8]), tokens)
+
+
+def test_choices_that_are_all_beyond_a_float_are_not_told_apart() -> None:
+    """llama.cpp says the lowest float for a probability that underflows."""
+    lowest = -3.4028234663852886e38
+    never, some = likelihood([lowest, -1.0], False), likelihood([-90.0, -2.0], False)
+    assert some.logprob == -92.0
+    what = Encoded([1], [7, 8])
+    assert scored([(what, never), (what, some)], 0, 1.0).likelihoods == [never, some]
+    with pytest.raises(EngineError, match="too unlikely to be told apart"):
+        scored([(what, never), (what, never)], 0, 1.0)
 
 
 def test_it_is_no_task_to_train_on() -> None:

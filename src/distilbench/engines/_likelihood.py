@@ -14,6 +14,9 @@ from typing import Any, NamedTuple
 from distilbench.engines._process import EngineError
 from distilbench.meter import Timing
 
+_NEVER = -3.4e38
+"""What llama.cpp tells of a token whose probability is too small for a float."""
+_ROUNDING = 1e-3
 Tokenize = Callable[[str], Awaitable[list[int]]]
 
 
@@ -56,7 +59,8 @@ def pairs(asked: dict[str, Any]) -> list[tuple[str, str]]:
 async def refuse_end_token(tokenize: Tokenize) -> None:
     """Raises ``EngineError`` where the tokenizer also ends every text: what stands behind a context
     could then not be told from its end."""
-    if len(await tokenize("")) > 1:
+    bare = await tokenize("")
+    if (await tokenize("a"))[: len(bare)] != bare:
         raise EngineError("its tokenizer ends every text with a token; no likelihood can be told")
 
 
@@ -91,8 +95,18 @@ def read(what: Encoded, told: Sequence[dict[str, Any]]) -> Likelihood:
     """Raises ``EngineError`` where other tokens came than were asked for."""
     if [token["id"] for token in told] != what.text:
         raise EngineError("llama.cpp did not generate the tokens whose likelihood was asked for")
+    logprobs = [token["logprob"] for token in told]
     greedy = all(token["top_logprobs"][0]["id"] == token["id"] for token in told)
-    return Likelihood(sum(token["logprob"] for token in told), greedy, len(told))
+    return likelihood(logprobs, greedy)
+
+
+def likelihood(logprobs: Sequence[float | None], greedy: bool) -> Likelihood:
+    """Of the log-probability of each token. Raises ``EngineError`` where one is no number (weights
+    that overflow): some choice would be taken all the same."""
+    known = [max(value, _NEVER) for value in logprobs if value is not None and value <= _ROUNDING]
+    if len(known) < len(logprobs):
+        raise EngineError("the model told no probability of a token; no likelihood can be told")
+    return Likelihood(sum(known), greedy, len(known))
 
 
 async def score(
@@ -118,7 +132,10 @@ async def score(
 def scored(
     told: Sequence[tuple[Encoded, Likelihood]], cached_tokens: int, total_s: float
 ) -> Scored:
-    """``cached_tokens``: of those that were read, how many had been read before."""
+    """``cached_tokens``: of those that were read, how many had been read before. Raises
+    ``EngineError`` if all texts are too unlikely to tell which is the likeliest."""
+    if all(likelihood.logprob <= _NEVER for _, likelihood in told):
+        raise EngineError("all choices are too unlikely to be told apart")
     timing = Timing(
         input_tokens=sum(what.evaluated for what, _ in told),
         cached_tokens=cached_tokens,

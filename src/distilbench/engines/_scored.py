@@ -20,6 +20,7 @@ from distilbench.engines._likelihood import (
     Likelihood,
     Scored,
     encoded,
+    likelihood,
     pairs,
     refuse_end_token,
     scored,
@@ -97,4 +98,4 @@ def _forward(model: Any, what: Encoded) -> Likelihood:
     wanted = torch.tensor(what.text, device=logits.device)
     told = torch.log_softmax(logits, -1).gather(1, wanted[:, None])
     greedy = bool((logits.argmax(-1) == wanted).all())
-    return Likelihood(float(told.sum()), greedy, len(what.text))
+    return likelihood(told[:, 0].tolist(), greedy)
