@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 _AGAIN = "put back a copy of it, or run the suite again in another folder (--out)"
 TaskSeed = tuple[str, int]
 Content = tuple[str, int]
-"""Digest of a question's text, reference and choices, and which it is of those that a run asks alike."""
+"""Digest of a question's text, reference and choices, and which it is of those that a run asks
+alike."""
 
 
 @dataclass(frozen=True)
@@ -51,10 +52,10 @@ def aligned(runs: Sequence[Asker]) -> tuple[list[pl.DataFrame], tuple[str, ...]]
     """The samples of each run, in which task, seed and sample_id are the same for the same question
     and for no other, and a sentence on each task in which that is not as the runs have it.
 
-    A question is its text, its reference and its choices. One that has another id in a later run gets the first
-    run's; an id that means another question in a later run gets that run's name behind it. Where a
-    run keeps no texts (imported results), ids count, unless the references differ. A later run's
-    seed that the earlier do not have stands for one of theirs where the questions are the same.
+    A question is its text, its reference and its choices. One that has another id in a later run
+    gets the first run's; an id that means another question in a later run gets that run's name
+    behind it. Where a run keeps no texts (imported results), ids count, unless the references
+    differ. A later run's seed that the earlier do not have stands for one of theirs where the questions are the same.
     """
     files = [_files(run) for run in runs]
     alike = _tasks_alike(files) - {task for run in runs for task in _imported(run.samples)}
