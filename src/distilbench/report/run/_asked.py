@@ -55,7 +55,8 @@ def aligned(runs: Sequence[Asker]) -> tuple[list[pl.DataFrame], tuple[str, ...]]
     A question is its text, its reference and its choices. One that has another id in a later run
     gets the first run's; an id that means another question in a later run gets that run's name
     behind it. Where a run keeps no texts (imported results), ids count, unless the references
-    differ. A later run's seed that the earlier do not have stands for one of theirs where the questions are the same.
+    differ. A later run's seed that the earlier do not have stands for one of theirs where the
+    questions are the same.
     """
     files = [_files(run) for run in runs]
     alike = _tasks_alike(files) - {task for run in runs for task in _imported(run.samples)}

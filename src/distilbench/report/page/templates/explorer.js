@@ -70,7 +70,7 @@ for (const root of document.querySelectorAll("[data-explorer]")) {
     if (point.barred) return point.barred;
     const least = controls.accuracy.value;
     const score = point.scores[measure.key];
-    if (least !== "" && (!score || score[0] < Number(least) / 100)) return "score below " + least + "%";
+    if (least !== "" && (!score || score[0] < Number(least) / 100 - 1e-12)) return "score below " + least + "%";
     for (const axis of bounded) {
       const most = controls.elements.namedItem(axis.key).value;
       if (most === "") continue;
@@ -194,11 +194,14 @@ for (const root of document.querySelectorAll("[data-explorer]")) {
     table(axis, measure, all);
     root.querySelector(".vanilla").textContent = vanillaWords(axis, measure, all, times);
     const { spec, hidden } = rows.length ? painted(axis, measure, rows, times) : { spec: null, hidden: 0 };
-    if (!rows.length) chart.replaceChildren(axis.key === "co2e_g" ? "Not available of any model: say which electricity, above." :
+    if (!rows.length) chart.replaceChildren(zeros ? "0 has no place on a logarithmic axis." : axis.key === "co2e_g" ? "Not available of any model: say which electricity, above." :
       axis.key.startsWith("money ") ? "Not available of any model: say what an accelerator-hour costs, and on which accelerator." : "Not available of any model.");
-    const out = why.filter(Boolean).length, missing = all.length - rows.length;
+    const out = why.filter(Boolean).length;
+    const zeros = controls.log.checked ? all.filter((row) => row.y !== null && row.x !== null && row.x <= 0).length : 0;
+    const missing = all.length - rows.length - zeros;
     status.textContent = picked(measure, kept, best, drawn) +
       (out ? ` ${out} of ${all.length} fall out.` : "") +
+      (zeros ? ` ${zeros} not drawn: 0 has no place on a logarithmic axis.` : "") +
       (missing ? ` ${missing} not drawn: this figure is not available of them.` : "") +
       (hidden ? ` ${hidden} ${hidden > 1 ? "names have" : "name has"} no room: hover, or see the table.` : "");
     const words = `${measure.title} against ${axis.title}. ${status.textContent} The table below holds what is drawn.`;
