@@ -18,8 +18,10 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from distilbench.catalog import load_catalog
 from distilbench.compute import scope_cost
 from distilbench.records import CellRecord, frame
-from distilbench.report import write_report
+from distilbench.report import read_run, write_report
+from distilbench.report.run._measures import measured
 from distilbench.stats import bootstrap, frontier_probability
+from tests.made_runs import made_run, marks
 from tests.test_report import cell, make_run, sample
 from tests.test_report_browser import CHROMIUM, FLAGS, WAIT_MS, opened, wait_until
 
@@ -271,6 +273,34 @@ def test_the_draws_of_a_task_are_those_of_the_bootstrap(report: Path) -> None:
     ranks = np.frombuffer(base64.b64decode(packed["ranks"]), dtype="u1").reshape(-1, len(entries))
     leads = ranks[:, entries.index("gpt-4o-mini")] == ranks.max(axis=1)
     assert np.average(leads, weights=packed["times"]) >= share > 0.3
+
+
+def test_a_task_without_any_answer_has_no_score_of_its_own(tmp_path: Path) -> None:
+    """The map of tasks has a dash there; 0% would be a figure."""
+
+    def fails(row: dict[str, Any]) -> dict[str, Any]:
+        lost = row["model"] == "b" and row["task"] == "u"
+        none = {"outcome": "out_of_memory", "score": 0.0, "answer": None, "output_tokens": None}
+        return row | none if lost else row
+
+    right = {
+        "a": {"t": marks(3, 10), "u": marks(4, 10)},
+        "b": {"t": marks(5, 10), "u": marks(4, 10)},
+    }
+    data = read_run(made_run(tmp_path / "run", right, rows=fails))
+    found = {one.measure.key: one.scores for one in measured(data, ["a", "b"])}
+    assert found["task u"][0][0] == 0.4
+    assert found["task u"][1] is None
+    assert found["task t"][1][0] == 0.5
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_without_tokens_there_is_no_budget(tmp_path: Path) -> None:
+    """As of imported results: NumPy would warn of the mean of nothing on the terminal."""
+    right = {"a": {"t": marks(3, 10)}, "b": {"t": marks(5, 10)}}
+    run = made_run(tmp_path / "run", right, rows=lambda row: row | {"output_tokens": None})
+    found = measured(read_run(run), ["a", "b"])
+    assert [one.measure.key for one in found] == ["mean", "task t"]
 
 
 def test_every_score_and_cost_can_be_chosen(page: Page) -> None:

@@ -35,19 +35,19 @@ def money(data: RunData) -> Section:
 
 
 def dollars(data: RunData, one: str, other: str) -> float | None:
-    """US dollars of an answer of one entry over those of another, on the questions that both
-    answered; null where a price is not known of both."""
+    """US dollars of an answer of one entry over those of another, on the questions that took
+    something of both; null where a price is not known of both."""
     import polars as pl
 
-    from distilbench.stats import in_common
+    from distilbench.stats import in_common, spent
 
     pair = pl.col("entry").is_in([one, other])
     cells, both = data.cells.filter(pair), data.samples.filter(pair)
     rates, hourly = priced(entry_facts(cells), data.catalog)
     if not {one, other} <= {*rates, *hourly} or both["entry"].n_unique() < 2:
         return None
-    shared = in_common(both)
-    if shared.is_empty():
+    shared = in_common(both.filter(spent()))
+    if shared["entry"].n_unique() < 2:
         return None
     found = question_costs(shared, cells, data.catalog)
     mine, theirs = (found.get(entry, {}).get("usd_per_question") for entry in (one, other))
