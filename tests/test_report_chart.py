@@ -168,6 +168,16 @@ def test_within_a_budget_longer_answers_are_wrong(page: Page, report: Path) -> N
     assert "not cut" in shown(page, "flops", keys[-1])["qwen2.5-3b"][3]
 
 
+def test_costs_beside_a_single_task_are_said_to_be_of_all(page: Page) -> None:
+    """Both tasks were asked; what one took by itself is not in the page."""
+    for task in TASKS:
+        assert shown(page, "flops", f"task {task}")["qwen2.5-3b"][3].endswith("; over all tasks")
+        title = "[...document.querySelectorAll('.explored svg text')].map(one => one.textContent)"
+        wait_until(page, f"{title}.includes('inference FLOPs a question, over all tasks')")
+        assert "all tasks" not in shown(page, "parameters", f"task {task}")["qwen2.5-3b"][3]
+    assert "all tasks" not in shown(page, "flops", "mean")["qwen2.5-3b"][3]
+
+
 def test_co2e_rests_on_the_electricity_that_is_stated(page: Page) -> None:
     assert shown(page, "co2e_g", "mean")["qwen2.5-3b"][2] == "not available"
     assert "say which electricity" in page.locator(".explored").inner_text()
