@@ -19,6 +19,8 @@ from distilbench.catalog import load_catalog
 from distilbench.compute import scope_cost
 from distilbench.records import CellRecord, frame
 from distilbench.report import read_run, write_report
+from distilbench.report.run._energy import energy
+from distilbench.report.run._explorer import explorer
 from distilbench.report.run._measures import measured
 from distilbench.stats import bootstrap, frontier_probability
 from tests.made_runs import made_run, marks
@@ -302,6 +304,28 @@ def test_a_task_without_any_answer_has_no_score_of_its_own(tmp_path: Path) -> No
     assert found["task u"][0][0] == 0.4
     assert found["task u"][1] is None
     assert found["task t"][1][0] == 0.5
+
+
+def test_joules_with_an_estimate_among_them_are_an_estimate(tmp_path: Path) -> None:
+    """As of a run whose cells two machines answered, of which one has a sensor."""
+    right = {"a": {"t": marks(3, 10), "u": marks(4, 10)}, "b": {"t": marks(3, 10)}}
+    run = made_run(tmp_path / "run", right, rows=lambda row: row | {"energy_j": 2.0})
+    cells = pl.read_parquet(run / "cells.parquet").drop("energy_known", "energy_method")
+    known, methods = ["measured", "estimated", "measured"], ["RAPL", "by power", "RAPL"]
+    cells = cells.with_columns(
+        pl.Series("energy_known", known), pl.Series("energy_method", methods),
+        energy_total_j=20.0, energy_idle_j=1.0,
+    )  # fmt: skip
+    cells.write_parquet(run / "cells.parquet")
+    data = read_run(run)
+    (table, *_) = energy(data).blocks
+    assert [(row[2].kind, row[4]) for row in table.rows] == [
+        ("estimated", "RAPL; by power"), ("measured", "RAPL")
+    ]  # fmt: skip
+    (block,) = explorer(data).blocks
+    assert {p["entry"]: p["known"]["energy_j"] for p in block.points} == {
+        "a": "estimated", "b": "measured"
+    }  # fmt: skip
 
 
 @pytest.mark.filterwarnings("error::RuntimeWarning")
