@@ -14,7 +14,7 @@ import distilbench
 from distilbench.cli import app
 from distilbench.cli._boundary import run_command
 from distilbench.errors import InputError
-from distilbench.report import read_runs, run_labels, run_warnings
+from distilbench.report import read_run, read_runs, run_labels, run_warnings, write_report
 from distilbench.report.run._entries import short_hardware
 from distilbench.seals import sealed
 from tests.made_runs import PI, SERVER, made_run, marks, one_catalog
@@ -272,6 +272,20 @@ def test_a_table_that_is_not_its_cells_is_refused(damage: Any, said: str, tmp_pa
     damage(pl.read_parquet(one / "samples.parquet")).write_parquet(one / "samples.parquet")
     with pytest.raises(InputError, match=said):
         together(one, other)
+
+
+def test_what_is_no_number_is_not_available(tmp_path: Path) -> None:
+    """Other programs write NaN for what is not known; shown, it would be in every mean."""
+    nan = {"flops": float("nan"), "energy_j": float("nan")}
+    run = made_run(
+        tmp_path / "run", {m: {"t": marks(of, 8)} for m, of in (("a", 3), ("b", 5))},
+        rows=lambda row: row | (nan if row["sample_id"] != "t-0" else {"flops": 5e9}),
+    )  # fmt: skip
+    data = read_run(run)
+    assert data.overall["flops"].to_list() == [5e9, 5e9]
+    assert data.overall["flops_unknown"].to_list() == [7, 7]
+    assert data.samples["energy_j"].null_count() == 16
+    assert "nan" not in write_report(run).with_name("report.md").read_text()
 
 
 def test_a_damaged_file_of_questions_is_named(tmp_path: Path) -> None:
