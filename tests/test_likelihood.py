@@ -14,8 +14,10 @@ from typing import Any
 import polars as pl
 import pytest
 import yaml
+from inspect_ai.log import EvalSample
 from pydantic import ValidationError
 
+from distilbench.architecture import ModelShape
 from distilbench.distill.recipe._parts import Data
 from distilbench.engines import EngineError, EngineSettings, LlamaCpp, quantized
 from distilbench.engines._likelihood import (
@@ -27,8 +29,11 @@ from distilbench.engines._likelihood import (
     refuse_end_token,
     scored,
 )
+from distilbench.engines._scored import scored_output
 from distilbench.errors import InputError
+from distilbench.meter import inference_flops
 from distilbench.runner import run_suite
+from distilbench.runner._records import _flops, _passes
 from distilbench.tasks import LIKELIHOODS_KEY, FileTask, Template, build_task, make_questions
 from distilbench.tasks._likelihood import chosen
 
@@ -186,9 +191,27 @@ def test_choices_that_are_all_beyond_a_float_are_not_told_apart() -> None:
     never, some = likelihood([lowest, -1.0], False), likelihood([-90.0, -2.0], False)
     assert some.logprob == -92.0
     what = Encoded([1], [7, 8])
-    assert scored([(what, never), (what, some)], 0, 1.0).likelihoods == [never, some]
+    assert scored([(what, never), (what, some)], [0, 0], 1.0).likelihoods == [never, some]
     with pytest.raises(EngineError, match="too unlikely to be told apart"):
-        scored([(what, never), (what, never)], 0, 1.0)
+        scored([(what, never), (what, never)], [0, 0], 1.0)
+
+
+def test_flops_are_those_of_each_text_by_itself() -> None:
+    """Four contexts of 1,000 tokens are no text of 4,000: no token of one sees another. A text of
+    five tokens takes the context, the logits behind it, and four steps with theirs."""
+    shape = ModelShape.plain(
+        hidden=64, vocab=100, layers=2, heads=4, kv_heads=4, head_dim=16, ffn=128
+    )
+    what = Encoded([1] * 1000, [2] * 5)
+    told = scored([(what, likelihood([-1.0] * 5, False))] * 4, [0, 1000, 1000, 1000], 1.0)
+    assert told.timing.input_tokens == 4 * 1004
+    sample = EvalSample(id="q", epoch=1, input="?", target="A", output=scored_output("m", told))
+    found = _flops(shape, _passes(sample))
+    assert found["flops"] == 4 * (
+        shape.forward_flops(1000, logits=1).total + shape.decode_flops(4, context=1000).total
+    )
+    assert found["cached_flops"] == 3 * shape.forward_flops(1000, logits=0).total
+    assert inference_flops(shape, 4016, 0).prefill > 1.5 * found["flops"]  # what it was taken for
 
 
 def test_it_is_no_task_to_train_on() -> None:

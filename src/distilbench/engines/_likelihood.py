@@ -35,6 +35,8 @@ class Scored(NamedTuple):
 
     likelihoods: list[Likelihood]
     timing: Timing
+    read: list[tuple[int, int, int]]
+    """Tokens of each context, of the text behind it, and of the context those cached."""
 
 
 class Encoded(NamedTuple):
@@ -117,7 +119,7 @@ async def score(
 ) -> Scored | None:
     """How likely each text is behind its context (pairs of context and text); null: one does not
     fit into ``most_tokens``. ``generate`` gives llama.cpp's reply to :func:`generating`."""
-    told, cached, started = [], 0, time.perf_counter()
+    told, cached, started = [], [], time.perf_counter()
     await refuse_end_token(tokenize)
     for context, text in asked:
         what = await encoded(context, text, tokenize)
@@ -125,21 +127,25 @@ async def score(
             return None
         reply = await generate(what)
         told.append((what, read(what, reply.get("completion_probabilities", ()))))
-        cached += reply["timings"]["cache_n"]
+        cached.append(reply["timings"]["cache_n"])
     return scored(told, cached, time.perf_counter() - started)
 
 
 def scored(
-    told: Sequence[tuple[Encoded, Likelihood]], cached_tokens: int, total_s: float
+    told: Sequence[tuple[Encoded, Likelihood]], cached_tokens: Sequence[int], total_s: float
 ) -> Scored:
-    """``cached_tokens``: of those that were read, how many had been read before. Raises
+    """``cached_tokens``: of those of each context, how many had been read before. Raises
     ``EngineError`` if all texts are too unlikely to tell which is the likeliest."""
     if all(likelihood.logprob <= _NEVER for _, likelihood in told):
         raise EngineError("all choices are too unlikely to be told apart")
     timing = Timing(
         input_tokens=sum(what.evaluated for what, _ in told),
-        cached_tokens=cached_tokens,
+        cached_tokens=sum(cached_tokens),
         output_tokens=0,
         total_s=total_s,
     )
-    return Scored([likelihood for _, likelihood in told], timing)
+    read = [
+        (len(what.context), len(what.text), cached)
+        for (what, _), cached in zip(told, cached_tokens, strict=True)
+    ]
+    return Scored([likelihood for _, likelihood in told], timing, read)

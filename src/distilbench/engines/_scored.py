@@ -25,7 +25,7 @@ from distilbench.engines._likelihood import (
     refuse_end_token,
     scored,
 )
-from distilbench.engines._settings import METADATA_KEY
+from distilbench.engines._settings import METADATA_KEY, READ_KEY
 from distilbench.tasks import LIKELIHOODS_KEY
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ def scored_output(model: str, told: Scored | None) -> ModelOutput:
         time=timing.total_s,
         metadata={
             METADATA_KEY: timing.model_dump(),
+            READ_KEY: [list(tokens) for tokens in told.read],
             LIKELIHOODS_KEY: [list(likelihood) for likelihood in told.likelihoods],
         },
     )
@@ -86,7 +87,7 @@ async def _scored(api: Any, asked: list[tuple[str, str]]) -> Scored | None:
     if longest and max(what.evaluated for what in found) > longest:
         return None
     told = [(what, await asyncio.to_thread(_forward, api.model, what)) for what in found]
-    return scored(told, 0, time.perf_counter() - started)
+    return scored(told, [0] * len(told), time.perf_counter() - started)
 
 
 def _forward(model: Any, what: Encoded) -> Likelihood:
