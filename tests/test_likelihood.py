@@ -31,9 +31,11 @@ from distilbench.engines._likelihood import (
 )
 from distilbench.engines._scored import scored_output
 from distilbench.errors import InputError
+from distilbench.forecast._tasks import task_plans
 from distilbench.meter import inference_flops
 from distilbench.runner import run_suite
 from distilbench.runner._records import _flops, _passes
+from distilbench.suite import read_suite
 from distilbench.tasks import LIKELIHOODS_KEY, FileTask, Template, build_task, make_questions
 from distilbench.tasks._likelihood import chosen
 
@@ -212,6 +214,22 @@ def test_flops_are_those_of_each_text_by_itself() -> None:
     )
     assert found["cached_flops"] == 3 * shape.forward_flops(1000, logits=0).total
     assert inference_flops(shape, 4016, 0).prefill > 1.5 * found["flops"]  # what it was taken for
+
+
+def test_a_forecast_counts_what_is_read_as_the_records_do(tmp_path: Path) -> None:
+    """Each choice behind the question: 2 x 19 + 8 + 11 letters of the first, 2 x 17 + 6 + 17 of the
+    second, 3 x 14 + 4 + 3 + 5 of the third."""
+    write(tmp_path / "q.jsonl", ROWS)
+    given = read_suite(
+        {
+            "name": "s",
+            "models": [{"source": "inspect:mockllm/model"}],
+            "tasks": [{"file": str(tmp_path / "q.jsonl"), **COMMON}],
+        }
+    )
+    (planned,) = task_plans(given.suite)
+    assert planned.max_tokens == 0
+    assert planned.characters == pytest.approx((57 + 57 + 54) / 3)
 
 
 def test_it_is_no_task_to_train_on() -> None:
