@@ -310,10 +310,13 @@ def test_joules_with_an_estimate_among_them_are_an_estimate(tmp_path: Path) -> N
     """As of a run whose cells two machines answered, of which one has a sensor."""
     right = {"a": {"t": marks(3, 10), "u": marks(4, 10)}, "b": {"t": marks(3, 10)}}
     run = made_run(tmp_path / "run", right, rows=lambda row: row | {"energy_j": 2.0})
-    cells = pl.read_parquet(run / "cells.parquet").drop("energy_known", "energy_method")
+    cells = pl.read_parquet(run / "cells.parquet").drop(
+        "energy_known", "energy_method", "grid_g_co2e_per_kwh"
+    )
     known, methods = ["measured", "estimated", "measured"], ["RAPL", "by power", "RAPL"]
     cells = cells.with_columns(
         pl.Series("energy_known", known), pl.Series("energy_method", methods),
+        pl.Series("grid_g_co2e_per_kwh", [56.0, 350.0, 56.0]),
         energy_total_j=20.0, energy_idle_j=1.0,
     )  # fmt: skip
     cells.write_parquet(run / "cells.parquet")
@@ -323,6 +326,7 @@ def test_joules_with_an_estimate_among_them_are_an_estimate(tmp_path: Path) -> N
         ("estimated", "RAPL; by power"), ("measured", "RAPL")
     ]  # fmt: skip
     (block,) = explorer(data).blocks
+    assert {p["entry"]: p["grid"] for p in block.points} == {"a": None, "b": 56.0}
     assert {p["entry"]: p["known"]["energy_j"] for p in block.points} == {
         "a": "estimated", "b": "measured"
     }  # fmt: skip
