@@ -196,13 +196,13 @@ for (const root of document.querySelectorAll("[data-explorer]")) {
     const [on, best] = drawn ? Figures.shares(drawn, kept, costs.map((cost) => cost?.[0] ?? null), alike) : [new Map(), new Map()];
     const all = rowsOf(axis, measure, costs, why, on);
     const rows = all.filter((row) => row.y !== null && row.x !== null && (row.x > 0 || !controls.log.checked));
+    const zeros = controls.log.checked ? all.filter((row) => row.y !== null && row.x !== null && row.x <= 0).length : 0;
     table(axis, measure, all);
     root.querySelector(".vanilla").textContent = vanillaWords(axis, measure, all, times);
     const { spec, hidden } = rows.length ? painted(axis, measure, rows, times) : { spec: null, hidden: 0 };
     if (!rows.length) chart.replaceChildren(zeros ? "0 has no place on a logarithmic axis." : axis.key === "co2e_g" ? "Not available of any model: say which electricity, above." :
       axis.key.startsWith("money ") ? "Not available of any model: say what an accelerator-hour costs, and on which accelerator." : "Not available of any model.");
     const out = why.filter(Boolean).length;
-    const zeros = controls.log.checked ? all.filter((row) => row.y !== null && row.x !== null && row.x <= 0).length : 0;
     const missing = all.length - rows.length - zeros;
     status.textContent = picked(measure, kept, best, drawn) +
       (out ? ` ${out} of ${all.length} fall out.` : "") +
