@@ -59,7 +59,7 @@ WORDS = {
     "doctor": "",
     "tasks": "arith",
     "figure": "accuracy-by-task runs --format svg --out out/figure.svg",
-    "table": "results runs",
+    "table": "imported-results runs",
     "paper": "runs --out out --format svg",
     "card new": "model.gguf --out out/card.yaml",
     "experiment distil-vs-vanilla": "--config experiment.yaml --out out",
