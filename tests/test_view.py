@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -24,6 +25,7 @@ from distilbench.cli._boundary import run_command
 from distilbench.place import Place
 from distilbench.report import ENDED, PAIRS
 from distilbench.runner import Followed, load_cells
+from distilbench.seals import sealed_line
 from distilbench.transcripts import JOURNAL, journal_line
 from distilbench.view import Viewed, application, runs_at
 from tests.made_run import Answer, append, make, sample
@@ -134,7 +136,8 @@ def test_nothing_but_get(site: TestClient, method: str) -> None:
     "path",
     ["/run/0/report/../../../../etc/passwd", "/run/0/report/%2e%2e/%2e%2e/run.json", "/run.json",
      "/run/0/report/index.html", "/run/0/run.json", "/run/0/samples.parquet", "/run/-1/progress/",
-     "/run/1/progress/", "/run/99999999999999999999/report/", "/run/0%2f..%2f..%2fetc/report/",
+     "/run/1/progress/", "/run/99999999999999999999/report/", f"/run/{'9' * 5000}/report/",
+     "/run/00/report/", "/run/²/report/", "/run/0%2f..%2f..%2fetc/report/",
      "/run/0/progress", "//etc/passwd", "/run/./0/questions/..", "/run/0/questions/%00"],
 )  # fmt: skip
 def test_no_address_is_a_path(site: TestClient, path: str) -> None:
@@ -282,6 +285,45 @@ def test_a_damaged_log_costs_the_transcript_alone(tmp_path: Path) -> None:
     assert first["ended"] == "right"
     assert first["said"] is None
     assert "is no Inspect log" in first["missing"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b"{}", b"no JSON", b"[" * 1000, b'{"id": "\\ud800", "epoch": 1, "input": "", "target": ""}'],
+)
+def test_a_line_of_a_strangers_journal_that_is_no_sample(line: bytes, tmp_path: Path) -> None:
+    """Its checksum is right: it is not one that was cut off."""
+    answers = [Answer("2", True)] * 2
+    run = make(tmp_path, {("a", "sums"): answers, ("b", "sums"): answers[:1]})
+    (begun,) = run.glob("cells/*/logs/journal.jsonl")
+    (log,) = run.glob("cells/*/logs/*.eval")
+    for journal in (begun, log.with_name(JOURNAL)):
+        with journal.open("ab") as opened:
+            opened.write(sealed_line(line))
+    site = client(run, scratch=tmp_path / "scratch")
+    for page in ("progress/", "questions/list.json?first=b", "report/"):
+        answer = site.get(f"/run/0/{page}")
+        assert answer.status_code == 409
+        assert f"{JOURNAL}: the line that ends at byte" in answer.text
+    begun.unlink()
+    site = client(run, scratch=tmp_path / "more")
+    key = {"task": "sums", "seed": 0, "epoch": 1, "id": "sums-1", "first": "a"}
+    first = site.get("/run/0/questions/question.json", params=key).json()["first"]
+    assert first["ended"] == "right"
+    assert "is no sample of this version of Inspect" in first["missing"]
+    assert "A transcript is not readable".lower() in site.get("/run/0/report/").text
+
+
+def test_runs_that_are_removed_meanwhile(tmp_path: Path) -> None:
+    runs = [make(tmp_path, {("a", "sums"): [Answer("2", True)] * 2}, name) for name in ("x", "y")]
+    site = client(*runs, scratch=tmp_path / "scratch")
+    shutil.rmtree(runs[0])
+    page = site.get("/")
+    assert page.status_code == 200
+    assert "1 run." in page.text
+    assert 'href="run/1/progress/"' in page.text
+    assert site.get("/run/0/report/").status_code == 409
+    assert site.get("/run/1/report/").status_code == 200
 
 
 def test_records_that_changed_by_a_bit_are_refused(tmp_path: Path, capsys: Any) -> None:
