@@ -486,6 +486,27 @@ def test_a_figure_and_a_table_are_written(
     assert "--width: is '5'; give column, text, page" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("out", "said"),
+    [("run.json", "lies among the files of the run itself"), ("cells/../run.json", "lies among"),
+     ("samples.parquet", "lies among"), ("suite.yaml", "lies among"), ("", "is a folder"),
+     ("s3://bucket/x.tex", "is a URL")],
+)  # fmt: skip
+def test_a_file_is_not_written_over_a_record_of_the_run(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any, out: str, said: str
+) -> None:
+    copy = shutil.copytree(run, tmp_path / "run")
+    before = {path: path.read_bytes() for path in copy.rglob("*") if path.is_file()}
+    monkeypatch.chdir(copy)
+    for command in (["table", "models"], ["figure", "accuracy-by-task"]):
+        assert run_cli(monkeypatch, copy, *command, str(copy), "--out", out) == 2
+        assert said in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in copy.rglob("*") if path.is_file()} == before
+    assert run_cli(monkeypatch, copy, "paper", str(copy), "--out", "s3://bucket/x") == 2
+    assert "--out s3://bucket/x: is a URL" in capsys.readouterr().err
+    assert not (copy / "s3:").exists()
+
+
 def test_a_paper_holds_all_and_cites_nothing_that_it_lacks(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

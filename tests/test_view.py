@@ -379,6 +379,22 @@ def test_a_run_at_a_url(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert answer["first"]["said"] == [["assistant", "it is 2", None]]
 
 
+def test_what_is_wrong_at_a_url_is_named_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    """Not its copy in the cache, of which the user knows nothing."""
+    monkeypatch.setenv("DISTILBENCH_CACHE", str(tmp_path / "cache"))
+    run = make(tmp_path, {("a", "sums"): [Answer("2", True)] * 2})
+    (run / "run.json").write_text("{")
+    fsspec.filesystem("memory").put(str(run), "/wrong/run", recursive=True)
+    for url, said in (("wrong/run", "/run.json: is damaged"), ("wrong/none", ": is no run")):
+        for command in (["report"], ["recommend"], ["table", "models"]):
+            assert run_command(app, [*command, f"memory://{url}"]) == 2
+            heard = capsys.readouterr().err
+            assert f"memory://{url}{said}" in heard
+            assert "cache" not in heard
+
+
 # A run that is being written
 
 
