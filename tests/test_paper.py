@@ -7,6 +7,7 @@ import re
 import shutil
 import struct
 import subprocess
+import sys
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -505,6 +506,19 @@ def test_a_file_is_not_written_over_a_record_of_the_run(
     assert run_cli(monkeypatch, copy, "paper", str(copy), "--out", "s3://bucket/x") == 2
     assert "--out s3://bucket/x: is a URL" in capsys.readouterr().err
     assert not (copy / "s3:").exists()
+
+
+@pytest.mark.parametrize("name", ["planted.inner/task", "planted.inner", "planted/task", "../a/b"])
+def test_a_benchmark_that_a_run_names_is_not_imported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """``run.json`` may come from a stranger, with a package beside it."""
+    (tmp_path / "planted" / "inner").mkdir(parents=True)
+    for folder in ("planted", "planted/inner"):
+        (tmp_path / folder / "__init__.py").write_text("raise SystemExit('planted')")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert references.References(load_catalog()).benchmark(name) is None
+    assert "planted" not in sys.modules
 
 
 def test_a_paper_holds_all_and_cites_nothing_that_it_lacks(
