@@ -277,6 +277,14 @@ def test_records_that_no_run_leaves_are_refused(
         write_report(made)
 
 
+def test_a_plan_of_no_names_is_refused(tmp_path: Path) -> None:
+    made = make_run(tmp_path)
+    facts = json.loads((made / "run.json").read_text())
+    (made / "run.json").write_text(json.dumps({**facts, "cells": [1, None]}))
+    with pytest.raises(InputError, match=r"run\.json: field 'cells': is no list of names"):
+        write_report(made)
+
+
 def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="folder of a run"):
         write_report(tmp_path)

@@ -184,6 +184,9 @@ def read_run(run_dir: Path, known: KnownCards | None = None) -> RunData:
     if not (run_dir / "run.json").is_file():
         raise InputError(str(run_dir), "is no run directory", "give the folder of a run")
     facts = read_json(run_dir / "run.json", _FACTS)
+    if not all(isinstance(cell, str) for cell in facts["cells"]):
+        where = f"{run_dir / 'run.json'}: field 'cells'"
+        raise InputError(where, "is no list of names", "put back a copy of it")
     samples, cells = (_table(run_dir, name) for name in ("samples", "cells"))
     _refuse_strange(samples, run_dir / "samples.parquet")
     suite_text = _suite_text(run_dir)
