@@ -9,7 +9,9 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import product
 from pathlib import Path
@@ -312,6 +314,32 @@ def test_a_line_of_a_strangers_journal_that_is_no_sample(line: bytes, tmp_path: 
     assert first["ended"] == "right"
     assert "is no sample of this version of Inspect" in first["missing"]
     assert "A transcript is not readable".lower() in site.get("/run/0/report/").text
+
+
+def test_transcripts_are_read_one_at_a_time(
+    run: Path, site: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sample of a stranger's log may take a gigabyte while it is read."""
+    from distilbench.view import _questions
+
+    at_once, most, read = 0, 0, _questions.read_transcript
+
+    def counted(*asked: Any) -> Any:
+        nonlocal at_once, most
+        at_once += 1
+        most = max(most, at_once)
+        time.sleep(0.05)
+        found = read(*asked)
+        at_once -= 1
+        return found
+
+    monkeypatch.setattr(_questions, "read_transcript", counted)
+    key = {"task": "sums", "seed": 0, "epoch": 1, "id": "sums-1", "first": "a"}
+    asked = [{"params": key}] * 4
+    with ThreadPoolExecutor(4) as pool:
+        answers = pool.map(lambda one: site.get("/run/0/questions/question.json", **one), asked)
+        assert [answer.json()["first"]["ended"] for answer in answers] == ["right"] * 4
+    assert most == 1
 
 
 def test_runs_that_are_removed_meanwhile(tmp_path: Path) -> None:
