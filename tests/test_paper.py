@@ -508,6 +508,19 @@ def test_a_file_is_not_written_over_a_record_of_the_run(
     assert not (copy / "s3:").exists()
 
 
+@pytest.mark.parametrize("name", ["references.bib", "paper.tex", "methods.tex", "methods.md"])
+def test_somebody_elses_paper_is_not_written_over(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any, name: str
+) -> None:
+    (tmp_path / name).write_text("months of work")
+    for command in (["paper", str(run)], ["paper"]):
+        assert run_cli(monkeypatch, tmp_path, *command, "--out", ".") == 2
+        assert f"{name}: is not known to be distilbench's" in capsys.readouterr().err
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [
+        (name, "months of work")
+    ]
+
+
 @pytest.mark.parametrize("name", ["planted.inner/task", "planted.inner", "planted/task", "../a/b"])
 def test_a_benchmark_that_a_run_names_is_not_imported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
@@ -524,7 +537,8 @@ def test_a_benchmark_that_a_run_names_is_not_imported(
 def test_a_paper_holds_all_and_cites_nothing_that_it_lacks(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert run_cli(monkeypatch, tmp_path, "paper", str(run), "--output", "out") == 0
+    for _ in range(2):  # its own may be written anew
+        assert run_cli(monkeypatch, tmp_path, "paper", str(run), "--output", "out") == 0
     out = tmp_path / "out"
     figures = {path.stem for path in (out / "figures").iterdir()}
     assert {"accuracy-by-task", "cost-flops"} <= figures

@@ -131,6 +131,7 @@ def paper(
 ) -> None:
     """Write all that a paper takes: figures, tables, the methods in words, references.bib."""
     from distilbench.report.paper import (
+        must_be_ours,
         width_mm,
         write_paper_of_claims,
         write_paper_of_run,
@@ -139,6 +140,7 @@ def paper(
     wide = width_mm(width)
     folder = _here(out)
     must_hold_files(folder)
+    must_be_ours(folder)
     if run is None:
         written = write_paper_of_claims(_claims(), folder, form.value, wide)
     else:
