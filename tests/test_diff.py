@@ -17,6 +17,7 @@ from distilbench.cli import app
 from distilbench.cli._boundary import run_command
 from distilbench.errors import InputError
 from distilbench.report import Diff, diff_markdown, diff_runs, diff_sentences
+from distilbench.report.run._diff_words import comparison_rows
 from tests.made_runs import PI, made_run, marks, one_catalog
 from tests.test_report import HOSTILE
 
@@ -155,6 +156,14 @@ def test_the_smallest_visible_difference_is_that_of_the_paired_t_test(tmp_path: 
         " comparison: m on t. Their questions show differences of 14 points or more (with a"
         " probability of 80%); a smaller one would likely be missed."
     )
+
+
+def test_what_no_difference_could_show_is_100_points(tmp_path: Path) -> None:
+    """Of three questions nothing is seen; not "1e+02 points"."""
+    found = compared(*two(tmp_path, ([False] * 3, [False] * 3)))
+    said = next(diff_sentences(found))
+    assert "show differences of 100 points or more" in said
+    assert "(shows 100 points or more)" in comparison_rows(found)[0][-1]
 
 
 def test_with_more_comparisons_less_is_visible(tmp_path: Path) -> None:

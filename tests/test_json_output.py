@@ -18,7 +18,9 @@ from tests.test_real_faults import LONG, WORDS, place, whole
 
 __all__ = ["place", "whole"]  # fixtures
 
-WITHOUT = {"init", "report", "schema", "serve", "view", "card new", "cancel"}
+WITHOUT = {
+    "init", "report", "schema", "serve", "view", "card new", "cancel", "figure", "paper", "table",
+}  # fmt: skip
 """What prints no table: a line, or JSON anyway."""
 WITH = [
     " ".join(path)

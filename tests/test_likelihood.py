@@ -9,19 +9,35 @@ import random
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import polars as pl
 import pytest
 import yaml
+from inspect_ai.log import EvalSample
 from pydantic import ValidationError
 
+from distilbench.architecture import ModelShape
 from distilbench.distill.recipe._parts import Data
 from distilbench.engines import EngineError, EngineSettings, LlamaCpp, quantized
-from distilbench.engines._likelihood import encoded, pairs, refuse_end_token
+from distilbench.engines._likelihood import (
+    Encoded,
+    encoded,
+    likelihood,
+    pairs,
+    read,
+    refuse_end_token,
+    scored,
+)
+from distilbench.engines._scored import _scored, scored_output
 from distilbench.errors import InputError
+from distilbench.forecast._tasks import task_plans
+from distilbench.meter import inference_flops
 from distilbench.runner import run_suite
-from distilbench.tasks import LIKELIHOODS_KEY, FileTask, build_task, make_questions
+from distilbench.runner._records import _flops, _passes
+from distilbench.suite import read_suite
+from distilbench.tasks import LIKELIHOODS_KEY, FileTask, Template, build_task, make_questions
 from distilbench.tasks._likelihood import chosen
 
 ROWS = [
@@ -79,6 +95,16 @@ def test_a_blank_is_filled_and_what_stands_behind_it_is_scored(tmp_path: Path) -
         ("The cup broke as the cup", " was hard."),
         ("The cup broke as the floor", " was hard."),
     ]
+    said = spec.model_copy(
+        update={
+            "instruction": "Fill in the _.",
+            "templates": (Template(name="t", question="_ > {question}\nRight: _"),),
+        }
+    )
+    wanted = asked_of(said)[0].metadata[LIKELIHOODS_KEY]  # the question's own blank is meant
+    assert pairs(wanted)[1] == (
+        "Fill in the _.\n\n_ > The cup broke as the floor", " was hard.\nRight: _"
+    )  # fmt: skip
     none = write(tmp_path / "none.jsonl", [{**row, "question": "No gap here."}])
     with pytest.raises(InputError, match=r"row 1.*holds the blank '_' 0 times"):
         make_questions(spec.model_copy(update={"file": none}), 0)
@@ -146,7 +172,68 @@ def test_a_tokenizer_that_ends_every_text_is_refused() -> None:
 
     with pytest.raises(EngineError, match="ends every text"):
         asyncio.run(refuse_end_token(ends))
+
+    async def ends_alone(said: str) -> list[int]:
+        return [*map(ord, said), 2]
+
+    with pytest.raises(EngineError, match="ends every text"):
+        asyncio.run(refuse_end_token(ends_alone))
     asyncio.run(refuse_end_token(begins))
+
+
+@pytest.mark.parametrize("told", [math.nan, None])
+def test_what_is_no_number_is_no_likelihood(told: float | None) -> None:
+    """Half-precision weights overflow to NaN: of NaN and -1 some choice would be taken."""
+    tokens = [
+        {"id": n, "logprob": p, "top_logprobs": [{"id": n}]} for n, p in ((7, -1.0), (8, told))
+    ]
+    with pytest.raises(EngineError, match="told no probability"):
+        read(Encoded([1], [7, 8]), tokens)
+
+
+def test_choices_that_are_all_beyond_a_float_are_not_told_apart() -> None:
+    """llama.cpp says the lowest float for a probability that underflows."""
+    lowest = -3.4028234663852886e38
+    never, some = likelihood([lowest, -1.0], False), likelihood([-90.0, -2.0], False)
+    assert some.logprob == -92.0
+    what = Encoded([1], [7, 8])
+    assert scored([(what, never), (what, some)], [0, 0], 1.0).likelihoods == [never, some]
+    with pytest.raises(EngineError, match="too unlikely to be told apart"):
+        scored([(what, never), (what, never)], [0, 0], 1.0)
+
+
+def test_flops_are_those_of_each_text_by_itself() -> None:
+    """Four contexts of 1,000 tokens are no text of 4,000: no token of one sees another. A text of
+    five tokens takes the context, the logits behind it, and four steps with theirs."""
+    shape = ModelShape.plain(
+        hidden=64, vocab=100, layers=2, heads=4, kv_heads=4, head_dim=16, ffn=128
+    )
+    what = Encoded([1] * 1000, [2] * 5)
+    told = scored([(what, likelihood([-1.0] * 5, False))] * 4, [0, 1000, 1000, 1000], 1.0)
+    assert told.timing.input_tokens == 4 * 1004
+    sample = EvalSample(id="q", epoch=1, input="?", target="A", output=scored_output("m", told))
+    found = _flops(shape, _passes(sample))
+    assert found["flops"] == 4 * (
+        shape.forward_flops(1000, logits=1).total + shape.decode_flops(4, context=1000).total
+    )
+    assert found["cached_flops"] == 3 * shape.forward_flops(1000, logits=0).total
+    assert inference_flops(shape, 4016, 0).prefill > 1.5 * found["flops"]  # what it was taken for
+
+
+def test_a_forecast_counts_what_is_read_as_the_records_do(tmp_path: Path) -> None:
+    """Each choice behind the question: 2 x 19 + 8 + 11 letters of the first, 2 x 17 + 6 + 17 of the
+    second, 3 x 14 + 4 + 3 + 5 of the third."""
+    write(tmp_path / "q.jsonl", ROWS)
+    given = read_suite(
+        {
+            "name": "s",
+            "models": [{"source": "inspect:mockllm/model"}],
+            "tasks": [{"file": str(tmp_path / "q.jsonl"), **COMMON}],
+        }
+    )
+    (planned,) = task_plans(given.suite)
+    assert planned.max_tokens == 0
+    assert planned.characters == pytest.approx((57 + 57 + 54) / 3)
 
 
 def test_it_is_no_task_to_train_on() -> None:
@@ -190,25 +277,38 @@ def test_a_likelihood_is_what_llama_cpp_tells_of_free_generation(smollm2: str) -
 
 
 @pytest.mark.model
-def test_transformers_tell_it_too(tmp_path: Path) -> None:
-    """A model that does not look at its input: each token has the log-probability of its bias."""
-    torch = pytest.importorskip("torch")
+def test_transformers_tell_what_all_tokens_have_alike(tmp_path: Path) -> None:
+    """Of weights that are all zero each of the 100 tokens has the log-probability -ln 100."""
+    transformers = pytest.importorskip("transformers")
+    folder = tiny_llama(tmp_path / "tiny")
+    api = SimpleNamespace(
+        model=transformers.AutoModelForCausalLM.from_pretrained(folder),
+        tokenizer=transformers.AutoTokenizer.from_pretrained(folder),
+    )
+    scored = asyncio.run(_scored(api, [("Fish live", " in water"), ("Fish live ", "there")]))
+    assert scored is not None
+    for told, tokens in zip(scored.likelihoods, (9, 6), strict=True):
+        assert told.tokens == tokens
+        assert math.isclose(told.logprob, -math.log(100) * tokens, rel_tol=1e-4)
+    assert scored.timing.input_tokens == 9 + 9 - 1 + 9 + 6 - 1
+    assert asyncio.run(_scored(api, [("x" * 600, "y")])) is None  # it reads 512 tokens at most
+
+
+@pytest.mark.model
+@pytest.mark.long
+def test_a_run_on_transformers_is_scored_by_likelihood(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
     folder = tiny_llama(tmp_path / "tiny")
     write(tmp_path / "q.jsonl", ROWS)
     model = {"source": "inspect:hf/tiny", "args": {"model_path": str(folder), "device": "cpu"}}
     suite = {"models": [model], "tasks": [{"file": "q.jsonl", **COMMON}]}
     (tmp_path / "suite.yaml").write_text(yaml.safe_dump(suite))
     run = run_suite(tmp_path / "suite.yaml", tmp_path / "runs").run_dir
-    samples = pl.read_parquet(run / "samples.parquet")
+    samples = pl.read_parquet(run / "samples.parquet").sort("sample_id")
     assert samples["outcome"].to_list() == ["stop"] * 3
     assert samples["output_tokens"].to_list() == [0] * 3
     # All tokens are equally likely, so the choice with the fewest is taken.
-    assert samples.sort("sample_id")["answer"].to_list() == ["A", "A", "B"]
-    told = told_of(run)
-    size = 100
-    assert torch.isclose(
-        torch.tensor(told[0]), -math.log(size) * torch.tensor([9.0, 12.0]), atol=1e-3
-    ).all()
+    assert samples["answer"].to_list() == ["A", "A", "B"]
 
 
 def tiny_llama(folder: Path) -> Path:
@@ -236,18 +336,6 @@ def tiny_llama(folder: Path) -> Path:
             weight.zero_()
     model.save_pretrained(folder)
     return folder
-
-
-def told_of(run: Path) -> list[list[float]]:
-    """The log-probabilities of each sample's choices, in order of the questions."""
-    from inspect_ai.log import read_eval_log
-
-    found = {}
-    for path in run.rglob("*.eval"):
-        for sample in read_eval_log(str(path)).samples or ():
-            (score,) = (sample.scores or {}).values()
-            found[str(sample.id)] = list((score.metadata or {})["log_probabilities"].values())
-    return [found[key] for key in sorted(found)]
 
 
 def many(number: int) -> list[dict[str, Any]]:

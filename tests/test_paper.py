@@ -35,6 +35,7 @@ from distilbench.report.paper import (
 from distilbench.report.paper import _against as against
 from distilbench.report.paper import _latex as latex
 from distilbench.report.paper import _references as references
+from tests.made_runs import made_run
 from tests.test_report import HOSTILE, TASKS, make_run, sample
 
 STUDENT, BASE = "deepseek-r1-distill-llama-8b", "llama-3.1-8b"
@@ -334,6 +335,37 @@ def test_methods_claim_nothing_that_is_not_recorded(tmp_path: Path) -> None:
     for word in ("paired", "Zou", "inferior", "pass@k", "Bell", "bootstrap"):
         assert word not in text["Statistics"]  # one model, one task, no clusters
     assert "FLOPs" not in text["Costs"]
+
+
+def test_by_likelihood_nothing_is_read_of_an_answer_or_sampled(tmp_path: Path) -> None:
+    """A plan holds every field of a task, those of written answers too, at their defaults."""
+    fields = {"file": "q.jsonl", "likelihood": "acc_norm", "scored": "text", "blank": None,
+              "extract": "choice", "grader": "exact", "max_tokens": 512, "fewshot": 0}  # fmt: skip
+    data = read_run(made_run(tmp_path / "r", {"m": {"t": [True, False]}}, task_fields=fields))
+    text = said(data)
+    assert (
+        "t: 2 questions from the file q.jsonl, no examples, nothing written, the choice of the"
+        " highest log-likelihood of its text over its characters (acc_norm) taken, without a chat"
+        " template, SHA" in text["Tasks"]
+    )
+    assert (
+        "On t nothing was sampled: choices were told by likelihood."
+        in (text["Prompts and sampling"])
+    )
+    for word in ("greedy", "graded", "512"):
+        assert word not in text["Tasks"] + text["Prompts and sampling"]
+    table = contents_of_run(data).table("tasks", ["answer", "graded"])
+    assert [str(getattr(cell, "text", cell)) for cell in table.rows[0]] == [
+        "log-likelihood of its text over its characters (acc_norm)", "the likeliest"
+    ]  # fmt: skip
+
+
+def test_a_question_under_two_seeds_is_one_question(tmp_path: Path) -> None:
+    """A file's four questions were asked with two seeds: the tables of the page say four."""
+    rows = [sample("m", "t", n, True, seed=seed) for seed in (0, 1) for n in range(4)]
+    data = read_run(make_run(tmp_path, rows))
+    assert data.tasks["n_questions"].to_list() == [4]
+    assert "t: 4 questions of an origin" in said(data)["Tasks"]
 
 
 @pytest.mark.parametrize(

@@ -18,8 +18,12 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from distilbench.catalog import load_catalog
 from distilbench.compute import scope_cost
 from distilbench.records import CellRecord, frame
-from distilbench.report import write_report
+from distilbench.report import read_run, write_report
+from distilbench.report.run._energy import energy
+from distilbench.report.run._explorer import explorer
+from distilbench.report.run._measures import measured
 from distilbench.stats import bootstrap, frontier_probability
+from tests.made_runs import made_run, marks
 from tests.test_report import cell, make_run, sample
 from tests.test_report_browser import CHROMIUM, FLAGS, WAIT_MS, opened, wait_until
 
@@ -166,6 +170,16 @@ def test_within_a_budget_longer_answers_are_wrong(page: Page, report: Path) -> N
     assert "not cut" in shown(page, "flops", keys[-1])["qwen2.5-3b"][3]
 
 
+def test_costs_beside_a_single_task_are_said_to_be_of_all(page: Page) -> None:
+    """Both tasks were asked; what one took by itself is not in the page."""
+    for task in TASKS:
+        assert shown(page, "flops", f"task {task}")["qwen2.5-3b"][3].endswith("; over all tasks")
+        title = "[...document.querySelectorAll('.explored svg text')].map(one => one.textContent)"
+        wait_until(page, f"{title}.includes('inference FLOPs a question, over all tasks')")
+        assert "all tasks" not in shown(page, "parameters", f"task {task}")["qwen2.5-3b"][3]
+    assert "all tasks" not in shown(page, "flops", "mean")["qwen2.5-3b"][3]
+
+
 def test_co2e_rests_on_the_electricity_that_is_stated(page: Page) -> None:
     assert shown(page, "co2e_g", "mean")["qwen2.5-3b"][2] == "not available"
     assert "say which electricity" in page.locator(".explored").inner_text()
@@ -271,6 +285,60 @@ def test_the_draws_of_a_task_are_those_of_the_bootstrap(report: Path) -> None:
     ranks = np.frombuffer(base64.b64decode(packed["ranks"]), dtype="u1").reshape(-1, len(entries))
     leads = ranks[:, entries.index("gpt-4o-mini")] == ranks.max(axis=1)
     assert np.average(leads, weights=packed["times"]) >= share > 0.3
+
+
+def test_a_task_without_any_answer_has_no_score_of_its_own(tmp_path: Path) -> None:
+    """The map of tasks has a dash there; 0% would be a figure."""
+
+    def fails(row: dict[str, Any]) -> dict[str, Any]:
+        lost = row["model"] == "b" and row["task"] == "u"
+        none = {"outcome": "out_of_memory", "score": 0.0, "answer": None, "output_tokens": None}
+        return row | none if lost else row
+
+    right = {
+        "a": {"t": marks(3, 10), "u": marks(4, 10)},
+        "b": {"t": marks(5, 10), "u": marks(4, 10)},
+    }
+    data = read_run(made_run(tmp_path / "run", right, rows=fails))
+    found = {one.measure.key: one.scores for one in measured(data, ["a", "b"])}
+    assert found["task u"][0][0] == 0.4
+    assert found["task u"][1] is None
+    assert found["task t"][1][0] == 0.5
+
+
+def test_joules_with_an_estimate_among_them_are_an_estimate(tmp_path: Path) -> None:
+    """As of a run whose cells two machines answered, of which one has a sensor."""
+    right = {"a": {"t": marks(3, 10), "u": marks(4, 10)}, "b": {"t": marks(3, 10)}}
+    run = made_run(tmp_path / "run", right, rows=lambda row: row | {"energy_j": 2.0})
+    cells = pl.read_parquet(run / "cells.parquet").drop(
+        "energy_known", "energy_method", "grid_g_co2e_per_kwh"
+    )
+    known, methods = ["measured", "estimated", "measured"], ["RAPL", "by power", "RAPL"]
+    cells = cells.with_columns(
+        pl.Series("energy_known", known), pl.Series("energy_method", methods),
+        pl.Series("grid_g_co2e_per_kwh", [56.0, 350.0, 56.0]),
+        energy_total_j=20.0, energy_idle_j=1.0,
+    )  # fmt: skip
+    cells.write_parquet(run / "cells.parquet")
+    data = read_run(run)
+    (table, *_) = energy(data).blocks
+    assert [(row[2].kind, row[4]) for row in table.rows] == [
+        ("estimated", "RAPL; by power"), ("measured", "RAPL")
+    ]  # fmt: skip
+    (block,) = explorer(data).blocks
+    assert {p["entry"]: p["grid"] for p in block.points} == {"a": None, "b": 56.0}
+    assert {p["entry"]: p["known"]["energy_j"] for p in block.points} == {
+        "a": "estimated", "b": "measured"
+    }  # fmt: skip
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_without_tokens_there_is_no_budget(tmp_path: Path) -> None:
+    """As of imported results: NumPy would warn of the mean of nothing on the terminal."""
+    right = {"a": {"t": marks(3, 10)}, "b": {"t": marks(5, 10)}}
+    run = made_run(tmp_path / "run", right, rows=lambda row: row | {"output_tokens": None})
+    found = measured(read_run(run), ["a", "b"])
+    assert [one.measure.key for one in found] == ["mean", "task t"]
 
 
 def test_every_score_and_cost_can_be_chosen(page: Page) -> None:

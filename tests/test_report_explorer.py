@@ -78,6 +78,31 @@ def test_a_limit_greys_and_the_pick_follows(browser: Browser, report: Path) -> N
     page.close()
 
 
+@pytest.mark.parametrize("tokens", [(0, 5, 9), (0, 0, 0)])
+def test_a_cost_of_0_is_known_and_not_on_a_logarithmic_axis(
+    browser: Browser, tmp_path: Path, tokens: tuple[int, ...]
+) -> None:
+    """As of a task by likelihood, which no token is written for."""
+    rows = [
+        sample(model, "sums", n, n < MODELS[model][0], output_tokens=count)
+        for model, count in zip(MODELS, tokens, strict=True)
+        for n in range(40)
+    ]
+    page, troubles = opened(browser, write_report(make_run(tmp_path, rows)), 1400, "light")
+    ready(page)
+    page.locator("select[name=x]").select_option("output_tokens")
+    wait_until(page, f"{STATUS}.textContent.includes('not drawn')")
+    none = "0 has no place on a logarithmic axis."
+    assert f"{tokens.count(0)} not drawn: {none}" in said(page)
+    assert "not available" not in said(page)
+    assert any(tokens) or page.locator(".explored").inner_text() == none
+    page.locator("input[name=log]").uncheck()
+    wait_until(page, f"!{STATUS}.textContent.includes('not drawn')")
+    ready(page)
+    assert troubles == []
+    page.close()
+
+
 def test_the_address_holds_the_view(browser: Browser, report: Path) -> None:
     page, _ = opened(browser, report, 1400, "light")
     ready(page)

@@ -14,8 +14,9 @@ import distilbench
 from distilbench.cli import app
 from distilbench.cli._boundary import run_command
 from distilbench.errors import InputError
-from distilbench.report import read_runs, run_labels, run_warnings
+from distilbench.report import read_run, read_runs, run_labels, run_warnings, write_report
 from distilbench.report.run._entries import short_hardware
+from distilbench.seals import sealed
 from tests.made_runs import PI, SERVER, made_run, marks, one_catalog
 from tests.test_report import HOSTILE
 
@@ -114,10 +115,26 @@ def test_the_same_id_with_other_text_is_not_paired(tmp_path: Path) -> None:
     # a: 3 of the first 4 are right, b: 4 of them.
     assert {difference["accuracy_a"], difference["accuracy_b"]} == {0.75, 1.0}
     assert (
-        "Task sums: 6 questions of other bear the id of another question of one (other text or"
-        " reference): they are not compared." in told(data)
+        "Task sums: 6 questions of other bear the id of another question of one (other text,"
+        " reference or choices): they are not compared." in told(data)
     )
     assert data.recommendation.best.accuracy == 1.0  # b, on the four
+
+
+def test_the_same_question_with_other_choices_is_not_paired(tmp_path: Path) -> None:
+    """By likelihood the choices do not stand in the text: another distractor is another question,
+    although text and letter are the same."""
+    runs = [made_run(tmp_path / name, {name: {"t": marks(2, 4)}}) for name in ("a", "b")]
+    for run, distractor in zip(runs, ("the moon", "a tree"), strict=True):
+        (file,) = (run / "questions").iterdir()
+        asked = json.loads(file.read_bytes())
+        asked.pop("sha256")
+        for question in asked["questions"][1:]:
+            question["choices"] = ["water", distractor]
+        file.write_bytes(sealed(json.dumps(asked)))
+    data = together(*runs)
+    assert set(data.compared["sample_id"]) == {"t-0"}
+    assert "3 questions of b bear the id of another question of a (other text, ref" in told(data)
 
 
 def test_all_other_questions_are_not_comparable(tmp_path: Path) -> None:
@@ -255,6 +272,20 @@ def test_a_table_that_is_not_its_cells_is_refused(damage: Any, said: str, tmp_pa
     damage(pl.read_parquet(one / "samples.parquet")).write_parquet(one / "samples.parquet")
     with pytest.raises(InputError, match=said):
         together(one, other)
+
+
+def test_what_is_no_number_is_not_available(tmp_path: Path) -> None:
+    """Other programs write NaN for what is not known; shown, it would be in every mean."""
+    nan = {"flops": float("nan"), "energy_j": float("nan")}
+    run = made_run(
+        tmp_path / "run", {m: {"t": marks(of, 8)} for m, of in (("a", 3), ("b", 5))},
+        rows=lambda row: row | (nan if row["sample_id"] != "t-0" else {"flops": 5e9}),
+    )  # fmt: skip
+    data = read_run(run)
+    assert data.overall["flops"].to_list() == [5e9, 5e9]
+    assert data.overall["flops_unknown"].to_list() == [7, 7]
+    assert data.samples["energy_j"].null_count() == 16
+    assert "nan" not in write_report(run).with_name("report.md").read_text()
 
 
 def test_a_damaged_file_of_questions_is_named(tmp_path: Path) -> None:

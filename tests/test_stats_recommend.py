@@ -176,6 +176,19 @@ def test_how_sure_the_least_accuracy_is_comes_from_the_draws() -> None:
     assert found.best.probability_enough == pytest.approx(0.588, abs=0.04)
 
 
+def test_seventy_percent_on_three_tasks_is_seventy_percent() -> None:
+    """In floats (0.7 + 0.7 + 0.7) / 3 is 0.6999999999999998. The tasks have one cluster each, so
+    that every draw is what was measured."""
+    part, cells = run_of({"a": [1.0] * 7 + [0.0] * 3, "b": [0.0] * 10})
+    samples = pl.concat(
+        part.with_columns(task=pl.lit(task), cluster=pl.lit("one")) for task in ("t", "u", "v")
+    )
+    found = recommend(samples, cells, Requirements(min_accuracy=0.7), draws=50)
+    assert [one.entry for one in found.candidates] == ["a"]
+    assert found.candidates[0].probability_enough == 1.0
+    assert found.candidates[0].probability_best in (None, 1.0)
+
+
 def test_entries_without_a_common_question_are_refused() -> None:
     first, cells = run_of({"a": HALF})
     second, _ = run_of({"b": HALF})

@@ -12,7 +12,8 @@ from scipy import stats as scipy_stats
 from distilbench.catalog import load_catalog
 from distilbench.claims import run_pairs
 from distilbench.records import CellRecord, SampleRecord, frame
-from distilbench.report import write_report
+from distilbench.report import read_run, write_report
+from distilbench.report.run._money import dollars, money
 from distilbench.report.run._verdicts import pair_sentences
 from distilbench.stats import power
 from tests.test_report import HOSTILE, cell, make_run, sample
@@ -118,6 +119,52 @@ def test_running_cost_is_a_ratio_in_dollars_where_both_have_a_price(
     markdown = write_report(run).with_name("report.md").read_text()
     assert ("times the dollars" in markdown) == (said is not None)
     assert said is None or said in markdown
+
+
+def test_running_cost_is_of_the_questions_that_took_something_of_both(tmp_path: Path) -> None:
+    """The student fails on the ten long questions: on the short ones it takes as much as the base,
+    and not a fifth of what that takes on all of them."""
+    rows = [
+        sample(model, "sums", n, True, input_tokens=long, flops=1e12 * long, total_s=float(long))
+        for model in ("large", "small")
+        for n, long in enumerate([1] * 10 + [9] * 10)
+    ]
+    lost = {"outcome": "error", "score": 0.0, "answer": None}
+    unknown = dict.fromkeys(("flops", "total_s", "input_tokens", "output_tokens", "cached_tokens"))
+    rows = [r | lost | unknown if r["model"] == "large" and r["flops"] > 1e12 else r for r in rows]
+    run = make_run(tmp_path, rows)
+    cells = pl.read_parquet(run / "cells.parquet")
+    cells.with_columns(
+        input_usd_per_mtok=1.0, cached_input_usd_per_mtok=1.0, output_usd_per_mtok=0.0,
+        price_source=pl.lit("a shop, 2026-11-01"), peak_memory_bytes=pl.lit(None, pl.Int64),
+    ).write_parquet(run / "cells.parquet")  # fmt: skip
+    data = read_run(run)
+    (pair,) = data.pairs
+    assert (pair.distilled.entry, pair.counterpart.entry) == ("large", "small")
+    assert pair.running["FLOPs"] == pair.running["seconds"] == 1.0
+    assert dollars(data, "large", "small") == pytest.approx(1.0)
+
+
+def test_of_two_prices_none_is_that_of_all_answers(tmp_path: Path) -> None:
+    """The price was corrected and the run went on: the first cell's input price with the second's
+    cached one, as null columns would make it, is nobody's price."""
+    rows = [sample("m", task, n, True) for task in ("t", "u") for n in range(4)]
+    run = make_run(tmp_path, rows)
+    cells = pl.read_parquet(run / "cells.parquet")
+    cells = cells.with_columns(
+        pl.Series("input_usd_per_mtok", [1.0, 1.5]), pl.Series("output_usd_per_mtok", [2.0, 3.0]),
+        pl.Series("cached_input_usd_per_mtok", [None, 0.5]),
+        pl.Series("price_source", ["a shop, 2026-11-01", "a shop, 2026-11-02"]),
+    )  # fmt: skip
+    cells.write_parquet(run / "cells.parquet")
+    data = read_run(run)
+    assert data.question_costs == {}
+    assert "several prices" in str(money(data).blocks)
+    cells.with_columns(
+        pl.col("^.*_usd_per_mtok$").first(), pl.col("price_source").first()
+    ).write_parquet(run / "cells.parquet")
+    # 100 tokens of input at 1 and 5 of output at 2 dollars a million: 110 millionths.
+    assert read_run(run).question_costs["m"]["usd_per_question"] == pytest.approx(110e-6)
 
 
 def test_undecided_says_how_many_questions_would_decide() -> None:

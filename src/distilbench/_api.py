@@ -164,9 +164,9 @@ def report_runs(runs: Sequence[str | Path], out: str | Path, margin: float = 0.0
     file. ``margin`` as :meth:`Run.report` takes it.
 
     A model that several runs have is an entry of each, with its hardware or its run in the name;
-    models are compared on the questions that are the same by text and reference; what the runs set
-    otherwise is said on the page. ``margin`` as of ``Run.report``. Raises ``InputError`` if a run
-    is none, holds no samples, is damaged or is given twice.
+    models are compared on the questions that are the same by text, reference and choices; what the
+    runs set otherwise is said on the page. ``margin`` as of ``Run.report``. Raises ``InputError``
+    if a run is none, holds no samples, is damaged or is given twice.
     """
     from distilbench.report import write_report, write_runs_report
 

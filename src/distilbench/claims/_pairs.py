@@ -255,13 +255,17 @@ def _needed(row: Mapping[str, Any], stdev: float, margin: float) -> int | None:
 def _running(
     one: Entrant, other: Entrant, shared: pl.DataFrame, cells: pl.DataFrame
 ) -> dict[str, tuple[float, float]]:
-    """Each cost of an answer: the ratio to the counterpart's, and what an answer saves."""
+    """Each cost of an answer: the ratio to the counterpart's, and what an answer saves; on the
+    questions that took something of both, since those that one failed on may be the long ones."""
     import polars as pl
 
-    from distilbench.stats import costs
+    from distilbench.stats import costs, spent
 
+    took = _shared(shared.filter(spent()))
+    if took.is_empty():
+        return {}
     memory = cells.group_by("entry").agg(pl.col("peak_memory_bytes").max())
-    both = costs(shared).join(memory, on="entry", how="left")
+    both = costs(took).join(memory, on="entry", how="left")
     mine, theirs = (
         both.filter(pl.col("entry") == e.entry).to_dicts() or [{}] for e in (one, other)
     )

@@ -14,6 +14,9 @@ from typing import Any, NamedTuple
 from distilbench.engines._process import EngineError
 from distilbench.meter import Timing
 
+_NEVER = -3.4e38
+"""What llama.cpp tells of a token whose probability is too small for a float."""
+_ROUNDING = 1e-3
 Tokenize = Callable[[str], Awaitable[list[int]]]
 
 
@@ -32,6 +35,8 @@ class Scored(NamedTuple):
 
     likelihoods: list[Likelihood]
     timing: Timing
+    read: list[tuple[int, int, int]]
+    """Tokens of each context, of the text behind it, and of the context those cached."""
 
 
 class Encoded(NamedTuple):
@@ -56,7 +61,8 @@ def pairs(asked: dict[str, Any]) -> list[tuple[str, str]]:
 async def refuse_end_token(tokenize: Tokenize) -> None:
     """Raises ``EngineError`` where the tokenizer also ends every text: what stands behind a context
     could then not be told from its end."""
-    if len(await tokenize("")) > 1:
+    bare = await tokenize("")
+    if (await tokenize("a"))[: len(bare)] != bare:
         raise EngineError("its tokenizer ends every text with a token; no likelihood can be told")
 
 
@@ -91,8 +97,18 @@ def read(what: Encoded, told: Sequence[dict[str, Any]]) -> Likelihood:
     """Raises ``EngineError`` where other tokens came than were asked for."""
     if [token["id"] for token in told] != what.text:
         raise EngineError("llama.cpp did not generate the tokens whose likelihood was asked for")
+    logprobs = [token["logprob"] for token in told]
     greedy = all(token["top_logprobs"][0]["id"] == token["id"] for token in told)
-    return Likelihood(sum(token["logprob"] for token in told), greedy, len(told))
+    return likelihood(logprobs, greedy)
+
+
+def likelihood(logprobs: Sequence[float | None], greedy: bool) -> Likelihood:
+    """Of the log-probability of each token. Raises ``EngineError`` where one is no number (weights
+    that overflow): some choice would be taken all the same."""
+    known = [max(value, _NEVER) for value in logprobs if value is not None and value <= _ROUNDING]
+    if len(known) < len(logprobs):
+        raise EngineError("the model told no probability of a token; no likelihood can be told")
+    return Likelihood(sum(known), greedy, len(known))
 
 
 async def score(
@@ -103,7 +119,7 @@ async def score(
 ) -> Scored | None:
     """How likely each text is behind its context (pairs of context and text); null: one does not
     fit into ``most_tokens``. ``generate`` gives llama.cpp's reply to :func:`generating`."""
-    told, cached, started = [], 0, time.perf_counter()
+    told, cached, started = [], [], time.perf_counter()
     await refuse_end_token(tokenize)
     for context, text in asked:
         what = await encoded(context, text, tokenize)
@@ -111,18 +127,25 @@ async def score(
             return None
         reply = await generate(what)
         told.append((what, read(what, reply.get("completion_probabilities", ()))))
-        cached += reply["timings"]["cache_n"]
+        cached.append(reply["timings"]["cache_n"])
     return scored(told, cached, time.perf_counter() - started)
 
 
 def scored(
-    told: Sequence[tuple[Encoded, Likelihood]], cached_tokens: int, total_s: float
+    told: Sequence[tuple[Encoded, Likelihood]], cached_tokens: Sequence[int], total_s: float
 ) -> Scored:
-    """``cached_tokens``: of those that were read, how many had been read before."""
+    """``cached_tokens``: of those of each context, how many had been read before. Raises
+    ``EngineError`` if all texts are too unlikely to tell which is the likeliest."""
+    if all(likelihood.logprob <= _NEVER for _, likelihood in told):
+        raise EngineError("all choices are too unlikely to be told apart")
     timing = Timing(
         input_tokens=sum(what.evaluated for what, _ in told),
-        cached_tokens=cached_tokens,
+        cached_tokens=sum(cached_tokens),
         output_tokens=0,
         total_s=total_s,
     )
-    return Scored([likelihood for _, likelihood in told], timing)
+    read = [
+        (len(what.context), len(what.text), cached)
+        for (what, _), cached in zip(told, cached_tokens, strict=True)
+    ]
+    return Scored([likelihood for _, likelihood in told], timing, read)

@@ -20,11 +20,12 @@ from distilbench.engines._likelihood import (
     Likelihood,
     Scored,
     encoded,
+    likelihood,
     pairs,
     refuse_end_token,
     scored,
 )
-from distilbench.engines._settings import METADATA_KEY
+from distilbench.engines._settings import METADATA_KEY, READ_KEY
 from distilbench.tasks import LIKELIHOODS_KEY
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ def scored_output(model: str, told: Scored | None) -> ModelOutput:
         time=timing.total_s,
         metadata={
             METADATA_KEY: timing.model_dump(),
+            READ_KEY: [list(tokens) for tokens in told.read],
             LIKELIHOODS_KEY: [list(likelihood) for likelihood in told.likelihoods],
         },
     )
@@ -85,7 +87,7 @@ async def _scored(api: Any, asked: list[tuple[str, str]]) -> Scored | None:
     if longest and max(what.evaluated for what in found) > longest:
         return None
     told = [(what, await asyncio.to_thread(_forward, api.model, what)) for what in found]
-    return scored(told, 0, time.perf_counter() - started)
+    return scored(told, [0] * len(told), time.perf_counter() - started)
 
 
 def _forward(model: Any, what: Encoded) -> Likelihood:
@@ -97,4 +99,4 @@ def _forward(model: Any, what: Encoded) -> Likelihood:
     wanted = torch.tensor(what.text, device=logits.device)
     told = torch.log_softmax(logits, -1).gather(1, wanted[:, None])
     greedy = bool((logits.argmax(-1) == wanted).all())
-    return Likelihood(float(told.sum()), greedy, len(what.text))
+    return likelihood(told[:, 0].tolist(), greedy)

@@ -8,6 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from distilbench.architecture import ModelShape
 
+READ_KEY = "distilbench_read"
+"""Of an output that is likelihoods: tokens of each context, of the text behind it, and how many of
+the first were cached. Each was read by itself, whatever their sum."""
 METADATA_KEY = "distilbench"
 """Key of the timing in ``ModelOutput.metadata``, from which the sample records are made."""
 FAILURE_KEY = "distilbench_failure"

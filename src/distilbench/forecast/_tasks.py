@@ -78,11 +78,16 @@ def _task_plan(suite: Suite, task: TaskSpec, made: QuestionSet | InputError) -> 
 
 
 def _characters(task: TaskSpec, made: QuestionSet) -> float:
-    """Mean length of a prompt: question, examples, instruction."""
-    asked = sum(len(q.text) for q in made.questions) / max(1, len(made.questions))
+    """Mean of what is read for a question: itself, examples, instruction; by likelihood all of it
+    with each choice behind it, as the records count it."""
+    count = max(1, len(made.questions))
     shown = sum(len(q.text) + len(q.worked) for q in made.examples)
     instruction = getattr(task, "instruction", None) or ""
-    return asked + shown + len(instruction) + made.overhead_chars
+    before = shown + len(instruction) + made.overhead_chars
+    if not task.asks_likelihoods:
+        return sum(len(q.text) for q in made.questions) / count + before
+    choices = [(q, choice) for q in made.questions for choice in q.choices or ()]
+    return sum(before + len(q.text) + len(choice) for q, choice in choices) / count
 
 
 def _stated(task: Any) -> tuple[int | None, str]:

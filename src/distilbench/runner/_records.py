@@ -8,7 +8,14 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
 from distilbench.architecture import ModelShape
-from distilbench.engines import FAILURE_KEY, FORCED_KEY, METADATA_KEY, THINKING_KEY, tokens_of
+from distilbench.engines import (
+    FAILURE_KEY,
+    FORCED_KEY,
+    METADATA_KEY,
+    READ_KEY,
+    THINKING_KEY,
+    tokens_of,
+)
 from distilbench.meter import Energy, Stretch, Timing, apportion, inference_flops, summed
 from distilbench.records import ORIGIN, Outcome, SampleRecord
 from distilbench.runner._plan import Cell
@@ -84,7 +91,7 @@ def sample_record(
         "inter_token_s": _inter_token_s(timing) if timing else None,
         "suspended": stopped,
         **(dict.fromkeys(_SECONDS) if stopped else {}),
-        **(_flops(shape, _generations(sample)) if shape else {}),
+        **(_flops(shape, _passes(sample)) if shape else {}),
         "error": _STOPPED if stopped and grade["outcome"] == "timeout" else _error(sample),
         **({"error": grade["error"]} if grade.get("error") else {}),
     }
@@ -249,9 +256,18 @@ def _inter_token_s(timing: Timing) -> float | None:
     return timing.decode_s / (tokens - 1) if timing.decode_s and tokens and tokens > 1 else None
 
 
-def _flops(shape: ModelShape, generations: list[Timing]) -> dict[str, float]:
+def _passes(sample: EvalSample) -> list[tuple[int | None, int | None, int]]:
+    """Tokens that each generation read, wrote, and of the first found cached; null: not known. A
+    text whose likelihood was asked for takes what writing it behind its context takes."""
+    read = (sample.output.metadata or {}).get(READ_KEY)
+    if read:
+        return [(context, text, cached) for context, text, cached in read]
+    made = _generations(sample)
+    return [(g.input_tokens, g.output_tokens, g.cached_tokens or 0) for g in made]
+
+
+def _flops(shape: ModelShape, tokens: list[tuple[int | None, int | None, int]]) -> dict[str, float]:
     """Of all generations of an answer; none where the tokens of one are not known."""
-    tokens = [(g.input_tokens, g.output_tokens, g.cached_tokens or 0) for g in generations]
     counted = [
         inference_flops(shape, sent, made, cached)
         for sent, made, cached in tokens

@@ -89,15 +89,15 @@ def _likelihood_task(spec: FileTask, asked: QuestionSet) -> Task:
     before = f"{instruction}\n\n{shown}" if instruction else shown
     samples = []
     for question in asked.questions:
-        text = before + _asked(spec, question)
+        text = _asked(spec, question)
         metadata = {
             "cluster": question.cluster,
             _LETTERS_KEY: question.letters,
             "choices": list(question.choices or ()),
-            LIKELIHOODS_KEY: request(spec, question, text),
+            LIKELIHOODS_KEY: request(spec, question, before, text),
         }
         samples.append(
-            Sample(id=question.id, input=text, target=question.target, metadata=metadata)
+            Sample(id=question.id, input=before + text, target=question.target, metadata=metadata)
         )
     return Task(
         name=spec.name,

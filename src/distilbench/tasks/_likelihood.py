@@ -33,16 +33,18 @@ def chosen(logprobs: Sequence[float], choices: Sequence[str], metric: str) -> in
     return worth.index(max(worth))
 
 
-def request(spec: FileTask, question: Question, asked: str) -> dict[str, list[str]]:
-    """What is scored of a question: behind what, and which texts. ``asked``: all that stands before
-    a choice."""
+def request(spec: FileTask, question: Question, shown: str, asked: str) -> dict[str, list[str]]:
+    """What is scored of a question: behind what, and which texts. ``shown``: what stands before the
+    question; ``asked``: the question as it is put."""
     choices = question.choices or ()
     if spec.blank is None:
-        return {"contexts": [asked], "continuations": [_DELIMITER + c for c in choices]}
-    before, _, behind = asked.partition(spec.blank)
+        return {"contexts": [shown + asked], "continuations": [_DELIMITER + c for c in choices]}
+    # The blank is the question's own: an instruction or a template may hold the same sign.
+    head, _, tail = asked.partition(question.text)
+    before, _, behind = question.text.partition(spec.blank)
     return {
-        "contexts": [before + choice for choice in choices],
-        "continuations": [_DELIMITER + behind.strip()],
+        "contexts": [shown + head + before + choice for choice in choices],
+        "continuations": [_DELIMITER + (behind + tail).strip()],
     }
 
 

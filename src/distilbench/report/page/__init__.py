@@ -26,6 +26,7 @@ from distilbench.report.page._format import (
     percent_range,
     points,
     points_range,
+    rounded,
     si,
 )
 from distilbench.report.page._page import (
@@ -94,6 +95,7 @@ __all__ = [
     "points_range",
     "render_fragment",
     "render_page",
+    "rounded",
     "shape",
     "si",
     "spread",

@@ -22,6 +22,17 @@ def si(value: float | None) -> str:
     return f"{value:.4g}"
 
 
+def rounded(value: float) -> str:
+    """Two or three digits, never as a power of ten where it is above one: 0.31, 2.1, 100, 2,300.
+
+    >>> [rounded(value) for value in (0.314, 2.14, 99.7, 100, 2345.6)]
+    ['0.31', '2.1', '100', '100', '2,350']
+    """
+    if float(f"{value:.2g}") >= 100:
+        return f"{float(f'{value:.3g}'):,.0f}"
+    return f"{value:.2g}"
+
+
 def mib(size: float | None) -> str:
     """Bytes in mebibytes: 1,024."""
     return NOT_AVAILABLE if size is None else f"{size / 2**20:,.0f}"

@@ -185,6 +185,11 @@ def _facts(row: dict[str, Any]) -> list[str]:
         facts.append(f"{row['fewshot']} worked examples" if row["fewshot"] else "no examples")
     if row["extract"] == "its own":
         facts.append("asked and graded by the benchmark's own solver and scorer")
+    elif row["likelihood"]:
+        facts.append(
+            f"nothing written, the choice of the highest {row['likelihood']} taken, without a chat"
+            " template"
+        )
     elif row["extract"]:
         facts.append(f"answers read as '{row['extract']}' and graded as '{row['grader']}'")
     if row["instruction"]:
@@ -213,7 +218,11 @@ def _sampling(data: RunData) -> Iterator[Said]:
     templates = data.cells["template"].drop_nulls().unique(maintain_order=True).to_list()
     asked = f"the templates {', '.join(templates)}" if templates else "the tasks' own format"
     yield Said(f"Questions were put in {asked}; every prompt stands in the run's Inspect logs.")
-    ways = list(generations(data))
+    scored = [row["task"] for row in tasks_of(data) if row["likelihood"]]
+    if scored:
+        yield Said(f"On {', '.join(scored)} nothing was sampled: choices were told by likelihood.")
+    everywhere = len(scored) == data.cells["task"].n_unique()
+    ways = [] if everywhere else list(generations(data))
     for models, way in ways:
         who = "Answers" if len(ways) == 1 else f"Answers of {models}"
         yield Said(f"{who} were {_way(way)}.")

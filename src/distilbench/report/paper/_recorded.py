@@ -88,10 +88,11 @@ def _source(model: Mapping[str, Any]) -> str | None:
 
 
 def _questions(samples: pl.DataFrame) -> dict[str, int]:
-    """Different questions of each task, whoever answered them; of each seed anew."""
+    """Different questions of each task, whoever answered them. A file's are the same under every
+    seed, and have one id; generated ones have ids of their own."""
     import polars as pl
 
-    asked = samples.select("variant", "seed", "sample_id").unique()
+    asked = samples.select("variant", "sample_id").unique()
     return dict(asked.group_by("variant").agg(pl.len()).iter_rows())
 
 
@@ -99,7 +100,7 @@ def _asked(cells: list[Mapping[str, Any]]) -> dict[str, Any]:
     """What the plan says of a task; all of it null where there is no plan."""
     names = (
         "kind", "of", "questions_from", "params", "fewshot", "extract", "grader", "max_tokens",
-        "instruction", "task_hash",
+        "instruction", "task_hash", "likelihood",
     )  # fmt: skip
     if not cells:
         return dict.fromkeys(names)
@@ -110,6 +111,7 @@ def _asked(cells: list[Mapping[str, Any]]) -> dict[str, Any]:
         of = PureWindowsPath(str(of)).name  # of either system
     own = _OWN if kind == "inspect" else None
     words = {"reasoning_gym": "reasoning-gym", "inspect": "Inspect", "file": "file"}
+    likelihood = _likelihood(task)
     hashes = dict.fromkeys(str(c["task_hash"]) for c in cells if c.get("task_hash"))
     return {
         "kind": kind,
@@ -117,9 +119,21 @@ def _asked(cells: list[Mapping[str, Any]]) -> dict[str, Any]:
         "questions_from": f"{words[kind]}: {of}" if kind else None,
         "params": task.get("params") or task.get("args") or {},
         "fewshot": task.get("fewshot", own),
-        "extract": task.get("extract", own),
-        "grader": task.get("grader", own),
-        "max_tokens": task.get("max_tokens"),
+        "extract": likelihood or task.get("extract", own),
+        "grader": "the likeliest" if likelihood else task.get("grader", own),
+        "max_tokens": None if likelihood else task.get("max_tokens"),
+        "likelihood": likelihood,
         "instruction": task.get("instruction"),
         "task_hash": ", ".join(hashes) or None,
     }
+
+
+def _likelihood(task: Mapping[str, Any]) -> str | None:
+    """What is told of each choice where nothing is written; null: answers are."""
+    if not task.get("likelihood"):
+        return None
+    of = "its letter" if task.get("scored") == "letter" else "its text"
+    if task.get("blank"):
+        of = "what stands behind it"
+    each = " over its characters" if task["likelihood"] == "acc_norm" else ""
+    return f"log-likelihood of {of}{each} ({task['likelihood']})"

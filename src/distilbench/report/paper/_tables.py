@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from distilbench.report.page import NOT_AVAILABLE, Shown, Table, points, points_range, si
+from distilbench.report.page import NOT_AVAILABLE, Shown, Table, points, points_range, rounded, si
 from distilbench.report.paper._recorded import NOT_RECORDED, models_of, tasks_of
 from distilbench.report.run import creation_text, dollars
 
@@ -61,7 +61,7 @@ def pairs_table(data: RunData) -> Table:
         Shown("95% interval", ("low", "high"), points_range),
         Shown("verdict", "decision", lambda said: said or NOT_AVAILABLE),
         *(
-            Shown(name, name, "{:.2g}", "derived")
+            Shown(name, name, lambda n: NOT_AVAILABLE if n is None else rounded(n), "derived")
             for name in ("FLOPs", "seconds", "joules", "dollars", "memory")
             if any(row[name] is not None for row in rows)
         ),

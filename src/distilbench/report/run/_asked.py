@@ -1,5 +1,5 @@
-"""Which questions of several runs are the same: those of one text and reference, whatever their
-ids."""
+"""Which questions of several runs are the same: those of one text, reference and
+choices, whatever their ids."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 _AGAIN = "put back a copy of it, or run the suite again in another folder (--out)"
 TaskSeed = tuple[str, int]
 Content = tuple[str, int]
-"""Digest of a question's text and reference, and which it is of those that a run asks alike."""
+"""Digest of a question's text, reference and choices, and which it is of those that a run asks
+alike."""
 
 
 @dataclass(frozen=True)
@@ -51,10 +52,11 @@ def aligned(runs: Sequence[Asker]) -> tuple[list[pl.DataFrame], tuple[str, ...]]
     """The samples of each run, in which task, seed and sample_id are the same for the same question
     and for no other, and a sentence on each task in which that is not as the runs have it.
 
-    A question is its text and its reference. One that has another id in a later run gets the first
-    run's; an id that means another question in a later run gets that run's name behind it. Where a
-    run keeps no texts (imported results), ids count, unless the references differ. A later run's
-    seed that the earlier do not have stands for one of theirs where the questions are the same.
+    A question is its text, its reference and its choices. One that has another id in a later run
+    gets the first run's; an id that means another question in a later run gets that run's name
+    behind it. Where a run keeps no texts (imported results), ids count, unless the references
+    differ. A later run's seed that the earlier do not have stands for one of theirs where the
+    questions are the same.
     """
     files = [_files(run) for run in runs]
     alike = _tasks_alike(files) - {task for run in runs for task in _imported(run.samples)}
@@ -134,16 +136,19 @@ def _read(paths: Sequence[Path]) -> _Texts:
     for path in paths:
         try:
             asked = json.loads(read_sealed(path, _AGAIN))
-            parts = [(str(q["id"]), str(q["text"]), str(q["target"])) for q in asked["questions"]]
+            parts = [
+                (str(q["id"]), json.dumps([q["text"], q["target"], q.get("choices")]))
+                for q in asked["questions"]
+            ]
             shown = [(str(e["text"]), str(e["worked"])) for e in asked["examples"]]
         except (ValueError, KeyError, TypeError) as error:
             if isinstance(error, InputError):
                 raise
             raise InputError(str(path), "is damaged", _AGAIN) from error
         examples.add(hashlib.sha256(json.dumps(shown).encode()).hexdigest())
-        for id_, text, target in parts:
+        for id_, content in parts:
             if id_ not in found:
-                digest = hashlib.sha256(f"{text}\0{target}".encode()).hexdigest()
+                digest = hashlib.sha256(content.encode()).hexdigest()
                 found[id_] = (digest, alike[digest])
                 alike[digest] += 1
     return _Texts(found, examples)
@@ -194,12 +199,12 @@ def _told(counts: Counter[str], label: str, task: str, first: str) -> Iterator[s
     if n := counts["other"]:
         yield (
             f"Task {task}: {n:,} questions of {label} bear the id of another question of {first}"
-            " (other text or reference): they are not compared."
+            " (other text, reference or choices): they are not compared."
         )
     if n := counts["moved"]:
         yield (
             f"Task {task}: {n:,} questions of {label} have another id in {first}: they are known"
-            " again by their text and reference."
+            " again by their text, reference and choices."
         )
     if n := counts["unread"]:
         yield (

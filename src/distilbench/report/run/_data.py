@@ -210,6 +210,17 @@ def catalog_of(folders: Sequence[Path]) -> KnownCards:
         return load_catalog(), (f"The cards beside the models are left out: {error}.",)
 
 
+def _known(table: pl.DataFrame) -> pl.DataFrame:
+    """With null for what is no number, but for a score: that is refused where it is used."""
+    import polars as pl
+    import polars.selectors as cs
+
+    kinds = cs.float() - cs.by_name("score", require_all=False)
+    if not table.select(pl.any_horizontal(kinds.is_nan().any())).item():
+        return table
+    return table.with_columns(kinds.fill_nan(None))
+
+
 def _suite_text(run_dir: Path) -> str:
     """The exact suite; empty for a run of imported results alone, which has none."""
     path = run_dir / "suite.yaml"
@@ -226,7 +237,7 @@ def _table(run_dir: Path, name: str) -> pl.DataFrame:
         table = read_parquet(path, remedy)
     except FileNotFoundError as error:
         raise InputError(str(path), "is missing", remedy) from error
-    return _compact(table)
+    return _compact(_known(table))
 
 
 def _refuse_strange(samples: pl.DataFrame, path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from distilbench.report.page import NOT_AVAILABLE, markdown_text, points, points_range, si
+from distilbench.report.page import NOT_AVAILABLE, markdown_text, points, points_range, rounded, si
 from distilbench.report.run._diff import Comparison, Diff
 from distilbench.report.run._running import Ratio
 
@@ -50,7 +50,7 @@ def _visible(left: Sequence[Comparison]) -> str:
     seen = [one.visible for one in left if one.visible is not None]
     if not seen:
         return ""
-    low, high = (f"{100 * min(share, 1.0):.2g}" for share in (min(seen), max(seen)))
+    low, high = (rounded(100 * min(share, 1.0)) for share in (min(seen), max(seen)))
     span = low if low == high else f"{low} to {high}"
     return (
         f" Their questions show differences of {span} points or more (with a probability of 80%);"
@@ -176,4 +176,4 @@ def _decision(one: Comparison) -> str:
         return one.decision
     if one.visible is None:
         return "not decided"
-    return f"not decided (shows {100 * min(one.visible, 1.0):.2g} points or more)"
+    return f"not decided (shows {rounded(100 * min(one.visible, 1.0))} points or more)"

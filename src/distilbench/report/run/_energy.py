@@ -52,7 +52,8 @@ def energy(data: RunData) -> Section:
         known.group_by("entry", maintain_order=True)
         .agg(
             pl.col("energy_total_j", "energy_idle_j").sum(),
-            pl.col("energy_method", "energy_known").first(),
+            pl.col("energy_method").drop_nulls().unique().sort().str.join("; "),
+            pl.col("energy_known").min(),  # a sum with an estimate in it is an estimate
         )
         .join(
             costs(data.heard).select("entry", "energy_j"),

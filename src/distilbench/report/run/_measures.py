@@ -77,6 +77,8 @@ def _budgets(data: RunData, entries: list[str]) -> Iterator[Measured]:
     tokens = data.compared.select("entry", "task", "sample_id", "cluster", "score", "output_tokens")
     unknown = set(tokens.filter(pl.col("output_tokens").is_null())["entry"])
     told = tokens.filter(~pl.col("entry").is_in(list(unknown))) if unknown else tokens
+    if told.is_empty():
+        return
     budgets = _that_matter(told["output_tokens"])
     if not budgets:
         return
@@ -120,6 +122,7 @@ def _tasks(data: RunData, entries: list[str]) -> Iterator[Measured]:
     else:
         variants = compared.with_columns(task="variant")
         table = accuracy_of_answers(variants, data.cells, ("entry", "task"))
+    table = table.filter(pl.col("no_answer").is_null())
     drawn = data.drawn
     if compared["template"].null_count() < compared.height:
         drawn = bootstrap(

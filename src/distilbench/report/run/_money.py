@@ -19,6 +19,7 @@ _COLUMNS = (
     Shown("price", "price", lambda words: words or NOT_AVAILABLE),
     Shown("source", "source"),
 )
+_SEVERAL = "its cells state several prices: the suite's was changed while the run went on"
 
 
 def money(data: RunData) -> Section:
@@ -27,6 +28,8 @@ def money(data: RunData) -> Section:
     rates, hourly = priced(facts, data.catalog)
     if not rates and not hourly:
         reason = "no price in the suite or on a card, and no machine_usd_per_hour in the profile"
+        if any(row["prices"] > 1 for row in facts):
+            reason = _SEVERAL
         return Section("Money", (Text(f"Money: {NOT_AVAILABLE} ({reason})."),))
     costs = data.question_costs
     rows = [_row(row, costs.get(row["entry"]), rates, hourly) for row in facts]
@@ -35,19 +38,19 @@ def money(data: RunData) -> Section:
 
 
 def dollars(data: RunData, one: str, other: str) -> float | None:
-    """US dollars of an answer of one entry over those of another, on the questions that both
-    answered; null where a price is not known of both."""
+    """US dollars of an answer of one entry over those of another, on the questions that took
+    something of both; null where a price is not known of both."""
     import polars as pl
 
-    from distilbench.stats import in_common
+    from distilbench.stats import in_common, spent
 
     pair = pl.col("entry").is_in([one, other])
     cells, both = data.cells.filter(pair), data.samples.filter(pair)
     rates, hourly = priced(entry_facts(cells), data.catalog)
     if not {one, other} <= {*rates, *hourly} or both["entry"].n_unique() < 2:
         return None
-    shared = in_common(both)
-    if shared.is_empty():
+    shared = in_common(both.filter(spent()))
+    if shared["entry"].n_unique() < 2:
         return None
     found = question_costs(shared, cells, data.catalog)
     mine, theirs = (found.get(entry, {}).get("usd_per_question") for entry in (one, other))
@@ -65,7 +68,13 @@ def _row(
     if cost is None:
         priced = entry in rates or entry in hourly
         where = "where it ran is not known" if place is None else f"it ran on {place}"
-        why = "no answers" if priced else f"no price in the suite or, as {where}, on a card"
+        why = (
+            _SEVERAL
+            if facts["prices"] > 1
+            else "no answers"
+            if priced
+            else f"no price in the suite or, as {where}, on a card"
+        )
         figures = dict.fromkeys(
             ("usd_per_question", "usd_per_thousand", "usd_per_correct", "price")
         )

@@ -47,13 +47,17 @@ def priced(
     hourly = {
         row["entry"]: row["machine_usd_per_hour"]
         for row in facts
-        if row["entry"] not in rates and row["machine_usd_per_hour"] is not None and _own(row)
+        if row["entry"] not in rates
+        and row["machine_usd_per_hour"] is not None
+        and _own(row)
+        and row["prices"] < 2
     }
     return rates, hourly
 
 
 def entry_facts(cells: pl.DataFrame) -> list[dict[str, Any]]:
-    """Of each entry its prices, its card and where it ran; null: not known, or several."""
+    """Of each entry its prices, its card and where it ran; null: not known, or several.
+    ``prices``: how many its cells state, the suite having been changed while it ran."""
     import polars as pl
 
     columns = (*_PRICES, "price_source", "machine_usd_per_hour", "card", "runs_on")
@@ -64,6 +68,9 @@ def entry_facts(cells: pl.DataFrame) -> list[dict[str, Any]]:
         .agg(
             pl.col(columns).drop_nulls().first(),
             several=pl.col("runs_on").drop_nulls().n_unique() > 1,
+            prices=pl.struct(*_PRICES, "price_source")
+            .filter(pl.col("price_source").is_not_null())
+            .n_unique(),
         )
         .with_columns(runs_on=pl.when(~pl.col("several")).then("runs_on"))
         .to_dicts()
@@ -72,7 +79,10 @@ def entry_facts(cells: pl.DataFrame) -> list[dict[str, Any]]:
 
 def _rate(row: dict[str, Any], catalog: Catalog) -> Rate | None:
     """The price that the suite states, else the card's of the company whose API answered: what it
-    charges is not what another company charges for the same model, nor one's own machine."""
+    charges is not what another company charges for the same model, nor one's own machine. None
+    where cells state several: one of them is not that of all answers."""
+    if row["prices"] > 1:
+        return None
     if row["price_source"]:
         stated = {name: row[name] for name in _PRICES}
         return Rate(**stated, source=f"{row['price_source']} (suite)")

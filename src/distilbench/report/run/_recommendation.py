@@ -12,6 +12,7 @@ from distilbench.report.page import (
     Table,
     Text,
     percent_range,
+    rounded,
 )
 
 if TYPE_CHECKING:
@@ -116,7 +117,7 @@ def _times(one: Candidate, other: Candidate) -> str:
     for mine, theirs, name in pairs:
         if not mine or not theirs:
             continue
-        ratio = f"{mine / theirs:.2g}"
+        ratio = rounded(mine / theirs)
         if ratio == "1":
             same.append(f"about the same {name}")
         else:

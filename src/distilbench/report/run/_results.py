@@ -15,6 +15,7 @@ from distilbench.report.page import (
     Text,
     percent_range,
     points,
+    rounded,
     si,
 )
 from distilbench.report.run._charts import accuracy_against
@@ -88,7 +89,7 @@ def _second_best(best: dict[str, Any], second: dict[str, Any], differences: pl.D
     )
     said += ", which may be chance." if low <= 0 <= high else "."
     costs = [
-        f"{best[column] / second[column]:.2g} times the {name}"
+        f"{rounded(best[column] / second[column])} times the {name}"
         for column, name in (("flops", "FLOPs per question"), ("peak_memory_mib", "memory"))
         if best[column] and second[column]
     ]

@@ -17,6 +17,7 @@ from distilbench.report.page import (
     listed,
     points,
     points_range,
+    rounded,
     si,
 )
 
@@ -82,7 +83,7 @@ def _of_accuracy(pair: Pair, found: Accuracy) -> Iterator[str]:
         yield (
             f"About {_round(found.needed):,} questions would decide it at a margin of {margin},"
             f" with a probability of 80%, if the difference stays as it is; these show a difference"
-            f" of {100 * min(found.visible, 1.0):.2g} points or more."
+            f" of {rounded(100 * min(found.visible, 1.0))} points or more."
         )
 
 
@@ -93,7 +94,7 @@ def _of_running(pair: Pair, usd: float | None) -> str:
     if not ratios:
         return f"Running cost: {NOT_AVAILABLE} of both."
     said = [
-        f"about the same {name}" if 0.95 <= ratio <= 1.05 else f"{_number(ratio)} times the {name}"
+        f"about the same {name}" if 0.95 <= ratio <= 1.05 else f"{rounded(ratio)} times the {name}"
         for name, ratio in ratios.items()
     ]
     return f"An answer of it takes {listed(said)}."
@@ -158,8 +159,8 @@ def _ratio(one: Creation) -> Cell:
     drawn = interval(found)
     most = "" if found is one.ratio.ratio and not one.ratio.denominator.omits else "at most "
     least = "at least " if one.ratio.numerator.omits and not most else ""
-    title = f"95% of draws: {_number(drawn.p2_5)} to {_number(drawn.p97_5)}"
-    return Cell(f"{most or least}{_number(drawn.central)}", title=title, kind=drawn.kind)
+    title = f"95% of draws: {rounded(drawn.p2_5)} to {rounded(drawn.p97_5)}"
+    return Cell(f"{most or least}{rounded(drawn.central)}", title=title, kind=drawn.kind)
 
 
 def _answers(one: Creation) -> Cell:
@@ -173,13 +174,6 @@ def _answers(one: Creation) -> Cell:
 def _missing(one: Creation) -> str:
     reason = getattr(one.ratio.ratio, "reason", "") if one.ratio else one.why_not
     return str(reason)
-
-
-def _number(value: float) -> str:
-    """Two or three digits: 0.31, 2.1, 2,300."""
-    if value >= 100:
-        return f"{float(f'{value:.3g}'):,.0f}"
-    return f"{value:.2g}"
 
 
 def _round(count: int) -> int:

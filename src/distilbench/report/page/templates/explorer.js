@@ -7,6 +7,7 @@ for (const root of document.querySelectorAll("[data-explorer]")) {
   const chart = root.querySelector(".explored");
   const status = root.querySelector("[role=status]");
   const bounded = data.axes.filter((axis) => axis.limit);
+  const OF_TASKS = ["flops", "total_s", "p95_s", "ttft_median_s", "energy_j", "co2e_g", "usd", "peak_memory_mib", "output_tokens"];
   const draws = new Map();  // of each measure, unpacked when it is first looked at
   const drawnOf = (key) => {
     if (!draws.has(key) && data.draws[key]) draws.set(key, Figures.unpacked(data.draws[key]));
@@ -52,6 +53,9 @@ for (const root of document.querySelectorAll("[data-explorer]")) {
     return [(money.hours + worked) * Number(price),
       `${worked ? "estimated" : "derived"}: ${parts.filter(Boolean).join(" and ")} x USD ${price}${money.least ? "; at least: a part is not published" : ""}`];
   };
+  // Whether the score is of one task, and the cost of all: what each task took by itself is not in the page.
+  const several = data.measures.filter((one) => one.key.startsWith("task ")).length > 1;
+  const overAll = (axis, measure) => several && measure.key.startsWith("task ") && OF_TASKS.includes(axis.key);
   // The cost of a point and how it is known; null: not known.
   const costOf = (point, i, axis, measure) => {
     let found = null;
@@ -61,6 +65,7 @@ for (const root of document.querySelectorAll("[data-explorer]")) {
     else if (point.costs[axis.key] !== null) found = [point.costs[axis.key], point.known[axis.key] ?? axis.known];
     if (!found) return null;
     if (axis.each && measure.answers > 1) return [found[0] * measure.answers, `${found[1]}; of ${measure.answers} answers`];
+    if (overAll(axis, measure)) return [found[0], `${found[1]}; over all tasks`];
     if (axis.each && measure.budget && !(axis.key === "output_tokens")) return [found[0], `${found[1]}; of whole answers, not cut`];
     return found;
   };
@@ -70,7 +75,7 @@ for (const root of document.querySelectorAll("[data-explorer]")) {
     if (point.barred) return point.barred;
     const least = controls.accuracy.value;
     const score = point.scores[measure.key];
-    if (least !== "" && (!score || score[0] < Number(least) / 100)) return "score below " + least + "%";
+    if (least !== "" && (!score || score[0] < Number(least) / 100 - 1e-12)) return "score below " + least + "%";
     for (const axis of bounded) {
       const most = controls.elements.namedItem(axis.key).value;
       if (most === "") continue;
@@ -148,7 +153,7 @@ for (const root of document.querySelectorAll("[data-explorer]")) {
       if (layer.data.name === "names") layer.mark.color = views.ink();
       if (layer.data.name === "names" || layer.data.name === "leaders") continue;
       Object.assign(layer.encoding.x, {
-        title: axis.title, scale: { type: log ? "log" : "linear", domain: xs, nice: false },
+        title: axis.title + (overAll(axis, measure) ? ", over all tasks" : ""), scale: { type: log ? "log" : "linear", domain: xs, nice: false },
         axis: { format: axis.form, tickCount: narrow ? 3 : 6, labelOverlap: "greedy" },
       });
       Object.assign(layer.encoding.y, {
@@ -163,7 +168,7 @@ for (const root of document.querySelectorAll("[data-explorer]")) {
     const log = controls.log.checked, narrow = chart.clientWidth < 560;
     const width = Math.max(180, chart.clientWidth - 64), height = narrow ? 300 : rows.length > 20 ? 480 : 360;
     const ends = [Math.min(...rows.map((r) => r.x)), Math.max(...rows.map((r) => r.x))];
-    const room = Math.max(ends[1] / ends[0], 2) ** 0.12;
+    const room = Math.max((ends[1] / ends[0]) ** 0.12, 1.02);
     const wide = ends[1] - ends[0] || Math.abs(ends[1]) || 1;
     const xs = log ? [ends[0] / room, ends[1] * room] : [Math.max(0, ends[0] - 0.08 * wide), ends[1] + 0.08 * wide];
     const ys = [0, Math.min(1.08, Math.max(0.1, ...rows.map((r) => r.high)) * 1.12)];  // names have room above
@@ -191,14 +196,17 @@ for (const root of document.querySelectorAll("[data-explorer]")) {
     const [on, best] = drawn ? Figures.shares(drawn, kept, costs.map((cost) => cost?.[0] ?? null), alike) : [new Map(), new Map()];
     const all = rowsOf(axis, measure, costs, why, on);
     const rows = all.filter((row) => row.y !== null && row.x !== null && (row.x > 0 || !controls.log.checked));
+    const zeros = controls.log.checked ? all.filter((row) => row.y !== null && row.x !== null && row.x <= 0).length : 0;
     table(axis, measure, all);
     root.querySelector(".vanilla").textContent = vanillaWords(axis, measure, all, times);
     const { spec, hidden } = rows.length ? painted(axis, measure, rows, times) : { spec: null, hidden: 0 };
-    if (!rows.length) chart.replaceChildren(axis.key === "co2e_g" ? "Not available of any model: say which electricity, above." :
+    if (!rows.length) chart.replaceChildren(zeros ? "0 has no place on a logarithmic axis." : axis.key === "co2e_g" ? "Not available of any model: say which electricity, above." :
       axis.key.startsWith("money ") ? "Not available of any model: say what an accelerator-hour costs, and on which accelerator." : "Not available of any model.");
-    const out = why.filter(Boolean).length, missing = all.length - rows.length;
+    const out = why.filter(Boolean).length;
+    const missing = all.length - rows.length - zeros;
     status.textContent = picked(measure, kept, best, drawn) +
       (out ? ` ${out} of ${all.length} fall out.` : "") +
+      (zeros ? ` ${zeros} not drawn: 0 has no place on a logarithmic axis.` : "") +
       (missing ? ` ${missing} not drawn: this figure is not available of them.` : "") +
       (hidden ? ` ${hidden} ${hidden > 1 ? "names have" : "name has"} no room: hover, or see the table.` : "");
     const words = `${measure.title} against ${axis.title}. ${status.textContent} The table below holds what is drawn.`;
