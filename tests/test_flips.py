@@ -5,19 +5,22 @@ from __future__ import annotations
 import random
 import shutil
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import polars as pl
 import pytest
 
 from distilbench.errors import InputError
 from distilbench.files import read_json, read_parquet, write_json, write_parquet, write_sealed
+from distilbench.inspect_private import patch_zipfile
 from distilbench.meter import read_stretches
 from distilbench.runner import joined, load_cells, question_sets, run_suite
 from distilbench.seals import sealed, unsealed
-from distilbench.transcripts import read_log
+from distilbench.transcripts import read_log, read_log_samples
+from tests.made_run import Answer, make
 from tests.tiny_gguf import tiny_gguf
 
 SUITE = """
@@ -55,9 +58,13 @@ def tables(run: Path) -> Any:
     return [read_parquet(run / f"{name}.parquet").to_dicts() for name in ("samples", "cells")]
 
 
+def samples_of_our_own(log: Path) -> Any:
+    return read_log(log).samples or ()
+
+
 def transcripts(run: Path) -> Any:
     (log,) = run.glob("cells/*/logs/*.eval")
-    return [sample.model_dump() for sample in read_log(log).samples or ()]
+    return [sample.model_dump() for sample in samples_of_our_own(log)]
 
 
 def seen(run: Path) -> Any:
@@ -105,6 +112,40 @@ def test_no_turned_bit_changes_a_value_unseen(file: str, run: Path) -> None:
         assert ended["told"] >= 0.97 * flips, ended
     else:
         assert ended["the same" if made_again else "told"] == flips, ended
+
+
+def bits_of_the_directory(log: Path) -> Iterator[int]:
+    """Those of the lengths of each entry's name, extra field and comment, and of the end of its
+    name: by the ZIP specification at byte 28 and from byte 46 on."""
+    patch_zipfile()
+    with ZipFile(log) as archive:
+        place = archive.start_dir
+        for name in archive.namelist():
+            named = place + 46 + len(name)
+            places = (*range(place + 28, place + 34), *range(named - 15, named))
+            yield from (8 * byte + bit for byte in places for bit in range(8))
+            place = named
+
+
+def test_no_turned_bit_of_a_logs_directory_loses_a_sample(tmp_path: Path) -> None:
+    """zipfile passes over all entries behind one whose comment seems longer, and looks for a member
+    by its name, which may have become another's."""
+    run = make(tmp_path, {("a", "sums"): [Answer("2", True)] * 3})
+    (log,) = run.glob("cells/*/logs/*.eval")
+    whole, path = log.read_bytes(), tmp_path / "a.eval"
+    told: Counter[str] = Counter()
+    for bit in bits_of_the_directory(log):
+        damaged = bytearray(whole)
+        damaged[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(damaged)
+        for read in (samples_of_our_own, read_log_samples):
+            try:
+                found = [sample.id for sample in read(path)]
+            except InputError:
+                told[read.__name__] += 1
+            else:
+                assert found == ["sums-1", "sums-2", "sums-3"], bit
+    assert told["samples_of_our_own"] >= told["read_log_samples"] > 800, told
 
 
 @pytest.mark.model

@@ -108,6 +108,9 @@ def test_a_blank_is_filled_and_what_stands_behind_it_is_scored(tmp_path: Path) -
     none = write(tmp_path / "none.jsonl", [{**row, "question": "No gap here."}])
     with pytest.raises(InputError, match=r"row 1.*holds the blank '_' 0 times"):
         make_questions(spec.model_copy(update={"file": none}), 0)
+    last = write(tmp_path / "last.jsonl", [{**row, "question": "What is hard is the _ "}])
+    with pytest.raises(InputError, match=r"row 1: ends with the blank '_'.*drop 'blank'"):
+        make_questions(spec.model_copy(update={"file": last}), 0)
 
 
 def test_the_choice_is_the_likeliest_or_the_likeliest_for_its_length() -> None:

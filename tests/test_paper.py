@@ -7,6 +7,7 @@ import re
 import shutil
 import struct
 import subprocess
+import sys
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -518,10 +519,58 @@ def test_a_figure_and_a_table_are_written(
     assert "--width: is '5'; give column, text, page" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("out", "said"),
+    [("run.json", "lies among the files of the run itself"), ("cells/../run.json", "lies among"),
+     ("samples.parquet", "lies among"), ("suite.yaml", "lies among"), ("", "is a folder"),
+     ("s3://bucket/x.tex", "is a URL")],
+)  # fmt: skip
+def test_a_file_is_not_written_over_a_record_of_the_run(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any, out: str, said: str
+) -> None:
+    copy = shutil.copytree(run, tmp_path / "run")
+    before = {path: path.read_bytes() for path in copy.rglob("*") if path.is_file()}
+    monkeypatch.chdir(copy)
+    for command in (["table", "models"], ["figure", "accuracy-by-task"]):
+        assert run_cli(monkeypatch, copy, *command, str(copy), "--out", out) == 2
+        assert said in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in copy.rglob("*") if path.is_file()} == before
+    assert run_cli(monkeypatch, copy, "paper", str(copy), "--out", "s3://bucket/x") == 2
+    assert "--out s3://bucket/x: is a URL" in capsys.readouterr().err
+    assert not (copy / "s3:").exists()
+
+
+@pytest.mark.parametrize("name", ["references.bib", "paper.tex", "methods.tex", "methods.md"])
+def test_somebody_elses_paper_is_not_written_over(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any, name: str
+) -> None:
+    (tmp_path / name).write_text("months of work")
+    for command in (["paper", str(run)], ["paper"]):
+        assert run_cli(monkeypatch, tmp_path, *command, "--out", ".") == 2
+        assert f"{name}: is not known to be distilbench's" in capsys.readouterr().err
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [
+        (name, "months of work")
+    ]
+
+
+@pytest.mark.parametrize("name", ["planted.inner/task", "planted.inner", "planted/task", "../a/b"])
+def test_a_benchmark_that_a_run_names_is_not_imported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """``run.json`` may come from a stranger, with a package beside it."""
+    (tmp_path / "planted" / "inner").mkdir(parents=True)
+    for folder in ("planted", "planted/inner"):
+        (tmp_path / folder / "__init__.py").write_text("raise SystemExit('planted')")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert references.References(load_catalog()).benchmark(name) is None
+    assert "planted" not in sys.modules
+
+
 def test_a_paper_holds_all_and_cites_nothing_that_it_lacks(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert run_cli(monkeypatch, tmp_path, "paper", str(run), "--output", "out") == 0
+    for _ in range(2):  # its own may be written anew
+        assert run_cli(monkeypatch, tmp_path, "paper", str(run), "--output", "out") == 0
     out = tmp_path / "out"
     figures = {path.stem for path in (out / "figures").iterdir()}
     assert {"accuracy-by-task", "cost-flops"} <= figures

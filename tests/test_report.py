@@ -258,6 +258,33 @@ def test_a_damaged_file_is_refused(tmp_path: Path, name: str) -> None:
         write_report(run)
 
 
+@pytest.mark.parametrize(
+    ("column", "value", "said"),
+    [("outcome", "planted", "column 'outcome': holds 'planted', which is none of stop, length"),
+     ("model", None, "column 'model': is empty in 30 rows"),
+     ("sample_id", None, "column 'sample_id': is empty in 30 rows")],
+)  # fmt: skip
+def test_records_that_no_run_leaves_are_refused(
+    tmp_path: Path, column: str, value: str | None, said: str
+) -> None:
+    """A stranger's table is whole, and its checksum is right."""
+    rows = [sample("a", "sums", n, n % 2 == 0) for n in range(30)]
+    made = make_run(tmp_path, rows)
+    table = pl.read_parquet(made / "samples.parquet")
+    changed = table.with_columns(pl.lit(value, pl.String).alias(column))
+    changed.write_parquet(made / "samples.parquet")
+    with pytest.raises(InputError, match=rf"samples\.parquet: {said}"):
+        write_report(made)
+
+
+def test_a_plan_of_no_names_is_refused(tmp_path: Path) -> None:
+    made = make_run(tmp_path)
+    facts = json.loads((made / "run.json").read_text())
+    (made / "run.json").write_text(json.dumps({**facts, "cells": [1, None]}))
+    with pytest.raises(InputError, match=r"run\.json: field 'cells': is no list of names"):
+        write_report(made)
+
+
 def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="folder of a run"):
         write_report(tmp_path)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
+from typing import Any
 from urllib.parse import urlencode
 
 import polars as pl
@@ -16,7 +17,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from distilbench.place import Place
 from distilbench.report import ENDED, Section, render_page, with_ending
-from distilbench.report.page import Questions
+from distilbench.report.page import Pre, Questions
 from distilbench.report.run import _questions as section
 from distilbench.report.run import read_run, read_runs
 from distilbench.runner import load_cells
@@ -404,3 +405,24 @@ def test_a_run_that_is_written_is_followed(
         assert page.locator("img").count() == 0
         assert troubles == []
     page.close()
+
+
+def test_a_log_that_unpacks_to_gigabytes_is_not_read_to_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a stranger's run: megabytes on disk, whose records say nothing of it."""
+    run = make(tmp_path, {("a", "sums"): [Answer("2", True, thought="x" * 2_000)] * 9})
+    read: list[str] = []
+    given = section.read_transcripts
+
+    def counted(*asked: Any) -> Any:
+        for transcript in given(*asked):
+            read.append(transcript.sample_id)
+            yield transcript
+
+    monkeypatch.setattr(section, "read_transcripts", counted)
+    monkeypatch.setattr(section, "_MOST_HELD", 10_000)
+    made = section.questions(read_run(run))
+    assert read == [f"sums-{n}" for n in range(1, 6)]
+    assert isinstance(made.blocks[1], Pre)
+    assert made.blocks[1].text.startswith("distilbench view")

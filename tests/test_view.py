@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import product
 from pathlib import Path
@@ -24,6 +27,7 @@ from distilbench.cli._boundary import run_command
 from distilbench.place import Place
 from distilbench.report import ENDED, PAIRS
 from distilbench.runner import Followed, load_cells
+from distilbench.seals import sealed_line
 from distilbench.transcripts import JOURNAL, journal_line
 from distilbench.view import Viewed, application, runs_at
 from tests.made_run import Answer, append, make, sample
@@ -134,7 +138,8 @@ def test_nothing_but_get(site: TestClient, method: str) -> None:
     "path",
     ["/run/0/report/../../../../etc/passwd", "/run/0/report/%2e%2e/%2e%2e/run.json", "/run.json",
      "/run/0/report/index.html", "/run/0/run.json", "/run/0/samples.parquet", "/run/-1/progress/",
-     "/run/1/progress/", "/run/99999999999999999999/report/", "/run/0%2f..%2f..%2fetc/report/",
+     "/run/1/progress/", "/run/99999999999999999999/report/", f"/run/{'9' * 5000}/report/",
+     "/run/00/report/", "/run/²/report/", "/run/0%2f..%2f..%2fetc/report/",
      "/run/0/progress", "//etc/passwd", "/run/./0/questions/..", "/run/0/questions/%00"],
 )  # fmt: skip
 def test_no_address_is_a_path(site: TestClient, path: str) -> None:
@@ -284,6 +289,71 @@ def test_a_damaged_log_costs_the_transcript_alone(tmp_path: Path) -> None:
     assert "is no Inspect log" in first["missing"]
 
 
+@pytest.mark.parametrize(
+    "line",
+    [b"{}", b"no JSON", b"[" * 1000, b'{"id": "\\ud800", "epoch": 1, "input": "", "target": ""}'],
+)
+def test_a_line_of_a_strangers_journal_that_is_no_sample(line: bytes, tmp_path: Path) -> None:
+    """Its checksum is right: it is not one that was cut off."""
+    answers = [Answer("2", True)] * 2
+    run = make(tmp_path, {("a", "sums"): answers, ("b", "sums"): answers[:1]})
+    (begun,) = run.glob("cells/*/logs/journal.jsonl")
+    (log,) = run.glob("cells/*/logs/*.eval")
+    for journal in (begun, log.with_name(JOURNAL)):
+        with journal.open("ab") as opened:
+            opened.write(sealed_line(line))
+    site = client(run, scratch=tmp_path / "scratch")
+    for page in ("progress/", "questions/list.json?first=b", "report/"):
+        answer = site.get(f"/run/0/{page}")
+        assert answer.status_code == 409
+        assert f"{JOURNAL}: the line that ends at byte" in answer.text
+    begun.unlink()
+    site = client(run, scratch=tmp_path / "more")
+    key = {"task": "sums", "seed": 0, "epoch": 1, "id": "sums-1", "first": "a"}
+    first = site.get("/run/0/questions/question.json", params=key).json()["first"]
+    assert first["ended"] == "right"
+    assert "is no sample of this version of Inspect" in first["missing"]
+    assert "A transcript is not readable".lower() in site.get("/run/0/report/").text
+
+
+def test_transcripts_are_read_one_at_a_time(
+    run: Path, site: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sample of a stranger's log may take a gigabyte while it is read."""
+    from distilbench.view import _questions
+
+    at_once, most, read = 0, 0, _questions.read_transcript
+
+    def counted(*asked: Any) -> Any:
+        nonlocal at_once, most
+        at_once += 1
+        most = max(most, at_once)
+        time.sleep(0.05)
+        found = read(*asked)
+        at_once -= 1
+        return found
+
+    monkeypatch.setattr(_questions, "read_transcript", counted)
+    key = {"task": "sums", "seed": 0, "epoch": 1, "id": "sums-1", "first": "a"}
+    asked = [{"params": key}] * 4
+    with ThreadPoolExecutor(4) as pool:
+        answers = pool.map(lambda one: site.get("/run/0/questions/question.json", **one), asked)
+        assert [answer.json()["first"]["ended"] for answer in answers] == ["right"] * 4
+    assert most == 1
+
+
+def test_runs_that_are_removed_meanwhile(tmp_path: Path) -> None:
+    runs = [make(tmp_path, {("a", "sums"): [Answer("2", True)] * 2}, name) for name in ("x", "y")]
+    site = client(*runs, scratch=tmp_path / "scratch")
+    shutil.rmtree(runs[0])
+    page = site.get("/")
+    assert page.status_code == 200
+    assert "1 run." in page.text
+    assert 'href="run/1/progress/"' in page.text
+    assert site.get("/run/0/report/").status_code == 409
+    assert site.get("/run/1/report/").status_code == 200
+
+
 def test_records_that_changed_by_a_bit_are_refused(tmp_path: Path, capsys: Any) -> None:
     run = make(tmp_path, {("a", "sums"): [Answer("2", True)] * 2})
     site = client(run, scratch=tmp_path / "scratch")
@@ -335,6 +405,22 @@ def test_a_run_at_a_url(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     key = {"task": "sums", "seed": 0, "epoch": 1, "id": "sums-1", "first": "a"}
     answer = site.get("/run/0/questions/question.json", params=key).json()
     assert answer["first"]["said"] == [["assistant", "it is 2", None]]
+
+
+def test_what_is_wrong_at_a_url_is_named_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    """Not its copy in the cache, of which the user knows nothing."""
+    monkeypatch.setenv("DISTILBENCH_CACHE", str(tmp_path / "cache"))
+    run = make(tmp_path, {("a", "sums"): [Answer("2", True)] * 2})
+    (run / "run.json").write_text("{")
+    fsspec.filesystem("memory").put(str(run), "/wrong/run", recursive=True)
+    for url, said in (("wrong/run", "/run.json: is damaged"), ("wrong/none", ": is no run")):
+        for command in (["report"], ["recommend"], ["table", "models"]):
+            assert run_command(app, [*command, f"memory://{url}"]) == 2
+            heard = capsys.readouterr().err
+            assert f"memory://{url}{said}" in heard
+            assert "cache" not in heard
 
 
 # A run that is being written

@@ -12,6 +12,7 @@ import typer
 
 from distilbench.cli._options import Margin
 from distilbench.cli._print import print_line, print_table
+from distilbench.errors import InputError
 from distilbench.files import must_hold_files, write_bytes, write_text
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class TableForm(StrEnum):
     markdown = auto()
 
 
+_OURS = (".pdf", ".svg", ".png", ".tex", ".md")
 Name = Annotated[
     str | None, typer.Argument(help="Its name; without one, the names.", show_default=False)
 ]
@@ -69,7 +71,7 @@ def figure(
     form: FigureFormat = FigureForm.pdf,
     width: Width = "column",
     out: Annotated[
-        Path | None, typer.Option(help="File; default: NAME.FORMAT.", show_default=False)
+        str | None, typer.Option(help="File; default: NAME.FORMAT.", show_default=False)
     ] = None,
 ) -> None:
     """Write a figure of a run's page, or of the claims', as a paper wants it."""
@@ -77,12 +79,12 @@ def figure(
 
     wide = width_mm(width)
     name, run = _names_a_run(name, run)
+    path = Path(f"{name}.{form.value}") if out is None else _file(out, run)
     contents, _ = _contents(run, margin=None)
     if name is None:
         _print_names("figure", contents.figures, contents, run)
         return
     chart = contents.figure(name)
-    path = out or Path(f"{name}.{form.value}")
     path.parent.mkdir(parents=True, exist_ok=True)
     write_bytes(path, drawn(chart, form.value, wide))
     print_line(path)
@@ -97,51 +99,75 @@ def table(
     ] = None,
     margin: Margin = 5.0,
     out: Annotated[
-        Path | None, typer.Option(help="File; default: print it.", show_default=False)
+        str | None, typer.Option(help="File; default: print it.", show_default=False)
     ] = None,
 ) -> None:
     """Print a table of a run's page, or of the claims', as LaTeX (booktabs) or Markdown."""
     from distilbench.report.paper import References, table_text
 
     name, run = _names_a_run(name, run)
+    path = None if out is None else _file(out, run)
     contents, catalog = _contents(run, margin)
     if name is None:
         _print_names("table", contents.tables, contents, run)
         return
     made = contents.table(name, column or ())
     text = table_text(made, name, form.value, References(catalog))
-    if out is None:
+    if path is None:
         for line in text.splitlines():
             print_line(line)
         return
-    out.parent.mkdir(parents=True, exist_ok=True)
-    write_text(out, text)
-    print_line(out)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_text(path, text)
+    print_line(path)
 
 
 def paper(
     run: RunOrNone = None,
-    out: Annotated[Path, typer.Option("--out", "--output", help="Folder to write.")] = Path(
-        "paper"
-    ),
+    out: Annotated[str, typer.Option("--out", "--output", help="Folder to write.")] = "paper",
     form: FigureFormat = FigureForm.pdf,
     width: Width = "column",
     margin: Margin = 5.0,
 ) -> None:
     """Write all that a paper takes: figures, tables, the methods in words, references.bib."""
     from distilbench.report.paper import (
+        must_be_ours,
         width_mm,
         write_paper_of_claims,
         write_paper_of_run,
     )
 
     wide = width_mm(width)
-    must_hold_files(out)
+    folder = _here(out)
+    must_hold_files(folder)
+    must_be_ours(folder)
     if run is None:
-        written = write_paper_of_claims(_claims(), out, form.value, wide)
+        written = write_paper_of_claims(_claims(), folder, form.value, wide)
     else:
-        written = write_paper_of_run(_data(run, margin), out, form.value, wide)
-    print_line(f"wrote {len(written)} files; all of them in one document: {out / 'paper.tex'}")
+        written = write_paper_of_run(_data(run, margin), folder, form.value, wide)
+    print_line(f"wrote {len(written)} files; all of them in one document: {folder / 'paper.tex'}")
+
+
+def _here(out: str) -> Path:
+    """A place on this machine. Raises ``InputError`` if it is none."""
+    from distilbench.place import Place
+
+    place = Place.parse(out or ".")
+    if place.url is not None:
+        raise InputError(f"--out {out}", "is a URL", "name a place on this machine")
+    return place.path
+
+
+def _file(out: str, run: str | None) -> Path:
+    """Raises ``InputError`` if it is none, or would lie among the records of the run."""
+    path = _here(out)
+    if path.is_dir():
+        raise InputError(f"--out {out!r}", "is a folder", "name a file")
+    of_run = run is not None and path.resolve().is_relative_to(Path(run).resolve())
+    if of_run and path.suffix.lower() not in _OURS:
+        remedy = f"name one elsewhere, or one that ends in {', '.join(_OURS)}"
+        raise InputError(f"--out {out}", "lies among the files of the run itself", remedy)
+    return path
 
 
 def _names_a_run(name: str | None, run: str | None) -> tuple[str | None, str | None]:

@@ -41,14 +41,22 @@ def without_finished_logs(name: str, listing: dict[str, Stamp]) -> bool:
 @contextmanager
 def copied(place: Place, wanted: Wanted = everything) -> Iterator[Path]:
     """A local folder that holds what is at ``place``: that itself, or a copy, in which what is
-    written stays here. A copy is kept in the cache, so that next time only what is new is read."""
+    written stays here. A copy is kept in the cache, so that next time only what is new is read; an
+    ``InputError`` on something in it names it as it is at the URL."""
     if place.url is None:
         yield place.path
         return
     folder = kept_at("copies", place)
     with held(folder.parent):
         pull(Remote(place.url), folder, wanted)
-        yield folder
+        try:
+            yield folder
+        except InputError as error:
+            if str(folder) not in str(error):
+                raise
+            parts = (error.where, error.problem, error.remedy)
+            named = [part.replace(str(folder), place.url) for part in parts]
+            raise InputError(*named) from error
 
 
 def kept_at(kind: str, place: Place) -> Path:

@@ -239,6 +239,12 @@ def _question(spec: FileTask, entry: _Entry, target: str) -> Question:
             f"holds the blank {spec.blank!r} {text.count(spec.blank)} times",
             "correct the row, or 'blank' of the task",
         )
+    if spec.blank and not text.partition(spec.blank)[2].strip():
+        raise InputError(
+            entry.where,
+            f"ends with the blank {spec.blank!r}, and what is scored stands behind it",
+            "drop 'blank' of the task: then the choices are scored",
+        )
     worked = target if offered else text_of(entry.answer)
     return Question(
         id=name,

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from distilbench.errors import InputError
 from distilbench.seals import sealed_line, unsealed_line
 
 if TYPE_CHECKING:
@@ -31,7 +32,8 @@ def read_journal(folder: Path) -> Iterator[EvalSample]:
 
 def read_journal_from(folder: Path, first: int) -> Iterator[tuple[EvalSample, int]]:
     """Its samples from a byte on, each with the byte behind it. A last line that is not whole yet
-    is left for the next time."""
+    is left for the next time. Raises ``InputError`` on one that is as it was written and no sample:
+    a journal may come from a stranger, or of another version of Inspect."""
     from inspect_ai.log import EvalSample
 
     if not (folder / JOURNAL).is_file():
@@ -41,5 +43,14 @@ def read_journal_from(folder: Path, first: int) -> Iterator[tuple[EvalSample, in
         for line in lines:
             sample = unsealed_line(line)
             first += len(line)
-            if sample is not None:
-                yield EvalSample.model_validate_json(sample), first
+            if sample is None:
+                continue
+            try:
+                found = EvalSample.model_validate_json(sample)
+            except ValueError as error:
+                where = f"{folder / JOURNAL}: the line that ends at byte {first:,}"
+                remedy = "remove the file: what it holds is asked again"
+                raise InputError(
+                    where, "is no sample of this version of Inspect", remedy
+                ) from error
+            yield found, first

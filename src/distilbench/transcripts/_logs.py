@@ -6,9 +6,11 @@ Logs come from strangers too. A ``.eval`` is a ZIP archive whose members are pac
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from struct import Struct
 from typing import TYPE_CHECKING
 from zipfile import BadZipFile, ZipFile
 
@@ -20,6 +22,11 @@ if TYPE_CHECKING:
 
 _MOST_BYTES = 64 * 2**20
 """Of a member, or of a log that is one JSON text: as Python's values it is up to 20 times that."""
+_CHUNK = 2**20
+_END, _MANY = Struct("<10xH10x"), 0xFFFF
+_END_64, _BEFORE_END = Struct("<4s28xQ"), 56 + 20
+"""The end of a ZIP file, and of a large one what stands before that, with its locator."""
+_SAMPLE = re.compile(r"samples/.*\.json", re.DOTALL)
 _BESIDE_SAMPLES = ("header.json", "_journal/start.json", "reductions.json")
 
 
@@ -51,11 +58,14 @@ def read_log_samples(path: Path) -> Iterator[EvalSample]:
     from inspect_ai.log import EvalSample
 
     with _one_sentence(path), _opened(path) as archive:
-        # Of two members of one name the later one counts, for Inspect too.
-        for name in dict.fromkeys(archive.namelist()):
-            if name.startswith("samples/") and name.endswith(".json"):
+        for info in archive.infolist():
+            name = info.filename
+            # Of two members of one name the later one counts, for Inspect too.
+            if _SAMPLE.fullmatch(name) and archive.getinfo(name) is info:
                 content = _member(archive, name, path)
                 yield EvalSample.model_validate_json(content, context=deserializing())
+            else:  # its name in the file: that in the directory may be another for a turned bit
+                archive.open(info).close()
 
 
 def read_log_sample(path: Path, sample_id: str, epoch: int) -> EvalSample | None:
@@ -83,18 +93,39 @@ def read_log(path: Path) -> EvalLog:
 def check_log(path: Path) -> None:
     """Raises ``InputError`` if a bit of a log of our own is another than was written: Inspect reads
     the parts of the ZIP file without looking at their checksums."""
-    with _one_sentence(path):
-        with _opened(path) as archive:
-            torn = archive.testzip()
-        if torn is not None:
-            raise BadZipFile(torn)
+    with _one_sentence(path), _opened(path) as archive:
+        for info in archive.infolist():
+            # Not by its name, as testzip does: another member may bear it for a turned bit.
+            with archive.open(info) as member:
+                while member.read(_CHUNK):
+                    pass
 
 
 @contextmanager
 def _opened(path: Path) -> Iterator[ZipFile]:
+    """An archive with all its members: zipfile passes over those behind an entry of the directory
+    whose comment a turned bit has made longer."""
     patch_zipfile()
     with ZipFile(path) as archive:
+        promised = _promised(archive, path.stat().st_size)
+        if len(archive.infolist()) != promised:
+            raise BadZipFile(f"{len(archive.infolist())} of its {promised} members are listed")
         yield archive
+
+
+def _promised(archive: ZipFile, size: int) -> int:
+    """How many members the end of a ZIP file says there are. Of more than 65,534 a record before
+    that says it (ZIP64)."""
+    stream = archive.fp
+    assert stream is not None
+    end = size - len(archive.comment) - _END.size
+    stream.seek(end)
+    (count,) = _END.unpack(stream.read(_END.size))
+    if count == _MANY and end >= _BEFORE_END:
+        stream.seek(end - _BEFORE_END)
+        mark, many = _END_64.unpack(stream.read(_END_64.size))
+        return int(many) if mark == b"PK\6\6" else int(count)
+    return int(count)
 
 
 def _member(archive: ZipFile, name: str, path: Path) -> bytes:

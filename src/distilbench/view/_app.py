@@ -45,7 +45,7 @@ def _routes(site: _Site) -> Starlette:
     from starlette.applications import Starlette
     from starlette.routing import Route
 
-    of_run = "/run/{number:int}"
+    of_run = "/run/{number}"
     app = Starlette(
         routes=[
             Route("/", site.front),
@@ -102,8 +102,8 @@ class _Site:
         return len(self._runs) > 1
 
     def _run(self, request: Request) -> Viewed | None:
-        number = request.path_params["number"]
-        return self._runs[number] if number < len(self._runs) else None
+        known = {str(number): run for number, run in enumerate(self._runs)}
+        return known.get(request.path_params["number"])
 
     def _of_run(self, request: Request, make: Callable[[Viewed], Path]) -> Response:
         run = self._run(request)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from distilbench.errors import InputError
 from distilbench.report import Cell, Questions, Section, Shown, Table, finite, render_page
 
 if TYPE_CHECKING:
@@ -101,7 +103,7 @@ def list_page(listed: Sequence[tuple[int, ListedRun]], scratch: Path) -> Path:
     at_work = any(run.state == "at work" for _, run in listed)
     return render_page(
         "distilbench: runs",
-        f"{len(listed)} runs.",
+        "1 run." if len(listed) == 1 else f"{len(listed)} runs.",
         [Section("Runs", (table,))],
         scratch / "list",
         page="list",
@@ -133,4 +135,8 @@ def listed_runs(places: Sequence[Place]) -> list[tuple[int, ListedRun]]:
     """The state of each run now; one that has gone is not in it."""
     from distilbench.runner import list_runs
 
-    return [(number, run) for number, place in enumerate(places) for run in list_runs(place)[:1]]
+    found = []
+    for number, place in enumerate(places):
+        with suppress(InputError):  # its folder is gone
+            found += [(number, run) for run in list_runs(place)[:1]]
+    return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from distilbench.errors import InputError, use_one_of
@@ -28,6 +29,8 @@ EACH = 20
 _COSTS = {"tokens": "output_tokens", "seconds": "total_s"}
 _SHOWN = ("ended", "output_tokens", "total_s")
 _MOST_PAGE = 10**9
+_ONE_AT_A_TIME = Lock()
+"""Held while a transcript is read: a stranger's may take a gigabyte meanwhile."""
 Entries = Mapping[str, tuple[str, str]]
 """Model and profile of each entry, by its name."""
 
@@ -165,7 +168,9 @@ def _answer(row: dict[str, Any], run_dir: Path) -> dict[str, Any]:
     """A damaged log costs the transcript, not the record."""
     missing = None
     try:
-        transcript = read_transcript(run_dir, row["cell"] or "", row["sample_id"], row["epoch"])
+        with _ONE_AT_A_TIME:
+            cell, sample_id = row["cell"] or "", row["sample_id"]
+            transcript = read_transcript(run_dir, cell, sample_id, row["epoch"])
     except InputError as error:
         transcript, missing = None, str(error)
     answer = asdict(answer_of(row, transcript))

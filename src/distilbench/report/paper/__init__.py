@@ -13,6 +13,7 @@ from distilbench.report.paper._contents import (
 from distilbench.report.paper._figure import WIDTHS_MM, drawn, width_mm
 from distilbench.report.paper._methods import Paragraph, Said, methods
 from distilbench.report.paper._paper import (
+    must_be_ours,
     table_text,
     write_paper_of_claims,
     write_paper_of_run,
@@ -29,6 +30,7 @@ __all__ = [
     "contents_of_run",
     "drawn",
     "methods",
+    "must_be_ours",
     "table_text",
     "width_mm",
     "write_paper_of_claims",

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from distilbench.errors import InputError
 from distilbench.files import write_bytes, write_text
 from distilbench.report.page import Table
 from distilbench.report.paper import _latex, _markdown
@@ -37,8 +38,22 @@ _END = r"""\bibliographystyle{plain}
 \bibliography{references}
 \end{document}
 """
+_NAMES = ("paper.tex", "methods.tex", "methods.md", "references.bib")
 _SOURCE = "#source-"
 _MOST_ROWS = 120
+
+
+def must_be_ours(out: Path) -> None:
+    """Raises ``InputError`` if a file of somebody else's paper would be written over: a folder with
+    a ``paper.tex`` of ours may be written anew."""
+    whole = out / _NAMES[0]
+    if whole.is_file() and whole.read_bytes().startswith(_PREAMBLE.encode()):
+        return
+    for name in _NAMES:
+        if (out / name).is_file():
+            raise InputError(
+                str(out / name), "is not known to be distilbench's", "name another folder"
+            )
 
 
 def write_paper_of_run(

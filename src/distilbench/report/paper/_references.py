@@ -95,8 +95,12 @@ def _known(part: str) -> Mapping[str, Mapping[str, str]]:
 
 
 def _described(name: str) -> dict[str, str] | None:
-    """What an installed package says of a task's publication in its ``eval.yaml``."""
+    """What an installed package says of a task's publication in its ``eval.yaml``. The name may be
+    a stranger's: one with a dot in it is not looked for, as Python would import what is before the
+    dot."""
     package, _, task = name.partition("/")
+    if not package.isidentifier():
+        return None
     try:
         spec = find_spec(package)
     except (ImportError, ValueError):

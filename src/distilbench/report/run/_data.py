@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from distilbench.claims import MARGIN
 from distilbench.errors import InputError
 from distilbench.files import read_json, read_parquet
+from distilbench.records import KEY, OUTCOMES
 from distilbench.report.run._entries import foreign, others, with_entries, with_variant
 from distilbench.report.run._marks import marks
 from distilbench.report.run._prices import question_costs
@@ -183,7 +184,11 @@ def read_run(run_dir: Path, known: KnownCards | None = None) -> RunData:
     if not (run_dir / "run.json").is_file():
         raise InputError(str(run_dir), "is no run directory", "give the folder of a run")
     facts = read_json(run_dir / "run.json", _FACTS)
+    if not all(isinstance(cell, str) for cell in facts["cells"]):
+        where = f"{run_dir / 'run.json'}: field 'cells'"
+        raise InputError(where, "is no list of names", "put back a copy of it")
     samples, cells = (_table(run_dir, name) for name in ("samples", "cells"))
+    _refuse_strange(samples, run_dir / "samples.parquet")
     suite_text = _suite_text(run_dir)
     if samples.is_empty() and foreign(cells).is_empty():
         raise InputError(str(run_dir), "holds no finished sample", "run the suite again")
@@ -233,6 +238,20 @@ def _table(run_dir: Path, name: str) -> pl.DataFrame:
     except FileNotFoundError as error:
         raise InputError(str(path), "is missing", remedy) from error
     return _compact(_known(table))
+
+
+def _refuse_strange(samples: pl.DataFrame, path: Path) -> None:
+    """Raises ``InputError`` where a record bears no name, or ended as no record of ours does: whole
+    tables come from strangers too."""
+    remedy = "put back a copy of the run's records, or run the suite again"
+    for name in KEY:
+        if empty := samples[name].null_count():
+            raise InputError(f"{path}: column {name!r}", f"is empty in {empty:,} rows", remedy)
+    ended = samples["outcome"].unique(maintain_order=True).drop_nulls().to_list()
+    for outcome in ended:
+        if outcome not in OUTCOMES:
+            said = f"holds {str(outcome)[:40]!r}, which is none of {', '.join(OUTCOMES)}"
+            raise InputError(f"{path}: column 'outcome'", said, remedy)
 
 
 def _compact(table: pl.DataFrame) -> pl.DataFrame:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 Frame = TypeVar("Frame", "pl.DataFrame", "pl.LazyFrame")
 _MOST_SAMPLES = 2_000
 _MOST_CHARACTERS = 1_500_000
+_MOST_HELD = 32 * 2**20
+"""Characters of a cell's transcripts, with the prompts, which the page holds once."""
 _CUT = ("length", "context_overflow", "timeout", "over_energy")
 _CAPTION = (
     "Every question with the prompt, the answers side by side, what was extracted from them, the"
@@ -54,6 +56,8 @@ def _browser(data: RunData) -> Questions | None:
     room = _MOST_CHARACTERS
     for samples in with_ending(in_order(data.by_variant)).partition_by("cell", maintain_order=True):
         texts = _transcripts(data.folders, samples["cell"][0])
+        if texts is None:
+            return None
         for row in samples.iter_rows(named=True):
             key = tuple(row[name] for name in QUESTION)
             task, seed, sample_id, epoch = key
@@ -74,12 +78,20 @@ def _asked_as(row: dict[str, Any]) -> str:
 
 def _transcripts(
     folders: Mapping[str, Path], cell: str | None
-) -> dict[tuple[str, int], Transcript]:
+) -> dict[tuple[str, int], Transcript] | None:
+    """Of a cell; null if they are too much for a page: a log of megabytes may unpack to gigabytes,
+    and is not read to its end."""
     run, slash, name = (cell or "").rpartition("/")
     if run + slash not in folders:
         return {}
-    found = read_transcripts(folders[run + slash], name)
-    return {(transcript.sample_id, transcript.epoch): transcript for transcript in found}
+    found, room = {}, _MOST_HELD
+    for transcript in read_transcripts(folders[run + slash], name):
+        said = (*transcript.prompt, *transcript.said)
+        room -= sum(len(one.text) + len(one.thought or "") for one in said) + 300
+        if room < 0:
+            return None
+        found[transcript.sample_id, transcript.epoch] = transcript
+    return found
 
 
 def _length(answer: Answer) -> int:
