@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import queue
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -74,7 +74,8 @@ def answer(parcel: Parcel, fetch: Fetch, node: str) -> Iterator[Told]:
         with _run_folder() as folder:
             job = _unpacked(parcel, folder, fetch)
             environment = {k: v for k, v in os.environ.items() if k not in parcel.cleared}
-            yield from _worked(job, {**environment, **parcel.environment})
+            code = yield from _worked(job, {**environment, **parcel.environment})
+        yield Told(code=code)  # when the folder is gone: this process may be ended at once
     except InputError as error:  # not pickled: an error of Ray would be made of it
         yield Told(refused=(error.where, error.problem, error.remedy))
 
@@ -107,7 +108,8 @@ def _of_priority(node: str) -> Iterator[Told]:
         )
 
 
-def _worked(job: Job, environment: Mapping[str, str]) -> Iterator[Told]:
+def _worked(job: Job, environment: Mapping[str, str]) -> Generator[Told, None, int]:
+    """What the worker does, as it happens; returns its exit status."""
     watched = [
         shard_folder(job.run_dir, share.cell, shard).relative_to(job.run_dir).as_posix()
         for share in job.shares
@@ -127,7 +129,7 @@ def _worked(job: Job, environment: Mapping[str, str]) -> Iterator[Told]:
             yield from _told(events, pieces)
         code = worker.wait()
         yield from _told((), followed.changed())
-        yield Told(code=code)
+        return code
     finally:
         end([worker])
 
