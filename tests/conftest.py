@@ -7,12 +7,16 @@ import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
 
 from distilbench.engines import locate_model
 from distilbench.source import Source
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 # As training sets it: some tests import TRL themselves, and before it.
 os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")
@@ -65,6 +69,19 @@ def smollm2() -> str:
 def gemma3() -> str:
     """Path of Gemma 3 270M, a base model without one."""
     return str(locate_model(Source.parse("pypi:gemma-3-270m"), Path.cwd(), "test"))
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Debian's chromium; ``opened`` of test_report_browser gives it no network."""
+    from playwright.sync_api import sync_playwright
+
+    from tests.test_report_browser import CHROMIUM, FLAGS
+
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield launched
+        launched.close()
 
 
 @pytest.fixture(autouse=True)

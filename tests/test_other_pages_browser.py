@@ -4,12 +4,11 @@ of the claims page, control by control."""
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from distilbench.report import (
     Section,
@@ -21,7 +20,7 @@ from distilbench.report.page import Card, Cards, Curves
 from tests.made_experiment import make_experiment
 from tests.test_load_answer import level, swept
 from tests.test_report import HOSTILE
-from tests.test_report_browser import CHROMIUM, FLAGS, WAIT_MS, opened, wait_until
+from tests.test_report_browser import WAIT_MS, opened, overlapping, wait_until
 
 pytestmark = pytest.mark.browser
 STATUS = "document.querySelector('.curves [role=status]')"
@@ -70,14 +69,6 @@ def curves(models: list[dict[str, Any]], sources: dict[str, str]) -> Curves:
     return Curves(
         "placed", "A caption.", "Words.", [FIRST, SECOND], AXES, LINES, FAMILY, models, sources
     )
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield launched
-        launched.close()
 
 
 @pytest.fixture(scope="module")
@@ -268,16 +259,7 @@ def test_names_of_many_models_stand_apart(browser: Browser, tmp_path: Path) -> N
     ]  # fmt: skip
     made = render_page("t", "", [Section("s", (curves(many, {"own": "o"}),))], tmp_path)
     page, troubles = ready(browser, made)
-    overlaps, shown = page.evaluate(
-        """() => {
-            const boxes = [...document.querySelectorAll('.curved .layer_7_marks text')]
-                .map(t => t.getBoundingClientRect());
-            const pairs = boxes.flatMap((p, i) => boxes.slice(i + 1).filter(q =>
-                p.left < q.right && q.left < p.right &&
-                p.top + 2 < q.bottom && q.top + 2 < p.bottom));
-            return [pairs.length, boxes.length];
-        }"""
-    )
+    overlaps, shown = overlapping(page, ".curved .layer_7_marks text")
     assert overlaps == 0
     assert shown >= 12
     hidden = 25 + 6 - shown  # two vanilla families of three models are drawn too

@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, sync_playwright
+from playwright.sync_api import Browser, Page, Route
 
 from distilbench.report import render_page, write_report
 from tests.test_report import HOSTILE, make_run, sample
@@ -29,14 +28,6 @@ if CHROMIUM is None and not os.environ.get("CI"):
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_report(make_run(tmp_path_factory.mktemp("browser")))
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield launched
-        launched.close()
 
 
 def opened(browser: Browser, report: Path, width: int, scheme: str) -> tuple[Page, list[str]]:
@@ -70,6 +61,22 @@ def wait_until(page: Page, expression: str) -> None:
     while not page.evaluate(expression):
         assert time.monotonic() < until, f"not within {WAIT_MS} ms: {expression}"
         page.wait_for_timeout(50)
+
+
+def overlapping(page: Page, selector: str) -> tuple[int, int]:
+    """How many pairs of the elements lie over each other, and how many elements there are."""
+    pairs, count = page.evaluate(
+        """selector => {
+            const boxes = [...document.querySelectorAll(selector)]
+                .map(t => t.getBoundingClientRect());
+            const pairs = boxes.flatMap((p, i) => boxes.slice(i + 1).filter(q =>
+                p.left < q.right && q.left < p.right &&
+                p.top + 2 < q.bottom && q.top + 2 < p.bottom));
+            return [pairs.length, boxes.length];
+        }""",
+        selector,
+    )
+    return pairs, count
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])

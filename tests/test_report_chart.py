@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from distilbench.catalog import load_catalog
 from distilbench.compute import scope_cost
@@ -25,7 +25,7 @@ from distilbench.report.run._measures import measured
 from distilbench.stats import bootstrap, frontier_probability
 from tests.made_runs import made_run, marks
 from tests.test_report import cell, make_run, sample
-from tests.test_report_browser import CHROMIUM, FLAGS, WAIT_MS, opened, wait_until
+from tests.test_report_browser import WAIT_MS, opened, overlapping, wait_until
 
 pytestmark = pytest.mark.browser
 # Right answers out of 10 on each task, and weights.
@@ -87,14 +87,6 @@ def made(folder: Path, models: dict[str, tuple[int, float | None]], **more: Any)
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made(tmp_path_factory.mktemp("chart"), MODELS)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield launched
-        launched.close()
 
 
 @pytest.fixture(scope="module")
@@ -379,16 +371,8 @@ def test_names_of_forty_models(browser: Browser, forty: Path, width: int) -> Non
     page, _ = opened(browser, forty, width, "light")
     page.locator(".explored svg").wait_for(timeout=WAIT_MS)
     wait_until(page, "document.querySelectorAll('.explored .mark-text.role-mark text').length > 2")
-    overlaps, shown, wide = page.evaluate(
-        """() => {
-            const boxes = [...document.querySelectorAll('.explored .mark-text.role-mark text')]
-                .map(t => t.getBoundingClientRect());
-            const pairs = boxes.flatMap((p, i) => boxes.slice(i + 1).filter(q =>
-                p.left < q.right && q.left < p.right &&
-                p.top + 2 < q.bottom && q.top + 2 < p.bottom));
-            return [pairs.length, boxes.length, document.documentElement.scrollWidth - innerWidth];
-        }"""
-    )
+    overlaps, shown = overlapping(page, ".explored .mark-text.role-mark text")
+    wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
     assert overlaps == 0
     assert wide <= 0
     status = page.locator(".explorer [role=status]").inner_text()

@@ -3,30 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from distilbench.records import CellRecord, frame
 from distilbench.report import write_report
 from tests.test_report import HOSTILE, cell, make_run, sample
-from tests.test_report_browser import CHROMIUM, FLAGS, WAIT_MS, opened, wait_until
+from tests.test_report_browser import WAIT_MS, opened, overlapping, wait_until
 
 pytestmark = pytest.mark.browser
 STATUS = "document.querySelector('.explorer [role=status]')"
 MODELS = {"tiny": (8, 1e10, 100), "middle": (20, 5e10, 300), "big": (32, 2e11, 900)}
 """Of 40 questions so many right, FLOPs of a question, MiB."""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield launched
-        launched.close()
 
 
 @pytest.fixture(scope="module")
@@ -161,16 +152,7 @@ def test_names_do_not_stand_on_each_other(browser: Browser, tmp_path: Path) -> N
     ]
     page, _ = opened(browser, write_report(make_run(tmp_path, rows)), 1400, "light")
     ready(page)
-    overlaps, shown = page.evaluate(
-        """() => {
-            const boxes = [...document.querySelectorAll('.explored .mark-text.role-mark text')]
-                .map(t => t.getBoundingClientRect());
-            const pairs = boxes.flatMap((p, i) => boxes.slice(i + 1).filter(q =>
-                p.left < q.right && q.left < p.right &&
-                p.top + 2 < q.bottom && q.top + 2 < p.bottom));
-            return [pairs.length, boxes.length];
-        }"""
-    )
+    overlaps, shown = overlapping(page, ".explored .mark-text.role-mark text")
     assert overlaps == 0
     assert shown >= 5
     page.close()

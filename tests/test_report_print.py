@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
 from distilbench.report import write_report
 from tests.test_paper import BASE, STUDENT, planned_run
 from tests.test_report import make_run, sample
-from tests.test_report_browser import CHROMIUM, FLAGS, opened
+from tests.test_report_browser import opened
 
 pytestmark = pytest.mark.browser
 pypdf = pytest.importorskip("pypdf")
@@ -24,14 +23,6 @@ pypdf = pytest.importorskip("pypdf")
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_report(planned_run(tmp_path_factory.mktemp("print")))
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield launched
-        launched.close()
 
 
 def squeezed(text: str) -> str:

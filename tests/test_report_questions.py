@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 import polars as pl
 import pytest
 import uvicorn
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from distilbench.place import Place
 from distilbench.report import ENDED, Section, render_page, with_ending
@@ -25,20 +25,12 @@ from distilbench.view import Viewed, application
 from tests.made_run import Answer, append, make, sample
 from tests.test_report import HOSTILE, make_run
 from tests.test_report import sample as record
-from tests.test_report_browser import CHROMIUM, FLAGS, WAIT_MS, opened, wait_until
+from tests.test_report_browser import WAIT_MS, opened, wait_until
 from tests.test_view import FIRST, SECOND, TOKEN, agreed, ending
 
 browses = pytest.mark.browser
 STATUS = "document.querySelector('.questions [role=status]').textContent"
 SIZES = [(1400, "light"), (1400, "dark"), (390, "light"), (390, "dark")]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield launched
-        launched.close()
 
 
 @pytest.fixture(scope="module")

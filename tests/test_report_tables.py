@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from distilbench.report import Cell, Section, Table, render_page
 from distilbench.report.run._by_task import heat_map
 from tests.test_report import HOSTILE
-from tests.test_report_browser import CHROMIUM, FLAGS, WAIT_MS, wait_until
+from tests.test_report_browser import WAIT_MS, wait_until
 
 pytestmark = pytest.mark.browser
 CLIPBOARD = "navigator.clipboard.writeText = async (text) => { window.copied = text; };"
@@ -55,14 +54,6 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     sections = [Section(f"part {n}", (table,)) for n, table in enumerate(tables)]
     return render_page("tables", "", sections, tmp_path_factory.mktemp("tables"))
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield launched
-        launched.close()
 
 
 def opened(
