@@ -78,6 +78,20 @@ async def encoded(context: str, text: str, tokenize: Tokenize) -> Encoded:
     return behind
 
 
+async def all_encoded(asked: Sequence[tuple[str, str]], tokenize: Tokenize) -> list[Encoded]:
+    """Each pair of context and text, :func:`encoded`; a context that many texts share is tokenized
+    once. Raises as :func:`encoded` and :func:`refuse_end_token`."""
+    known: dict[str, list[int]] = {}
+
+    async def once(text: str) -> list[int]:
+        if text not in known:
+            known[text] = await tokenize(text)
+        return known[text]
+
+    await refuse_end_token(once)
+    return [await encoded(context, text, once) for context, text in asked]
+
+
 def generating(what: Encoded, slot: int) -> dict[str, Any]:
     """llama.cpp's request that generates exactly these tokens and tells their probabilities."""
     return {
@@ -120,11 +134,10 @@ async def score(
     """How likely each text is behind its context (pairs of context and text); null: one does not
     fit into ``most_tokens``. ``generate`` gives llama.cpp's reply to :func:`generating`."""
     told, cached, started = [], [], time.perf_counter()
-    await refuse_end_token(tokenize)
-    for context, text in asked:
-        what = await encoded(context, text, tokenize)
-        if what.evaluated >= most_tokens:
-            return None
+    found = await all_encoded(asked, tokenize)
+    if max(what.evaluated for what in found) >= most_tokens:
+        return None
+    for what in found:
         reply = await generate(what)
         told.append((what, read(what, reply.get("completion_probabilities", ()))))
         cached.append(reply["timings"]["cache_n"])

@@ -19,10 +19,9 @@ from distilbench.engines._likelihood import (
     Encoded,
     Likelihood,
     Scored,
-    encoded,
+    all_encoded,
     likelihood,
     pairs,
-    refuse_end_token,
     scored,
 )
 from distilbench.engines._settings import METADATA_KEY, READ_KEY
@@ -81,8 +80,7 @@ async def _scored(api: Any, asked: list[tuple[str, str]]) -> Scored | None:
         return list(api.tokenizer(text)["input_ids"])
 
     started = time.perf_counter()
-    await refuse_end_token(tokenize)
-    found = [await encoded(context, text, tokenize) for context, text in asked]
+    found = await all_encoded(asked, tokenize)
     longest = getattr(api.model.config, "max_position_embeddings", None)
     if longest and max(what.evaluated for what in found) > longest:
         return None
