@@ -9,9 +9,8 @@ import typer
 from typer.core import TyperCommand
 
 from distilbench.cli._counts import say
-from distilbench.cli._options import RunPlace
+from distilbench.cli._options import RunPlace, here
 from distilbench.cli._print import Json, print_json, print_line
-from distilbench.errors import InputError
 
 if TYPE_CHECKING:
     from distilbench.interchange import Importer
@@ -97,11 +96,9 @@ def export(
     from distilbench.interchange import export_run
     from distilbench.place import Place, copied
 
-    folder = Place.parse(out)
-    if folder.url is not None:
-        raise InputError(f"--out {folder}", "is a URL", "name a folder of this machine")
+    folder = here(out)
     with copied(Place.parse(run)) as run_dir:
-        files = export_run(run_dir, form, folder.path)
+        files = export_run(run_dir, form, folder)
     if as_json:
         print_json([str(file) for file in files])
         return

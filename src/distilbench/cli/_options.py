@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -24,6 +25,17 @@ RunPlaces = Annotated[
     ),
 ]
 ModelName = Annotated[str, typer.Argument(help=MODEL_HELP, show_default=False)]
+
+
+def here(out: str, what: str = "folder") -> Path:
+    """The folder or file of this machine that ``--out`` names. Raises ``InputError`` if it is at a
+    URL."""
+    from distilbench.place import Place
+
+    place = Place.parse(out)
+    if place.url is not None:
+        raise InputError(f"--out {place}", "is a URL", f"name a {what} of this machine")
+    return place.path
 
 
 def _share(points: float) -> float:

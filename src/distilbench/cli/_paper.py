@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from distilbench.cli._options import Margin
+from distilbench.cli._options import Margin, here
 from distilbench.cli._print import print_line, print_table
 from distilbench.errors import InputError
 from distilbench.files import must_hold_files, write_bytes, write_text
@@ -138,7 +138,7 @@ def paper(
     )
 
     wide = width_mm(width)
-    folder = _here(out)
+    folder = here(out or ".")
     must_hold_files(folder)
     must_be_ours(folder)
     if run is None:
@@ -148,19 +148,9 @@ def paper(
     print_line(f"wrote {len(written)} files; all of them in one document: {folder / 'paper.tex'}")
 
 
-def _here(out: str) -> Path:
-    """A place on this machine. Raises ``InputError`` if it is none."""
-    from distilbench.place import Place
-
-    place = Place.parse(out or ".")
-    if place.url is not None:
-        raise InputError(f"--out {out}", "is a URL", "name a place on this machine")
-    return place.path
-
-
 def _file(out: str, run: str | None) -> Path:
     """Raises ``InputError`` if it is none, or would lie among the records of the run."""
-    path = _here(out)
+    path = here(out or ".", "file")
     if path.is_dir():
         raise InputError(f"--out {out!r}", "is a folder", "name a file")
     of_run = run is not None and path.resolve().is_relative_to(Path(run).resolve())

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from distilbench.cli._counts import say
-from distilbench.cli._options import Margin, RunPlaces
+from distilbench.cli._options import Margin, RunPlaces, here
 from distilbench.cli._print import Json, print_json, print_line, print_table
 from distilbench.errors import InputError
 from distilbench.files import read_parquet, write_text
@@ -163,14 +163,12 @@ def _report_of(runs: list[str], out: str | None, margin: float) -> Path:
     from distilbench._api import Run, report_runs
     from distilbench.place import Place, copied
 
-    folder = None if out is None else Place.parse(out)
-    if folder and folder.url is not None:
-        raise InputError(f"--out {folder}", "is a URL", "name a folder of this machine")
+    folder = None if out is None else here(out)
     if len(runs) > 1:
-        return report_runs(runs, folder.path if folder else "runs-report", margin)
+        return report_runs(runs, folder or "runs-report", margin)
     place = Place.parse(runs[0])
     with copied(place) as run_dir:
-        page = Run.open(run_dir).report(folder.path if folder else None, margin)
+        page = Run.open(run_dir).report(folder, margin)
         return page if folder else _sent(page, place)
 
 
