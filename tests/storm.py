@@ -213,7 +213,7 @@ def victims(place: Place, driver: int) -> dict[str, int]:
         found["worker"] = worker
         with suppress(psutil.Error):
             process = psutil.Process(worker)
-            if place.cluster and str(place.cluster.nodes[-1].folder) in process.cmdline()[-1]:
+            if place.cluster and str(place.cluster.nodes[-1].folder) in " ".join(process.cmdline()):
                 found[NODE] = place.cluster.nodes[-1].process.pid
             for child in process.children():
                 if any(word.endswith("_serve.py") for word in child.cmdline()):
