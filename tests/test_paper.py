@@ -519,6 +519,20 @@ def test_a_figure_and_a_table_are_written(
     assert "--width: is '5'; give column, text, page" in capsys.readouterr().err
 
 
+def test_the_name_of_its_file_is_the_form_of_a_figure(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    drawn_to = ["figure", "accuracy-flops", str(run), "--out"]
+    for name, magic in [("a.svg", b"<svg"), ("a.PNG", b"\x89PNG"), ("a", b"%PDF")]:
+        assert run_cli(monkeypatch, tmp_path, *drawn_to, name) == 0
+        assert (tmp_path / name).read_bytes().startswith(magic)
+    assert run_cli(monkeypatch, tmp_path, *drawn_to, "b.eps", "--format", "svg") == 0
+    for words in (["c.svg", "--format", "pdf"], ["c.eps"], ["c.tex"]):
+        assert run_cli(monkeypatch, tmp_path, *drawn_to, *words) == 2
+        assert f"--out {words[0]}: " in capsys.readouterr().err
+    assert not list(tmp_path.glob("c.*"))
+
+
 @pytest.mark.parametrize(
     ("out", "said"),
     [("run.json", "lies among the files of the run itself"), ("cells/../run.json", "lies among"),

@@ -68,7 +68,10 @@ def register(app: typer.Typer) -> None:
 def figure(
     name: Name = None,
     run: RunOrNone = None,
-    form: FigureFormat = FigureForm.pdf,
+    form: Annotated[
+        FigureForm | None,
+        typer.Option("--format", help="Default: as --out ends, else pdf.", show_default=False),
+    ] = None,
     width: Width = "column",
     out: Annotated[
         str | None, typer.Option(help="File; default: NAME.FORMAT.", show_default=False)
@@ -79,7 +82,9 @@ def figure(
 
     wide = width_mm(width)
     name, run = _names_a_run(name, run)
-    path = Path(f"{name}.{form.value}") if out is None else _file(out, run)
+    path = None if out is None else _file(out, run)
+    form = _form(form, out)
+    path = path or Path(f"{name}.{form.value}")
     contents, _ = _contents(run, margin=None)
     if name is None:
         _print_names("figure", contents.figures, contents, run)
@@ -146,6 +151,18 @@ def paper(
     else:
         written = write_paper_of_run(_data(run, margin), folder, form.value, wide)
     print_line(f"wrote {len(written)} files; all of them in one document: {folder / 'paper.tex'}")
+
+
+def _form(form: FigureForm | None, out: str | None) -> FigureForm:
+    """Raises ``InputError`` if the name of the file says another form, or none that there is."""
+    ending = Path(out or "").suffix.lower().lstrip(".")
+    named = FigureForm(ending) if ending in FigureForm.__members__ else None
+    if form and named and form is not named:
+        raise InputError(f"--out {out}", f"is not a name of a {form.value}", "drop --format")
+    if out and ending and not (form or named):
+        remedy = f"end it in {', '.join(FigureForm)}, or give --format"
+        raise InputError(f"--out {out}", f"a figure has no form {ending!r}", remedy)
+    return form or named or FigureForm.pdf
 
 
 def _file(out: str, run: str | None) -> Path:
