@@ -82,6 +82,9 @@ def killing(cluster: RayCluster, after: int, heard: list[Event]) -> Callable[[Ev
         heard.append(event)
         if sum(isinstance(e, SampleDone) for e in heard) == after and isinstance(event, SampleDone):
             cluster.nodes[-1].kill()
+            left = cluster.nodes[0].folder / "distilbench-left"  # by a job that was killed there
+            left.mkdir()
+            (left / "lock").touch()
 
     return on_event
 

@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 
 from distilbench.architecture import model_files
 from distilbench.errors import InputError
-from distilbench.runner._node import CHUNK, Parcel, Told, answer
+from distilbench.runner._node import CHUNK, Parcel, Told, answer, sweep_machine
 from distilbench.runner._plan import Cell
 
 T = TypeVar("T")
@@ -134,6 +134,17 @@ class Cluster:
             if isinstance(told, Lost) and (lost := started(task)):
                 self._lost_at[lost.node.id] = time.monotonic()
         return heard
+
+    def sweep(self) -> None:
+        """Remove what killed jobs left on the machines that may see no other of ours; one that does
+        not answer soon keeps it for the next run."""
+        task = self._ray.remote(sweep_machine)
+        with suppress(Exception):
+            asked = [
+                task.options(num_cpus=0, max_retries=0, scheduling_strategy=_at(node.id)).remote()
+                for node in self.nodes()
+            ]
+            self._ray.wait(asked, num_returns=len(asked), timeout=_LEAVING_S)
 
     def end(self) -> None:
         """End the tasks that are at work, each worker as one on this machine."""

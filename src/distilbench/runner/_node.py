@@ -154,11 +154,16 @@ def _told(events: tuple[Event, ...], pieces: Sequence[Piece]) -> Iterator[Told]:
         yield Told(events, tuple(pieces[-1:]))
 
 
+def sweep_machine() -> None:
+    """Remove what killed processes left on this machine."""
+    sweep_scratch()
+    sweep_cgroups()
+
+
 @contextmanager
 def _run_folder() -> Iterator[Path]:
     """A folder for one job; what killed ones left on this machine is removed first."""
-    sweep_scratch()
-    sweep_cgroups()
+    sweep_machine()
     scratch = Scratch()
     try:
         yield scratch.path

@@ -111,6 +111,7 @@ class Ray(Executor):
                     elif (code := _kept(task, told, on_event)) is not None:
                         working.remove(task)
                         yield task.job, code
+            cluster.sweep()
 
     def _connected(self) -> Cluster:
         if self._cluster is None:
