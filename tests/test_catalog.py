@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from distilbench.catalog import Catalog, Figure, _load, cited_in, load_catalog
+from distilbench.catalog._load import _packaged, _read_packaged
 from distilbench.errors import InputError
 
 CARDS = Path(_load.__file__).parent / "cards"
@@ -219,3 +220,27 @@ def test_models_of_the_issue_are_there(catalog: Catalog) -> None:
     """
     for part in wanted.split():
         assert part in families
+
+
+def test_what_the_cache_holds_of_the_catalog_is_the_catalog(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Damaged, of other types, or where no cache can be made, the files are read again."""
+    packaged, read = _packaged.__wrapped__, _read_packaged.__wrapped__
+    whole = read()
+    monkeypatch.setenv("DISTILBENCH_CACHE", str(tmp_path))
+    assert packaged() == whole
+    (kept,) = tmp_path.glob("catalog-*.json")
+    sealed = kept.read_bytes()
+    with monkeypatch.context() as patch:
+        patch.setattr("distilbench.catalog._load._read_packaged", lambda: pytest.fail("read again"))
+        assert packaged() == whole
+    middle = len(sealed) // 2
+    turned = sealed[:middle] + bytes([sealed[middle] ^ 1]) + sealed[middle + 1 :]
+    for damaged in (turned, sealed[:middle], b"", b"{}", b'{"cards": {"a": 1}}'):
+        kept.write_bytes(damaged)
+        assert packaged() == whole
+        assert kept.read_bytes() == sealed
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("DISTILBENCH_CACHE", str(tmp_path / "file" / "no-folder"))
+    assert packaged() == whole

@@ -9,17 +9,21 @@ data; nothing of a package is imported.
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from distilbench.cache import cache_folder
 from distilbench.catalog._card import Card, Cited, Figure, Source
 from distilbench.errors import InputError, use_one_of
+from distilbench.files import read_json, write_sealed
 from distilbench.registry import of_packages
 from distilbench.yaml_file import read_yaml
 
@@ -88,7 +92,21 @@ def load_catalog(extra: Sequence[Path] = ()) -> Catalog:
 
 @cache
 def _packaged() -> Catalog:
-    """Read once: these files do not change while they are used."""
+    """Read once a process. What was read and checked is kept in the cache under the digest of the
+    files and of this room's code, as that takes a second and a half; where there is no cache, or it
+    is damaged, they are read again."""
+    files = sorted(path for kind in ("*.yaml", "*.py") for path in _HERE.rglob(kind))
+    digest = hashlib.sha256(b"\0".join(path.read_bytes() for path in files)).hexdigest()
+    with suppress(OSError):
+        kept = cache_folder() / f"catalog-{digest[:16]}.json"
+        with suppress(OSError, InputError, ValidationError):
+            return Catalog.model_validate(read_json(kept, {"cards": dict}))
+        write_sealed(kept, _read_packaged().model_dump(mode="json"))
+    return _read_packaged()
+
+
+@cache
+def _read_packaged() -> Catalog:
     sources: dict[str, Source] = {}
     for path in sorted((_HERE / "sources").glob("*.yaml")):
         _add_all(sources, Source, path)

@@ -24,6 +24,7 @@ from distilbench.report.page._explorer import Explorer
 from distilbench.report.page._format import anchor
 from distilbench.report.page._libraries import datatables, vega
 from distilbench.report.page._questions import Questions
+from distilbench.report.page._rows import html_rows, markdown_rows
 from distilbench.report.page._table import Table
 
 if TYPE_CHECKING:
@@ -126,9 +127,12 @@ def render_page(
         styles=[_script("questions.css")] if questions else [],
         specification=_specification,
         inlined=_inlined,
+        html_rows=html_rows,
     )
     write_text(out_dir / "index.html", html)
-    markdown = environment.get_template("page.md").render(**said, plain=markdown_text)
+    markdown = environment.get_template("page.md").render(
+        **said, plain=markdown_text, markdown_rows=markdown_rows
+    )
     write_text(out_dir / f"{page}.md", markdown)
     return out_dir / "index.html"
 
