@@ -127,12 +127,9 @@ def render_page(
         styles=[_script("questions.css")] if questions else [],
         specification=_specification,
         inlined=_inlined,
-        html_rows=html_rows,
     )
     write_text(out_dir / "index.html", html)
-    markdown = environment.get_template("page.md").render(
-        **said, plain=markdown_text, markdown_rows=markdown_rows
-    )
+    markdown = environment.get_template("page.md").render(**said, plain=markdown_text)
     write_text(out_dir / f"{page}.md", markdown)
     return out_dir / "index.html"
 
@@ -173,13 +170,15 @@ def _environment() -> Environment:
     error."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    return Environment(
+    environment = Environment(
         loader=PackageLoader("distilbench.report.page"),
         autoescape=lambda name: name is not None and name.endswith(".html"),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.globals.update(html_rows=html_rows, markdown_rows=markdown_rows)
+    return environment
 
 
 def _kind(block: Any) -> str:
