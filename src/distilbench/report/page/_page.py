@@ -24,6 +24,7 @@ from distilbench.report.page._explorer import Explorer
 from distilbench.report.page._format import anchor
 from distilbench.report.page._libraries import datatables, vega
 from distilbench.report.page._questions import Questions
+from distilbench.report.page._rows import html_rows, markdown_rows
 from distilbench.report.page._table import Table
 
 if TYPE_CHECKING:
@@ -169,13 +170,15 @@ def _environment() -> Environment:
     error."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    return Environment(
+    environment = Environment(
         loader=PackageLoader("distilbench.report.page"),
         autoescape=lambda name: name is not None and name.endswith(".html"),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.globals.update(html_rows=html_rows, markdown_rows=markdown_rows)
+    return environment
 
 
 def _kind(block: Any) -> str:

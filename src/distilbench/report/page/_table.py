@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from distilbench.report.page._format import NOT_AVAILABLE
@@ -74,21 +75,28 @@ class Table:
         return cls(caption, tuple(column.heading for column in columns), rows)
 
     def cells(self) -> list[list[Cell]]:
-        return [[_cell(value) for value in row] for row in self.rows]
+        return self._cells
 
     def sort_keys(self) -> list[list[str] | None]:
         """Of each column what its cells are sorted by; null for a column of words."""
-        texts = [[_cell(row[i]).text for row in self.rows] for i in range(len(self.columns))]
-        return [sort_keys(column, names=i == 0) for i, column in enumerate(texts)]
+        return self._sort_keys
 
     def numeric(self) -> list[bool]:
         """Whether each column holds numbers, or nothing but what is not known."""
-        absent = [
-            bool(self.rows) and all(_cell(row[i]).text in ABSENT for row in self.rows)
-            for i in range(len(self.columns))
-        ]
-        keys = self.sort_keys()
-        return [none or key is not None for none, key in zip(absent, keys, strict=True)]
+        absent = [bool(texts) and all(text in ABSENT for text in texts) for texts in self._texts()]
+        return [none or key is not None for none, key in zip(absent, self._sort_keys, strict=True)]
+
+    @cached_property
+    def _cells(self) -> list[list[Cell]]:
+        return [[_cell(value) for value in row] for row in self.rows]
+
+    @cached_property
+    def _sort_keys(self) -> list[list[str] | None]:
+        return [sort_keys(texts, names=i == 0) for i, texts in enumerate(self._texts())]
+
+    def _texts(self) -> list[list[str]]:
+        """What stands in each column."""
+        return [[row[i].text for row in self._cells] for i in range(len(self.columns))]
 
 
 def _records(frame: pl.DataFrame | Iterable[Any]) -> Iterator[Mapping[str, Any]]:
