@@ -14,6 +14,7 @@ from typing import IO
 
 _PREFIX = "distilbench-"
 _LOCK = "lock"
+_GONE = ".gone"
 _MAKING_S = 60.0  # far more than the moment before a new one is locked
 
 
@@ -29,7 +30,7 @@ class Scratch:
 
     def remove(self) -> None:
         self._lock.close()
-        shutil.rmtree(self.path, ignore_errors=True)
+        _remove(self.path)
 
 
 def sweep_scratch() -> None:
@@ -40,12 +41,25 @@ def sweep_scratch() -> None:
     for folder in (*place.glob(f"{_PREFIX}*"), *place.glob(f".{_PREFIX}*")):
         with suppress(OSError):
             seen = folder.lstat()
-            being_made = folder.name.startswith(".") and now - seen.st_mtime < _MAKING_S
-            if folder.is_symlink() or seen.st_uid != os.getuid() or being_made:
+            if folder.is_symlink() or seen.st_uid != os.getuid():
+                continue
+            if folder.name.startswith("."):  # being made or removed
+                old = now - seen.st_mtime > _MAKING_S
+                never_used = old and {path.name for path in folder.iterdir()} <= {_LOCK}
+                if never_used or folder.name.endswith(_GONE):
+                    shutil.rmtree(folder, ignore_errors=True)
                 continue
             with (folder / _LOCK).open("r+b") as lock:
                 if _locked(lock):
-                    shutil.rmtree(folder, ignore_errors=True)
+                    _remove(folder)
+
+
+def _remove(folder: Path) -> None:
+    """Under another name first: if this process is killed in the midst of it, the lock may be gone
+    before the rest, and what has no lock is somebody else's."""
+    gone = folder.with_name(f".{folder.name}{_GONE}")
+    with suppress(OSError):
+        shutil.rmtree(folder.rename(gone), ignore_errors=True)
 
 
 def _locked(lock: IO[bytes]) -> bool:
