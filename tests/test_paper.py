@@ -381,6 +381,7 @@ def test_each_method_is_cited_where_it_was_used(
     rows = [sample("m", "t", n, n % 2 == 0) | (more if n < 4 else {}) for n in range(8)]
     _, cite = methods(read_run(make_run(tmp_path, rows)))
     assert ("bell2002" in cite.entries) == (key == "bell2002")
+    assert ("skellam1948" in cite.entries) == (key == "bell2002")
     assert ("wilson1927" in cite.entries) == ("score" not in more)
 
 

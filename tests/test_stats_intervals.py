@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import optimize
 from scipy import stats as scipy_stats
 
 from distilbench import records
@@ -105,11 +106,104 @@ def test_a_question_repeated_more_often_does_not_count_more():
     assert accuracy(samples(rows))["accuracy"].item() == 0.5
 
 
-def test_all_wrong_in_clusters_is_as_uncertain_as_its_clusters():
-    rows = [row | {"cluster": f"c{i % 5}"} for i, row in enumerate(answers([0] * 40))]
-    row = accuracy(samples(rows)).row(0, named=True)
-    wilson = scipy_stats.binomtest(0, 5).proportion_ci(method="wilson")
-    assert (row["low"], row["high"]) == pytest.approx((wilson.low, wilson.high), abs=1e-9)
+def in_clusters(counts, **more):
+    """Samples of clusters, each of so many right answers of so many questions."""
+    return samples(
+        {"sample_id": f"q{c}-{i}", "cluster": f"c{c}", "score": float(i < right), **more}
+        for c, (right, asked) in enumerate(counts)
+        for i in range(asked)
+    )
+
+
+def limits_by_hand(counts):
+    """The equation of each limit, solved by SciPy: the normal tails of a share, averaged over the
+    correlations at the middles of 24 parts of Jeffreys' prior by their beta-binomial probability,
+    are 5%."""
+    right, asked = (np.array(column) for column in zip(*counts, strict=True))
+    n, share = asked.sum(), asked / asked.sum()
+    p, centre = right.sum() / n, (right.sum() + 0.5) / (n + 1)
+    rhos = scipy_stats.beta(0.5, 0.5).ppf((np.arange(24) + 0.5) / 24)
+    designs = (1 - rhos) / n + rhos * (share**2).sum()
+
+    def weights(mean):
+        log = [
+            scipy_stats.betabinom.logpmf(right, asked, mean * s, (1 - mean) * s).sum()
+            for s in (1 - rhos) / rhos
+        ]
+        return np.exp(log - max(log)) / np.exp(log - max(log)).sum()
+
+    residuals = right - p * asked
+    variance = (residuals**2 / (1 - share)).sum() / n**2
+    kurtosis = len(counts) * (residuals**4).sum() / max((residuals**2).sum(), 1e-30) ** 2
+    a = 1 / (1 - share)
+    uneven = (share**2).sum() + (a * share**2).sum() ** 2 - (a**2 * share**4).sum()
+    df = max(1, 1 / (uneven + max(0, kurtosis - 3) / (2 * len(counts))))
+    model = centre * (1 - centre) * weights(centre) @ designs
+    factor = (variance / model) ** (df / (df + 10)) if variance else 1.0
+
+    def tails(limit):
+        angles = np.arcsin(np.sqrt([centre, limit]))
+        errors = np.sqrt(limit * (1 - limit) * designs * factor)
+        tail = 2 * scipy_stats.norm.sf(abs(p - limit) / errors)
+        return weights(np.sin(angles.mean()) ** 2) @ tail - 0.05
+
+    inner = min(max(p, 1e-9), 1 - 1e-9)
+    ends = ((1e-9, inner), (inner, 1 - 1e-9))
+    return [
+        end if p == end else optimize.brentq(tails, *bracket, xtol=1e-12)
+        for end, bracket in zip((0.0, 1.0), ends, strict=True)
+    ]
+
+
+COUNTS = {
+    "fives": [(3, 5), (5, 5), (0, 5), (2, 5), (4, 5), (5, 5)],
+    "uneven": [(1, 1), (0, 1), (9, 12), (2, 3), (0, 4), (1, 2), (7, 7)],
+    "all in one": [(10, 10), *[(0, 10)] * 9],
+    "none right": [(0, 8)] * 5,
+    "all right": [(4, 4), (2, 2), (9, 9)],
+    "spread evenly": [(1, 10)] * 10,
+    "two clusters": [(3, 20), (17, 20)],
+    "many": [(k % 4, 4) for k in range(200)],
+}
+
+
+@pytest.mark.parametrize("counts", COUNTS.values(), ids=COUNTS)
+def test_clustered_shares_have_the_limits_of_the_equation(counts):
+    row = accuracy(in_clusters(counts)).row(0, named=True)
+    assert (row["low"], row["high"]) == pytest.approx(limits_by_hand(counts), abs=1e-7)
+
+
+def test_a_clustered_interval_does_not_hang_on_its_company_or_its_order():
+    """Groups are calculated together, until all are: none may move another's limits."""
+    table = pl.concat(
+        in_clusters(counts, model=name).sample(fraction=1, shuffle=True, seed=1)
+        for name, counts in COUNTS.items()
+    )
+    together = accuracy(table)
+    for name, counts in COUNTS.items():
+        alone = accuracy(in_clusters(counts, model=name)).row(0, named=True)
+        row = together.row(by_predicate=pl.col("model") == name, named=True)
+        assert (row["low"], row["high"]) == pytest.approx((alone["low"], alone["high"]), abs=1e-8)
+
+
+def test_right_and_wrong_are_mirrored():
+    for counts in COUNTS.values():
+        row = accuracy(in_clusters(counts)).row(0, named=True)
+        other = accuracy(in_clusters([(n - k, n) for k, n in counts])).row(0, named=True)
+        assert (1 - other["high"], 1 - other["low"]) == pytest.approx(
+            (row["low"], row["high"]), abs=1e-7
+        )
+
+
+def test_the_same_share_is_less_sure_the_more_it_stands_together():
+    """Ten right of a hundred, in ten clusters, in two and in one; never surer than a hundred
+    questions that were asked alone."""
+    spreads = [[1] * 10, [5, 5, *[0] * 8], [10, *[0] * 9]]
+    found = [accuracy(in_clusters([(k, 10) for k in spread])) for spread in spreads]
+    lows, highs = ([table[end].item() for table in found] for end in ("low", "high"))
+    wilson = scipy_stats.binomtest(10, 100).proportion_ci(method="wilson")
+    assert wilson.low + 1e-9 > lows[0] > lows[1] > lows[2] > 0
+    assert wilson.high - 1e-9 < highs[0] < highs[1] < highs[2] < 0.5
 
 
 def test_one_cluster_tells_nothing_about_the_error():

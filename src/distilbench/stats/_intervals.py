@@ -9,6 +9,7 @@ from scipy.special import ndtri
 
 from distilbench.errors import InputError
 from distilbench.stats._clusters import NO_SPREAD, clustered, t_quantile, unique
+from distilbench.stats._correlated import effective_sizes
 
 _TOGETHER = 200_000
 """Samples whose figures are made at once: fewer take longer together, more take memory."""
@@ -25,16 +26,15 @@ def accuracy(
     else ``by`` leaves out, so that a question asked twice does not count twice. The standard error
     is clustered: Miller 2024 (arXiv 2411.00640), with the factor G/(G-1) for G clusters, so that it
     is the plain s/sqrt(n) where every question is a cluster of its own. A question is always within
-    one cluster; cluster names are read within a task. The interval rests on the variance and the
-    degrees of freedom df of :func:`clustered`, made for few clusters and for uneven ones.
+    one cluster; cluster names are read within a task.
 
-    The interval is Wilson's (1927) where every score is 0 or 1, at the effective sample size
-    ``p(1-p)/variance`` (times 1 + 1/df, so that it is n for n independent questions), times Korn
-    and Graubard's (1998) factor for few degrees of freedom; it is never larger than the number of
-    samples, and is df + 1 where nothing varies, so the interval never collapses. For other scores
-    it is ``mean +- t(df) sqrt(variance)`` cut to [0, 1], or again Wilson's where all scores are
-    equal. With a single cluster the standard error is unknown (null) and the interval as wide as
-    one question leaves it. How often such intervals cover: ``docs/statistics.md``.
+    The interval is Wilson's (1927) where every score is 0 or 1: at the number of questions where
+    each is asked once and a cluster of its own, else at the sizes of :func:`effective_sizes`, one
+    for each limit, never more than the samples. For other scores it is ``mean +- t(df)
+    sqrt(variance)`` cut to [0, 1], with variance and degrees of freedom of :func:`clustered`, or,
+    where all scores are equal, Wilson's at df + 1, so that it never collapses. With a single
+    cluster the standard error is unknown (null) and the interval as wide as one question leaves it.
+    How often such intervals cover: ``docs/statistics.md``.
 
     Returns ``by`` and n_questions, n_clusters, n_samples, accuracy, stderr, low, high; scores in
     [0, 1]. Raises InputError if a column is missing or a score is not in [0, 1].
@@ -87,7 +87,8 @@ def of_questions(questions: pl.DataFrame, groups: list[str], level: float) -> pl
     )
     table = clustered(questions, groups, "score").join(counts, on=groups, nulls_equal=True)
     return (
-        table.with_columns(_interval(level))
+        effective_sizes(questions, table, groups, level)
+        .with_columns(_interval(level))
         .unnest("interval")
         .select(
             *groups,
@@ -202,21 +203,14 @@ def check_samples(samples: pl.DataFrame, columns: Sequence[str]) -> None:
 def _interval(level: float) -> pl.Expr:
     """Struct of low and high, over a frame of ``clustered`` with n_samples and binary."""
     p, variance, clusters = pl.col("mean"), pl.col("variance"), pl.col("n_clusters")
-    spread = variance > NO_SPREAD
-    # Independent zeros and ones tell their variance by their mean: nothing of it is estimated.
-    independent = clusters == pl.col("n_samples")
-    df = pl.when(independent & pl.col("binary")).then(clusters - 1.0).otherwise("df")
-    t = t_quantile(df, level)
-    few = (t_quantile(pl.col("n_samples") - 1, level) / t).pow(2)
-    effective = (
-        pl.when(spread)
-        .then(p * (1 - p) / (variance * df / (df + 1)) * few)
-        .otherwise(pl.coalesce(df + 1, 1.0))
-        .clip(1, pl.col("n_samples"))
-    )
-    low, high = wilson(p, effective, normal_quantile(level))
+    spread = (variance > NO_SPREAD).fill_null(False)
+    t, z = t_quantile(pl.col("df"), level), normal_quantile(level)
+    independent = pl.col("binary") & (clusters == pl.col("n_samples"))
+    size = pl.when(independent).then("n_samples").otherwise(pl.coalesce(pl.col("df") + 1, 1.0))
+    low, _ = wilson(p, pl.coalesce("size_low", size), z)
+    _, high = wilson(p, pl.coalesce("size_high", size), z)
     half = t * variance.sqrt()
-    score_limits = pl.col("binary") | ~spread.fill_null(False)
+    score_limits = pl.col("binary") | ~spread
     lone = ~pl.col("binary") & (clusters == 1)
     return pl.struct(
         pl.when(lone).then(0.0).when(score_limits).then(low).otherwise((p - half).clip(0, 1))

@@ -36,16 +36,19 @@ def _intervals(data: RunData) -> Iterator[Used]:
         ("miller2024",),
     )
     if shares:
-        yield (
-            "Intervals of an accuracy are Wilson's at the effective number of questions, with the"
-            " correction of Korn and Graubard for few degrees of freedom.",
-            ("wilson1927", "korn1998"),
-        )
+        yield ("Intervals of an accuracy are Wilson's.", ("wilson1927",))
     else:
         yield (
             "Scores lie between 0 and 1, not at its ends alone, so that intervals of an accuracy"
             " are Student's.",
             (),
+        )
+    if shares and bool((tasks["n_clusters"] < tasks["n_samples"]).any()):
+        yield (
+            "Answers to questions of one source, or to one question, are a cluster: the interval is"
+            " at an effective number of questions, from the correlation within clusters, over which"
+            " it is averaged by its beta-binomial likelihood.",
+            ("skellam1948",),
         )
     if clustered:
         yield (
