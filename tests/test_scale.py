@@ -72,9 +72,33 @@ def test_a_run_is_collected_whole_and_a_cell_asks_for_its_questions_once(
         return read_questions(path)
 
     monkeypatch.setattr(_store, "read_questions", counted)
-    samples, cells = collect(tmp_path / "scale", load_cells(tmp_path / "scale"))
+    collected, cells = collect(tmp_path / "scale", load_cells(tmp_path / "scale"))
+    samples = collected.collect()
     assert (samples.height, cells.height, len(read)) == (6_000, 3, 3)
     assert samples.select("cell", "sample_id").n_unique() == 6_000
+
+
+def test_of_a_run_that_is_collected_one_shard_is_in_memory_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And what is written is what the shards hold, one after another."""
+    prepare(tmp_path, 6_000, models=2, tasks=1)
+    run, seen, most, read = tmp_path / "scale", [], [0], _store._finished
+    ids: list[str] = []
+
+    def watched(*args: Any) -> pl.DataFrame:
+        samples = read(*args)
+        ids.extend(samples["cell"] + "/" + samples["sample_id"])
+        seen.append(weakref.ref(samples))
+        most[0] = max(most[0], sum(ref() is not None for ref in seen))
+        return samples
+
+    monkeypatch.setattr(_store, "_finished", watched)
+    collected, _ = collect(run, load_cells(run))
+    assert (len(seen), most[0]) == (6, 1)
+    written = collected.collect()
+    assert (written["cell"] + "/" + written["sample_id"]).to_list() == ids
+    assert len(ids) == 6_000
 
 
 def test_a_bootstrap_draws_the_kinds_of_clusters_not_the_clusters() -> None:
