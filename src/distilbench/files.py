@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from distilbench.errors import InputError
 from distilbench.seals import is_whole_table, seal_table, sealed, unsealed
@@ -77,12 +77,31 @@ def read_parquet(path: Path, remedy: str = _DAMAGED) -> pl.DataFrame:
     import polars as pl
 
     with path.open("rb") as file:
-        if not is_whole_table(file):
-            raise InputError(str(path), "is damaged (its checksum is another)", remedy)
+        _refuse_changed(file, path, remedy)
         try:
             return pl.read_parquet(file)
         except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
             raise InputError(str(path), "is damaged", remedy) from error
+
+
+def read_columns(path: Path, remedy: str = _DAMAGED) -> Iterator[pl.Series]:
+    """The columns of :func:`read_parquet`, one after another: for a reader who makes each smaller
+    before the next one comes. Raises as that does."""
+    import polars as pl
+
+    with path.open("rb") as file:
+        _refuse_changed(file, path, remedy)
+    table = pl.scan_parquet(path, glob=False)
+    try:
+        for name in table.collect_schema().names():
+            yield table.select(name).collect()[name]
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+        raise InputError(str(path), "is damaged", remedy) from error
+
+
+def _refuse_changed(table: IO[bytes], path: Path, remedy: str) -> None:
+    if not is_whole_table(table):
+        raise InputError(str(path), "is damaged (its checksum is another)", remedy)
 
 
 def in_a_row(pieces: Iterable[pl.DataFrame | Path], columns: Sequence[str]) -> pl.LazyFrame:
