@@ -54,7 +54,8 @@ newest-inspect:
 	$(VENV)-newest-inspect/bin/python -m pip install --quiet --disable-pip-version-check --upgrade --pre inspect-ai
 	$(VENV)-newest-inspect/bin/python -m pytest tests/test_inspect_private.py tests/test_provider_table.py
 
-# Files of strangers, changed at random, for a fixed number of examples and of seconds: tests/fuzz.py.
+# Files of strangers, changed at random, and chat templates put together, for a fixed number of
+# examples and of seconds: tests/fuzz.py, tests/test_fuzz.py.
 # Atheris has wheels for Linux; elsewhere hypothesis alone is run.
 FUZZ_KINDS := gguf safetensors config suite recipe results bench csv-bench log jsonl json csv gzip parquet
 fuzz: $(VENV)/.test

@@ -105,7 +105,7 @@ def ran(suite: Path, out: Path, last: int) -> dict[str, Any]:
 def records(run_dir: Path) -> list[list[Any]]:
     if not (run_dir / "run.json").is_file():
         return []
-    samples = collect(run_dir, load_cells(run_dir))[0].select("cell", *COLUMNS)
+    samples = collect(run_dir, load_cells(run_dir))[0].select("cell", *COLUMNS).collect()
     return [list(row) for row in samples.sort("cell", "sample_id", "epoch").rows()]
 
 

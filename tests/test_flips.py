@@ -47,7 +47,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def as_told(run: Path) -> Any:
     """All that reports and exports are made of."""
     samples, cells = joined(run, load_cells(run))
-    return samples.to_dicts(), cells.to_dicts(), question_sets(run), load_cells(run)
+    return samples.collect().to_dicts(), cells.to_dicts(), question_sets(run), load_cells(run)
 
 
 def facts(run: Path) -> Any:

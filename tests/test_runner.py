@@ -189,7 +189,7 @@ def test_a_killed_worker_costs_its_unfinished_samples_only(tmp_path: Path) -> No
         for cell in load_cells(killed.run_dir)
     ]
     assert kept["flops"].null_count() == 0
-    assert collect(killed.run_dir, elsewhere)[0].equals(kept)
+    assert collect(killed.run_dir, elsewhere)[0].collect().equals(kept)
 
     resumed, repeated = watched(suite, tmp_path / "runs")
     assert resumed.complete

@@ -14,11 +14,14 @@ import numpy as np
 import polars as pl
 import pytest
 from benchmarks.scale import planned, prepare, write_logs, write_questions
+from polars.testing import assert_frame_equal
 
 from distilbench.engines import sha256_of
+from distilbench.errors import InputError
+from distilbench.report import read_run
 from distilbench.runner import _plan, _store, collect, load_cells
 from distilbench.runner._store import finish_shard, questions_file, read_questions, shards_of
-from distilbench.stats import in_common
+from distilbench.stats import in_common, paired_difference, paired_differences
 from distilbench.stats._bootstrap import _alike, _drawn, bootstrap_accuracies
 from distilbench.tasks import QuestionSet
 
@@ -72,9 +75,33 @@ def test_a_run_is_collected_whole_and_a_cell_asks_for_its_questions_once(
         return read_questions(path)
 
     monkeypatch.setattr(_store, "read_questions", counted)
-    samples, cells = collect(tmp_path / "scale", load_cells(tmp_path / "scale"))
+    collected, cells = collect(tmp_path / "scale", load_cells(tmp_path / "scale"))
+    samples = collected.collect()
     assert (samples.height, cells.height, len(read)) == (6_000, 3, 3)
     assert samples.select("cell", "sample_id").n_unique() == 6_000
+
+
+def test_of_a_run_that_is_collected_one_shard_is_in_memory_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And what is written is what the shards hold, one after another."""
+    prepare(tmp_path, 6_000, models=2, tasks=1)
+    run, seen, most, read = tmp_path / "scale", [], [0], _store._finished
+    ids: list[str] = []
+
+    def watched(*args: Any) -> pl.DataFrame:
+        samples = read(*args)
+        ids.extend(samples["cell"] + "/" + samples["sample_id"])
+        seen.append(weakref.ref(samples))
+        most[0] = max(most[0], sum(ref() is not None for ref in seen))
+        return samples
+
+    monkeypatch.setattr(_store, "_finished", watched)
+    collected, _ = collect(run, load_cells(run))
+    assert (len(seen), most[0]) == (6, 1)
+    written = collected.collect()
+    assert (written["cell"] + "/" + written["sample_id"]).to_list() == ids
+    assert len(ids) == 6_000
 
 
 def test_a_bootstrap_draws_the_kinds_of_clusters_not_the_clusters() -> None:
@@ -117,6 +144,40 @@ def test_samples_that_are_all_compared_are_not_copied() -> None:
     assert in_common(samples) is samples
     fewer = samples.filter((pl.col("entry") != "m2") | (pl.col("sample_id") != "q-7"))
     assert in_common(fewer).height == 3 * 49
+
+
+def test_pairs_are_compared_task_by_task_as_each_pair_is_alone() -> None:
+    """Of three models on four tasks, two of which not all have: every row to the last digits."""
+    asked = {"m0": "tuv", "m1": "tuw", "m2": "tvw"}
+    samples = pl.concat(
+        answers(1, 300, seed).with_columns(
+            model=pl.lit(model), task=pl.lit(task), profile=pl.lit("p")
+        )
+        for seed, (model, task) in enumerate(
+            (m, task) for m, tasks in asked.items() for task in tasks
+        )
+    )
+    found = paired_differences(samples)
+    alone = [
+        paired_difference(samples, a, b) for a, b in (("m0", "m1"), ("m0", "m2"), ("m1", "m2"))
+    ]
+    assert found["task"].to_list() == ["t", "u", None, "t", "v", None, "t", "w", None]
+    assert_frame_equal(found, pl.concat(alone), rel_tol=1e-12)
+    apart = samples.filter((pl.col("model") != "m1") | (pl.col("task") == "u"))
+    with pytest.raises(InputError, match="'m1' and 'm2' share no question"):
+        paired_differences(apart)
+
+
+def test_a_page_of_cells_that_know_the_same_holds_it_once(tmp_path: Path) -> None:
+    """And the values are those of the table, whatever is put in fewer places."""
+    prepare(tmp_path, 4_000, models=2, tasks=2)
+    collect(tmp_path / "scale", load_cells(tmp_path / "scale"))
+    table = pl.read_parquet(tmp_path / "scale" / "samples.parquet")
+    data = read_run(tmp_path / "scale")
+    assert data.samples.select(table.columns).equals(table)
+    assert data.samples["entry"].equals(table["model"])
+    assert data.samples["variant"].equals(table["task"])
+    assert data.samples["template"].null_count() == 4_000
 
 
 def test_a_plan_reads_each_file_once_however_many_cells(

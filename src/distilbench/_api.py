@@ -62,11 +62,12 @@ class Run:
 
         return all(is_finished(self.path, cell) for cell in load_cells(self.path))
 
-    @property
+    @cached_property
     def samples(self) -> pl.DataFrame:
         """One row for each question answered once (docs: the sample record). Seconds, joules and
-        FLOPs as the columns' names say; null where it was not measured."""
-        return self._tables[0]
+        FLOPs as the columns' names say; null where it was not measured. All of them in memory: of
+        millions, ``polars.scan_parquet(run.path / "samples.parquet")`` reads what is asked for."""
+        return self._tables[0].collect()
 
     @property
     def cells(self) -> pl.DataFrame:
@@ -75,7 +76,7 @@ class Run:
         return self._tables[1]
 
     @cached_property
-    def _tables(self) -> tuple[pl.DataFrame, pl.DataFrame]:
+    def _tables(self) -> tuple[pl.LazyFrame, pl.DataFrame]:
         from distilbench.runner import joined, load_cells
 
         return joined(self.path, load_cells(self.path))

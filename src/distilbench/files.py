@@ -10,10 +10,11 @@ import re
 import shutil
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from distilbench.errors import InputError
 from distilbench.seals import is_whole_table, seal_table, sealed, unsealed
@@ -26,6 +27,8 @@ _CHILDREN = ".children"
 _PARTIAL = re.compile(r"\..+\.(\d+)")  # of whole_file
 _CHILDREN_S = 60.0  # that those of a killed run may take to end, on a busy machine
 _GLANCE_S = 0.1
+_ROWS = 100_000
+"""Rows of a group of a table: what is in memory while one is written."""
 _NO_FIELDS: Mapping[str, type] = {}
 
 
@@ -52,13 +55,14 @@ def copy_file(file: Path, to: Path) -> None:
         shutil.copyfile(file, partial)
 
 
-def write_parquet(path: Path, data: pl.DataFrame) -> None:
-    """A table in which :func:`read_parquet` sees damage of a single bit."""
+def write_parquet(path: Path, data: pl.DataFrame | pl.LazyFrame) -> None:
+    """A table in which :func:`read_parquet` sees damage of a single bit. A lazy one is never in
+    memory as a whole."""
     from polars.exceptions import ComputeError
 
     with whole_file(path) as partial:
         try:
-            data.write_parquet(partial)
+            data.lazy().sink_parquet(partial, row_group_size=_ROWS, maintain_order=True)
             seal_table(partial)
         except ComputeError as error:  # what the disk refuses, without its number
             raise InputError(
@@ -73,12 +77,46 @@ def read_parquet(path: Path, remedy: str = _DAMAGED) -> pl.DataFrame:
     import polars as pl
 
     with path.open("rb") as file:
-        if not is_whole_table(file):
-            raise InputError(str(path), "is damaged (its checksum is another)", remedy)
+        _refuse_changed(file, path, remedy)
         try:
             return pl.read_parquet(file)
         except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
             raise InputError(str(path), "is damaged", remedy) from error
+
+
+def read_columns(path: Path, remedy: str = _DAMAGED) -> Iterator[pl.Series]:
+    """The columns of :func:`read_parquet`, one after another: for a reader who makes each smaller
+    before the next one comes. Raises as that does."""
+    import polars as pl
+
+    with path.open("rb") as file:
+        _refuse_changed(file, path, remedy)
+    table = pl.scan_parquet(path, glob=False)
+    try:
+        for name in table.collect_schema().names():
+            yield table.select(name).collect()[name]
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+        raise InputError(str(path), "is damaged", remedy) from error
+
+
+def _refuse_changed(table: IO[bytes], path: Path, remedy: str) -> None:
+    if not is_whole_table(table):
+        raise InputError(str(path), "is damaged (its checksum is another)", remedy)
+
+
+def in_a_row(pieces: Iterable[pl.DataFrame | Path], columns: Sequence[str]) -> pl.LazyFrame:
+    """The rows of tables, and of tables in files, in their order; a file is read when its rows are
+    asked for."""
+    import polars as pl
+
+    parts = []
+    for _, group in groupby(pieces, lambda piece: isinstance(piece, Path)):
+        some = list(group)
+        if files := [piece for piece in some if isinstance(piece, Path)]:
+            parts.append(pl.scan_parquet(files, glob=False, extra_columns="ignore"))
+        else:
+            parts.append(pl.concat(p for p in some if isinstance(p, pl.DataFrame)).lazy())
+    return pl.concat(part.select(columns) for part in parts)
 
 
 def must_hold_files(folder: Path) -> None:

@@ -73,7 +73,8 @@ def read_exported(run_dir: Path) -> Exported:
     from distilbench.stats import accuracy, spent, unanswered
 
     plan = load_cells(run_dir)
-    samples, cells = collect(run_dir, plan)
+    collected, cells = collect(run_dir, plan)
+    samples = collected.collect()
     if samples.is_empty():
         raise InputError(str(run_dir), "holds no samples", "run its suite, or import some")
     facts = read_json(run_dir / "run.json", {"name": str, "created": str})

@@ -103,6 +103,8 @@ def _run_in(
     run_dir: Path, given: GivenSuite, cells: list[Cell], executor: Executor, on_event: OnEvent
 ) -> tuple[str, ...]:
     """Run what is missing in a local folder; a sentence for each worker that died."""
+    import polars as pl
+
     with ExitStack() as stack:
         there = run_dir.is_dir()
         if there:
@@ -122,7 +124,7 @@ def _run_in(
             on_event(Noted(sentence))
         failed = tuple(run_jobs(run_dir, shares, executor, on_event))
         collected, _ = collect(run_dir, cells)
-        on_event(Collected(len(collected)))
+        on_event(Collected(collected.select(pl.len()).collect().item()))
     return failed
 
 

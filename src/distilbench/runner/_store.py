@@ -31,7 +31,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distilbench.errors import InputError
-from distilbench.files import read_json, read_parquet, read_sealed, write_parquet, write_sealed
+from distilbench.files import (
+    in_a_row,
+    read_json,
+    read_parquet,
+    read_sealed,
+    write_parquet,
+    write_sealed,
+)
 from distilbench.meter import Energy, read_stretches, summarise
 from distilbench.records import KEY, CellRecord, SampleRecord, columns, frame, schema
 from distilbench.runner._identity import identity, said, shape_stated
@@ -211,46 +218,53 @@ def project(
     return frame(rows, SampleRecord)
 
 
-def collect(run_dir: Path, cells: list[Cell]) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Write the run's two Parquet files: :func:`joined`, which is returned."""
+def collect(run_dir: Path, cells: list[Cell]) -> tuple[pl.LazyFrame, pl.DataFrame]:
+    """Write the run's two Parquet files: :func:`joined`, which is returned, the samples as they
+    stand in their file."""
+    import polars as pl
+
+    file = run_dir / "samples.parquet"
     samples, records = joined(run_dir, cells)
-    write_parquet(run_dir / "samples.parquet", samples)
+    write_parquet(file, samples)
     write_parquet(run_dir / "cells.parquet", records)
-    return samples, records
+    return pl.scan_parquet(file, glob=False), records
 
 
-def joined(run_dir: Path, cells: list[Cell]) -> tuple[pl.DataFrame, pl.DataFrame]:
+def joined(run_dir: Path, cells: list[Cell]) -> tuple[pl.LazyFrame, pl.DataFrame]:
     """The sample records and the cell records of all cells, and of those imported.
 
     An unfinished cell gives the samples that its logs hold. A finished one is kept as it is, but
-    for what the suite and the cards say of its model, which sets no result.
+    for what the suite and the cards say of its model, which sets no result. Each file is looked
+    through here, one at a time; those of finished shards are read again when the samples are asked
+    for, so that a run's samples need not be in memory at once.
     """
-    import polars as pl
-
-    samples, rows = [frame([], SampleRecord)], []
+    pieces: list[pl.DataFrame | Path] = [frame([], SampleRecord)]
+    rows: list[dict[str, Any]] = []
     for cell in cells:
         folder = cell_folder(run_dir, cell)
         if not folder.is_dir():
             continue
         asked = read_questions(questions_file(run_dir, cell))
-        shards, finished = _cut(cell, asked), is_finished(run_dir, cell)
-        parts = [
-            _finished(run_dir, cell, shard, asked)
-            if finished or is_shard_finished(run_dir, cell, shard)
-            else project(run_dir, cell, shard, asked)
-            for shard in shards
-        ]
-        samples += parts
+        shards, finished, counted = _cut(cell, asked), is_finished(run_dir, cell), 0
+        for shard in shards:
+            if finished or is_shard_finished(run_dir, cell, shard):
+                counted += _finished(run_dir, cell, shard, asked).height
+                pieces.append(shard_folder(run_dir, cell, shard) / "samples.parquet")
+            else:
+                so_far = project(run_dir, cell, shard, asked)
+                counted += so_far.height
+                pieces.append(so_far)
         if finished:
             rows.append({**_record(folder / "cell.json"), **said(cell)})
         else:
-            rows.append({**identity(run_dir, cell, asked), "samples": sum(map(len, parts))})
+            rows.append({**identity(run_dir, cell, asked), "samples": counted})
     for path in imported_cells(run_dir):
-        samples.append(_samples(path.with_name("samples.parquet")))
+        _samples(path.with_name("samples.parquet"))
+        pieces.append(path.with_name("samples.parquet"))
         rows.append(_record(path))
     known = schema(CellRecord)
     rows = [{k: v for k, v in row.items() if k in known} for row in rows]
-    return pl.concat(samples, how="diagonal"), frame(rows, CellRecord)
+    return in_a_row(pieces, list(schema(SampleRecord))), frame(rows, CellRecord)
 
 
 def _record(path: Path) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from distilbench.stats._choice import (
     cheaper,
 )
 from distilbench.stats._clusters import t_interval
-from distilbench.stats._common import in_common, of_entries
+from distilbench.stats._common import each_of, in_common, of_entries
 from distilbench.stats._compared import Compared
 from distilbench.stats._costs import costs, mean_over_tasks, percentile
 from distilbench.stats._curve import (
@@ -103,6 +103,7 @@ __all__ = [
     "costs",
     "decide",
     "discordance",
+    "each_of",
     "equal_accuracy",
     "equivalent",
     "fit_curve",

@@ -10,6 +10,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from distilbench.stats._common import each_of
+
 _CHUNK = 200_000  # clusters drawn in one batch: what fits into a core's cache is 6 times faster
 _ONE_THREAD = 1 << 18  # multiplications up to which OpenBLAS takes one thread
 _BINOMIALS = 8  # one binomial number takes the time of so many drawn clusters
@@ -73,9 +75,8 @@ def _each(
     draws, scores, entries)."""
     generator = np.random.default_rng(seed)
     needed = samples.select("task", "cluster", "entry", *scores)
-    parts = needed.partition_by("task", as_dict=True, include_key=False)
-    for (task,) in sorted(parts):
-        figures, times = _alike(parts.pop((task,)), list(entries), scores)
+    for (task,), mine in each_of(needed, "task", in_order=True):
+        figures, times = _alike(mine, list(entries), scores)
         step = max(1, _CHUNK // int(times.sum()))
         for start in range(0, draws, step):
             weights = _drawn(generator, times, min(step, draws - start)).astype(float)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import polars as pl
 
@@ -16,13 +17,15 @@ def in_common(samples: pl.DataFrame, question: Sequence[str] = QUESTION) -> pl.D
     """
     by = list(question)
     entries = samples["entry"].n_unique()
-    parts = samples.select(*by, "entry").partition_by(by[0])  # one task at a time bounds memory
-    everywhere = pl.concat(
-        [p.unique().group_by(by).len().filter(pl.col("len") == entries) for p in parts]
-        or [samples.select(by)]
-    )
-    if not everywhere.is_empty():
-        return _of_questions(samples, everywhere, by)
+    place = pl.int_range(pl.len(), dtype=pl.UInt32).alias("place")
+    kept = []
+    for _, part in each_of(samples.select(*by, "entry", place), by[0]):
+        asked = part.select(*by, "entry").unique().group_by(by).len()
+        common = asked.filter(pl.col("len") == entries)
+        all_are = common.height == asked.height
+        kept.append(part["place"] if all_are else _places(part, common, by))
+    if any(len(places) for places in kept):
+        return _at(samples, pl.concat(kept))
     taken: list[str] = []
     shared: pl.DataFrame | None = None
     for entry in _in_order(samples):
@@ -32,7 +35,20 @@ def in_common(samples: pl.DataFrame, question: Sequence[str] = QUESTION) -> pl.D
             taken, shared = [*taken, entry], both
     if shared is None or len(taken) < 2:
         return samples.clear()
-    return _of_questions(samples.filter(pl.col("entry").is_in(taken)), shared, by)
+    some = samples.filter(pl.col("entry").is_in(taken))
+    return _at(some, _places(some.select(*by, place), shared, by))
+
+
+def each_of(
+    samples: pl.DataFrame, *by: str, in_order: bool = False
+) -> Iterator[tuple[tuple[Any, ...], pl.DataFrame]]:
+    """The samples of each value of a column, or of several, as they come or ``in_order`` of the
+    values: one part at a time, as of millions the parts together would take as much memory again.
+    """
+    place = pl.int_range(pl.len(), dtype=pl.UInt32).alias("place")
+    parts = samples.select(*by, place).partition_by(by, as_dict=True, include_key=False)
+    for key in sorted(parts) if in_order else list(parts):
+        yield key, samples[parts.pop(key)["place"]]
 
 
 def of_entries(samples: pl.DataFrame) -> pl.DataFrame:
@@ -40,11 +56,14 @@ def of_entries(samples: pl.DataFrame) -> pl.DataFrame:
     return samples.with_columns(model="entry", profile=pl.lit("all"))
 
 
-def _of_questions(samples: pl.DataFrame, asked: pl.DataFrame, by: list[str]) -> pl.DataFrame:
-    """The samples of these questions; where they are all, no copy of what may be gigabytes."""
-    place = pl.int_range(pl.len()).alias("place")
-    kept = samples.select(*by, place).join(asked, on=by, how="semi", nulls_equal=True)["place"]
-    return samples if len(kept) == samples.height else samples[kept.sort()]
+def _places(samples: pl.DataFrame, asked: pl.DataFrame, by: list[str]) -> pl.Series:
+    """Where the samples of these questions are."""
+    return samples.join(asked, on=by, how="semi", nulls_equal=True)["place"]
+
+
+def _at(samples: pl.DataFrame, places: pl.Series) -> pl.DataFrame:
+    """The samples there; where that is all of them, no copy of what may be gigabytes."""
+    return samples if len(places) == samples.height else samples[places.sort()]
 
 
 def _in_order(samples: pl.DataFrame) -> list[str]:

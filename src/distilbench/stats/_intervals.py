@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import polars as pl
 from scipy.special import ndtri
 
 from distilbench.errors import InputError
 from distilbench.stats._clusters import NO_SPREAD, clustered, t_quantile, unique
+from distilbench.stats._common import each_of
 from distilbench.stats._correlated import effective_sizes
 
 _TOGETHER = 200_000
@@ -53,16 +54,18 @@ def accuracy(
     return pl.concat(found).sort(groups)
 
 
-def in_parts(samples: pl.DataFrame) -> list[pl.DataFrame]:
+def in_parts(samples: pl.DataFrame) -> Iterator[pl.DataFrame]:
     """The samples by tasks: as many of them together as have few samples."""
     if samples.height <= _TOGETHER:
-        return [samples]
-    parts: list[list[pl.DataFrame]] = [[]]
-    for task in samples.partition_by("task"):
-        if parts[-1] and sum(map(len, parts[-1])) + len(task) > _TOGETHER:
-            parts.append([])
-        parts[-1].append(task)
-    return [pl.concat(tasks) for tasks in parts]
+        yield samples
+        return
+    part: list[pl.DataFrame] = []
+    for _, task in each_of(samples, "task"):
+        if part and sum(map(len, part)) + len(task) > _TOGETHER:
+            yield pl.concat(part)
+            part = []
+        part.append(task)
+    yield pl.concat(part)
 
 
 def _questions(samples: pl.DataFrame, groups: list[str]) -> pl.DataFrame:

@@ -9,7 +9,8 @@ import polars as pl
 from scipy.special import stdtr
 
 from distilbench.errors import InputError
-from distilbench.stats._clusters import NO_SPREAD, clustered, t_interval, t_quantile
+from distilbench.stats._clusters import NO_SPREAD, clustered, t_interval, t_quantile, unique
+from distilbench.stats._common import each_of
 from distilbench.stats._intervals import check_samples
 
 _TOGETHER = 200_000  # questions that are compared at once: what bounds memory
@@ -48,21 +49,27 @@ def paired_difference(
             raise InputError(
                 "sample records", f"model {model!r} has none", "name a model of the run"
             )
-    return _pairs(asked, model_a, [model_b], level)
+    return _figures([_by_task(_differences(asked, model_a, [model_b]))], model_a, [model_b], level)
 
 
 def paired_differences(samples: pl.DataFrame, level: float = 0.95) -> pl.DataFrame:
     """:func:`paired_difference` of every two models, in the order in which ``samples`` have them;
     empty with one. Of M models its work is M - 1 times the questions that each answered."""
     check_samples(samples, [*PAIR, "model"])
-    asked = _asked(samples)
-    names = list(asked)
-    found = [
-        _pairs(asked, one, others, level)
-        for place, one in enumerate(names)
-        for others in _together(asked, names[place + 1 :])
+    names = samples["model"].unique(maintain_order=True).to_list()
+    needed = samples.select(unique(["model", *PAIR, "score", "cluster"]))
+    found: dict[str, list[pl.DataFrame]] = {name: [] for name in names[:-1]}
+    for _, task in each_of(needed, "task"):
+        asked = _asked(task)
+        for place, one in enumerate(names[:-1]):
+            others = [other for other in names[place + 1 :] if other in asked]
+            for some in _together(asked, others) if one in asked else ():
+                found[one].append(_by_task(_differences(asked, one, some)))
+    tables = [
+        _figures(tables, one, names[place + 1 :], level)
+        for place, (one, tables) in enumerate(found.items())
     ]
-    return pl.concat(found) if found else pl.DataFrame()
+    return pl.concat(tables) if tables else pl.DataFrame()
 
 
 def stdev_of_pair(row: Mapping[str, Any]) -> float:
@@ -86,11 +93,18 @@ def _together(asked: Mapping[str, pl.DataFrame], models: Sequence[str]) -> Itera
         yield taken
 
 
-def _pairs(
-    asked: Mapping[str, pl.DataFrame], model_a: str, others: Sequence[str], level: float
+def _figures(
+    tables: Sequence[pl.DataFrame], model_a: str, others: Sequence[str], level: float
 ) -> pl.DataFrame:
-    """One model against each of the others, in their order."""
-    tasks = _by_task(_differences(asked, model_a, others))
+    """One model against each of the others, in their order, of their tasks."""
+    tasks = pl.concat(tables) if tables else pl.DataFrame({"model_b": []})
+    met = set(tasks["model_b"])
+    for model_b in (model for model in others if model not in met):
+        raise InputError(
+            "sample records",
+            f"{model_a!r} and {model_b!r} share no question (task, profile, seed, sample_id)",
+            "run both on the same tasks, profiles and seeds",
+        )
     order = pl.col("model_b").replace_strict(others, range(len(others)), return_dtype=pl.Int64)
     table = pl.concat([tasks, _overall(tasks)], how="diagonal").sort(
         order, "profile", "task", nulls_last=True
@@ -150,13 +164,6 @@ def _differences(
         for model in others
     ).rename({"score": "score_b"})
     pairs = first.join(second, on=PAIR)
-    met = set(pairs["model_b"].unique())
-    for model_b in (model for model in others if model not in met):
-        raise InputError(
-            "sample records",
-            f"{model_a!r} and {model_b!r} share no question (task, profile, seed, sample_id)",
-            "run both on the same tasks, profiles and seeds",
-        )
     if first["seed"].n_unique() > 1:
         pairs = pairs.group_by("model_b", "profile", "task", "sample_id").agg(
             pl.col("score_a").mean(), pl.col("score_b").mean(), pl.col("cluster").min()

@@ -121,13 +121,15 @@ def _first(samples: pl.DataFrame) -> pl.DataFrame:
     """The first questions of each task, by the number that ends an id: sums-2 before sums-10."""
     import polars as pl
 
+    from distilbench.stats import each_of
+
     number = pl.col("sample_id").str.extract(r"(\d{1,18})$").cast(pl.Int64)
     name = pl.col("sample_id").str.replace(r"\d{1,18}$", "")
     place = pl.int_range(pl.len()).alias("place")
     first = [
         part.sort(name, number, "sample_id", "epoch").head(_ANSWERS_SHOWN)["place"]
-        for part in samples.select("entry", "task", "sample_id", "epoch", place).partition_by(
-            "entry", "task", include_key=False
+        for _, part in each_of(
+            samples.select("entry", "task", "sample_id", "epoch", place), "entry", "task"
         )
     ]
     return samples[pl.concat(first)].sort("task", name, number, "sample_id", "entry")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from distilbench.claims import MARGIN
 from distilbench.errors import InputError
-from distilbench.files import read_json, read_parquet
+from distilbench.files import read_columns, read_json
 from distilbench.records import KEY, OUTCOMES
 from distilbench.report.run._entries import foreign, others, with_entries, with_variant
 from distilbench.report.run._marks import marks
@@ -194,7 +194,7 @@ def read_run(run_dir: Path, known: KnownCards | None = None) -> RunData:
         raise InputError(str(run_dir), "holds no finished sample", "run the suite again")
     samples, cells = with_entries(samples, cells)
     catalog, bad_cards = known or catalog_of([run_dir / "cards"])
-    samples = with_variant(samples, cells)
+    samples = with_variant(_shared(samples), cells)
     runs = (OneRun(facts["name"], facts, suite_text),)
     folders = {"": run_dir}
     return RunData(facts, suite_text, samples, cells, catalog, bad_cards, runs, folders=folders)
@@ -210,15 +210,11 @@ def catalog_of(folders: Sequence[Path]) -> KnownCards:
         return load_catalog(), (f"The cards beside the models are left out: {error}.",)
 
 
-def _known(table: pl.DataFrame) -> pl.DataFrame:
+def _known(column: pl.Series) -> pl.Series:
     """With null for what is no number, but for a score: that is refused where it is used."""
-    import polars as pl
-    import polars.selectors as cs
-
-    kinds = cs.float() - cs.by_name("score", require_all=False)
-    if not table.select(pl.any_horizontal(kinds.is_nan().any())).item():
-        return table
-    return table.with_columns(kinds.fill_nan(None))
+    if column.name == "score" or not column.dtype.is_float() or not column.is_nan().any():
+        return column
+    return column.fill_nan(None)
 
 
 def _suite_text(run_dir: Path) -> str:
@@ -234,10 +230,9 @@ def _table(run_dir: Path, name: str) -> pl.DataFrame:
     """One of the two tables of all cells, which can be made again."""
     path, remedy = run_dir / f"{name}.parquet", f"make it again: distilbench report {run_dir}"
     try:
-        table = read_parquet(path, remedy)
+        return _compact(map(_known, read_columns(path, remedy)))
     except FileNotFoundError as error:
         raise InputError(str(path), "is missing", remedy) from error
-    return _compact(_known(table))
 
 
 def _refuse_strange(samples: pl.DataFrame, path: Path) -> None:
@@ -254,20 +249,32 @@ def _refuse_strange(samples: pl.DataFrame, path: Path) -> None:
             raise InputError(f"{path}: column 'outcome'", said, remedy)
 
 
-def _compact(table: pl.DataFrame) -> pl.DataFrame:
-    """The same table in less memory. Each column in one piece: were there several, polars would
-    copy the whole table when a column is put beside. And one that holds the same everywhere, as
-    most names of a run and all that was not measured, as one value."""
+def _compact(columns: Iterable[pl.Series]) -> pl.DataFrame:
+    """A table in little memory. Each column in one piece: were there several, polars would copy the
+    whole table when a column is put beside. And one that holds the same everywhere, as most names
+    of a run and all that was not measured, as one value."""
     import polars as pl
 
-    for place, column in enumerate(table.columns):
-        table.replace_column(place, table[column].rechunk())
-    same = [name for name in table.columns if _is_one_value(table[name])]
-    return table.with_columns(pl.lit(table[n][0], table.schema[n]).alias(n) for n in same)
+    kept: list[pl.Series] = []
+    same: list[pl.Expr] = []
+    names: list[str] = []
+    for column in columns:
+        names.append(column.name)
+        if is_one := _is_one_value(column):
+            same.append(pl.lit(column[0], column.dtype).alias(column.name))
+        if not is_one or not kept:
+            kept.append(column.rechunk())
+    return pl.DataFrame(kept).with_columns(same).select(names)
 
 
 def _is_one_value(column: pl.Series) -> bool:
     return len(column) > 1 and column.eq_missing(column[:1].new_from_index(0, len(column))).all()
+
+
+def _shared(samples: pl.DataFrame) -> pl.DataFrame:
+    """With the clusters in the place of the ids in memory, where each question is one."""
+    alike = samples["cluster"].equals(samples["sample_id"])
+    return samples.with_columns(cluster="sample_id") if alike else samples
 
 
 def _by_task(samples: pl.DataFrame, cells: pl.DataFrame) -> pl.DataFrame:

@@ -19,11 +19,10 @@ def with_entries(samples: pl.DataFrame, cells: pl.DataFrame) -> tuple[pl.DataFra
     both = pl.concat([samples.select("model", "profile"), cells.select("model", "profile")])
     several = both.group_by("model").agg(pl.col("profile").n_unique() > 1)
     names = several.filter("profile")["model"].to_list()
-    entry = (
-        pl.when(pl.col("model").is_in(names))
-        .then(pl.format("{} · {}", "model", "profile"))
-        .otherwise("model")
-    )
+    entry = pl.col("model")  # no copy of it where there is nothing to tell apart
+    if names:
+        told = pl.format("{} · {}", "model", "profile")
+        entry = pl.when(entry.is_in(names)).then(told).otherwise(entry)
     return samples.with_columns(entry=entry), cells.with_columns(entry=entry)
 
 
@@ -128,11 +127,21 @@ def with_variant(samples: pl.DataFrame, cells: pl.DataFrame) -> pl.DataFrame:
     columns = ("variant_of", "template", "contamination")
     of_cells = pl.coalesce("variant_of", "task").alias("task")
     facts = cells.select("cell", *columns, of_cells).unique("cell")
+    samples = samples.with_columns(variant="task")
+    for name in columns if facts["variant_of"].null_count() == facts.height else (*columns, "task"):
+        samples = samples.with_columns(_of_cells(samples, facts, name))
+    return samples
+
+
+def _of_cells(samples: pl.DataFrame, facts: pl.DataFrame, name: str) -> pl.Expr | pl.Series:
+    """What the cells of the samples know, which is one value if all know the same."""
+    import polars as pl
+
+    if facts[name].n_unique() == 1 and samples["cell"].is_in(facts["cell"].to_list()).all():
+        return pl.lit(facts[name][0], facts.schema[name]).alias(name)
     # Joined alone and put beside: a join of the samples would copy all of them.
-    known = samples.select("cell").join(facts, on="cell", how="left", maintain_order="left")
-    return samples.with_columns(known.select(columns)).with_columns(
-        variant="task", task=known["task"]
-    )
+    one = facts.select("cell", name)
+    return samples.select("cell").join(one, on="cell", how="left", maintain_order="left")[name]
 
 
 def others(samples: pl.DataFrame, used: pl.DataFrame) -> pl.DataFrame:

@@ -76,8 +76,10 @@ def _not_compared(samples: pl.DataFrame, compared: pl.DataFrame) -> Iterator[str
 
 def _questions(samples: pl.DataFrame) -> int:
     """How many there are; variant by variant, which bounds memory."""
-    parts = samples.select("variant", "seed", "sample_id").partition_by("variant")
-    return sum(part.n_unique() for part in parts)
+    from distilbench.stats import each_of
+
+    asked = samples.select("variant", "seed", "sample_id")
+    return sum(part.n_unique() for _, part in each_of(asked, "variant"))
 
 
 def _silences(data: RunData) -> Iterator[str]:
