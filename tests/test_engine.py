@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
+import xllamacpp
 
 from distilbench.engines import EngineSettings, locate_model
 from distilbench.engines._completion import (
@@ -80,6 +81,7 @@ def test_threads_wait_as_the_settings_say_and_not_as_the_shell_does(
     for settings, spins in ((EngineSettings(), 1_000), (EngineSettings(spin_count=0), 0)):
         with LlamaCpp(Path(smollm2), settings) as engine:
             told = Path(f"/proc/{engine.pid}/environ").read_bytes().split(b"\0")
+            assert engine.system_info == xllamacpp.get_system_info()  # of the very process
         assert f"GOMP_SPINCOUNT={spins}".encode() in told
         assert not [entry for entry in told if entry.startswith(b"OMP_WAIT_POLICY")]
 

@@ -11,7 +11,7 @@ from distilbench.architecture import ModelShape, describe
 from distilbench.engines import EngineSettings, predict_memory
 from distilbench.engines._completion import Sampling
 from distilbench.engines._llama_cpp import LlamaCpp
-from distilbench.engines._memory import gpu_layers_that_fit, kv_cache_bytes
+from distilbench.engines._memory import gpu_layers_that_fit, kv_cache_bytes, layers_on_gpu
 from distilbench.meter import peak_memory_bytes
 
 MIB = 1 << 20
@@ -110,3 +110,15 @@ def test_layers_are_put_on_the_gpu_until_its_memory_is_full(smollm2: str) -> Non
     assert layers(10_000) == 31
     assert 0 < layers(150) < layers(250) < 31
     assert layers(1) == 0
+
+
+@pytest.mark.parametrize(
+    ("asked", "layers"),
+    [({}, None), ({"gpu_index": 0}, 31), ({"gpu_index": 0, "gpu_layers": 7}, 7),
+     ({"gpu_index": 0, "gpu_layers": 99}, 31), ({"gpu_index": 0, "gpu_layers": 0}, 0)],
+)  # fmt: skip
+def test_layers_on_the_gpu_are_recorded_as_there_are(
+    smollm2: str, asked: dict[str, int], layers: int | None
+) -> None:
+    """SmolLM2-135M has 30, and its output. Without a GPU there is no number of them, not 0."""
+    assert layers_on_gpu(describe(Path(smollm2)), EngineSettings(**asked)) == layers

@@ -50,6 +50,7 @@ PLANNED = {
 RECORDED = {
     "model_sha256": "ab" * 32, "temperature": 0.6, "top_p": 0.95, "sampling_source": "the suite",
     "epochs": 1, "engine": "llama.cpp (xllamacpp)", "engine_version": "2026.1",
+    "engine_build": "CPU: AVX2, OPENMP", "unused_features": "AVX512",
     "hardware": "a machine", "memory_limit_bytes": 2 << 30, "enforcement": "cgroup v2",
 }  # fmt: skip
 
@@ -320,6 +321,10 @@ def test_methods_say_what_the_records_know(data: Any) -> None:
     )
     machine = text["Engine, hardware and limits"]
     assert "Engine: llama.cpp (xllamacpp), version 2026.1." in machine
+    assert (
+        "llama.cpp was compiled for CPU: AVX2, OPENMP; instruction sets of the processor that it"
+        " does not use: AVX512."
+    ) in machine
     assert "Limits of profile p: 2,048 MiB of memory (enforced by: cgroup v2)." in machine
     assert "above a margin of -5 percentage points" in text["Statistics"]
     assert "Energy is not available: no sensor told it." in text["Costs"]

@@ -39,7 +39,8 @@ def cell(model: str, task: str) -> dict[str, Any]:
         "peak_memory_bytes": 300 << 20 if model == "small" else 600 << 20, "threads": 2, "slots": 4,
         "model_file_bytes": 100 << 20, "parameters": 135_000_000, "quantization": "Q4_1",
         "engine": "llama.cpp", "engine_version": "1", "hardware": "a machine", "wall_s": 10.0,
-        "load_s": 0.5, "context": 1024,
+        "load_s": 0.5, "context": 1024, "engine_build": "CPU: AVX2, OPENMP",
+        "engine_package": "xllamacpp 1 (manylinux)", "unused_features": "AVX512",
     }  # fmt: skip
 
 
@@ -107,6 +108,16 @@ def test_the_numbers_of_the_page_are_those_of_the_records(run: Path) -> None:
     assert f"large answers {overall['large']:.1%}" in markdown
     difference = 100 * (overall["large"] - overall["small"])
     assert f"the difference is {difference:+.1f} percentage points" in markdown
+
+
+def test_which_llama_cpp_ran_is_told(run: Path) -> None:
+    markdown = (run / "report" / "report.md").read_text()
+    for what, value in (
+        ("llama.cpp was compiled for", "CPU: AVX2, OPENMP"),
+        ("package of llama.cpp", "xllamacpp 1 (manylinux)"),
+        ("of the processor, it does not use", "AVX512"),
+    ):
+        assert f"| {what} | {value} |" in markdown
 
 
 def test_what_was_not_measured_is_said_not_to_be_available(run: Path) -> None:

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+import xllamacpp
 
+from distilbench.engines import Build, build_of
 from distilbench.errors import InputError
 from distilbench.runner import run_suite
 
@@ -112,6 +114,9 @@ profiles: [{name: p, slots: 1, context: 512, thinking_tokens: [8, 24]}]
     bits = dict(cells.select("quantization", "bits_per_weight").unique().rows())
     assert bits["Q4_0"] < 6 < 8 < bits["Q8_0"] < 9
     assert cells["declared_name"].n_unique() == 1
+    ours = build_of(xllamacpp.get_system_info())
+    assert set(cells.select(Build._fields).unique().rows()) == {tuple(ours)}
+    assert cells["gpu_layers"].null_count() == cells.height
     assert cells["model_sha256"].n_unique() == 2
     most = samples.group_by("profile").agg(pl.col("reasoning_tokens", "output_tokens").max())
     for profile, reasoning, output in most.rows():

@@ -210,17 +210,21 @@ def test_another_seed_of_other_questions_is_not_compared(tmp_path: Path) -> None
 
 
 def test_what_differs_is_told(tmp_path: Path) -> None:
-    one = made_run(tmp_path / "one", {"m": {"t": marks(2, 4)}})
+    wheel = {"engine_build": "CPU: AVX2", "engine_package": "xllamacpp 1 (manylinux)"}
+    one = made_run(tmp_path / "one", {"m": {"t": marks(2, 4)}}, cell_fields=wheel)
     other = made_run(
         tmp_path / "other", {"m": {"t": marks(3, 4)}}, second=3.0,
         task_fields={"extract": "boxed", "fewshot": 4},
-        cell_fields={"temperature": 0.6, "memory_limit_bytes": 2**30, "epochs": 2},
+        cell_fields={"temperature": 0.6, "memory_limit_bytes": 2**30, "epochs": 2,
+                     "engine_build": "CPU: AVX2, AVX512", "engine_package": "xllamacpp 1 (linux)"},
         facts={"versions": {"distilbench": "0.2.0"}},
     )  # fmt: skip
     said = told(together(one, other))
     for words in (
         "version of distilbench (0.1.0 in one, 0.2.0 in other)",
         "temperature of m (0.0 in one, 0.6 in other)",
+        "what the engine was compiled for of m (CPU: AVX2 in one, CPU: AVX2, AVX512 in other)",
+        "package of the engine of m (xllamacpp 1 (manylinux) in one, xllamacpp 1 (linux) in other)",
         "memory limit in bytes of p (none in one, 1073741824 in other)",
         "epochs of t (1 in one, 2 in other)",
         "setting 'extract' of task t (whole in one, boxed in other)",

@@ -187,6 +187,7 @@ class CellRecord:
     resumed_samples: int | None = measured("samples of earlier attempts, not in wall_s")
     threads: int | None = setting("threads of the engine")
     spin_count: int | None = setting("turns that a waiting thread spins; null: no libgomp")
+    gpu_layers: int | None = setting("layers put on the GPU, its output one; null: no GPU")
     slots: int | None = setting("questions answered in parallel")
     context: int | None = setting("tokens of context of one slot")
     load_average: float | None = measured("runnable processes, the engine's own included")
@@ -197,6 +198,11 @@ class CellRecord:
     clock: str | None = identity("whose clock gave the seconds, and what it cannot tell")
     engine: str | None = identity("engine name")
     engine_version: str | None = identity("engine version")
+    engine_build: str | None = identity("what llama.cpp says that it was compiled for")
+    engine_package: str | None = identity("package it came in: version, and tags of its wheel")
+    unused_features: str | None = identity(
+        "instruction sets of the processor that it was not compiled for; null: not known"
+    )
     runs_on: str | None = identity(
         "the run's machine, a server, or whose API, by provider and address; null: not known"
     )

@@ -80,9 +80,9 @@ def doctor(as_json: Json = False) -> None:
         ("API keys set", ", ".join(n for n, s in facts["api_keys"].items() if s) or "none"),
     ]
     print_table(("", ""), rows)
-    busy = busy_sentence(seen)
-    if busy:
-        say(f"warning: {busy}")
+    for warning in (busy_sentence(seen), _advice()):
+        if warning:
+            say(f"warning: {warning}")
 
 
 def _load(seen: Stretch) -> list[tuple[str, str]]:
@@ -201,11 +201,25 @@ def _installed(name: str) -> str:
 def _engine() -> dict[str, str]:
     import xllamacpp
 
+    from distilbench.engines import build_of
+
     devices = xllamacpp.get_device_info()
+    info = str(xllamacpp.get_system_info())
+    build = build_of(info)
     return {
         "llama.cpp devices": ", ".join(str(d.get("name", d)) for d in devices) or "CPU",
-        "llama.cpp features": " ".join(str(xllamacpp.get_system_info()).split()),
+        "llama.cpp features": " ".join(info.split()),
+        "package of llama.cpp": build.engine_package or "not available",
+        "of the processor, llama.cpp does not use": build.unused_features or "not available",
     }
+
+
+def _advice() -> str | None:
+    import xllamacpp
+
+    from distilbench.engines import build_advice, build_of
+
+    return build_advice(build_of(str(xllamacpp.get_system_info())))
 
 
 def _key_variables() -> list[str]:

@@ -7,6 +7,7 @@ other engine is reached through Inspect's own providers. Imports ``meter``, ``ar
 ``errors``.
 """
 
+from distilbench.engines._build import Build, build_advice, build_of
 from distilbench.engines._completion import few_shot_prompt
 from distilbench.engines._contract import Assignment, Engine, WarmUp, engine_of
 from distilbench.engines._digest import sha256_of
@@ -41,6 +42,7 @@ __all__ = [
     "READ_KEY",
     "THINKING_KEY",
     "Assignment",
+    "Build",
     "Engine",
     "EngineDied",
     "EngineError",
@@ -53,6 +55,8 @@ __all__ = [
     "PackagedModel",
     "Scratch",
     "WarmUp",
+    "build_advice",
+    "build_of",
     "card_beside",
     "describe_model",
     "engine_of",

@@ -181,6 +181,11 @@ class Engine(Protocol):
         what it knows of the model."""
         ...
 
+    def advice(self) -> str | None:
+        """Once it is loaded: a sentence that its user should read before the figures; null: none
+        is needed."""
+        return None
+
     def enforcement(self) -> list[str]:
         """By which means it keeps each of ``settings``' limits, or that it does not."""
         return []

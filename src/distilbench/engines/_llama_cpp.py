@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,7 @@ from distilbench.engines._process import EngineDied, EngineError, EngineKilled, 
 from distilbench.engines._sessions import Sessions
 from distilbench.engines._settings import CHECKPOINTS, EngineSettings, Listen, forgets_prefix
 from distilbench.engines._thought_tokens import with_thought_counted
+from distilbench.engines._tokens import shared_prefix
 from distilbench.meter import ProcessUsage, usable_cores
 
 _PREFIX = "prefix.bin"
@@ -102,6 +103,12 @@ class LlamaCpp:
         """Seconds that loading the model took."""
         process = self._lives.process
         return process.load_s if process else None
+
+    @property
+    def system_info(self) -> str | None:
+        """What the loaded llama.cpp says of its own build; null: not known."""
+        process = self._lives.process
+        return process.system_info if process else None
 
     @property
     def address(self) -> tuple[str, str]:
@@ -189,7 +196,7 @@ class LlamaCpp:
     async def _share_prefix(self, prompts: list[str]) -> WarmUp:
         started = time.perf_counter()
         tokens = [await self.tokenize(prompt) for prompt in prompts]
-        shared = len(list(_while_equal(tokens)))
+        shared = shared_prefix(tokens)
         self._warm = False  # until there is a state to read in
         if len(prompts) < 2 or shared < _LEAST_PREFIX:
             return WarmUp()
@@ -334,10 +341,3 @@ class LlamaCpp:
 def _restoring(slot: int) -> Post:
     """The request that reads the shared prefix's state into a slot."""
     return f"/slots/{slot}?action=restore", {"filename": _PREFIX}
-
-
-def _while_equal(prompts: list[list[int]]) -> Iterator[tuple[int, ...]]:
-    for tokens in zip(*prompts, strict=False):
-        if len(set(tokens)) > 1:
-            return
-        yield tokens

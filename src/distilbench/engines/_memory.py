@@ -71,6 +71,14 @@ def gpu_layers_that_fit(model: ModelDescription, settings: EngineSettings) -> in
     return max(0, min(parts, int((settings.gpu_memory_bytes - needed.compute) / share)))
 
 
+def layers_on_gpu(model: ModelDescription, settings: EngineSettings) -> int | None:
+    """Layers that are put on the GPU, the output counted as one; null: no GPU is used, or the file
+    does not say how many there are."""
+    if settings.gpu_index is None or model.architecture is None:
+        return None
+    return min(model.architecture.layer_count + 1, gpu_layers_that_fit(model, settings))
+
+
 def kv_cache_bytes(shape: ModelShape, context: int, slots: int) -> int:
     """Bytes of the key/value caches of all slots, with the copies of a sliding window's state that
     llama.cpp keeps to go back to (checkpoints)."""

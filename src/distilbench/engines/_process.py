@@ -71,6 +71,8 @@ class EngineProcess:
     spin_count: int = SPIN_COUNT
     url: str = field(init=False, default="")
     load_s: float = field(init=False, default=0.0)
+    system_info: str | None = field(init=False, default=None)
+    """What llama.cpp says of its own build; null: nothing is loaded, or it does not say."""
     key: str = field(init=False, default_factory=lambda: secrets.token_urlsafe(24))
     _process: subprocess.Popen[str] | None = field(init=False, default=None)
     _scratch: Scratch = field(init=False, default_factory=Scratch)
@@ -124,6 +126,7 @@ class EngineProcess:
             failure = self._load_failure(answer)
             raise stuck[0] if stuck else failure
         self.url, self.load_s = answer["url"], answer["load_s"]
+        self.system_info = answer.get("system_info")
 
     def death(self) -> EngineDied | EngineKilled:
         """Why the process is gone; waits a moment for it to be."""

@@ -37,7 +37,9 @@ def main() -> None:
     except Exception as error:
         print(json.dumps({"error": str(error) or type(error).__name__}), file=answers)
         os._exit(1)
-    ready = {"url": server.listening_address, "load_s": time.perf_counter() - started}
+    load_s = time.perf_counter() - started
+    info = xllamacpp.get_system_info()
+    ready = {"url": server.listening_address, "load_s": load_s, "system_info": info}
     print(json.dumps(ready), file=answers)
     sys.stdin.read()
     os._exit(0)  # do not wait for requests that nobody reads any more

@@ -1,7 +1,10 @@
-"""The tokens of an answer, as Inspect's usage counts them, in the words of the records."""
+"""Tokens: of an answer, as Inspect's usage counts them, in the words of the records; those that
+prompts begin with alike."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -20,3 +23,13 @@ def tokens_of(output: ModelOutput) -> dict[str, int | None]:
         "output_tokens": usage.output_tokens,
         "reasoning_tokens": usage.reasoning_tokens,
     }
+
+
+def shared_prefix(prompts: Sequence[Sequence[int]]) -> int:
+    """How many tokens all prompts begin with alike.
+
+    >>> shared_prefix([[1, 2, 3], [1, 2, 4, 5], [1, 2]])
+    2
+    """
+    columns = zip(*prompts, strict=False)
+    return sum(1 for _ in takewhile(lambda column: len(set(column)) == 1, columns))

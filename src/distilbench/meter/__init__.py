@@ -15,6 +15,7 @@ from distilbench.meter._energy import (
     find_meter,
     given_tdp_w,
 )
+from distilbench.meter._features import processor_features
 from distilbench.meter._flops import InferenceFlops, inference_flops
 from distilbench.meter._hardware import Hardware, describe_hardware, usable_cores
 from distilbench.meter._memory import (
@@ -65,6 +66,7 @@ __all__ = [
     "note_stretch",
     "peak_memory_bytes",
     "power_cap",
+    "processor_features",
     "read_bytes",
     "read_stretches",
     "reset_peak_memory",

@@ -7,7 +7,7 @@ from contextlib import closing
 from itertools import groupby
 from pathlib import Path
 
-from distilbench.events import CellDone, Event, OnEvent, ShardDone, WorkerDied
+from distilbench.events import CellDone, Event, Noted, OnEvent, ShardDone, WorkerDied
 from distilbench.files import write_text
 from distilbench.runner._executor import Executor, Job
 from distilbench.runner._leave import ENGINE_LOST
@@ -39,8 +39,10 @@ def run_jobs(
         if not is_finished(run_dir, cell) and finish_cell(run_dir, cell):
             on_event(CellDone(cell.name))
 
+    tell = _noted_once(on_event)
+
     def heard(event: Event) -> None:
-        on_event(event)
+        tell(event)
         if isinstance(event, ShardDone):
             left[event.cell].discard(event.shard)
             if not left[event.cell]:
@@ -62,6 +64,20 @@ def run_jobs(
             reason = _reason(code)
             on_event(WorkerDied(model, reason, str(job.log)))
             yield f"{model} under {profile}: worker ended with {reason}, see {job.log}"
+
+
+def _noted_once(on_event: OnEvent) -> OnEvent:
+    """What each worker says of its machine is read once."""
+    noted: set[str] = set()
+
+    def tell(event: Event) -> None:
+        if isinstance(event, Noted):
+            if event.text in noted:
+                return
+            noted.add(event.text)
+        on_event(event)
+
+    return tell
 
 
 def _reason(code: int) -> str:

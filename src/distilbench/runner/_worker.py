@@ -21,6 +21,7 @@ from distilbench.events import (
     ModelLoaded,
     ModelLoading,
     ModelRefused,
+    Noted,
     OnEvent,
     SampleDone,
     ShardDone,
@@ -103,6 +104,9 @@ def _load(job: Job, capped: str | None, conduct: Conduct, tell: OnEvent, undo: E
         said = said or type(failure).__name__
         error = None if engine.asks_anyway else f"could not be loaded: {said}"
         tell(ModelRefused(name, error or said))
+    else:
+        if advice := engine.advice():
+            tell(Noted(advice))
     model = get_model("none/none") if error else engine.model
     return Loaded(engine, model, meter, str(hardware), capped, error, job.slots, conduct)
 

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from distilbench.architecture import Quantization
+from distilbench.engines._build import build_advice, build_of
 from distilbench.engines._contract import Assignment, Conversations, Engine, WarmUp
 from distilbench.engines._gpu import gpu_devices
 from distilbench.engines._llama_cpp import LlamaCpp
-from distilbench.engines._memory import predict_memory
+from distilbench.engines._memory import layers_on_gpu, predict_memory
 from distilbench.engines._models import locate_model
 from distilbench.engines._packaged import packaged
 from distilbench.engines._process import EngineError
@@ -156,12 +157,22 @@ class Embedded(Engine):
             "engine": "llama.cpp (xllamacpp)",
             "runs_on": HERE,
             "engine_version": version("xllamacpp"),
+            **build_of(engine.system_info)._asdict(),
             "threads": engine.threads,
+            "gpu_layers": layers_on_gpu(described, engine.settings),
             "spin_count": engine.settings.spin_count if sys.platform == "linux" else None,
             "model_file_bytes": described.size_bytes,
             "parameters": parameters,
             "quantization": described.quantization,
         }
+
+    def advice(self) -> str | None:
+        """Where the processor works at all."""
+        described, settings = self._engine.description, self._engine.settings
+        shape, on_gpu = described.architecture, layers_on_gpu(described, settings)
+        if shape is not None and on_gpu == shape.layer_count + 1:
+            return None
+        return build_advice(build_of(self._engine.system_info))
 
     def enforcement(self) -> list[str]:
         gpu = self._engine.settings.gpu_index

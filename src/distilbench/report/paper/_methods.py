@@ -257,6 +257,10 @@ def _machine(data: RunData, cite: References) -> Iterator[Said]:
             continue
         keys = [cite.work(key) for key in ("llama.cpp", "vllm") if key in engine.lower()]
         yield Said(f"Engine: {engine}, version {version or NOT_RECORDED}.", tuple(keys))
+    for build, unused in _ways(cells, ("engine_build", "unused_features")):
+        if build:
+            left = f"; instruction sets of the processor that it does not use: {unused}"
+            yield Said(f"llama.cpp was compiled for {build}{left if unused else ''}.")
     places = [place for (place,) in _ways(cells, ("runs_on",)) if place]
     hardware = [found for (found,) in _ways(cells, ("hardware",)) if found]
     if places:

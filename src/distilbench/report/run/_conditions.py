@@ -31,6 +31,12 @@ _CELLS = (
     Shown("SHA-256", "model_sha256", lambda digest: digest and digest[:12]),
 )
 
+_BUILD = {
+    "engine_build": "llama.cpp was compiled for",
+    "engine_package": "package of llama.cpp",
+    "unused_features": "of the processor, it does not use",
+}
+
 
 def provenance(data: RunData) -> Section:
     """How each figure of the two records is known."""
@@ -67,6 +73,7 @@ def conditions(data: RunData) -> Section:
     rows = [
         ("hardware", machine),
         ("energy sensors", sensors or f"{NOT_AVAILABLE}: no sensor"),
+        *((said, _each(cells, column)) for column, said in _BUILD.items() if _has(cells, column)),
         ("seeds", ", ".join(map(str, facts["seeds"]))),
         ("architecture behind FLOPs", "; ".join(_architectures(cells)) or NOT_AVAILABLE),
         ("run started", facts["created"]),
@@ -76,6 +83,14 @@ def conditions(data: RunData) -> Section:
     versions = Table("Machine and versions", ("what", "value"), rows)
     every = Details("Every cell", (Table.of("Cells", cells, _CELLS),))
     return Section("Conditions", (versions, every))
+
+
+def _has(cells: pl.DataFrame, column: str) -> bool:
+    return cells[column].null_count() < cells.height
+
+
+def _each(cells: pl.DataFrame, column: str) -> str:
+    return " | ".join(cells[column].drop_nulls().unique(maintain_order=True))
 
 
 def _architectures(cells: pl.DataFrame) -> list[str]:

@@ -24,6 +24,8 @@ _OF_MODELS = {
     "system_prompt": "system_prompt",
     "engine": "engine",
     "engine_version": "engine version",
+    "engine_build": "what the engine was compiled for",
+    "engine_package": "package of the engine",
 }
 _OF_PROFILES = {
     "memory_limit_bytes": "memory limit in bytes",
