@@ -93,7 +93,7 @@ def load_catalog(extra: Sequence[Path] = ()) -> Catalog:
 @cache
 def _packaged() -> Catalog:
     """Read once a process, and kept in the cache from the first time on, as reading and checking
-    the files takes a second and a half; where there is no cache, or it is damaged, or the files are
+    the files takes ten times as long; where there is no cache, or it is damaged, or the files are
     others, they are read again."""
     digest = _digest()
     with suppress(OSError):
