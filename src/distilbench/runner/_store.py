@@ -235,29 +235,15 @@ def joined(run_dir: Path, cells: list[Cell]) -> tuple[pl.LazyFrame, pl.DataFrame
 
     An unfinished cell gives the samples that its logs hold. A finished one is kept as it is, but
     for what the suite and the cards say of its model, which sets no result. Each file is looked
-    through here, one at a time; those of finished shards are read again when the samples are asked
-    for, so that a run's samples need not be in memory at once.
+    through here, one at a time, and read again when its samples are asked for.
     """
     pieces: list[pl.DataFrame | Path] = [frame([], SampleRecord)]
     rows: list[dict[str, Any]] = []
     for cell in cells:
-        folder = cell_folder(run_dir, cell)
-        if not folder.is_dir():
-            continue
-        asked = read_questions(questions_file(run_dir, cell))
-        shards, finished, counted = _cut(cell, asked), is_finished(run_dir, cell), 0
-        for shard in shards:
-            if finished or is_shard_finished(run_dir, cell, shard):
-                counted += _finished(run_dir, cell, shard, asked).height
-                pieces.append(shard_folder(run_dir, cell, shard) / "samples.parquet")
-            else:
-                so_far = project(run_dir, cell, shard, asked)
-                counted += so_far.height
-                pieces.append(so_far)
-        if finished:
-            rows.append({**_record(folder / "cell.json"), **said(cell)})
-        else:
-            rows.append({**identity(run_dir, cell, asked), "samples": counted})
+        if cell_folder(run_dir, cell).is_dir():
+            parts, row = _of_cell(run_dir, cell)
+            pieces += parts
+            rows.append(row)
     for path in imported_cells(run_dir):
         _samples(path.with_name("samples.parquet"))
         pieces.append(path.with_name("samples.parquet"))
@@ -265,6 +251,24 @@ def joined(run_dir: Path, cells: list[Cell]) -> tuple[pl.LazyFrame, pl.DataFrame
     known = schema(CellRecord)
     rows = [{k: v for k, v in row.items() if k in known} for row in rows]
     return in_a_row(pieces, list(schema(SampleRecord))), frame(rows, CellRecord)
+
+
+def _of_cell(run_dir: Path, cell: Cell) -> tuple[list[pl.DataFrame | Path], dict[str, Any]]:
+    """Samples of its shards, those of a finished one as their file; and its record. What it asks,
+    of half a million questions a gigabyte, is let go of before the next cell's is read."""
+    asked = read_questions(questions_file(run_dir, cell))
+    finished, counted = is_finished(run_dir, cell), 0
+    pieces: list[pl.DataFrame | Path] = []
+    for shard in _cut(cell, asked):
+        if finished or is_shard_finished(run_dir, cell, shard):
+            counted += _finished(run_dir, cell, shard, asked).height
+            pieces.append(shard_folder(run_dir, cell, shard) / "samples.parquet")
+        else:
+            pieces.append(so_far := project(run_dir, cell, shard, asked))
+            counted += so_far.height
+    if finished:
+        return pieces, {**_record(cell_folder(run_dir, cell) / "cell.json"), **said(cell)}
+    return pieces, {**identity(run_dir, cell, asked), "samples": counted}
 
 
 def _record(path: Path) -> dict[str, Any]:
