@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -36,6 +37,7 @@ from distilbench.meter._energy import TDP_VARIABLE
 from distilbench.meter._gpu_processes import use_of
 from distilbench.meter._sensors import counts_all, gpu_counters
 from distilbench.providers import HERE
+from distilbench.report import write_report
 from distilbench.runner import run_suite
 from distilbench.source import Source
 from tests.loopback_server import serving_beside
@@ -349,3 +351,28 @@ def test_a_run_meters_the_server_that_computes_and_says_why_not_the_other(
     assert other["peak_memory_bytes"] is None
     for reason in ("energy_method", "memory_method", "gpu_memory_method"):
         assert other[reason].startswith("not available: the process that listens took"), reason
+    page = write_report(result.run_dir).read_text("utf-8")
+    section = page[page.index("Not available, and why</h2>") :]
+    for figure in ("peak memory", "energy", "FLOPs"):
+        assert re.search(rf"<td>stand-in</td>\s*<td>{figure}</td>", section), figure
+    assert not re.search(r"<td>computes</td>\s*<td>(peak memory|energy)</td>", section)
+
+
+def test_workers_side_by_side_count_no_joules_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(TDP_VARIABLE, "4")
+    monkeypatch.setenv("LAB_API_KEY", "planted")
+    rows = [{"question": f"What is {a} + 1?", "answer": str(a + 1)} for a in range(20, 24)]
+    (tmp_path / "sums.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    monkeypatch.setattr("distilbench.runner._shards.SHARD_SAMPLES", 2)
+    with serving_beside(0.1) as (url, _):
+        (tmp_path / "s.yaml").write_text(SUITE.format(url, url).replace("  - {name: stand-in", "#"))
+        result = run_suite(tmp_path / "s.yaml", tmp_path / "runs", workers=2)
+    assert result.complete
+    cell = pl.read_parquet(result.run_dir / "cells.parquet").row(0, named=True)
+    assert cell["shards"] == 2
+    assert cell["energy_total_j"] is None
+    assert "several workers" in cell["energy_method"]
+    assert cell["others_asked"] is False  # they are this run's own
+    assert cell["peak_memory_bytes"]
