@@ -61,6 +61,7 @@ COLUMNS = (
     "energy_total_j", "energy_idle_j", "energy_method", "load_s", "wall_s", "clock", "runs_on",
     "engine", "engine_version", "flops_source", "other_cpu_share", "busy", "others_asked",
 )  # fmt: skip
+Costs = dict[str, float | None]
 COSTS = ("energy_j", "total_s", "output_tokens", "flops", "peak_memory_bytes")
 
 
@@ -123,7 +124,7 @@ def one_round(number: int, program: str, questions: int, folder: Path) -> tuple[
     return pl.read_parquet(found / "samples.parquet"), pl.read_parquet(found / "cells.parquet")
 
 
-def costs(samples: pl.DataFrame, cell: dict[str, Any]) -> dict[str, float | None]:
+def costs(samples: pl.DataFrame, cell: dict[str, Any]) -> Costs:
     """Means of a question, and the peak."""
     means: dict[str, Any] = {n: samples[n].mean() for n in COSTS if n in samples.columns}
     shares = samples["energy_j"].sum() if samples["energy_j"].null_count() == 0 else None
@@ -140,35 +141,35 @@ def main() -> None:
     options = parser.parse_args()
     os.environ.setdefault("DISTILBENCH_TDP_W", str(os.cpu_count() or 1))  # a watt for each core
     os.environ["LAB_API_KEY"] = os.environ["API_API_KEY"] = secrets.token_hex(16)
-    found: dict[str, list[dict[str, float | None]]] = {}
+    found: dict[str, dict[int, Costs]] = {}
     with tempfile.TemporaryDirectory() as folder:
         for number in range(1, options.rounds + 1):
             samples, cells = one_round(number, options.program, options.questions, Path(folder))
             for cell in cells.iter_rows(named=True):
                 of_model = samples.filter(pl.col("model") == cell["model"])
-                found.setdefault(cell["model"], []).append(costs(of_model, cell))
+                found.setdefault(cell["model"], {})[number] = costs(of_model, cell)
     for cell in cells.iter_rows(named=True):
         print(f"\n{cell['model']}")
         for name in COLUMNS:
             print(f"  {name}: {cell[name]}")
     print(f"\nmedians of {options.rounds} rounds, {options.questions} questions each")
     for model, rounds in found.items():
-        print(f"  {model}: " + ", ".join(f"{n} {_median(rounds, n)}" for n in rounds[0]))
+        names = next(iter(rounds.values()))
+        print(f"  {model}: " + ", ".join(f"{n} {_median(rounds, n)}" for n in names))
     print("\nover the embedded engine: median [least, greatest] of the rounds")
     for model, rounds in found.items():
         ratios = {name: _ratios(rounds, found["embedded"], name) for name in COSTS}
         print(f"  {model}: " + ", ".join(f"{n} {r}" for n, r in ratios.items()))
 
 
-def _median(rounds: list[dict[str, float | None]], name: str) -> str:
-    known = [one[name] for one in rounds if one[name] is not None]
+def _median(rounds: dict[int, Costs], name: str) -> str:
+    known = [one[name] for one in rounds.values() if one[name] is not None]
     return f"{statistics.median(known):.4g}" if known else "not available"  # type: ignore[type-var]
 
 
-def _ratios(
-    ours: list[dict[str, float | None]], first: list[dict[str, float | None]], name: str
-) -> str:
-    pairs = [(a[name], b[name]) for a, b in zip(ours, first, strict=True)]
+def _ratios(ours: dict[int, Costs], first: dict[int, Costs], name: str) -> str:
+    """A worker that was lost has no record: its round does not count."""
+    pairs = [(ours[number][name], first[number][name]) for number in ours if number in first]
     known = [a / b for a, b in pairs if a is not None and b]
     if not known:
         return "not available"

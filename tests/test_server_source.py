@@ -260,3 +260,36 @@ def test_a_run_measures_it_as_the_embedded_engine(tmp_path: Path, model: Path) -
     assert cell["spin_count"] is None  # it has no libgomp
     for known in ("peak_memory_bytes", "load_s", "predicted_memory_bytes", "model_sha256"):
         assert cell[known], known
+
+
+@pytest.mark.long
+@pytest.mark.model
+def test_a_real_llama_server_answers_as_the_embedded_engine(smollm2: str) -> None:
+    """``make -C benchmarks llama-server`` builds one; its path in LLAMA_SERVER, or on PATH."""
+    found = os.environ.get("LLAMA_SERVER") or shutil.which("llama-server")
+    if not found:
+        pytest.skip("there is no llama-server here")
+    binary = Binary(Path(found), {"flash-attn": "on"})
+    binary.check("test")
+    settings = EngineSettings(slots=2, context=512, threads=1, cpus=1, memory_bytes=1 << 30)
+
+    async def answers(engine: LlamaCpp) -> list[tuple[str, int | None]]:
+        with engine:
+            said = []
+            shared = "Answer with one word. " * 6
+            asked = [f"{shared}What is the capital of {c}?" for c in ("France", "Italy", "Peru")]
+            prompts = [await engine.prompt([{"role": "user", "content": a}]) for a in asked]
+            assert (await engine.warm_up(prompts)).tokens > 30
+            for prompt in prompts:
+                done = await engine.complete(prompt, Sampling(n_predict=12))
+                said.append((done.text, done.timing.input_tokens))
+                assert done.timing.cached_tokens
+            await engine.aclose()
+            assert engine.usage.peak_memory_bytes
+            return said
+
+    embedded = asyncio.run(answers(LlamaCpp(Path(smollm2), settings)))
+    assert asyncio.run(answers(LlamaCpp(Path(smollm2), settings, binary=binary))) == embedded
+    meagre = settings.model_copy(update={"memory_bytes": 96 << 20})
+    with pytest.raises(EngineDied, match="out of memory"):
+        LlamaCpp(Path(smollm2), meagre, binary=binary).load()
