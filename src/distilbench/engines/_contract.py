@@ -40,6 +40,8 @@ class Assignment:
     """What the profile allows."""
     file: Path | None = None
     """Its file, where :meth:`Engine.locate` found it."""
+    program: Path | None = None
+    """What runs it, where :meth:`Engine.program` found that."""
     base_url: str | None = None
     args: Mapping[str, Any] = field(default_factory=dict)
     greedy: bool = True
@@ -89,14 +91,21 @@ class Engine(Protocol):
         return None
 
     @classmethod
+    def program(cls, source: Source, folder: Path, where: str) -> Path | None:
+        """The program of the user's own that ``source`` names to run its model; null: none. Raises
+        ``InputError`` naming ``where`` if it is not there or may not be run."""
+        return None
+
+    @classmethod
     def reference(cls, source: Source, file: Path | None) -> str:
         """What Inspect calls the model."""
         return f"{source.scheme}/{source.rest}"
 
     @classmethod
-    def gpu_memory_bytes(cls, index: int, where: str) -> int | None:
-        """Memory of the GPU ``index`` that a profile names; null: the engine uses none that a
-        profile names. Raises ``InputError`` naming ``where`` if it sees no such GPU."""
+    def gpu_memory_bytes(cls, index: int, where: str, program: Path | None) -> int | None:
+        """Memory of the GPU ``index`` that a profile names, as the engine or its ``program`` sees
+        it; null: the engine uses none that a profile names. Raises ``InputError`` naming ``where``
+        if it sees no such GPU."""
         return None
 
     @classmethod
@@ -166,6 +175,11 @@ class Engine(Protocol):
         """Since the cell began; null: not known."""
         return None
 
+    def cpu_seconds_beside(self) -> float | None:
+        """CPU seconds of its work in other processes of this machine than this one, so that other
+        work can be told from it; null: not known, or it has a process of its own (``pid``)."""
+        return None
+
     def read_share(self) -> float | None:
         """What part of its file is read while it loads, in [0, 1]; null: not known."""
         return None
@@ -177,8 +191,8 @@ class Engine(Protocol):
         return None
 
     def facts(self) -> dict[str, Any]:
-        """Columns of the cell record: ``engine``, ``engine_version``, ``runs_on``, ``clock``, and
-        what it knows of the model."""
+        """Columns of the cell record: ``engine``, ``engine_version``, ``runs_on``, ``clock``, what
+        it knows of the model, and of its memory how it is known or why it is not."""
         ...
 
     def advice(self) -> str | None:

@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 
 from distilbench.architecture import ModelDescription, describe
+from distilbench.engines._binary import Binary
 from distilbench.engines._completion import (
     BASE_MODEL_STOP,
     END_OF_THINKING,
@@ -30,7 +31,8 @@ from distilbench.engines._likelihood import Scored, generating, score
 from distilbench.engines._limits import Fence
 from distilbench.engines._lives import Lives, Post, T
 from distilbench.engines._memory import gpu_layers_that_fit
-from distilbench.engines._process import EngineDied, EngineError, EngineKilled, EngineProcess
+from distilbench.engines._process import EngineDied, EngineError, EngineKilled
+from distilbench.engines._server_process import engine_process
 from distilbench.engines._sessions import Sessions
 from distilbench.engines._settings import CHECKPOINTS, EngineSettings, Listen, forgets_prefix
 from distilbench.engines._thought_tokens import with_thought_counted
@@ -60,6 +62,8 @@ class LlamaCpp:
     settings: EngineSettings
     listen: Listen | None = None
     """Where to listen; default: on a free loopback port under a key made up for it."""
+    binary: Binary | None = None
+    """A llama-server of the user's own that runs it; null: the llama.cpp of xllamacpp."""
     description: ModelDescription = field(init=False)
     fence: Fence = field(init=False)
     usage: ProcessUsage = field(init=False, default_factory=ProcessUsage)
@@ -133,7 +137,7 @@ class LlamaCpp:
         if self._lives.process is not None:
             return
         gpu, spins = self.settings.gpu_index, self.settings.spin_count
-        process = EngineProcess(self.fence, self.usage, gpu, spins)
+        process = engine_process(self.binary, self.fence, self.usage, gpu, spins)
         if self.listen is not None:
             process.key = self.listen.key
         self._lives.begin(process)

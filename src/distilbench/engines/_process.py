@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -117,8 +117,8 @@ class EngineProcess:
         """Have it load the model. Raises ``EngineKilled`` if it is ended from outside, or waits for
         its file without an end; ``EngineDied`` or ``EngineError`` if it fails otherwise."""
         assert self._process is not None
-        with _bounded(self._process) as stuck:
-            answer = _ask(
+        with _bounded(self._process, self._stuck) as stuck:
+            answer = self._answer(
                 self._process,
                 {**settings, "scratch": str(self._scratch.path) + "/", "key": self.key},
             )
@@ -127,6 +127,13 @@ class EngineProcess:
             raise stuck[0] if stuck else failure
         self.url, self.load_s = answer["url"], answer["load_s"]
         self.system_info = answer.get("system_info")
+
+    def _answer(self, process: subprocess.Popen[str], settings: dict[str, Any]) -> dict[str, Any]:
+        """Send the engine its settings and wait for its answer; empty if it died."""
+        assert process.stdout is not None
+        tell(process, settings)
+        line = process.stdout.readline()
+        return dict(json.loads(line)) if line else {}
 
     def death(self) -> EngineDied | EngineKilled:
         """Why the process is gone; waits a moment for it to be."""
@@ -174,8 +181,29 @@ class EngineProcess:
         if isinstance(died, EngineKilled):
             return EngineKilled(f"{died} while loading")
         if died.failure == "out_of_memory":
-            return EngineDied("out_of_memory", f"out of memory while loading ({_reason(words)})")
-        return EngineError(answer.get("error") or f"{died} while loading ({_reason(words)})")
+            return EngineDied(
+                "out_of_memory", f"out of memory while loading ({self._complaint(words)})"
+            )
+        return EngineError(
+            answer.get("error") or f"{died} while loading ({self._complaint(words)})"
+        )
+
+    def _complaint(self, words: Sequence[str]) -> str:
+        """The first complaint of the engine's log, without its time stamp."""
+        first = next(
+            (line for line in words if " E " in line or "what()" in line), "no reason given"
+        )
+        return first.partition(" E ")[2].strip() or first.strip()
+
+    def _stuck(self, still_s: float, busy_s: float) -> EngineError:
+        """Of a process that computes it is the model's doing (a chat template without an end), of
+        one that waits it is the disk's."""
+        if busy_s < _BUSY_SHARE * still_s:
+            return EngineKilled(f"the model's file could not be read for {still_s:.0f} s")
+        return EngineError(
+            f"after {still_s:.0f} s in which nothing more was read of its file it was not loaded"
+            " (a chat template that never ends?)"
+        )
 
     def _last_words(self) -> str:
         try:
@@ -198,20 +226,20 @@ class EngineProcess:
         return {**kept, **waiting, "GGML_NO_BACKTRACE": "1", **gpu}
 
 
-def _ask(process: subprocess.Popen[str], settings: dict[str, Any]) -> dict[str, Any]:
-    """Send the engine its settings and wait for its answer; empty if it died."""
+def tell(process: subprocess.Popen[str], settings: dict[str, Any]) -> None:
+    """Send the engine's process what to do, as one line."""
     assert process.stdin is not None
-    assert process.stdout is not None
     with contextlib.suppress(BrokenPipeError):
         process.stdin.write(json.dumps(settings) + "\n")
         process.stdin.flush()
-    line = process.stdout.readline()
-    return dict(json.loads(line)) if line else {}
 
 
 @contextlib.contextmanager
-def _bounded(process: subprocess.Popen[str]) -> Iterator[list[EngineError]]:
-    """End the process if its loading gets no further; the list then holds why."""
+def _bounded(
+    process: subprocess.Popen[str], why: Callable[[float, float], EngineError]
+) -> Iterator[list[EngineError]]:
+    """End the process if its loading gets no further; the list then holds why, told the seconds in
+    which nothing was read and those of a core meanwhile."""
     over, stuck = threading.Event(), list[EngineError]()
 
     def look() -> None:
@@ -225,7 +253,7 @@ def _bounded(process: subprocess.Popen[str]) -> Iterator[list[EngineError]]:
                 continue
             still_s += _LOOK_S
             if still_s >= (_UNSEEN_S if read is None else _STUCK_S):
-                stuck.append(_stuck(still_s, cpu_seconds(process.pid) - used_s))
+                stuck.append(why(still_s, cpu_seconds(process.pid) - used_s))
                 return process.kill()
 
     watch = threading.Thread(target=look, daemon=True)
@@ -235,17 +263,6 @@ def _bounded(process: subprocess.Popen[str]) -> Iterator[list[EngineError]]:
     finally:
         over.set()
         watch.join()
-
-
-def _stuck(still_s: float, busy_s: float) -> EngineError:
-    """Of a process that computes it is the model's doing (a chat template without an end), of one
-    that waits it is the disk's."""
-    if busy_s < _BUSY_SHARE * still_s:
-        return EngineKilled(f"the model's file could not be read for {still_s:.0f} s")
-    return EngineError(
-        f"after {still_s:.0f} s in which nothing more was read of its file it was not loaded"
-        " (a chat template that never ends?)"
-    )
 
 
 def _of_itself(number: int) -> bool:
@@ -259,9 +276,3 @@ def _ended(code: int | None) -> str:
         return "no answer from llama.cpp"
     reason = f"by signal {-code}" if code < 0 else f"with exit code {code}"
     return f"the engine's process ended {reason}"
-
-
-def _reason(words: list[str]) -> str:
-    """The first complaint of the engine's log, without its time stamp."""
-    first = next((line for line in words if " E " in line or "what()" in line), "no reason given")
-    return first.partition(" E ")[2].strip() or first.strip()

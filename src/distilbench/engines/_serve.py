@@ -6,6 +6,8 @@ alone. It reads its settings as one JSON line from standard input, answers with 
 address and the load time, or an error), and exits when standard input closes. While llama.cpp
 loads, nothing here can notice that: Linux ends it with its parent.
 
+Told a command, it goes on as that program instead: a llama-server of the user's own.
+
     _serve.py PARENT [BYTES]    the parent's process id; RLIMIT_DATA, the most private memory
 """
 
@@ -27,6 +29,8 @@ def main() -> None:
         limit_memory(int(sys.argv[2]))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when to stop
     settings = json.loads(sys.stdin.readline())
+    if "command" in settings:
+        become(settings["command"])
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # whatever llama.cpp prints
     import xllamacpp
@@ -53,6 +57,27 @@ def end_with(parent: int) -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent:  # it was gone before
             os._exit(1)
+
+
+def end_with_input() -> None:
+    """Where a program cannot ask to end with its parent, a process beside it sees that the input
+    closes."""
+    watched = os.getpid()
+    if os.fork() == 0:
+        sys.stdin.read()
+        if os.getppid() == watched:  # else it is gone, and its number may be another's
+            os.kill(watched, signal.SIGKILL)
+        os._exit(0)
+
+
+def become(command: list[str]) -> None:
+    """Go on as another program in this very process, under its limits. A terminal's signals do not
+    reach it: the parent decides when to stop."""
+    if not sys.platform.startswith("linux"):
+        end_with_input()
+    os.setpgid(0, 0)
+    os.dup2(2, 1)
+    os.execv(command[0], command)
 
 
 def limit_memory(data_bytes: int) -> None:

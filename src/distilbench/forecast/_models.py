@@ -35,11 +35,11 @@ class ModelPlan:
 def describe(suite_file: Path, model: Model, profile: Profile, gpu: str) -> ModelPlan:
     from distilbench.engines import packaged
 
-    known = packaged(model.source)
+    known = packaged(model.weights)
     card_id = model.card or (known.card if known else None)
     card = _catalog().cards.get(card_id or "")
     shape = card.architecture.shape if card and card.architecture else None
-    if model.source.has_files:
+    if model.weights.has_files:
         return _embedded(suite_file, model, profile, card)
     place = model.source.runs_on(model.base_url)
     if place != HERE:
@@ -55,10 +55,10 @@ def _embedded(suite_file: Path, model: Model, profile: Profile, card: Card | Non
 
     try:
         described: ModelDescription = describe_model(
-            model.source, suite_file.parent, f"{suite_file}: model {model.name!r}"
+            model.weights, suite_file.parent, f"{suite_file}: model {model.name!r}"
         )
     except InputError:
-        if model.source.scheme != HUB:
+        if model.weights.scheme != HUB:
             raise  # a file that is not there is a mistake; a hub out of reach is none
         return ModelPlan(model, "embedded", HERE, card, None, None, NOT_KNOWN)
     settings = EngineSettings(slots=profile.slots, context=profile.context)

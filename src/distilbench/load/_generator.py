@@ -71,6 +71,7 @@ def run_level(
     prompts: Sequence[str],
     warmup: int,
     extra: Sequence[str],
+    telemetry: Sequence[str],
     out: Path,
 ) -> Path:
     """Send ``prompts`` at a constant concurrency after ``warmup`` requests that do not count;
@@ -90,6 +91,7 @@ def run_level(
         "--use-server-token-count", "--artifact-dir", str(out), "--ui", "none",
         "--connection-reuse-strategy", "never",
         *(["--warmup-request-count", str(warmup)] if warmup else []),
+        *(["--gpu-telemetry", *telemetry] if telemetry else []),
         *(word for pair in extra for word in ("--extra-inputs", pair)),
     ]  # fmt: skip
     code = _run(command, key, out / "aiperf.log")

@@ -15,6 +15,7 @@ from distilbench.files import write_json, write_parquet
 from distilbench.keys import secret_in_url
 from distilbench.load._generator import AIPERF, run_level
 from distilbench.load._results import Objective, read_requests, summarise
+from distilbench.load._telemetry import COLUMNS, check_telemetry, read_telemetry
 from distilbench.meter import describe_hardware, usable_cores
 from distilbench.source import Source
 
@@ -72,6 +73,12 @@ class Workload:
     """At least so many a level; five for each concurrent user if that is more."""
     ignore_eos: bool = True
     """Generate all of ``output_tokens``. llama.cpp, vLLM and SGLang know it; OpenAI does not."""
+    gpu_telemetry: tuple[str, ...] = ()
+    """What AIPerf's ``--gpu-telemetry`` is given; without, it asks DCGM exporters of this
+    machine."""
+
+    def __post_init__(self) -> None:
+        check_telemetry(self.gpu_telemetry)
 
 
 def sweep(
@@ -122,7 +129,8 @@ def sweep(
 def _write(out: Path, levels: list[dict[str, Any]], facts: dict[str, Any]) -> pl.DataFrame:
     import polars as pl
 
-    frame = pl.DataFrame(levels)
+    told = dict.fromkeys(COLUMNS, pl.Float64) | {"gpus": pl.Int64}
+    frame = pl.DataFrame(levels, schema_overrides=told)
     write_parquet(out / "load.parquet", frame)
     machine = describe_hardware().model_dump(mode="json")
     write_json(out / "load.json", {**facts, "generator": AIPERF, "hardware": machine})
@@ -208,9 +216,11 @@ def _measure(
         prompts(count + concurrency, words, seed + concurrency),
         concurrency,
         extra,
+        workload.gpu_telemetry,
         folder,
     )
-    return {"concurrency": concurrency, **summarise(read_requests(found), objective)}
+    figures = summarise(read_requests(found), objective)
+    return {"concurrency": concurrency, **figures, **read_telemetry(folder)}
 
 
 def prompts(count: int, words: int, seed: int) -> list[str]:

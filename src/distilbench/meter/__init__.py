@@ -11,12 +11,14 @@ from distilbench.meter._energy import (
     Energy,
     EnergyMeter,
     apportion,
-    find_counters,
+    asked_within,
     find_meter,
     given_tdp_w,
+    known_processor,
 )
 from distilbench.meter._features import processor_features
 from distilbench.meter._flops import InferenceFlops, inference_flops
+from distilbench.meter._gpu_processes import GpuUse, gpu_use, has_gpus, other_gpu
 from distilbench.meter._hardware import Hardware, describe_hardware, usable_cores
 from distilbench.meter._memory import (
     ProcessUsage,
@@ -26,6 +28,8 @@ from distilbench.meter._memory import (
     reset_peak_memory,
 )
 from distilbench.meter._power_cap import power_cap
+from distilbench.meter._processes import ProcessTree, listeners, server_roots
+from distilbench.meter._sensors import Counter, counts_all, find_counters, gpu_counters
 from distilbench.meter._surroundings import (
     Stretch,
     Surroundings,
@@ -42,34 +46,46 @@ from distilbench.meter._surroundings import (
 from distilbench.meter._timing import Timing, summed
 
 __all__ = [
+    "Counter",
     "Energy",
     "EnergyMeter",
+    "GpuUse",
     "Hardware",
     "InferenceFlops",
+    "ProcessTree",
     "ProcessUsage",
     "Stretch",
     "Surroundings",
     "Timing",
     "Watch",
     "apportion",
+    "asked_within",
     "busy_sentence",
+    "counts_all",
     "cpu_seconds",
     "describe_hardware",
     "drop_cut_line",
     "find_counters",
     "find_meter",
     "given_tdp_w",
+    "gpu_counters",
+    "gpu_use",
+    "has_gpus",
     "inference_flops",
     "is_stopped",
+    "known_processor",
+    "listeners",
     "load_average",
     "look_now",
     "note_stretch",
+    "other_gpu",
     "peak_memory_bytes",
     "power_cap",
     "processor_features",
     "read_bytes",
     "read_stretches",
     "reset_peak_memory",
+    "server_roots",
     "summarise",
     "summed",
     "usable_cores",

@@ -5,29 +5,23 @@ from __future__ import annotations
 import math
 import os
 import re
+import threading
 import time
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import version
 from importlib.resources import files
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple
 
 from distilbench.errors import InputError
+from distilbench.meter._sensors import Counter, find_counters
 from distilbench.yaml_file import parse_yaml
 
 TDP_VARIABLE = "DISTILBENCH_TDP_W"
-_NO_ZEUS = "Zeus is not installed: pip install 'distilbench[energy]'"
-
-
-class Counter(Protocol):
-    """A sensor whose count of joules only grows."""
-
-    name: str
-
-    def joules(self) -> float:
-        """Joules since some moment in the past."""
-        ...
+_LOOK_S = 0.25
+_MOST_LOOKS = 2_000  # then every second look is dropped, and the pace halved
 
 
 class Energy(NamedTuple):
@@ -41,6 +35,9 @@ class Energy(NamedTuple):
     ended: float
     method: str
     known: Literal["measured", "estimated"]
+    counted: Sequence[Sequence[float]] = ()
+    """What the sensors said meanwhile: moments (wall clock) and the joules since ``begun``, both
+    rising; empty: they were not read between, or there are none."""
 
     @property
     def net_j(self) -> float:
@@ -60,8 +57,9 @@ class Processor(NamedTuple):
 class EnergyMeter:
     """Measures windows of time: :meth:`begin`, work, :meth:`end`.
 
-    With sensors, their counts are added up. Without, the energy is estimated as TDP / cores x CPU
-    seconds of the process, if the processor's TDP is known or given in ``DISTILBENCH_TDP_W``.
+    With sensors, their counts are added up, and read four times a second meanwhile. Without, the
+    energy is estimated as TDP / cores x CPU seconds of the process, if the processor's TDP is known
+    or given in ``DISTILBENCH_TDP_W``.
     """
 
     counters: Sequence[Counter]
@@ -70,14 +68,24 @@ class EnergyMeter:
     processor: Processor | None = None
     cpu_seconds: Callable[[], float | None] = time.process_time
     """CPU time of the process that works; for the estimate. Null: not known."""
-    idle_w: float | None = field(init=False, default=None)
-    _begun: tuple[float, float, list[float], float | None] | None = field(init=False, default=None)
-    _lost: bool = field(init=False, default=False)
-    """Whether the CPU time of the last window could not be read."""
+    choose: Callable[[], Sequence[Counter] | str] | None = None
+    """Asked at the end of a window: on which of ``counters`` the work was done, or why its joules
+    are not known. Null: on all."""
+    _idle: dict[str, float] = field(init=False, default_factory=dict)
+    """Watts of each counter's idle machine."""
+    _begun: tuple[float, float, float | None] | None = field(init=False, default=None)
+    _looks: _Looks | None = field(init=False, default=None)
+    _lost: str = field(init=False, default="")
+    """Why the joules of the last window are not known."""
 
     @property
     def is_available(self) -> bool:
         return bool(self.counters) or self.processor is not None
+
+    @property
+    def idle_w(self) -> float | None:
+        """Power of the idle machine, by all counters; null: not measured."""
+        return sum(self._idle.values()) if self._idle else None
 
     def measure_idle(self, seconds: float = 2.0) -> None:
         """Take the power of the machine as it is now for its idle power. Sleeps ``seconds``."""
@@ -86,36 +94,53 @@ class EnergyMeter:
         before, started = self._counts(), time.perf_counter()
         time.sleep(seconds)
         passed = time.perf_counter() - started
-        self.idle_w = (sum(self._counts()) - sum(before)) / passed
+        powers = [(b - a) / passed for a, b in zip(before, self._counts(), strict=True)]
+        self._idle = dict(zip((c.name for c in self.counters), powers, strict=True))
 
     def begin(self) -> None:
-        self._begun = (time.time(), time.perf_counter(), self._counts(), self.cpu_seconds())
+        self._begun = (time.time(), time.perf_counter(), self.cpu_seconds())
+        self._looks = _Looks(self._counts) if self.counters else None
 
     def end(self) -> Energy | None:
         """The energy since :meth:`begin`, or null: not available, as :attr:`method` says."""
-        self._lost = False
+        looks, self._looks, self._lost = self._looks, None, ""
+        if looks:
+            looks.end()
         if self._begun is None or not self.is_available:
             return None
-        (begun, started, counts, cpu_s), self._begun = self._begun, None
-        seconds = time.perf_counter() - started
-        if not self.counters:
-            now = self.cpu_seconds()
-            if now is None or cpu_s is None:
-                self._lost = True
-                return None
-            return self._estimate(begun, seconds, now - cpu_s)
-        total = sum(self._counts()) - sum(counts)
-        idle = (self.idle_w or 0.0) * seconds
-        names = " + ".join(counter.name for counter in self.counters)
-        taken = f", idle {self.idle_w:.1f} W taken off" if self.idle_w is not None else ""
+        (begun, started, cpu_s), self._begun = self._begun, None
+        seconds, used_s = time.perf_counter() - started, self.cpu_seconds()
+        chosen = self.choose() if self.choose else self.counters
+        if isinstance(chosen, str):
+            self._lost = chosen
+            return None
+        if looks and chosen:
+            return self._measured(begun, seconds, looks, chosen)
+        if self.processor is None:
+            self._lost = self.reason
+            return None
+        if used_s is None or cpu_s is None:
+            self._lost = "a process died and its CPU time could not be read"
+            return None
+        return self._estimate(begun, seconds, used_s - cpu_s)
+
+    def _measured(
+        self, begun: float, seconds: float, looks: _Looks, chosen: Sequence[Counter]
+    ) -> Energy:
+        places = [self.counters.index(counter) for counter in chosen]
+        counted = [(at, sum(joules[n] for n in places)) for at, joules in looks.seen]
+        idle_w = sum(self._idle.get(counter.name, 0.0) for counter in chosen)
+        taken = f", idle {idle_w:.1f} W taken off" if self._idle else ""
+        names = " + ".join(counter.name for counter in chosen)
         method = f"{names} by Zeus {version('zeus')}{taken}"
-        return Energy(total, idle, begun, begun + seconds, method, "measured")
+        total, ended = counted[-1][1], begun + seconds
+        return Energy(total, idle_w * seconds, begun, ended, method, "measured", counted)
 
     @property
     def method(self) -> str:
         """How joules are known here, or why they are not."""
         if self._lost:
-            return "not available: a process died and its CPU time could not be read"
+            return f"not available: {self._lost}"
         if self.counters:
             return " + ".join(counter.name for counter in self.counters)
         if self.processor is not None:
@@ -138,31 +163,11 @@ def find_meter(
 ) -> EnergyMeter:
     """The meter of this machine: RAPL of every package, and NVML of a GPU if one is used; else the
     estimate, if ``processor`` (its name) has a known TDP and no GPU is used."""
-    counters, reason = find_counters(gpu_index)
+    counters, reason = find_counters(() if gpu_index is None else (gpu_index,))
     # An estimate from CPU time would leave out the GPU, which does the work.
     estimable = not counters and gpu_index is None
     chip = known_processor(processor) if estimable else None
     return EnergyMeter(counters, reason, chip, cpu_seconds)
-
-
-def find_counters(gpu_index: int | None) -> tuple[list[Counter], str]:
-    """Sensors that this user may read; if there is none, why."""
-    try:
-        from zeus.exception import ZeusBaseError
-    except ImportError:
-        return [], _NO_ZEUS
-    found: list[Counter] = []
-    reasons = []
-    try:
-        found += _rapl()
-    except (ZeusBaseError, OSError) as error:
-        reasons.append(f"RAPL: {_first_sentence(error)}")
-    if gpu_index is not None:
-        try:
-            found.append(_gpu(gpu_index))
-        except (ZeusBaseError, IndexError) as error:
-            reasons.append(f"GPU {gpu_index}: {_first_sentence(error)}")
-    return found, "; ".join(reasons)
 
 
 def known_processor(name: str) -> Processor | None:
@@ -188,62 +193,92 @@ def given_tdp_w() -> float | None:
     return watts
 
 
-def apportion(energy: Energy, spans: Sequence[tuple[float, float]]) -> list[float]:
-    """Each question's share of the window's net joules.
+def asked_within(energy: Energy, spans: Sequence[tuple[float, float]]) -> Energy:
+    """The energy from the beginning of the first question to the end of the last, of those that lie
+    in the window: what the harness does before and after them is not the model's. An estimate
+    counts work alone, so that none of it is left out."""
+    inside = [(a, b) for a, b in spans if energy.begun <= a <= b <= energy.ended]
+    if not inside:
+        return energy
+    begun, ended = min(a for a, _ in inside), max(b for _, b in inside)
+    if energy.known == "estimated" or not energy.counted:
+        return energy._replace(begun=begun, ended=ended)
+    first, last = _counted_until(energy, begun), _counted_until(energy, ended)
+    between = [(at, j - first) for at, j in energy.counted if begun < at < ended]
+    share = (ended - begun) / (energy.ended - energy.begun) if energy.ended > energy.begun else 0.0
+    return energy._replace(
+        total_j=last - first,
+        idle_j=energy.idle_j * share,
+        begun=begun,
+        ended=ended,
+        counted=[(begun, 0.0), *between, (ended, last - first)],
+    )
 
-    ``spans``: beginning and end of each question in wall-clock seconds. Power is taken to be even
-    over the window; at each instant the questions in flight share it equally. What falls into
-    instants without a question is nobody's. Runs in n log n for n questions.
+
+def apportion(energy: Energy, spans: Sequence[tuple[float, float]]) -> list[float]:
+    """Each question's share of the window's net joules; together they are all of them, if any
+    question flew in it.
+
+    ``spans``: beginning and end of each question in wall-clock seconds. At each instant the
+    questions in flight share equally what the sensors counted then; where they were not read
+    between, power is taken to be even. What falls into instants without a question is shared out as
+    the rest is. Runs in n log n for n questions.
     """
-    window = energy.ended - energy.begun
     clipped = [(max(a, energy.begun), min(b, energy.ended)) for a, b in spans]
     marks = sorted([(a, 1) for a, b in clipped if b > a] + [(b, -1) for a, b in clipped if b > a])
     # 'earned' is what one question present from the beginning would have got so far.
     earned: dict[float, float] = {}
     total, flying, last = 0.0, 0, energy.begun
     for moment, change in marks:
-        total += (moment - last) / flying if flying else 0.0
+        used = _counted_until(energy, moment) - _counted_until(energy, last) if flying else 0.0
+        total += used / flying if flying else 0.0
         earned[moment] = total
         flying, last = flying + change, moment
-    power = energy.net_j / window if window > 0 else 0.0
-    return [power * (earned[b] - earned[a]) if b > a else 0.0 for a, b in clipped]
+    gross = [earned[b] - earned[a] if b > a else 0.0 for a, b in clipped]
+    whole = sum(gross)
+    return [share * energy.net_j / whole if whole > 0 else 0.0 for share in gross]
 
 
-class _Rapl:
-    """A package's RAPL counter, with its memory where the processor counts it."""
-
-    def __init__(self, cpu: object, index: int) -> None:
-        self._cpu = cpu
-        self.name = f"RAPL package {index}"
-
-    def joules(self) -> float:
-        measured = self._cpu.get_total_energy_consumption()  # type: ignore[attr-defined]
-        return float(measured.cpu_mj + (measured.dram_mj or 0.0)) / 1e3
-
-
-class _Gpu:
-    """A GPU's own energy counter (NVML on NVIDIA, amdsmi on AMD)."""
-
-    def __init__(self, gpu: object, index: int) -> None:
-        self._gpu = gpu
-        self.name = f"GPU {index} energy counter"
-
-    def joules(self) -> float:
-        return float(self._gpu.get_total_energy_consumption()) / 1e3  # type: ignore[attr-defined]
+def _counted_until(energy: Energy, moment: float) -> float:
+    """Joules from the window's beginning to a moment in it; between two looks power was even."""
+    if not energy.counted:
+        window = energy.ended - energy.begun
+        return energy.total_j * (moment - energy.begun) / window if window > 0 else 0.0
+    place = bisect_right(energy.counted, moment, key=lambda look: look[0])
+    (a, before), (b, after) = (
+        energy.counted[max(0, place - 1)],
+        energy.counted[min(place, len(energy.counted) - 1)],
+    )
+    return before + (after - before) * (min(moment, b) - a) / (b - a) if b > a else before
 
 
-def _rapl() -> list[Counter]:
-    from zeus.device.cpu import get_cpus
+class _Looks:
+    """Reads counts from time to time, from now on until :meth:`end`."""
 
-    return [_Rapl(cpu, index) for index, cpu in enumerate(get_cpus().cpus)]
+    def __init__(self, counts: Callable[[], list[float]]) -> None:
+        self._counts, self._over = counts, threading.Event()
+        self._first = counts()
+        self.seen: list[tuple[float, list[float]]] = [(time.time(), [0.0] * len(self._first))]
+        """Moments, rising, and what each count has grown by until then."""
+        self._thread = threading.Thread(target=self._look, name="energy", daemon=True)
+        self._thread.start()
 
+    def end(self) -> None:
+        self._over.set()
+        self._thread.join()
+        self._take()
 
-def _gpu(index: int) -> Counter:
-    from zeus.device.gpu import get_gpus
+    def _look(self) -> None:
+        pace = _LOOK_S
+        while not self._over.wait(pace):
+            self._take()
+            if len(self.seen) > _MOST_LOOKS:
+                self.seen, pace = self.seen[::2], 2 * pace
 
-    counter = _Gpu(get_gpus().gpus[index], index)
-    counter.joules()  # an old GPU has no counter, and says so here
-    return counter
+    def _take(self) -> None:
+        grown = [now - first for now, first in zip(self._counts(), self._first, strict=True)]
+        now = max(time.time(), self.seen[-1][0])  # the clock may have been set back
+        self.seen.append((now, grown))
 
 
 @cache
@@ -251,7 +286,3 @@ def _processors() -> list[Processor]:
     text = (files("distilbench.meter") / "tdp.yaml").read_text("utf-8")
     listed = parse_yaml(text, "processors:", "tdp.yaml").data["processors"]
     return [Processor(**entry) for entry in listed]
-
-
-def _first_sentence(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")

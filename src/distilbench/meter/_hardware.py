@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from distilbench.meter._energy import find_counters
+from distilbench.meter._sensors import find_counters
 
 
 class Hardware(BaseModel):
@@ -50,7 +50,7 @@ def describe_hardware() -> Hardware:
         memory_bytes=psutil.virtual_memory().total,
         system=platform.platform(terse=True),
         gpus=_gpus(),
-        energy_sensors=tuple(counter.name for counter in find_counters(None)[0]),
+        energy_sensors=tuple(counter.name for counter in find_counters()[0]),
     )
 
 

@@ -130,9 +130,6 @@ def run_shard(
         "warmup_s": warm.seconds if warm else None,
         "warmup_tokens": warm.tokens if warm else None,
         "peak_memory_bytes": engine.peak_memory_bytes,
-        "energy_total_j": energy.total_j if energy else None,
-        "energy_idle_j": energy.idle_j if energy else None,
-        "energy_known": energy.known if energy else None,
         "energy_method": energy.method if energy else loaded.meter.method,
         "enforcement": _enforcement(cell, loaded),
     }

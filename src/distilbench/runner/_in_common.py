@@ -61,8 +61,10 @@ def same_suite(first: Part, other: Part) -> None:
 def _dumped(part: Any) -> Any:
     """A part of a suite, wherever its files are: what they hold is compared by hash."""
     data = part.model_dump(mode="json", exclude={"file", "fewshot_file"})
-    if "source" in data and Source.parse(str(data["source"])).is_file:
-        del data["source"]
+    for field in ("source", "model"):
+        where = Source.parse(str(data.get(field) or ""))
+        if field in data and (where.is_file or where.is_binary):
+            del data[field]
     return data
 
 

@@ -21,13 +21,13 @@ _GLANCE_S = 1.0  # between two looks at what a loading engine has read
 
 
 def watch(run_dir: Path, cell: Cell, shard: Shard, engine: Engine, resumed: int) -> Watch:
-    """Looks at the machine while a shard is answered. A server may be on this machine, and cannot
-    be told from other work: then the CPU time of others is not known."""
+    """Looks at the machine while a shard is answered. A server of which it is not known where it
+    works cannot be told from other work: then the CPU time of others is not known."""
     seen = surroundings_file(run_dir, cell, shard)
     if not resumed:  # what was seen beside answers that are asked again
         seen.unlink(missing_ok=True)
     if not engine.works_in_pid:
-        return Watch(seen, lambda: None, lambda: None)
+        return Watch(seen, lambda: _with_ours(engine.cpu_seconds_beside()), lambda: None)
     parent, of_engines = os.getppid(), dict[int, float]()
 
     def own_cpu_s() -> float:
@@ -39,6 +39,12 @@ def watch(run_dir: Path, cell: Cell, shard: Shard, engine: Engine, resumed: int)
         return sum(of_engines.values()) + time.process_time() + cpu_seconds(parent)
 
     return Watch(seen, own_cpu_s, lambda: engine.pid)
+
+
+def _with_ours(beside_s: float | None) -> float | None:
+    if beside_s is None:
+        return None
+    return beside_s + time.process_time() + cpu_seconds(os.getppid())
 
 
 @contextmanager

@@ -188,7 +188,7 @@ def _here(cell: Cell, fetch: Fetch) -> Cell:
     if cell.file is None or cell.file_sha256 is None:
         return cell
     file = obtained(cell.file, cell.file_sha256, fetch)
-    reference = cell.engine().reference(cell.model.source, file)
+    reference = cell.engine().reference(cell.model.weights, file)
     return cell.model_copy(update={"file": file, "reference": reference})
 
 

@@ -54,6 +54,9 @@ class Cell(BaseModel):
     """What Inspect's ``get_model`` is given."""
     file: Path | None
     file_sha256: str | None
+    program: Path | None = None
+    """The program of the user's own that runs it; null: the engine brings its own."""
+    program_sha256: str | None = None
     task_hash: str
     """SHA-256 over what sets the questions: the task, the content of its data files (not where they
     are) and the seed."""
@@ -96,6 +99,7 @@ class Cell(BaseModel):
             reference=self.reference,
             settings=self._engine_settings(),
             file=self.file,
+            program=self.program,
             base_url=self.model.base_url,
             args=self.model.args,
             greedy=not self.generation.temperature,
@@ -131,13 +135,14 @@ def plan(suite: Suite, folder: Path, suite_file: str) -> list[Cell]:
         for model, where in zip(suite.models, wheres, strict=True)
     ]
     found = [
-        engine.locate(model.source, model.quantization, folder, f"{where}.source'")
+        engine.locate(model.weights, model.quantization, folder, _field(model, where))
         for model, engine, where in zip(suite.models, engines, wheres, strict=True)
     ]
-    profiles = [
-        _on_this_machine(profile, set(engines), f"{suite_file}: field 'profiles[{index}].gpu'")
-        for index, profile in enumerate(suite.profiles)
+    programs = [
+        engine.program(model.source, folder, f"{where}.source'")
+        for model, engine, where in zip(suite.models, engines, wheres, strict=True)
     ]
+    profiles = _on_this_machine(suite, set(zip(engines, programs, strict=True)), suite_file)
     catalog, described = cache(facts_on_models), cache(describe)
     _check_cards(suite, suite_file, catalog)
     sampling = [
@@ -153,8 +158,10 @@ def plan(suite: Suite, folder: Path, suite_file: str) -> list[Cell]:
     ]
     # What a model or a task says is found once, not for each of its cells.
     of_models = [
-        _of_model(model, place, chosen, folder, suite_file, catalog, described)
-        for model, place, chosen in zip(suite.models, found, sampling, strict=True)
+        _of_model(model, place, program, chosen, folder, suite_file, catalog, described)
+        for model, place, program, chosen in zip(
+            suite.models, found, programs, sampling, strict=True
+        )
     ]
     of_tasks = [(task, seed, _asked(task, seed)) for task in suite.tasks for seed in suite.seeds]
     return [
@@ -179,7 +186,7 @@ def _card_facts(model: Model, folder: Path, where: str) -> dict[str, Any]:
     """The card beside the model's file, unless another is known. It sets no result."""
     if _card(model):
         return {}
-    return {"card_file": readable_card(model.source, folder, where)}
+    return {"card_file": readable_card(model.weights, folder, where)}
 
 
 def _shape(
@@ -199,22 +206,33 @@ def _shape(
     return {"shape": found[0], "shape_source": found[1]} if found else {}
 
 
-def _on_this_machine(profile: Profile, engines: set[type[Engine]], where: str) -> Profile:
-    """The profile with the memory of its GPU filled in, where an engine uses it."""
-    if profile.gpu is None:
-        return profile
-    index, limit = profile.gpu.index, profile.gpu.memory
-    seen = [engine.gpu_memory_bytes(index, where) for engine in engines]
-    total = min((size for size in seen if size is not None), default=None)
-    if total is None:
-        return profile
-    memory = ByteSize(min(limit or total, total))
-    return profile.model_copy(update={"gpu": profile.gpu.model_copy(update={"memory": memory})})
+def _on_this_machine(
+    suite: Suite, engines: set[tuple[type[Engine], Path | None]], suite_file: str
+) -> list[Profile]:
+    """The profiles with the memory of their GPUs filled in, as engines and their programs see
+    them."""
+
+    def seen(profile: Profile, where: str) -> Profile:
+        if profile.gpu is None:
+            return profile
+        index, limit = profile.gpu.index, profile.gpu.memory
+        sizes = [engine.gpu_memory_bytes(index, where, program) for engine, program in engines]
+        total = min((size for size in sizes if size is not None), default=None)
+        if total is None:
+            return profile
+        memory = ByteSize(min(limit or total, total))
+        return profile.model_copy(update={"gpu": profile.gpu.model_copy(update={"memory": memory})})
+
+    return [
+        seen(profile, f"{suite_file}: field 'profiles[{index}].gpu'")
+        for index, profile in enumerate(suite.profiles)
+    ]
 
 
 def _of_model(
     model: Model,
     file: Path | None,
+    program: Path | None,
     sampling: tuple[Generation, str],
     folder: Path,
     where: str,
@@ -224,9 +242,11 @@ def _of_model(
     """The fields of a cell that its model alone sets."""
     return {
         "model": model,
-        "reference": engine_of(model.source, model.name).reference(model.source, file),
+        "reference": engine_of(model.source, model.name).reference(model.weights, file),
         "file": file,
         "file_sha256": sha256_of(file) if file else None,
+        "program": program,
+        "program_sha256": sha256_of(program) if program else None,
         "generation": sampling[0],
         "sampling_source": sampling[1],
         **_card_facts(model, folder, where),
@@ -261,6 +281,7 @@ def _cell(
         **asked,
         "weights": of_model["file_sha256"]
         or model.model_dump(mode="json", include={"source", "base_url", "args"}),
+        **_program(of_model),
         "profile": profile.model_dump(mode="json", exclude=_SETS_NO_RESULT),
         "epochs": epochs,
         "limits": suite.limits.model_dump(mode="json"),
@@ -282,13 +303,24 @@ def _cell(
     )
 
 
+def _program(of_model: dict[str, Any]) -> dict[str, Any]:
+    """What sets the result of a model that a program of the user's runs, beside its file."""
+    digest = of_model["program_sha256"]
+    return {"program": digest, "args": of_model["model"].args} if digest else {}
+
+
+def _field(model: Model, where: str) -> str:
+    """The field of a suite that says where a model's file is."""
+    return f"{where}.{'model' if model.model else 'source'}'"
+
+
 @cache
 def _versions() -> dict[str, str]:
     return {name: version(name) for name in HASHED_VERSIONS}
 
 
 def _card(model: Model) -> str | None:
-    known = packaged(model.source)
+    known = packaged(model.weights)
     return model.card or (known.card if known else None)
 
 

@@ -39,7 +39,7 @@ from distilbench.files import (
     write_parquet,
     write_sealed,
 )
-from distilbench.meter import Energy, read_stretches, summarise
+from distilbench.meter import Energy, asked_within, read_stretches, summarise
 from distilbench.records import KEY, CellRecord, SampleRecord, columns, frame, schema
 from distilbench.runner._identity import identity, said, shape_stated
 from distilbench.runner._plan import Cell
@@ -157,12 +157,15 @@ def finish_shard(
 ) -> int:
     """Write a finished shard's records; returns its samples. ``facts`` are what its worker
     measured, ``energy`` that of the last attempt."""
-    samples = project(run_dir, cell, shard, asked, energy, facts["energy_method"])
+    samples, energy = _projected(run_dir, cell, shard, asked, energy, facts["energy_method"])
     folder = shard_folder(run_dir, cell, shard)
     write_parquet(folder / "samples.parquet", samples)
     _drop_superseded_logs(log_folder(run_dir, cell, shard))
     beside = {
         "samples": len(samples),
+        "energy_total_j": energy.total_j if energy else None,
+        "energy_idle_j": energy.idle_j if energy else None,
+        "energy_known": energy.known if energy else None,
         "window": energy._asdict() if energy else None,
         "shape": shape_stated(cell),
     }
@@ -184,6 +187,7 @@ def finish_cell(run_dir: Path, cell: Cell) -> bool:
     stopped_s = covered_s((s.begun, s.ended) for s in seen if s.stopped)
     around["suspended_s"] = stopped_s if all(each) else None
     record = {**together(facts), **around, **identity(run_dir, cell, asked)}
+    record["busy"] = record.get("others_asked") or record["busy"]
     write_sealed(cell_folder(run_dir, cell) / "cell.json", record)
     return True
 
@@ -196,8 +200,19 @@ def project(
     energy: Energy | None = None,
     energy_method: str | None = None,
 ) -> pl.DataFrame:
-    """Sample records of a shard from its Inspect logs, finished or not, each sample once. One
-    transcript at a time is in memory; what it takes of the energy is known when all are read."""
+    """Sample records of a shard from its Inspect logs, finished or not, each sample once."""
+    return _projected(run_dir, cell, shard, asked, energy, energy_method)[0]
+
+
+def _projected(
+    run_dir: Path,
+    cell: Cell,
+    shard: Shard,
+    asked: QuestionSet,
+    energy: Energy | None,
+    energy_method: str | None,
+) -> tuple[pl.DataFrame, Energy | None]:
+    """And the energy while they were asked. One transcript at a time is in memory."""
     drawn_from = strata(asked, asked.questions[shard.first : shard.last])
     seen = read_stretches(surroundings_file(run_dir, cell, shard))
     found: dict[tuple[str, int], SampleRecord] = {}
@@ -206,6 +221,7 @@ def project(
         key = (str(sample.id), sample.epoch)
         spans[key] = span(sample)
         found[key] = sample_record(sample, cell, run_dir.name, cell.shape, seen)
+    energy = asked_within(energy, list(spans.values())) if energy else None
     joules = energy_shares(list(spans.values()), energy)
     limit_j = cell.profile.energy_per_question_j
     rows = [
@@ -215,7 +231,7 @@ def project(
         }
         for record, share in zip(found.values(), joules, strict=True)
     ]
-    return frame(rows, SampleRecord)
+    return frame(rows, SampleRecord), energy
 
 
 def collect(run_dir: Path, cells: list[Cell]) -> tuple[pl.LazyFrame, pl.DataFrame]:

@@ -17,7 +17,8 @@ Span = tuple[float, float]
 
 # Null if it is not known of one shard: a part is not the whole.
 _ADDED = ("samples", "resumed_samples", "energy_total_j", "energy_idle_j")
-_LARGEST = ("peak_memory_bytes",)
+_LARGEST = ("peak_memory_bytes", "peak_gpu_memory_bytes")
+_IF_ONE_IS = ("others_asked",)
 # Of the shards that have it: a worker loads once, and warms up once for all its shards of a cell.
 _ADDED_IF_ANY = ("warmup_s",)
 _LARGEST_IF_ANY = ("load_s", "warmup_tokens")
@@ -78,6 +79,8 @@ def _one(name: str, values: list[Any]) -> Any:
         return None
     if not known:
         return None
+    if name in _IF_ONE_IS:
+        return any(known)
     if name in (*_ADDED, *_ADDED_IF_ANY):
         return sum(known)
     if name in (*_LARGEST, *_LARGEST_IF_ANY):

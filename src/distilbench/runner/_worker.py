@@ -29,7 +29,7 @@ from distilbench.events import (
 )
 from distilbench.inspect_private import BENCHMARKS, import_ahead, load_extensions
 from distilbench.keys import guard_output, redact
-from distilbench.meter import describe_hardware, power_cap
+from distilbench.meter import EnergyMeter, describe_hardware, power_cap
 from distilbench.runner._answer import Loaded, run_share
 from distilbench.runner._conduct import Conduct, install
 from distilbench.runner._executor import Job
@@ -37,6 +37,8 @@ from distilbench.runner._journal import Journal
 from distilbench.runner._leave import ENGINE_LOST, leave, leave_on_signals, leave_with_parent
 from distilbench.runner._meanwhile import telling_what_is_read
 from distilbench.tasks import InspectTask, grade
+
+_BESIDE = "several workers asked its server at the same time: measure it with one"
 
 
 def main() -> None:
@@ -91,7 +93,8 @@ def _load(job: Job, capped: str | None, conduct: Conduct, tell: OnEvent, undo: E
     hardware = describe_hardware()
     engine = cell.engine()(cell.assignment())
     undo.callback(engine.close)
-    meter = engine.energy_meter(hardware.processor)
+    beside = job.of > 1 and cell.is_shared
+    meter = EnergyMeter((), _BESIDE) if beside else engine.energy_meter(hardware.processor)
     tell(ModelLoading(name))
     try:
         with telling_what_is_read(tell, name, engine):

@@ -72,7 +72,11 @@ class Model(_Part):
     """A model to measure."""
 
     source: Source = Field(
-        description="GGUF path, hf:owner/name/file.gguf, pypi:name, or inspect:provider/model",
+        description="GGUF path, hf:owner/name/file.gguf, pypi:name, inspect:provider/model, or"
+        " server:path/of/llama-server",
+    )
+    model: Source | None = Field(
+        None, description="GGUF that a server: source is to run: a path, hf: or pypi:"
     )
     name: Name = Field("", validate_default=False, description="default: made from the source")
     role: Literal["vanilla", "distilled", "proprietary"] | None = Field(
@@ -92,7 +96,8 @@ class Model(_Part):
         None, pattern=r"^https?://", description="address of the server, for inspect: sources"
     )
     args: dict[str, JsonValue] = Field(
-        default_factory=dict, description="model arguments of Inspect's provider (its -M)"
+        default_factory=dict,
+        description="model arguments of Inspect's provider (its -M), or flags of llama-server",
     )
     price: Price | None = Field(None, description="default: the price on the model's card")
 
@@ -102,10 +107,21 @@ class Model(_Part):
         return _named({"source": data} if isinstance(data, str) else data)
 
     @model_validator(mode="after")
-    def _server_for_inspect_only(self) -> Self:
+    def _each_with_its_source(self) -> Self:
+        if self.source.is_binary and not (self.model and self.model.has_files):
+            raise ValueError("a source that begins with 'server:' needs 'model': the GGUF it runs")
+        if self.model and not self.source.is_binary:
+            raise ValueError("'model' goes with a source that begins with 'server:'")
+        if self.base_url and self.source.is_binary:
+            raise ValueError("'base_url' goes with a source that begins with 'inspect:'")
         if (self.base_url or self.args) and self.source.has_files:
             raise ValueError("'base_url' and 'args' go with a source that begins with 'inspect:'")
         return self
+
+    @property
+    def weights(self) -> Source:
+        """Where its weights are: the source, or what stands beside a program."""
+        return self.model or self.source
 
 
 class Limits(_Part):
@@ -164,7 +180,11 @@ def _name_of(source: Source) -> str:
 def _named(model: Any) -> Any:
     source = model.get("source") if isinstance(model, dict) else None
     if isinstance(source, str | Source) and not model.get("name"):
-        return {**model, "name": _name_of(Source.parse(str(source)))}
+        program, beside = Source.parse(str(source)), model.get("model")
+        if program.is_binary and isinstance(beside, str | Source):
+            name = f"{_name_of(Source.parse(str(beside)))}-{_name_of(program)}"
+            return {**model, "name": name}
+        return {**model, "name": _name_of(program)}
     return model
 
 

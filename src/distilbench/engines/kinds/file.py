@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from distilbench.architecture import Quantization
+from distilbench.beat import every
 from distilbench.engines._build import build_advice, build_of
 from distilbench.engines._contract import Assignment, Conversations, Engine, WarmUp
 from distilbench.engines._gpu import gpu_devices
 from distilbench.engines._llama_cpp import LlamaCpp
+from distilbench.engines._local_server import GpuMemory
 from distilbench.engines._memory import layers_on_gpu, predict_memory
 from distilbench.engines._models import locate_model
 from distilbench.engines._packaged import packaged
@@ -24,6 +27,8 @@ from distilbench.source import Source
 
 if TYPE_CHECKING:
     from inspect_ai.model import Model
+
+_LOOK_S = 0.5  # between two looks at the memory of a GPU
 
 
 class Embedded(Engine):
@@ -57,7 +62,7 @@ class Embedded(Engine):
         return f"distilbench/{source if as_it_is else file}"
 
     @classmethod
-    def gpu_memory_bytes(cls, index: int, where: str) -> int:
+    def gpu_memory_bytes(cls, index: int, where: str, program: Path | None) -> int:
         found = gpu_devices()
         if index >= len(found):
             seen = ", ".join(device.name for device in found) or "none"
@@ -74,10 +79,16 @@ class Embedded(Engine):
         from distilbench.engines._provider import DistilbenchAPI
 
         self._model = get_model(
-            asked.reference, memoize=False, file=str(asked.file), **asked.settings.model_dump()
+            asked.reference,
+            memoize=False,
+            file=str(asked.file),
+            program=str(asked.program) if asked.program else None,
+            program_args=dict(asked.args),
+            **asked.settings.model_dump(),
         )
         self._engine: LlamaCpp = cast(DistilbenchAPI, self._model.api).engine
         self._load_peak_bytes: int | None = None
+        self._gpu, self._beside = GpuMemory(self._pids), ExitStack()
 
     @property
     def model(self) -> Model:
@@ -87,9 +98,15 @@ class Embedded(Engine):
         self._engine.load()
         pid = self._engine.pid
         self._load_peak_bytes = peak_memory_bytes(pid) if pid else None
+        if self._engine.settings.gpu_index is not None:
+            self._beside.enter_context(every(_LOOK_S, self._gpu.look))
 
     def close(self) -> None:
+        self._beside.close()
         self._engine.close()
+
+    def _pids(self) -> frozenset[int]:
+        return frozenset() if self.pid is None else frozenset((self.pid,))
 
     def energy_meter(self, processor: str) -> EnergyMeter:
         """The idle machine is measured first."""
@@ -100,6 +117,8 @@ class Embedded(Engine):
 
     def begin(self) -> None:
         self._engine.usage.begin()
+        if self._engine.settings.gpu_index is not None:
+            self._gpu.begin()
 
     def warm_up(self, conversations: Conversations) -> WarmUp | None:
         from distilbench.engines._provider import as_messages
@@ -151,6 +170,7 @@ class Embedded(Engine):
         return {
             "predicted_memory_bytes": predicted.total if predicted else None,
             "load_peak_bytes": self._load_peak_bytes,
+            **self._memory_facts(),
             "declared_name": described.name,
             "bits_per_weight": 8 * weights / parameters if weights and parameters else None,
             "clock": "engine's clock",
@@ -173,6 +193,19 @@ class Embedded(Engine):
         if shape is not None and on_gpu == shape.layer_count + 1:
             return None
         return build_advice(build_of(self._engine.system_info))
+
+    def _memory_facts(self) -> dict[str, Any]:
+        told = self.peak_memory_bytes is not None
+        missing = "not available: its process died, or the system keeps no peak of another process"
+        if self._engine.settings.gpu_index is None:
+            gpu: tuple[int | None, str] = (None, "not available: the profile gives it no GPU")
+        else:
+            gpu = self._gpu.told()
+        return {
+            "memory_method": "peak resident memory of the engine's process" if told else missing,
+            "peak_gpu_memory_bytes": gpu[0],
+            "gpu_memory_method": gpu[1],
+        }
 
     def enforcement(self) -> list[str]:
         gpu = self._engine.settings.gpu_index

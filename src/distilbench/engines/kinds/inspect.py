@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from distilbench.engines._contract import Assignment, Engine
+from distilbench.engines._place import Place
 from distilbench.errors import InputError
 from distilbench.inspect_private import prerequisite_error
 from distilbench.keys import key_in_environment, redact
@@ -85,6 +86,7 @@ class Served(Engine):
         self._model: Model | None = None
         self._meter: ServedMeter | None = None
         self._load_s: float | None = None
+        self._place = Place(asked, runs_on(asked.reference, asked.base_url))
 
     @property
     def model(self) -> Model:
@@ -98,19 +100,27 @@ class Served(Engine):
         from distilbench.engines._thinking import separating
 
         self._key.enter_context(key_in_environment(self._asked.reference))
-        started = time.perf_counter()
         provider = provider_of(self._asked.reference)
+        self._place.before_load()
+        started = time.perf_counter()
         made = stopping(separating(scoring(_made(self._asked), provider)), provider)
         took = time.perf_counter() - started
         if took > _LOADING_S:  # in this process or by a server that it started
             self._load_s = took
         self._meter, self._model = ServedMeter(made), made
+        self._place.find(getattr(made.api, "base_url", None))
 
     def close(self) -> None:
+        self._place.close()
         self._key.close()
 
     def energy_meter(self, processor: str) -> EnergyMeter:
-        return EnergyMeter((), "the model is served elsewhere")
+        """Of what works on this machine, whoever started it; the idle machine is measured first,
+        with a server that is there already."""
+        return self._place.energy_meter(processor)
+
+    def begin(self) -> None:
+        self._place.begin()
 
     def options(self) -> dict[str, Any]:
         """How long to wait for a server and how often to ask it again."""
@@ -118,6 +128,13 @@ class Served(Engine):
             "max_retries": self._asked.retries,
             "attempt_timeout": self._asked.request_timeout_s,
         }
+
+    @property
+    def peak_memory_bytes(self) -> int | None:
+        return self._place.memory()[0]
+
+    def cpu_seconds_beside(self) -> float | None:
+        return self._place.cpu_seconds_beside()
 
     @property
     def load_s(self) -> float | None:
@@ -131,6 +148,7 @@ class Served(Engine):
             "engine": f"inspect:{provider_of(reference).name}",
             "engine_version": version("inspect-ai"),
             "runs_on": self.place(self._asked),
+            **self._place.facts(),
             "clock": self._meter.method if self._meter else None,
         }
 

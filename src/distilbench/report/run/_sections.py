@@ -20,6 +20,7 @@ from distilbench.report.run._energy import energy
 from distilbench.report.run._explorer import explorer
 from distilbench.report.run._imported import results_of_others
 from distilbench.report.run._machine import greedy_batches, surroundings
+from distilbench.report.run._missing import missing
 from distilbench.report.run._money import money
 from distilbench.report.run._questions import questions
 from distilbench.report.run._reasoning import contamination, repeated, templates
@@ -56,6 +57,7 @@ RESULTS: tuple[MakeSection, ...] = (
     surroundings,
     greedy_batches,
     energy,
+    missing,
     outcomes,
     questions,
     creation,

@@ -17,6 +17,32 @@ _OPTIONS = (
 )  # fmt: skip
 
 
+# Of one GPU, as AIPerf 0.13 writes it.
+TELEMETRY = {
+    "telemetry_data": {
+        "summary": {"endpoints_successful": ["pynvml://localhost"]},
+        "endpoints": {
+            "localhost": {
+                "gpus": {
+                    "gpu_0": {
+                        "gpu_index": 0,
+                        "gpu_name": "NVIDIA H100 80GB HBM3",
+                        "gpu_uuid": "GPU-afc3c15a",
+                        "platform": "nvidia",
+                        "metrics": {
+                            "nvidia_power_usage": {"avg": 348.5, "max": 386.0, "unit": "W"},
+                            "nvidia_energy_consumption": {"avg": 0.0165, "unit": "MJ"},
+                            "nvidia_gpu_utilization": {"avg": 45.0, "max": 66.0, "unit": "%"},
+                            "nvidia_memory_used": {"avg": 92.0, "max": 92.5, "unit": "GB"},
+                        },
+                    }
+                }
+            }
+        },
+    }
+}
+
+
 def app() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("command", choices=["profile"])
@@ -29,6 +55,7 @@ def app() -> None:
         parser.add_argument(f"--{name}", type=int, required=True)
     parser.add_argument("--input-file", type=Path, required=True)
     parser.add_argument("--artifact-dir", type=Path, required=True)
+    parser.add_argument("--gpu-telemetry", nargs="*", default=[])
     parser.add_argument("--extra-inputs", action="append", default=[])
     options = parser.parse_args()
     texts = [json.loads(line)["text"] for line in options.input_file.read_text().splitlines()]
@@ -39,6 +66,8 @@ def app() -> None:
         measured = list(users.map(lambda text: ask(text, options, "profiling"), texts[warm:]))
     lines = [json.dumps(request) + "\n" for request in warming + measured]
     (options.artifact_dir / "profile_export.jsonl").write_text("".join(lines))
+    if options.gpu_telemetry:
+        (options.artifact_dir / "profile_export_aiperf.json").write_text(json.dumps(TELEMETRY))
 
 
 def ask(text: str, options: argparse.Namespace, phase: str) -> dict[str, Any]:
