@@ -14,8 +14,8 @@ from distilbench.compute import (
     LAW,
     PlannedRecipe,
     Unavailable,
+    break_even_served,
     break_even_students,
-    break_even_tokens,
     default_site,
     distil_or_train,
     interval,
@@ -68,17 +68,17 @@ def test_break_even_students_makes_both_ways_equal(teacher, baseline, distilled)
 
 
 @given(costs, costs, costs)
-def test_break_even_tokens_makes_lifetimes_equal(extra, small, big):
+def test_break_even_served_makes_lifetimes_equal(extra, small, big):
     assume(big - small > 1e-6 * big)
-    tokens = break_even_tokens(extra, small, big)
+    tokens = break_even_served(extra, small, big)
     assert extra + tokens * small == pytest.approx(tokens * big, rel=1e-6)
 
 
-def test_break_even_tokens_at_the_edges():
-    assert break_even_tokens(1e20, 5.0, 5.0) == math.inf
-    assert break_even_tokens(-1.0, 5.0, 9.0) == 0
+def test_break_even_served_at_the_edges():
+    assert break_even_served(1e20, 5.0, 5.0) == math.inf
+    assert break_even_served(-1.0, 5.0, 9.0) == 0
     with pytest.raises(InputError, match="not negative"):
-        break_even_tokens(1.0, -5.0, 9.0)
+        break_even_served(1.0, -5.0, 9.0)
 
 
 def test_lifetime_is_creation_plus_two_n_per_token():

@@ -34,6 +34,7 @@ MORE = {
     "accelerators": ["", "h100"],
     "fit": ["model.gguf --memory 1GiB --context 512 --context 1024"],
     "recommend": ["runs", "runs --min-accuracy 1"],
+    "break-even": ["runs --scope student"],
     "models": [""],
     "diff": ["runs other", "other runs --pair two=one --strict"],
 }

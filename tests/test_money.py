@@ -11,7 +11,7 @@ from distilbench.catalog import load_catalog
 from distilbench.providers import HERE, SERVER
 from distilbench.report import Cell, RunData, Section, Table
 from distilbench.report.run._money import money
-from distilbench.stats import machine_usd, token_usd
+from distilbench.stats import machine_usd, token_usd, usd_of_answers
 from distilbench.suite import load_suite
 
 
@@ -45,7 +45,7 @@ def prices(cached: float | None) -> pl.DataFrame:
 
 
 def test_tokens_times_prices() -> None:
-    row = token_usd(samples(), prices(0.5)).row(0, named=True)
+    row = usd_of_answers(token_usd(samples(), prices(0.5))).row(0, named=True)
     first = (600 * 2 + 400 * 0.5 + 100 * 10) / 1e6
     second = (2000 * 2 + 300 * 10) / 1e6
     assert row["usd_per_question"] == pytest.approx((first + second) / 2)
@@ -53,28 +53,30 @@ def test_tokens_times_prices() -> None:
 
 
 def test_cached_tokens_cost_as_others_where_no_price_of_them_is_known() -> None:
-    row = token_usd(samples(), prices(None)).row(0, named=True)
+    row = usd_of_answers(token_usd(samples(), prices(None))).row(0, named=True)
     assert row["usd_per_question"] == pytest.approx((3000 * 2 + 400 * 10) / 2e6)
 
 
 def test_unknown_tokens_are_counted_and_leave_no_cost_of_a_correct_answer() -> None:
-    row = token_usd(samples(unknown=3), prices(None)).row(0, named=True)
+    row = usd_of_answers(token_usd(samples(unknown=3), prices(None))).row(0, named=True)
     assert row["unknown"] == 3
     assert row["usd_per_correct"] is None
     assert row["usd_per_question"] == pytest.approx(0.005)
 
 
 def test_the_machine_costs_its_wall_time() -> None:
-    row = machine_usd(samples(), cells(machine_usd_per_hour=3.0)).row(0, named=True)
+    row = usd_of_answers(machine_usd(samples(), cells(machine_usd_per_hour=3.0))).row(0, named=True)
     assert row["usd_per_question"] == pytest.approx(36 / 3600 * 3 / 2)
 
 
 def test_a_resumed_cell_costs_as_much_as_one_that_ran_through() -> None:
     last = cells(machine_usd_per_hour=3.0, samples=8, resumed_samples=6)
-    row = machine_usd(samples(), last).row(0, named=True)
+    row = usd_of_answers(machine_usd(samples(), last)).row(0, named=True)
     assert row["usd_per_question"] == pytest.approx(36 / 3600 * 3 / 2)
     nothing_left = cells(machine_usd_per_hour=3.0, resumed_samples=2)
-    assert machine_usd(samples(), nothing_left)["usd_per_question"].to_list() == [None]
+    assert usd_of_answers(machine_usd(samples(), nothing_left))["usd_per_question"].to_list() == [
+        None
+    ]
 
 
 def section(cells: pl.DataFrame) -> Section:

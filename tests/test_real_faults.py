@@ -38,6 +38,7 @@ WORDS = {
     "cancel": "runs",
     "merge": "runs --out out",
     "recommend": "runs --min-accuracy 0.1",
+    "break-even": "runs --answers 1e6",
     "diff": "runs other --pair one=two",
     "profiles": "",
     "fit": "model.gguf",

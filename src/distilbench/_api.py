@@ -18,9 +18,11 @@ if TYPE_CHECKING:
     import polars as pl
 
     from distilbench.catalog import Card
+    from distilbench.claims import Ledger
     from distilbench.compute import CostRatio, Estimate, Interval, Scope, ScopeCost, Unavailable
-    from distilbench.report import Diff
+    from distilbench.report import Diff, RunData
     from distilbench.runner import Executor
+    from distilbench.stats import Recommendation, Requirements
     from distilbench.suite import SuiteLike
     from distilbench.tasks import TaskSpec
 
@@ -99,6 +101,43 @@ class Run:
         collect(self.path, load_cells(self.path))
         return write_report(self.path, Path(out) if out is not None else None, margin=margin)
 
+    def correct_costs(self) -> pl.DataFrame:
+        """What a correct answer of each entry takes, wrong ones included, with 95% limits: tokens,
+        FLOPs, seconds, joules, US dollars (``distilbench.stats.per_correct``)."""
+        import polars as pl
+
+        return pl.DataFrame(list(self._data().correct_costs.values()), infer_schema_length=None)
+
+    def break_even(self) -> tuple[Ledger, ...]:
+        """Of each distilled model and counterpart, in every unit and scope: creation, what a
+        correct answer takes, and the number of correct answers at which their lifetime costs
+        meet. Empty where there is no such pair."""
+        return tuple(one for pair in self._data().pairs for one in pair.ledgers)
+
+    def recommend(
+        self,
+        required: Requirements | None = None,
+        weights: Mapping[str, float] | None = None,
+        *,
+        scope: Scope = "lineage",
+        region: str | None = None,
+    ) -> Recommendation:
+        """Which model to take under limits (``distilbench.stats.Requirements``), and how sure that
+        is: the most accurate, or with ``weights`` (of "accuracy" and of the names of
+        ``distilbench.stats.NAMED_COSTS``) that of the greatest utility. ``scope`` is that of
+        ``creation_flops``, ``region`` that of the electricity behind ``co2e_g``. Raises
+        ``InputError`` if the run holds nothing to choose by, or a weight is none."""
+        from distilbench.stats import Requirements
+
+        return chosen(self._data(), required or Requirements(), weights or {}, scope, region)
+
+    def _data(self) -> RunData:
+        from distilbench.report import read_run
+        from distilbench.runner import bring_up_to_date
+
+        bring_up_to_date(self.path)
+        return read_run(self.path)
+
     def _repr_html_(self) -> str:
         from distilbench.report import picture
         from distilbench.runner import bring_up_to_date
@@ -141,6 +180,24 @@ def run(
     changes = Changes(limit, max_tokens, epochs, tuple(models), tuple(tasks))
     result = run_suite(suite, out, on_event, changes, executor, workers, address)
     return Run(result.run_dir, result.failed)
+
+
+def chosen(
+    data: RunData,
+    required: Requirements,
+    weights: Mapping[str, float],
+    scope: Scope = "lineage",
+    region: str | None = None,
+) -> Recommendation:
+    """The recommendation of a run that was read, or of several: with what the records do not hold,
+    prices, electricity and creation."""
+    from distilbench.claims import choice_facts
+    from distilbench.compute import default_site
+    from distilbench.stats import recommend
+
+    grid = None if region is None else default_site(region).region.g_co2e_per_kwh
+    facts = choice_facts(data.used, data.cells, data.catalog, scope, grid)
+    return recommend(data.samples, data.cells, required, facts=facts, weights=weights)
 
 
 @contextmanager

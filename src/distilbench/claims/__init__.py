@@ -2,12 +2,13 @@
 
 Holds the published scores of the catalog as a frame, the comparison of distilled with vanilla
 models on them, the curves of vanilla families with the distilled models placed on them, the
-verdicts; of a run the pairs (each distilled model beside its counterpart) and the curve of its
-vanilla models. Pure: whoever prints
-them asks here. Imports ``compute``, ``stats`` and ``catalog``.
+verdicts; of a run the pairs (each distilled model beside its counterpart, with the lifetime ledger
+of both), what its answers cost in dollars, what a choice rests on, and the curve of its vanilla
+models. Pure: whoever prints them asks here. Imports ``compute``, ``stats`` and ``catalog``.
 """
 
 from distilbench.claims._check import DISTILLED, VANILLA, check_claims
+from distilbench.claims._choice import choice_facts, stated_grid
 from distilbench.claims._curves import own_costs
 from distilbench.claims._found import (
     Claims,
@@ -17,6 +18,7 @@ from distilbench.claims._found import (
     curve_verdict,
     size_verdict,
 )
+from distilbench.claims._ledger import UNITS, Ledger, Made, Side, Unit
 from distilbench.claims._pairs import (
     MARGIN,
     Accuracy,
@@ -26,6 +28,7 @@ from distilbench.claims._pairs import (
     roles,
     run_pairs,
 )
+from distilbench.claims._prices import Rate, entry_facts, priced, question_costs, with_usd
 from distilbench.claims._run_curves import RunCurve, Standing, outdated, run_curves, standing
 from distilbench.claims._scores import (
     BANDS,
@@ -43,28 +46,40 @@ __all__ = [
     "MARGIN",
     "SCORE_SCHEMA",
     "TOLERANCE",
+    "UNITS",
     "VANILLA",
     "Accuracy",
     "Claims",
     "Creation",
     "Entrant",
     "FamilyCurve",
+    "Ledger",
+    "Made",
     "Pair",
     "Placement",
+    "Rate",
     "RunCurve",
+    "Side",
     "Standing",
+    "Unit",
     "check_claims",
+    "choice_facts",
     "compare_scores",
     "count_outcomes",
     "curve_counts",
     "curve_verdict",
+    "entry_facts",
     "excluded_pairs",
     "outdated",
     "own_costs",
+    "priced",
+    "question_costs",
     "roles",
     "run_curves",
     "run_pairs",
     "size_verdict",
     "standing",
+    "stated_grid",
     "verdict",
+    "with_usd",
 ]

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from distilbench.catalog import Card, Catalog
-from distilbench.compute import SCOPES, CostRatio, Quantity, Scope, cost_ratio, scope_cost
+from distilbench.claims._ledger import Ledger, Unit, ledgers
+from distilbench.compute import SCOPES, CostRatio, Scope, cost_ratio
 
 if TYPE_CHECKING:
     import polars as pl
@@ -55,20 +56,19 @@ class Accuracy:
 
 @dataclass(frozen=True)
 class Creation:
-    """Under one scope: the counterpart's creation cost over the distilled model's, and the answers
-    after which what it took to create is repaid by cheaper ones (infinite: never); null where a
-    cost is not known, ``why_not`` saying which."""
+    """Under one scope: the counterpart's creation cost over the distilled model's; null where there
+    is no card, ``why_not`` saying of which."""
 
     scope: Scope
     ratio: CostRatio | None
-    answers: float | None
     why_not: str | None
 
 
 @dataclass(frozen=True)
 class Pair:
     """A distilled model and one counterpart. ``accuracy`` null: there is none, ``no_accuracy`` says
-    why. ``running``: each cost of an answer over the counterpart's, of those known of both."""
+    why. ``running``: each cost of an answer over the counterpart's, of those known of both.
+    ``ledgers``: where their lifetime costs meet, in every unit and scope."""
 
     distilled: Entrant
     counterpart: Entrant
@@ -77,6 +77,11 @@ class Pair:
     no_accuracy: str | None
     running: Mapping[str, float]
     creation: tuple[Creation, ...]
+    ledgers: tuple[Ledger, ...]
+
+    def in_unit(self, unit: Unit) -> tuple[Ledger, ...]:
+        """The ledgers of one unit, from the narrowest scope to the widest."""
+        return tuple(one for one in self.ledgers if one.unit == unit)
 
 
 def run_pairs(
@@ -202,8 +207,17 @@ def _pair(
         why,
         None if reasons else _accuracy(one, other, shared, margin),
         "; ".join(reasons) or None,
-        {name: ratio for name, (ratio, _) in running.items()},
-        tuple(_creation(one, other, catalog, running.get("FLOPs"))),
+        running,
+        tuple(_creation(one, other, catalog)),
+        tuple(
+            ledgers(
+                (one.entry, other.entry),
+                (one.card, other.card),
+                "; ".join(reasons) or shared,
+                here,
+                catalog,
+            )
+        ),
     )
 
 
@@ -254,9 +268,9 @@ def _needed(row: Mapping[str, Any], stdev: float, margin: float) -> int | None:
 
 def _running(
     one: Entrant, other: Entrant, shared: pl.DataFrame, cells: pl.DataFrame
-) -> dict[str, tuple[float, float]]:
-    """Each cost of an answer: the ratio to the counterpart's, and what an answer saves; on the
-    questions that took something of both, since those that one failed on may be the long ones."""
+) -> dict[str, float]:
+    """Each cost of an answer over the counterpart's, on the questions that took something of both,
+    since those that one failed on may be the long ones."""
     import polars as pl
 
     from distilbench.stats import costs, spent
@@ -277,35 +291,16 @@ def _running(
     for name, column in names.items():
         a, b = mine[0].get(column), theirs[0].get(column)
         if a and b:
-            found[name] = (a / b, b - a)
+            found[name] = a / b
     return found
 
 
-def _creation(
-    one: Entrant, other: Entrant, catalog: Catalog, flops: tuple[float, float] | None
-) -> Iterator[Creation]:
+def _creation(one: Entrant, other: Entrant, catalog: Catalog) -> Iterator[Creation]:
     if one.card is None or one.card.lineage.recipe is None:
-        yield Creation("student", None, None, f"no recipe of {one.model} on a card")
+        yield Creation("student", None, f"no recipe of {one.model} on a card")
         return
     for scope in SCOPES:
         ratio = None
         if other.card is not None:
             ratio = cost_ratio(other.card, one.card, catalog.cards, scope, catalog.accelerators)
-        answers, why_not = _repaid(one.card, catalog, scope, flops)
-        yield Creation(scope, ratio, answers, why_not)
-
-
-def _repaid(
-    card: Card, catalog: Catalog, scope: Scope, flops: tuple[float, float] | None
-) -> tuple[float | None, str | None]:
-    """Answers after which the FLOPs of creation are repaid: the counterpart exists already, so all
-    of them are owed."""
-    import math
-
-    made = scope_cost(card, catalog.cards, scope, catalog.accelerators).flops
-    if not isinstance(made, Quantity):
-        return None, f"creation cost not available: {made.reason}"
-    if flops is None:
-        return None, "FLOPs of an answer are not known of both"
-    saved = flops[1]
-    return (made.central / saved if saved > 0 else math.inf), None
+        yield Creation(scope, ratio, None)

@@ -15,6 +15,7 @@ import typer
 
 from distilbench.cli import (
     _boundary,
+    _break_even,
     _catalog,
     _creation,
     _diff,
@@ -46,6 +47,7 @@ for register in (
     _runs.register,
     _view.register,
     _recommend.register,
+    _break_even.register,
     _diff.register,
     _fit.register,
     _load.register,

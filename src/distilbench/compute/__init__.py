@@ -8,8 +8,8 @@ functions on model cards; every result keeps the figures it was computed from. M
 """
 
 from distilbench.compute._decisions import (
+    break_even_served,
     break_even_students,
-    break_even_tokens,
     lifetime_flops,
     served_tokens_to_break_even,
 )
@@ -60,7 +60,7 @@ from distilbench.compute._headline import (
     check_headline,
     tokens_at_ratio,
 )
-from distilbench.compute._money import CreationMoney, creation_money
+from distilbench.compute._money import CreationMoney, creation_joules, creation_money
 from distilbench.compute._plan import Plan, PlannedRecipe, PlannedStage, plan_distillation
 from distilbench.compute._quantity import (
     Input,
@@ -143,12 +143,13 @@ __all__ = [
     "accelerator_hours",
     "active_parameters",
     "assumed",
+    "break_even_served",
     "break_even_students",
-    "break_even_tokens",
     "check_headline",
     "co2e_kg",
     "cost_ratio",
     "creation",
+    "creation_joules",
     "creation_money",
     "default_site",
     "distil_or_train",

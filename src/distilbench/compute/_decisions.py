@@ -42,23 +42,25 @@ def break_even_students(
     return teacher_cost / saved if saved > 0 else math.inf
 
 
-def break_even_tokens(
-    extra_creation_flops: float, flops_per_token: float, flops_per_token_replaced: float
-) -> float:
-    """Served tokens after which a cheaper model has repaid its creation; infinite if never.
+def break_even_served(extra_creation: float, cost_each: float, cost_each_replaced: float) -> float:
+    """Served tokens, or answers, after which a cheaper model has repaid its creation; infinite if
+    never.
 
-    Serving t tokens costs ``flops_per_token`` x t with the new model and
-    ``flops_per_token_replaced`` x t with the one it replaces; the difference repays
-    ``extra_creation_flops``, what the new model cost beyond the other (nothing is owed if that is
-    zero or less). A token served by either counts the same: where the new model needs longer
-    answers, scale its ``flops_per_token`` by that.
+    Serving n of them costs ``cost_each`` x n with the new model and ``cost_each_replaced`` x n with
+    the one it replaces; the difference repays ``extra_creation``, what the new model cost beyond
+    the other (nothing is owed if that is zero or less). All three in one unit: FLOPs, joules or
+    money. Of tokens one counts the same by whichever model: where the new one needs longer
+    answers, count answers, or correct ones.
+
+    >>> break_even_served(60.0, 1.0, 4.0)
+    20.0
     """
-    _not_negative("flops_per_token", flops_per_token)
-    _not_negative("flops_per_token_replaced", flops_per_token_replaced)
-    if extra_creation_flops <= 0:
+    _not_negative("cost_each", cost_each)
+    _not_negative("cost_each_replaced", cost_each_replaced)
+    if extra_creation <= 0:
         return 0.0
-    saved = flops_per_token_replaced - flops_per_token
-    return extra_creation_flops / saved if saved > 0 else math.inf
+    saved = cost_each_replaced - cost_each
+    return extra_creation / saved if saved > 0 else math.inf
 
 
 def lifetime_flops(creation_flops: float, active_parameters: float, served_tokens: float) -> float:

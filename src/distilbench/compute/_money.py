@@ -1,4 +1,5 @@
-"""What making a model cost in money: as published or measured, or by accelerator-hours."""
+"""What making a model cost in money (as published or measured, or by accelerator-hours), and in
+joules."""
 
 from __future__ import annotations
 
@@ -7,8 +8,10 @@ from dataclasses import dataclass
 
 from distilbench.catalog import Card, HardwareUse
 from distilbench.compute._distillation import Accelerators, Cards
-from distilbench.compute._quantity import Quantity
+from distilbench.compute._quantity import Quantity, Unavailable, from_figure, total
 from distilbench.compute._scopes import SCOPE_STAGES, Scope, scope_cost
+
+_OWN: tuple[Scope, ...] = ("student", "pipeline")  # the wider ones hold what others spent
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,27 @@ def creation_money(
     return CreationMoney(scope, usd, known, sum(hours for _, hours in counted), rest)
 
 
+def creation_joules(card: Card, scope: Scope) -> Quantity | Unavailable:
+    """Joules that were measured of every stage of the scope. The wider scopes hold what others
+    spent, of which no card tells joules."""
+    recipe = card.lineage.recipe
+    if recipe is None:
+        return Unavailable(f"{card.id}: a card tells no joules of a vanilla model's training")
+    if scope not in _OWN:
+        return Unavailable(f"{card.id}: no card tells joules of what scope {scope} adds")
+    stages = [stage for stage in recipe.stages if stage.name in SCOPE_STAGES[scope]]
+    if not stages:
+        return Unavailable(f"{card.id}: recipe.stages has no measured stage")
+    silent = [stage.name for stage in stages if stage.energy_j is None]
+    if silent:
+        return Unavailable(f"{card.id}: recipe.stages has no energy_j of {', '.join(silent)}")
+    return total(
+        from_figure(stage.energy_j, f"{card.id}: recipe.stages.{stage.name}.energy_j")
+        for stage in stages
+        if stage.energy_j is not None
+    )
+
+
 def _stated(card: Card, scope: Scope) -> tuple[float | None, str | None]:
     """Money that was measured of every stage of the scope, or that the makers state."""
     recipe = card.lineage.recipe
@@ -60,7 +84,7 @@ def _stated(card: Card, scope: Scope) -> tuple[float | None, str | None]:
         figure = card.training.cost_usd
         return (figure.value, figure.kind) if figure else (None, None)
     measured = [stage for stage in recipe.stages if stage.name in SCOPE_STAGES[scope]]
-    own = scope in ("student", "pipeline")  # the wider ones hold what others spent
+    own = scope in _OWN
     if measured and own and all(stage.usd for stage in measured):
         return sum(stage.usd.value for stage in measured if stage.usd), "measured"
     if scope == "student" and recipe.cost_usd:

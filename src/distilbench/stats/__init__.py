@@ -3,20 +3,24 @@
 Holds intervals of accuracy and of paired differences, what a suite can see and what a margin and
 several comparisons make of it, the Pareto frontier over one cost or several, the curve of a vanilla
 family's score against compute with the equivalent size and the capability density of a distilled
-model on it, the cost of a correct answer, pass@k and cons@k of repeated questions, the spread over
-prompt templates, the gap between public and generated questions, and the recommendation under
-limits. Pure functions on data frames and numbers: nothing here reads a file or knows a model card.
-Imports ``errors`` only; takes the columns of ``records``. Distributions are those of
-``scipy.special``: ``scipy.stats`` calls the same functions, and takes most of a second to import.
+model on it, the cost of a correct answer and where the lifetime costs of two models meet, pass@k
+and cons@k of repeated questions, the spread over prompt templates, the gap between public and
+generated questions, and the recommendation under limits. Pure functions on data frames and numbers:
+nothing here reads a file or knows a model card. Imports ``errors`` and ``compute``; takes the
+columns of ``records``. Distributions are those of ``scipy.special``: ``scipy.stats`` calls the same
+functions, and takes most of a second to import.
 """
 
 from distilbench.stats._answered import accuracy_of_answers, answered, spent, unanswered
 from distilbench.stats._bootstrap import Drawn, bootstrap, bootstrap_accuracies, bootstrap_scores
-from distilbench.stats._budget import per_correct, truncation_curve, within
+from distilbench.stats._break_even import Meeting, meeting
+from distilbench.stats._budget import truncation_curve, within
 from distilbench.stats._choice import (
+    NAMED_COSTS,
     Candidate,
     Closest,
     FallenOut,
+    NamedCost,
     Recommendation,
     Requirements,
     cheaper,
@@ -56,8 +60,16 @@ from distilbench.stats._intervals import (
     share_interval,
     wilson,
 )
-from distilbench.stats._money import machine_usd, token_usd
+from distilbench.stats._limits import Limits, difference_limits, ratio_limits
+from distilbench.stats._money import machine_usd, token_usd, usd_of_answers
 from distilbench.stats._paired import paired_difference, paired_differences, stdev_of_pair
+from distilbench.stats._per_correct import (
+    COSTS,
+    PairCost,
+    per_correct,
+    per_correct_pair,
+    undefined,
+)
 from distilbench.stats._power import (
     discordance,
     power,
@@ -66,12 +78,14 @@ from distilbench.stats._power import (
     stdev_of_difference,
 )
 from distilbench.stats._prompts import contamination_gap, template_spread
-from distilbench.stats._recommend import choose, recommend
+from distilbench.stats._recommend import Facts, choose, recommend
 from distilbench.stats._repeats import cons_at_k, pass_at_k, pass_questions, repeats, steps
 from distilbench.stats._several import Decision, decide, holm
 from distilbench.stats._subset import full_score
 
 __all__ = [
+    "COSTS",
+    "NAMED_COSTS",
     "Candidate",
     "Closest",
     "Compared",
@@ -80,9 +94,14 @@ __all__ = [
     "Drawn",
     "EqualAccuracy",
     "Equivalent",
+    "Facts",
     "FallenOut",
     "Gain",
+    "Limits",
     "MeasuredCurve",
+    "Meeting",
+    "NamedCost",
+    "PairCost",
     "Recommendation",
     "Requirements",
     "Scatter",
@@ -102,6 +121,7 @@ __all__ = [
     "contamination_gap",
     "costs",
     "decide",
+    "difference_limits",
     "discordance",
     "each_of",
     "equal_accuracy",
@@ -117,6 +137,7 @@ __all__ = [
     "macro_accuracy",
     "macro_of_questions",
     "mean_over_tasks",
+    "meeting",
     "normal_quantile",
     "of_entries",
     "paired_difference",
@@ -125,11 +146,13 @@ __all__ = [
     "pass_at_k",
     "pass_questions",
     "per_correct",
+    "per_correct_pair",
     "percentile",
     "pool_scatter",
     "power",
     "predict",
     "questions_needed",
+    "ratio_limits",
     "recommend",
     "repeats",
     "same_questions",
@@ -147,6 +170,8 @@ __all__ = [
     "token_usd",
     "truncation_curve",
     "unanswered",
+    "undefined",
+    "usd_of_answers",
     "wilson",
     "within",
 ]

@@ -1,4 +1,4 @@
-"""What answers cost: accuracy against the tokens spent, and the cost of a correct answer."""
+"""Accuracy against the tokens spent, as if answers had been cut off."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ import polars as pl
 from distilbench.stats._clusters import unique
 from distilbench.stats._costs import mean_over_tasks
 from distilbench.stats._intervals import check_samples, in_parts, of_questions, of_tasks
-
-COSTS = ("output_tokens", "flops", "total_s", "energy_j")
 
 
 def truncation_curve(
@@ -82,23 +80,3 @@ def within(budget: int) -> pl.Expr:
     """The score of a sample as if it had been cut off after ``budget`` output tokens: a longer
     answer is wrong, and so is one of unknown length."""
     return pl.when(pl.col("output_tokens") <= budget).then(pl.col("score")).otherwise(0.0)
-
-
-def per_correct(samples: pl.DataFrame, by: Sequence[str] = ("model", "profile")) -> pl.DataFrame:
-    """Cost of a correct answer: the cost of all answers, wrong ones too, over the sum of scores.
-
-    Sums are of means over tasks, so that each task weighs the same. Returns ``by``, accuracy and
-    one column a cost: tokens (output_tokens), FLOPs (flops), seconds (total_s), joules
-    (energy_j); null where a cost is not known of every sample, or nothing is correct.
-    """
-    check_samples(samples, [*by, "task", "score", *COSTS])
-    means = mean_over_tasks(samples, by, ("score", *COSTS))
-    known = samples.group_by(by).agg(pl.col(COSTS).null_count().name.suffix("_missing"))
-    joined = means.join(known, on=list(by))
-    costs = [
-        pl.when((pl.col(f"{cost}_missing") == 0) & (pl.col("score") > 0))
-        .then(pl.col(cost) / pl.col("score"))
-        .alias(cost)
-        for cost in COSTS
-    ]
-    return joined.select(*by, pl.col("score").alias("accuracy"), *costs).sort(by)

@@ -2,9 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+
+@dataclass(frozen=True)
+class NamedCost:
+    """A cost by which entries are limited and ranked: its column, its words, what it is counted in
+    (``unit``, ``suffix``), and whether more of it is better."""
+
+    column: str
+    words: str
+    suffix: str = ""
+    unit: float = 1.0
+    form: str = ".3g"
+    more_is_better: bool = False
+
+    def said(self, value: float) -> str:
+        return f"{value / self.unit:{self.form}}{self.suffix}"
+
+
+NAMED_COSTS: Mapping[str, NamedCost] = {
+    "memory": NamedCost("peak_memory_bytes", "peak memory", " MiB", 2.0**20, ",.0f"),
+    "latency": NamedCost("p95_s", "p95 of a question", " s"),
+    "ttft": NamedCost("ttft_p95_s", "p95 of the time to first token", " s"),
+    "speed": NamedCost(
+        "decode_tokens_per_s", "decoding speed of a slot", " tokens/s", more_is_better=True
+    ),
+    "energy": NamedCost("energy_j", "energy of a question", " J"),
+    "usd": NamedCost("usd", "price of 1,000 questions", " USD", 1e-3),
+    "co2e": NamedCost("co2e_g", "CO2e of a question", " g"),
+    "flops": NamedCost("flops", "FLOPs of a question"),
+    "tokens": NamedCost("output_tokens", "output tokens of a question"),
+    "creation": NamedCost("creation_flops", "creation FLOPs"),
+}
+"""The costs by the names that a weight takes. Those of a question are means over tasks; of those
+that rest on a price, on the electricity or on a card the caller gives the figures."""
 
 
 @dataclass(frozen=True)
@@ -19,6 +53,29 @@ class Requirements:
     """Mean joules of a question."""
     flops: float | None = None
     """Mean FLOPs of a question."""
+    ttft_s: float | None = None
+    """95th percentile of the seconds to the first token."""
+    min_tokens_per_s: float | None = None
+    """Least output tokens a second of one slot, while it decodes."""
+    usd: float | None = None
+    """Mean US dollars of a question."""
+    co2e_g: float | None = None
+    """Mean grams of CO2e of a question."""
+    output_tokens: float | None = None
+    """Mean output tokens of a question."""
+    creation_flops: float | None = None
+
+    def bounds(self) -> Iterator[tuple[NamedCost, float]]:
+        """The costs that are bounded, each with its bound."""
+        given = {
+            "memory": self.memory_bytes, "latency": self.latency_s, "energy": self.energy_j,
+            "flops": self.flops, "ttft": self.ttft_s, "speed": self.min_tokens_per_s,
+            "usd": self.usd, "co2e": self.co2e_g, "tokens": self.output_tokens,
+            "creation": self.creation_flops,
+        }  # fmt: skip
+        for name, bound in given.items():
+            if bound is not None:
+                yield NAMED_COSTS[name], bound
 
 
 @dataclass(frozen=True)
@@ -40,6 +97,17 @@ class Candidate:
     p95_s: float | None
     energy_j: float | None
     flops: float | None
+    ttft_p95_s: float | None
+    decode_tokens_per_s: float | None
+    output_tokens: float | None
+    usd: float | None
+    """US dollars of a question."""
+    co2e_g: float | None
+    creation_flops: float | None
+    energy_known: str | None
+    """How ``energy_j``, and so ``co2e_g``, is known: measured or estimated."""
+    utility: float | None
+    """Null: nothing was weighted."""
     busy: bool | None
     """Whether a cell of it was measured on a busy machine, so that ``p95_s`` is not its own speed;
     null: not known of all."""
@@ -71,13 +139,15 @@ class Closest:
 class Recommendation:
     """``candidates`` meet every requirement, best first, the cheaper of equals first. ``ties`` are
     those of them that the best one does not beat beyond chance, cheapest first. ``closest``: one
-    for each limit, where no entry meets them all."""
+    for each limit, where no entry meets them all. ``utility``: what they are ranked by in place of
+    accuracy, as a formula; null: accuracy."""
 
     candidates: tuple[Candidate, ...]
     ties: tuple[Candidate, ...]
     fallen_out: tuple[FallenOut, ...]
     closest: tuple[Closest, ...]
     draws: int
+    utility: str | None = None
 
     @property
     def best(self) -> Candidate | None:
@@ -85,13 +155,15 @@ class Recommendation:
 
     @property
     def equals(self) -> tuple[Candidate, ...]:
-        """What is exactly as accurate as the best."""
+        """What is exactly as accurate as the best; none where a utility decides."""
+        if self.utility is not None:
+            return ()
         return tuple(c for c in self.candidates[1:] if as_accurate(c, self.candidates[0]))
 
     @property
     def cheapest_tie(self) -> Candidate | None:
         """What costs less than the best and is not worse beyond chance."""
-        best = self.best
+        best = self.best if self.utility is None else None
         return next((tie for tie in self.ties if best and cheaper(tie, best)), None)
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
@@ -12,7 +12,6 @@ from distilbench.stats._answered import unanswered
 from distilbench.stats._bootstrap import Drawn, bootstrap
 from distilbench.stats._choice import (
     Candidate,
-    Closest,
     FallenOut,
     Recommendation,
     Requirements,
@@ -22,12 +21,17 @@ from distilbench.stats._choice import (
 from distilbench.stats._common import in_common
 from distilbench.stats._compared import Compared
 from distilbench.stats._intervals import check_samples
+from distilbench.stats._shortfalls import FAILURES, Shortfall, closest, reached, shortfalls
+from distilbench.stats._utility import check_weights, utilities, utility_words
 
 if TYPE_CHECKING:
     import numpy as np
+    from numpy.typing import NDArray
 
-_BUSY = " (measured on a busy machine)"
-_FAILURES = ("out_of_memory", "crash", "error", "timeout", "over_energy", "context_overflow")
+Facts = Mapping[str, Mapping[str, float | str | None]]
+"""Of entries what the records do not hold: usd and co2e_g of a question (``<name>_unknown``: of so
+many answers not known) and creation_flops; words: why one is not known."""
+_OF_CALLERS = ("usd", "co2e_g", "creation_flops")
 
 
 def recommend(
@@ -36,38 +40,59 @@ def recommend(
     required: Requirements,
     draws: int = 10_000,
     seed: int = 0,
+    facts: Facts | None = None,
+    weights: Mapping[str, float] | None = None,
 ) -> Recommendation:
-    """The most accurate entry among those that meet ``required``; of equals the cheaper.
+    """The most accurate entry among those that meet ``required``; of equals the cheaper. With
+    ``weights`` (of "accuracy" and of ``NAMED_COSTS``) that of the greatest utility: weight x log2
+    of each ratio to the best, so that a weight of 0.2 on a cost takes five doublings of it for one
+    of accuracy.
 
     ``samples`` and ``cells``: sample and cell records with a column ``entry``; entries are compared
     on the questions that they have ``in_common``. One that answered nothing falls out, and one that
     shares no question with the others. Accuracy is the mean over tasks. The bootstrap draws
     clusters of questions within each task, the same for all entries (paired; Efron and Tibshirani
-    1993). Raises ``InputError`` if there are no samples, or the entries have no question in common.
+    1993); costs stay as they were measured. ``facts``: what the records do not hold. What is
+    weighted or limited and not known of an entry lets it fall out. Raises ``InputError`` if there
+    are no samples, the entries have no question in common, or a weight is none.
     """
-    found = _compared(samples, cells)
+    check_weights(weights or {})
+    found = compared(samples, cells)
     entries = found.common["entry"].unique().sort().to_list()
-    return choose(found, cells, required, bootstrap(found.common, entries, draws, seed=seed))
+    drawn = bootstrap(found.common, entries, draws, seed=seed)
+    return choose(found, cells, required, drawn, facts, weights)
 
 
 def choose(
-    found: Compared, cells: pl.DataFrame, required: Requirements, drawn: Drawn
+    found: Compared,
+    cells: pl.DataFrame,
+    required: Requirements,
+    drawn: Drawn,
+    facts: Facts | None = None,
+    weights: Mapping[str, float] | None = None,
 ) -> Recommendation:
     """:func:`recommend`, of entries that have been compared and drawn already."""
-    rows = _rows(_figures(found, cells)) if not found.common.is_empty() else []
+    weights = weights or {}
+    rows = _rows(_figures(found, cells), facts or {}) if not found.common.is_empty() else []
     entries = [row["entry"] for row in rows]
     accuracies = drawn.mean[:, [drawn.entries.index(entry) for entry in entries]]
-    broken = {row["entry"]: tuple(_shortfalls(row, required)) for row in rows}
+    broken = {row["entry"]: tuple(shortfalls(row, required, weights)) for row in rows}
     admitted = [entry for entry in entries if not broken[entry]]
     same = _identical(found.common, admitted)
-    best = _probability_best(accuracies, entries, same, required.min_accuracy)
-    enough = None if required.min_accuracy is None else _reached(accuracies, required.min_accuracy)
+    worth = accuracies
+    values: dict[str, float] = {}
+    if weights and admitted:
+        worth, values = _worth(rows, accuracies, admitted, weights)
+        same = {entry: (entry,) for entry in admitted}  # the same answers at another cost
+    best = _probability_best(worth, accuracies, entries, same, required.min_accuracy)
+    enough = None if required.min_accuracy is None else reached(accuracies, required.min_accuracy)
     made = {
         row["entry"]: Candidate(
             **{k: v for k, v in row.items() if k in Candidate.__dataclass_fields__},
             probability_best=best.get(row["entry"]) if admitted else None,
             probability_enough=None if enough is None else float(enough[:, i].mean()),
             same_as=tuple(other for other in same.get(row["entry"], ()) if other != row["entry"]),
+            utility=values.get(row["entry"]),
         )
         for i, row in enumerate(rows)
     }
@@ -75,14 +100,34 @@ def choose(
     left_out = _left_out(found.heard, entries)
     return Recommendation(
         candidates=tuple(candidates),
-        ties=tuple(_ties(candidates, entries, accuracies)),
+        ties=tuple(_ties(candidates, entries, worth)),
         fallen_out=(*_short(made, broken), *left_out, *_silent(found.silent)),
-        closest=() if candidates else _closest(broken),
+        closest=() if candidates else closest(broken),
         draws=len(drawn.mean),
+        utility=utility_words(weights) if weights else None,
     )
 
 
-def _compared(samples: pl.DataFrame, cells: pl.DataFrame) -> Compared:
+def _worth(
+    rows: list[dict[str, Any]],
+    accuracies: NDArray[np.float64],
+    admitted: list[str],
+    weights: Mapping[str, float],
+) -> tuple[NDArray[np.float64], dict[str, float]]:
+    """Utilities in every draw, in the shape of ``accuracies``, and those of what was measured;
+    of entries that fell out, nothing that could be best."""
+    import numpy as np
+
+    kept = [place for place, row in enumerate(rows) if row["entry"] in admitted]
+    standing = [rows[place] for place in kept]
+    worth = np.full_like(accuracies, -np.inf)
+    worth[:, kept] = utilities(standing, accuracies[:, kept], weights)
+    as_measured = np.array([[row["accuracy"] for row in standing]])
+    (values,) = utilities(standing, as_measured, weights)
+    return worth, {row["entry"]: float(v) for row, v in zip(standing, values, strict=True)}
+
+
+def compared(samples: pl.DataFrame, cells: pl.DataFrame) -> Compared:
     check_samples(samples, ["entry", "epoch", "score", "outcome", "answer"])
     if samples.is_empty():
         raise InputError("the run", "holds no answers to choose by", "finish it, or import more")
@@ -94,9 +139,7 @@ def _compared(samples: pl.DataFrame, cells: pl.DataFrame) -> Compared:
     return Compared(heard, common, silent)
 
 
-def _short(
-    made: dict[str, Candidate], broken: dict[str, tuple[_Shortfall, ...]]
-) -> list[FallenOut]:
+def _short(made: dict[str, Candidate], broken: dict[str, tuple[Shortfall, ...]]) -> list[FallenOut]:
     return [
         FallenOut(entry, made[entry], tuple(reason.said for reason in reasons))
         for entry, reasons in broken.items()
@@ -118,11 +161,14 @@ def _figures(found: Compared, cells: pl.DataFrame) -> pl.DataFrame:
     """One row an entry: accuracy with its interval, costs, and how many questions failed how."""
     counts = found.common.group_by("entry").agg(
         pl.len().alias("questions"),
-        *((pl.col("outcome") == name).sum().alias(name) for name in _FAILURES),
+        *((pl.col("outcome") == name).sum().alias(name) for name in FAILURES),
     )
     busy = pl.col("busy") if "busy" in cells.columns else pl.lit(None, pl.Boolean)
+    known = pl.col("energy_known") if "energy_known" in cells.columns else pl.lit(None, pl.String)
     of_cells = cells.group_by("entry").agg(
-        pl.col("peak_memory_bytes").max(), busy.any(ignore_nulls=False).alias("busy")
+        pl.col("peak_memory_bytes").max(),
+        busy.any(ignore_nulls=False).alias("busy"),
+        known.min().alias("energy_known"),  # a mean with an estimate in it is an estimate
     )
     figures = found.accuracy
     for table in (counts, found.costs, of_cells):
@@ -130,71 +176,15 @@ def _figures(found: Compared, cells: pl.DataFrame) -> pl.DataFrame:
     return figures.sort("entry")
 
 
-def _rows(figures: pl.DataFrame) -> list[dict[str, Any]]:
-    return list(figures.iter_rows(named=True))
-
-
-class _Shortfall(NamedTuple):
-    """A requirement that is not met; ``gap`` null: without a figure to be near the limit."""
-
-    what: str
-    said: str
-    gap: float | None = None
-    value: str = ""
-    limit: str = ""
-    missing: str = ""
-
-
-def _shortfalls(row: dict[str, Any], required: Requirements) -> Iterator[_Shortfall]:
-    """Each requirement that an entry does not meet, with its figure."""
-    for name in _FAILURES:
-        if 2 * row[name] > row["questions"]:
-            yield _Shortfall(name, f"{row[name]} of {row['questions']} questions ended {name}")
-    mib = 2.0**20
-    checks = (
-        ("peak memory", "peak_memory_bytes", required.memory_bytes, mib, ",.0f", " MiB"),
-        ("p95 of a question", "p95_s", required.latency_s, 1, ".3g", " s"),
-        ("energy of a question", "energy_j", required.energy_j, 1, ".3g", " J"),
-        ("FLOPs of a question", "flops", required.flops, 1, ".3g", ""),
-    )
-    for what, name, most, unit, form, suffix in checks:
-        if most is None:
-            continue
-        unknown = row.get(f"{name}_unknown", 0)
-        if row[name] is None:
-            yield _Shortfall(what, f"{what} is not available")
-        elif row[name] > most:
-            value, limit, gap = (
-                f"{figure / unit:{form}}{suffix}" for figure in (row[name], most, row[name] - most)
-            )
-            value += _BUSY if name == "p95_s" and row["busy"] else ""
-            yield _Shortfall(
-                what, f"{what} {value} > {limit}", row[name] - most, value, limit, f"{gap} more"
-            )
-        elif unknown:  # a mean without them may be too low: those that ran out of time took most
-            said = f"{what} is not known of {unknown} of {row['questions']} questions"
-            yield _Shortfall(what, said)
-    least = required.min_accuracy
-    if least is not None and not _reached(row["accuracy"], least):
-        value, limit = f"{row['accuracy']:.1%}", f"{least:.1%}"
-        gap = least - row["accuracy"]
-        missing = f"{100 * gap:.1f} percentage points less"
-        yield _Shortfall("accuracy", f"accuracy {value} < {limit}", gap, value, limit, missing)
-
-
-def _closest(broken: dict[str, tuple[_Shortfall, ...]]) -> tuple[Closest, ...]:
-    """Of the entries that break the fewest limits, each by a known figure, the nearest to each."""
-    known = {e: gaps for e, gaps in broken.items() if all(gap.gap is not None for gap in gaps)}
-    fewest = min(map(len, known.values()), default=0)
-    nearest: dict[str, tuple[float, str, _Shortfall]] = {}
-    for entry, gaps in sorted(known.items()):
-        for gap in gaps if len(gaps) == fewest else ():
-            found = (gap.gap or 0.0, entry, gap)
-            nearest[gap.what] = min(nearest.get(gap.what, found), found, key=lambda one: one[:2])
-    return tuple(
-        Closest(entry, gap.what, gap.value, gap.limit, gap.missing)
-        for _, entry, gap in nearest.values()
-    )
+def _rows(figures: pl.DataFrame, facts: Facts) -> list[dict[str, Any]]:
+    """The figures with those of ``facts``; ``why``: by column, why one is not known."""
+    rows = []
+    for row in figures.iter_rows(named=True):
+        mine = facts.get(row["entry"], {})
+        given = {name: mine.get(name) for name in (*_OF_CALLERS, "usd_unknown", "co2e_g_unknown")}
+        why = {name: value for name, value in given.items() if isinstance(value, str)}
+        rows.append({**row, **given, **dict.fromkeys(why), "why": why})
+    return rows
 
 
 def _identical(samples: pl.DataFrame, entries: list[str]) -> dict[str, tuple[str, ...]]:
@@ -223,14 +213,9 @@ def _identical(samples: pl.DataFrame, entries: list[str]) -> dict[str, tuple[str
     return {e: tuple(o for o in entries if same(e, o)) for e in entries}
 
 
-def _reached(accuracy: Any, least: float) -> Any:
-    """Whether an accuracy, or each of several, is so much: the mean of 70% on three tasks is a
-    little less than 0.7 in floats, and 70% all the same."""
-    return accuracy >= least - 1e-12
-
-
 def _probability_best(
-    accuracies: np.ndarray[Any, np.dtype[np.float64]],
+    worth: NDArray[np.float64],
+    accuracies: NDArray[np.float64],
     entries: list[str],
     same: dict[str, tuple[str, ...]],
     min_accuracy: float | None,
@@ -242,9 +227,10 @@ def _probability_best(
     groups = sorted(set(same.values()))
     if len(groups) < 2:
         return {}
-    standing = accuracies[:, [entries.index(group[0]) for group in groups]]
+    places = [entries.index(group[0]) for group in groups]
+    standing = worth[:, places]
     if min_accuracy is not None:
-        standing = np.where(_reached(standing, min_accuracy), standing, -np.inf)
+        standing = np.where(reached(accuracies[:, places], min_accuracy), standing, -np.inf)
     top = standing.max(axis=1, keepdims=True)
     leads = np.isclose(standing, top, rtol=0, atol=1e-12) & np.isfinite(top)
     shares = (leads / np.maximum(leads.sum(axis=1, keepdims=True), 1)).mean(axis=0)
@@ -254,7 +240,7 @@ def _probability_best(
 def _ties(
     candidates: list[Candidate],
     entries: list[str],
-    accuracies: np.ndarray[Any, np.dtype[np.float64]],
+    worth: NDArray[np.float64],
 ) -> list[Candidate]:
     """Candidates whose paired difference to the best one may be zero (95% percentile interval)."""
     import numpy as np
@@ -262,17 +248,20 @@ def _ties(
     if not candidates:
         return []
     index = {entry: i for i, entry in enumerate(entries)}
-    best = accuracies[:, index[candidates[0].entry]]
+    best = worth[:, index[candidates[0].entry]]
     tied = [
         other
         for other in candidates[1:]
-        if np.percentile(best - accuracies[:, index[other.entry]], 2.5) <= 0
+        if np.percentile(best - worth[:, index[other.entry]], 2.5) <= 0
     ]
     return sorted(tied, key=by_cost(tied))
 
 
 def _ranked(candidates: list[Candidate]) -> list[Candidate]:
-    """Most accurate first, the cheaper of equals first."""
+    """Most accurate first, or of the greatest utility; the cheaper of equals first."""
+    if any(one.utility is not None for one in candidates):
+        cheapest = by_cost(candidates)
+        return sorted(candidates, key=lambda c: (-round(c.utility or 0.0, 12), *cheapest(c)))
     ranked: list[Candidate] = []
     for one in sorted(candidates, key=lambda c: -c.accuracy):
         if one in ranked:

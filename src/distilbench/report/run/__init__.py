@@ -4,7 +4,7 @@ Each section is a function of :class:`RunData`, listed in ``_sections.py``; othe
 theirs with an entry point. Only reads: the run directory and the catalog.
 """
 
-from distilbench.report.run._answer import answer
+from distilbench.report.run._answer import answer, no_pair
 from distilbench.report.run._data import RunData, read_run
 from distilbench.report.run._diff import Comparison, Diff, Difference, diff_runs
 from distilbench.report.run._diff_words import (
@@ -16,6 +16,7 @@ from distilbench.report.run._diff_words import (
     ratio_rows,
 )
 from distilbench.report.run._entries import with_entries
+from distilbench.report.run._ledger_words import ledger_sentences, not_available
 from distilbench.report.run._marks import marks
 from distilbench.report.run._money import dollars
 from distilbench.report.run._questions import QUESTION, answer_of, finite, in_order, with_ending
@@ -47,7 +48,10 @@ __all__ = [
     "dollars",
     "finite",
     "in_order",
+    "ledger_sentences",
     "marks",
+    "no_pair",
+    "not_available",
     "picture",
     "ratio_rows",
     "read_run",

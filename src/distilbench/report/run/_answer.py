@@ -13,8 +13,8 @@ from distilbench.report.page import (
     Section,
     Text,
     Tone,
-    si,
 )
+from distilbench.report.run._correct import CORRECT
 from distilbench.report.run._marks import explained
 from distilbench.report.run._money import dollars
 from distilbench.report.run._recommendation import recommendation_sentences
@@ -37,7 +37,7 @@ def answer(data: RunData) -> Section:
     if pairs:
         blocks.append(Text(_margin(data)))
     else:
-        blocks.append(Text(_no_pair(data)))
+        blocks.append(Text(no_pair(data)))
     if pairs[_MOST_CARDS:]:
         rest = pairs[_MOST_CARDS:]
         more = Cards("Further pairs", rest)
@@ -98,23 +98,14 @@ def _facts(data: RunData, entry: str) -> list[Fact]:
 
 def _per_correct(data: RunData, entry: str) -> list[Fact]:
     """The cost of a correct answer in whatever is known: dollars, seconds, joules, FLOPs."""
-    from distilbench.stats import per_correct
-
-    found = per_correct(data.used, ("entry",)).to_dicts()
-    row = next((one for one in found if one["entry"] == entry), {})
-    usd = data.question_costs.get(entry, {}).get("usd_per_correct")
-    parts = [
-        form.format(value)
-        for value, form in (
-            (usd, "USD {:.3g}"),
-            (row.get("total_s"), "{:,.2f} s"),
-            (row.get("energy_j"), "{:,.3g} J"),
-        )
-        if value is not None
-    ]
-    if row.get("flops") is not None:
-        parts.append(f"{si(row['flops'])} FLOPs")
-    note = "the cost of all answers over the number of correct ones, derived"
+    row = data.correct_costs[entry]
+    parts = [form(row[cost]) for cost, form in CORRECT.items() if row[cost] is not None]
+    if row["correct"] == 0:
+        parts = [f"not defined (0 of {row['answers']:,} correct)"]
+    note = (
+        "the cost of all answers, wrong ones too, over the number of correct ones, derived; with"
+        " intervals in the section on it"
+    )
     return [Fact("a correct answer costs", ", ".join(parts) or NOT_AVAILABLE, note)]
 
 
@@ -127,7 +118,7 @@ def _margin(data: RunData) -> str:
     )
 
 
-def _no_pair(data: RunData) -> str:
+def no_pair(data: RunData) -> str:
     """Why nothing says whether distillation was worth it, and what would."""
     roles = data.roles
     models = data.samples["model"].n_unique()

@@ -145,3 +145,64 @@ def accuracy_by_quantization(
         y=y, text="quantization:N"
     )
     return styled((lines + bars + points + names).properties(height=300))
+
+
+def lifetime_cost(
+    lines: list[dict[str, Any]], points: list[dict[str, Any]], entries: list[str], scopes: list[str]
+) -> Any:
+    """``lines``: scope, entry, how, answers, served, cost, low, high; ``points``: scope, answers,
+    low, high, cost, words. A correct answer's cost against the answers served, both logarithmic,
+    of the scope that the reader chooses."""
+    import altair as alt
+
+    chosen = alt.param(
+        name="scope_shown",
+        value=scopes[0],
+        bind=alt.binding_select(options=scopes, name="scope "),
+    )
+    layers = [*_lifetimes(lines, entries), *(_meetings(points) if points else ())]
+    return styled(alt.layer(*layers).add_params(chosen).properties(height=320))
+
+
+def _lifetimes(lines: list[dict[str, Any]], entries: list[str]) -> tuple[Any, Any]:
+    import altair as alt
+
+    log, axis = alt.Scale(type="log", nice=False), alt.Axis(format=".0e", tickCount=6)
+    base = (
+        alt.Chart(inline(lines))
+        .transform_filter("datum.scope === scope_shown")
+        .encode(
+            x=alt.X("answers:Q", title="correct answers served", scale=log, axis=axis),
+            color=colour("entry", entries).legend(symbolOpacity=1),
+            detail="how:N",
+        )
+    )
+    title = "FLOPs of a correct answer, creation included"
+    band = base.mark_area(opacity=0.12).encode(
+        y=alt.Y("low:Q", title=title, scale=log, axis=axis), y2="high:Q"
+    )
+    dashes = alt.Scale(domain=["to be made", "there already"], range=[[1, 0], [6, 4]])
+    line = base.mark_line(strokeWidth=2).encode(
+        y=alt.Y("cost:Q", scale=log),
+        strokeDash=alt.StrokeDash("how:N", scale=dashes),
+        tooltip=[
+            alt.Tooltip("entry:N", title="model"),
+            alt.Tooltip("how:N", title="creation"),
+            alt.Tooltip("served:N", title="correct answers served"),
+            alt.Tooltip("cost:Q", title="FLOPs of each", format=".3~e"),
+        ],
+    )
+    return band, line
+
+
+def _meetings(points: list[dict[str, Any]]) -> tuple[Any, Any]:
+    import altair as alt
+
+    met = (
+        alt.Chart(inline(points))
+        .transform_filter("datum.scope === scope_shown")
+        .encode(y=alt.Y("cost:Q"), tooltip=[alt.Tooltip("words:N", title="they meet")])
+    )
+    spans = met.mark_rule(color=INK, strokeWidth=2).encode(x=alt.X("low:Q"), x2="high:Q")
+    marks = met.mark_point(shape="diamond", size=90, filled=True, color=INK, opacity=1)
+    return spans, marks.encode(x="answers:Q")

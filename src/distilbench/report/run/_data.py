@@ -8,13 +8,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from distilbench.claims import MARGIN
+from distilbench.claims import MARGIN, question_costs, with_usd
 from distilbench.errors import InputError
 from distilbench.files import read_columns, read_json
 from distilbench.records import KEY, OUTCOMES
 from distilbench.report.run._entries import foreign, others, with_entries, with_variant
 from distilbench.report.run._marks import marks
-from distilbench.report.run._prices import question_costs
 
 if TYPE_CHECKING:
     import polars as pl
@@ -157,6 +156,15 @@ class RunData:
     def question_costs(self) -> dict[str, dict[str, Any]]:
         """US dollars of a question and of a correct answer of each entry that has a price."""
         return question_costs(self.used, self.cells, self.catalog)
+
+    @cached_property
+    def correct_costs(self) -> dict[str, dict[str, Any]]:
+        """What a correct answer of each entry takes, in every unit: rows of ``per_correct``."""
+        from distilbench.stats import COSTS, per_correct
+
+        priced = with_usd(self.used, self.cells, self.catalog)
+        found = per_correct(priced, ("entry",), (*COSTS, "usd"))
+        return {row["entry"]: row for row in found.iter_rows(named=True)}
 
     @cached_property
     def pairs(self) -> tuple[Pair, ...]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from distilbench.claims import choice_facts, stated_grid
 from distilbench.compute import (
     REGIONS,
     SCOPES,
@@ -96,14 +98,16 @@ def _in_order(data: RunData) -> list[dict[str, Any]]:
 
 def _points(data: RunData, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Everything of a point but its scores."""
-    usd, energy = data.question_costs, _energy(data)
+    energy = _energy(data)
+    facts = choice_facts(data.used, data.cells, data.catalog)
     barred = {out.entry: "; ".join(out.reasons) for out in data.recommendation.fallen_out}
     alike = _alike(data)
     made = []
     for row in rows:
         entry, card = row["entry"], data.catalog.cards.get(row["card"] or "")
         costs = {axis.key: row.get(axis.key) for axis in _AXES if not axis.key.startswith("money")}
-        costs |= {"usd": usd.get(entry, {}).get("usd_per_question")} | _creation(data, card)
+        usd = facts[entry]["usd"]
+        costs |= {"usd": None if isinstance(usd, str) else usd} | _creation(data, card)
         joules, grid = energy.get(entry, (None, None))
         made.append(
             {
@@ -113,12 +117,24 @@ def _points(data: RunData, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
                 "costs": costs,
                 "known": {"energy_j": joules or "not available"},
                 "barred": barred.get(entry, ""),
+                "partly": _partly(row, facts[entry]),
                 "alike": alike.get(entry, -1),
                 "grid": grid,
                 "money": _money(data, card),
             }
         )
     return made
+
+
+def _partly(row: dict[str, Any], facts: Mapping[str, Any]) -> dict[str, str]:
+    """Costs that some answers do not tell: the mean may be too low, and keeps to no limit."""
+    unknown = {name: row.get(f"{name}_unknown") or 0 for name in ("flops", "energy_j")}
+    unknown |= {"co2e_g": unknown["energy_j"], "usd": facts["usd_unknown"]}
+    return {
+        name: f"not known of {count} of {row['n_samples']} questions"
+        for name, count in unknown.items()
+        if count
+    }
 
 
 def _is_known(point: dict[str, Any], key: str) -> bool:
@@ -133,15 +149,11 @@ def _energy(data: RunData) -> dict[str, tuple[str | None, float | None]]:
     """How the joules of each entry are known, and the carbon intensity that the suite states."""
     import polars as pl
 
-    columns = ("energy_known", "grid_g_co2e_per_kwh")
-    there = [n if n in data.cells.columns else pl.lit(None).alias(n) for n in columns]
-    stated = pl.col("grid_g_co2e_per_kwh").drop_nulls()
-    found = data.cells.select("entry", *there).group_by("entry").agg(
-        pl.col("energy_known").min(),  # a mean with an estimate in it is an estimate
-        # Of cells with several (the suite was changed meanwhile) none is that of their joules.
-        pl.when(stated.n_unique() == 1).then(stated.first()).alias("grid"),
-    )  # fmt: skip
-    return {entry: (how, grid) for entry, how, grid in found.iter_rows()}
+    name = "energy_known"
+    there = name if name in data.cells.columns else pl.lit(None, pl.String).alias(name)
+    known = data.cells.select("entry", there).group_by("entry").agg(pl.col(name).min())
+    stated = stated_grid(data.cells)  # above: a mean with an estimate in it is an estimate
+    return {entry: (how, stated.get(entry)) for entry, how in known.iter_rows()}
 
 
 def _alike(data: RunData) -> dict[str, int]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from distilbench.claims import Rate, entry_facts, priced, question_costs
 from distilbench.providers import HERE
 from distilbench.report.page import NOT_AVAILABLE, Section, Shown, Table, Text
-from distilbench.report.run._prices import Rate, entry_facts, priced, question_costs
 
 if TYPE_CHECKING:
     from distilbench.report.run._data import RunData

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from distilbench.stats import Candidate, Recommendation
 
 _BUSY = " (of a busy machine)"
+_FIRST = {True: "the most accurate", False: "of the greatest utility"}
 _COLUMNS = (
     Shown("model", "entry"),
     Shown("accuracy", "accuracy", "{:.1%}"),
@@ -41,7 +42,10 @@ def recommendation(data: RunData) -> Section:
     if found.fallen_out:
         blocks.append(Table.of("Fell out", found.fallen_out, _FALLEN))
     blocks.append(
-        Text("Under limits of your own: distilbench recommend RUN --memory 2GiB --max-latency-s 5")
+        Text(
+            "Under limits of your own: distilbench recommend RUN --memory 2GiB --max-latency-s 5"
+            " --max-usd-per-1000 2"
+        )
     )
     return Section("Recommendation", blocks)
 
@@ -51,7 +55,10 @@ def recommendation_sentences(found: Recommendation) -> list[str]:
     best = found.best
     if best is None:
         return list(_nothing(found))
-    said = [f"Take {best.entry}: accuracy {_accuracy(best)}, {_how_sure(found, best)}."]
+    worth = "" if best.utility is None else f"utility {best.utility:+.3g}, "
+    said = [f"Take {best.entry}: {worth}accuracy {_accuracy(best)}, {_how_sure(found, best)}."]
+    if found.utility is not None:
+        said += _by_utility(found, best)
     if best.probability_enough is not None:
         share = chance(best.probability_enough)
         said.append(f"It reaches the accuracy asked for in {share} of the draws.")
@@ -85,9 +92,23 @@ def _how_sure(found: Recommendation, best: Candidate) -> str:
         return "and all that meet every limit answer identically"
     together = f", with {', '.join(best.same_as)}, which answers identically,"
     return (
-        f"the most accurate{together if best.same_as else ''} in {chance(best.probability_best)}"
+        f"{_FIRST[found.utility is None]}{together if best.same_as else ''}"
+        f" in {chance(best.probability_best)}"
         f" of {found.draws:,} bootstrap draws of the questions"
     )
+
+
+def _by_utility(found: Recommendation, best: Candidate) -> Iterator[str]:
+    """What was weighed, what it means, and whom the pick does not beat beyond chance."""
+    yield (
+        f"Utility: {found.utility}; 0 is the best in everything, of what meets every limit; a"
+        " weight of 0.2 on a cost says that five doublings of it are worth one of a weight of 1."
+        " The draws are of the questions, and so of the accuracy; costs stay as measured."
+    )
+    if found.ties:
+        names = ", ".join(f"{tie.entry} ({tie.utility:+.3g})" for tie in found.ties)
+        one = len(found.ties) == 1
+        yield f"Not worse beyond chance {'is' if one else 'are'} {names}."
 
 
 def _decided(best: Candidate, equals: tuple[Candidate, ...]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Sections of a run's report on resources: limits, correct answers, quantizations."""
+"""Sections of a run's report on resources: limits, quantizations."""
 
 from __future__ import annotations
 
@@ -13,10 +13,8 @@ from distilbench.report.page import (
     Text,
     mib,
     percent_range,
-    si,
 )
 from distilbench.report.run._charts import accuracy_by_quantization
-from distilbench.report.run._marks import explained, marks
 
 if TYPE_CHECKING:
     import polars as pl
@@ -35,14 +33,6 @@ _LIMITS = (
         lambda told, took: f"{told / took:.2f}" if told and took else NOT_AVAILABLE,
     ),
     Shown("enforced", "enforcement"),
-)
-_CORRECT = (
-    Shown("model", "entry"),
-    Shown("accuracy", "accuracy", "{:.1%}"),
-    Shown("output tokens", "output_tokens", "{:,.1f}"),
-    Shown("FLOPs", "flops", si),
-    Shown("seconds", ("total_s", "mark"), "{:,.2f}{}"),
-    Shown("joules", "energy_j", "{:,.3g}"),
 )
 _QUANTIZATIONS = (
     Shown("weights", "declared_name"),
@@ -75,23 +65,6 @@ def limits(data: RunData) -> Section:
         " imitate the speed of a device."
     )
     return Section("Limits", (Table.of("Limits and memory", entries, _LIMITS), Text(note)))
-
-
-def correct_answers(data: RunData) -> Section:
-    """What a correct answer costs, wrong answers included."""
-    from distilbench.stats import per_correct
-
-    marked = marks(data.cells)
-    found = per_correct(data.used, ("entry",)).join(
-        marked, on="entry", how="left", maintain_order="left"
-    )
-    note = (
-        "The cost of all answers over the number of correct ones (derived). Not available where"
-        " nothing was correct, or a cost is not known of every answer."
-        + explained("".join(marked["mark"]))
-    )
-    table = Table.of("Per correct answer", found, _CORRECT)
-    return Section("Cost of a correct answer", (table, Text(note)))
 
 
 def quantization(data: RunData) -> Section:

@@ -15,17 +15,19 @@ from distilbench.report.page import NOT_AVAILABLE, Section, Text
 from distilbench.report.run._answers import outcomes, paired
 from distilbench.report.run._by_task import by_task
 from distilbench.report.run._conditions import conditions, provenance, suite
+from distilbench.report.run._correct import correct_answers
 from distilbench.report.run._creation import creation
 from distilbench.report.run._energy import energy
 from distilbench.report.run._explorer import explorer
 from distilbench.report.run._imported import results_of_others
+from distilbench.report.run._ledger import lifetime
 from distilbench.report.run._machine import greedy_batches, surroundings
 from distilbench.report.run._missing import missing
 from distilbench.report.run._money import money
 from distilbench.report.run._questions import questions
 from distilbench.report.run._reasoning import contamination, repeated, templates
 from distilbench.report.run._recommendation import recommendation
-from distilbench.report.run._resources import correct_answers, limits, quantization
+from distilbench.report.run._resources import limits, quantization
 from distilbench.report.run._results import pareto_figures, results
 from distilbench.report.run._served import latency
 from distilbench.report.run._subsets import full_scores
@@ -61,6 +63,7 @@ RESULTS: tuple[MakeSection, ...] = (
     outcomes,
     questions,
     creation,
+    lifetime,
 )
 CIRCUMSTANCES: tuple[MakeSection, ...] = (provenance, conditions, suite)
 WITHOUT_SAMPLES: tuple[MakeSection, ...] = (results_of_others, conditions)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from distilbench.claims import Accuracy, Creation, Pair
 from distilbench.compute import SCOPE_WORDS, Quantity, interval
@@ -11,6 +11,7 @@ from distilbench.report.page import (
     NOT_AVAILABLE,
     Card,
     Cell,
+    Known,
     Shown,
     Table,
     Tone,
@@ -18,8 +19,11 @@ from distilbench.report.page import (
     points,
     points_range,
     rounded,
-    si,
 )
+from distilbench.report.run._ledger_words import meeting_cell, meeting_words, paid_back
+
+if TYPE_CHECKING:
+    from distilbench.stats import Meeting
 
 _NONE: tuple[str, Tone] = ("no verdict", "none")
 _BADGES: dict[str, tuple[str, Tone]] = {
@@ -110,7 +114,7 @@ def _of_creation(pair: Pair) -> str:
         return f"Creation cost: {NOT_AVAILABLE} ({_missing(pair.creation[0])})."
     return (
         f"Creating {pair.counterpart.entry} took {said} times the FLOPs of creating it, by scope."
-        f"{_break_even(pair)}"
+        f"{paid_back(pair)}"
     )
 
 
@@ -121,25 +125,16 @@ def creation_text(pair: Pair) -> str | None:
     return listed(known) if known else None
 
 
-def _break_even(pair: Pair) -> str:
-    """After how many answers creation is repaid, over the scopes in which its cost is known."""
-    known = [one for one in pair.creation if one.answers is not None]
-    if not known:
-        return ""
-    if math.isinf(known[0].answers or 0):
-        return " Answers never repay it: they take no fewer FLOPs than the counterpart's."
-    said = listed([f"{si(one.answers)} ({one.scope})" for one in known])
-    return f" Answers served until its creation is repaid: {said}."
-
-
 def _tables(pair: Pair) -> Iterator[Table]:
-    if any(_known(one) or one.answers is not None for one in pair.creation):
+    ledgers = {one.scope: one for one in pair.in_unit("FLOPs")}
+    if any(_known(one) or _met(ledgers[one.scope].exists) for one in pair.creation):
         columns = (
             Shown("scope", "scope", lambda scope: Cell(scope, title=SCOPE_WORDS[scope])),
             Shown("counterpart's creation / its own", "one", _ratio),
-            Shown("answers to break even", "one", _answers),
+            Shown("pays for itself after, counterpart there", "exists", _meeting),
+            Shown("after, both to be made", "made", _meeting),
         )
-        rows = [{"scope": one.scope, "one": one} for one in pair.creation]
+        rows = [{**vars(ledgers[one.scope]), "one": one} for one in pair.creation]
         yield Table.of("Creation under each scope, with ranges", rows, columns)
 
 
@@ -163,12 +158,13 @@ def _ratio(one: Creation) -> Cell:
     return Cell(f"{most or least}{rounded(drawn.central)}", title=title, kind=drawn.kind)
 
 
-def _answers(one: Creation) -> Cell:
-    if one.answers is None:
-        return Cell(NOT_AVAILABLE, title=one.why_not)
-    if math.isinf(one.answers):
-        return Cell("never", title="an answer of it is no cheaper in FLOPs")
-    return Cell(si(one.answers), title="FLOPs of creation / FLOPs saved an answer", kind="derived")
+def _met(found: Meeting) -> bool:
+    return found.case != "not available"
+
+
+def _meeting(found: Meeting) -> Cell:
+    kind: Known | None = "derived" if found.case in ("pays for itself", "cheaper until") else None
+    return Cell(meeting_cell(found), title=meeting_words(found), kind=kind)
 
 
 def _missing(one: Creation) -> str:

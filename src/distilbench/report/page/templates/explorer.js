@@ -82,6 +82,7 @@ for (const root of document.querySelectorAll("[data-explorer]")) {
       const cost = costOf(point, i, axis, measure);
       if (cost === null) return axis.title + " not available";
       if (cost[0] > Number(most)) return axis.title + " above " + most;
+      if (point.partly[axis.key]) return `${axis.title} ${point.partly[axis.key]}`;
     }
     return "";
   };

@@ -35,8 +35,29 @@ def question_costs(
     samples: pl.DataFrame, cells: pl.DataFrame, catalog: Catalog
 ) -> dict[str, dict[str, Any]]:
     """US dollars of a question and of a correct answer of each entry that has a price."""
+    from distilbench.stats import usd_of_answers
+
+    priced_samples = _in_usd(samples, cells, *priced(entry_facts(cells), catalog))
+    if priced_samples is None:
+        return {}
+    return {row["entry"]: row for row in usd_of_answers(priced_samples).to_dicts()}
+
+
+def with_usd(samples: pl.DataFrame, cells: pl.DataFrame, catalog: Catalog) -> pl.DataFrame:
+    """The samples with ``usd``, what each took in US dollars; null: no price, or no tokens of it
+    are known."""
+    import polars as pl
+
     rates, hourly = priced(entry_facts(cells), catalog)
-    return _costs(samples, cells, rates, list(hourly)) if rates or hourly else {}
+    found = _in_usd(samples.with_row_index("place"), cells, rates, hourly)
+    if found is None:
+        return samples.with_columns(usd=pl.lit(None, pl.Float64))
+    known = found.select("place", "usd")
+    return (
+        samples.with_row_index("place")
+        .join(known, on="place", how="left", maintain_order="left")
+        .drop("place")
+    )
 
 
 def priced(
@@ -99,9 +120,13 @@ def _own(row: dict[str, Any]) -> bool:
     return row["runs_on"] in (HERE, SERVER)
 
 
-def _costs(
-    samples: pl.DataFrame, cells: pl.DataFrame, rates: dict[str, Rate], hourly: list[str]
-) -> dict[str, dict[str, Any]]:
+def _in_usd(
+    samples: pl.DataFrame,
+    cells: pl.DataFrame,
+    rates: dict[str, Rate],
+    hourly: dict[str, float],
+) -> pl.DataFrame | None:
+    """The samples of the entries that have a price, with ``usd``; null: none has."""
     import polars as pl
 
     from distilbench.stats import machine_usd, token_usd
@@ -110,7 +135,8 @@ def _costs(
         [{"entry": entry, **rate._asdict()} for entry, rate in rates.items()],
         schema={"entry": pl.String, **dict.fromkeys(_PRICES, pl.Float64), "source": pl.String},
     )
-    found = token_usd(samples, table).to_dicts() if rates else []
+    found = [token_usd(samples, table)] if rates else []
     if hourly:
-        found += machine_usd(samples, cells.filter(pl.col("entry").is_in(hourly))).to_dicts()
-    return {row["entry"]: row for row in found}
+        mine = cells.filter(pl.col("entry").is_in(list(hourly)))
+        found.append(machine_usd(samples, mine))
+    return pl.concat(found) if found else None

@@ -1,0 +1,83 @@
+"""What a choice among a run's models rests on beyond the records: prices, electricity, cards."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from distilbench.claims._prices import with_usd
+from distilbench.compute import Quantity, Scope, Unavailable, joules_to_kwh, scope_cost
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from distilbench.catalog import Card, Catalog
+    from distilbench.stats import Facts
+
+
+def choice_facts(
+    samples: pl.DataFrame,
+    cells: pl.DataFrame,
+    catalog: Catalog,
+    scope: Scope = "lineage",
+    g_co2e_per_kwh: float | None = None,
+) -> Facts:
+    """Of each entry of ``samples`` (of the questions in common) US dollars and grams of CO2e of a
+    question, and FLOPs of creation under ``scope``; words where one is not known.
+
+    ``g_co2e_per_kwh``: the electricity; null: what the suite states.
+    """
+    import polars as pl
+
+    from distilbench.stats import costs, mean_over_tasks, spent
+
+    joules = costs(samples).rows_by_key("entry", named=True)
+    priced = with_usd(samples, cells, catalog).filter(spent())
+    usd = mean_over_tasks(priced, ("entry",), ("usd",)).rows_by_key("entry", named=True)
+    unknown = dict(priced.group_by("entry").agg(pl.col("usd").null_count()).iter_rows())
+    stated = stated_grid(cells)
+    cards = dict(cells.group_by("entry").agg(pl.col("card").drop_nulls().first()).iter_rows())
+    made: dict[str, dict[str, float | str | None]] = {}
+    for entry, [row] in joules.items():
+        grid = stated.get(entry) if g_co2e_per_kwh is None else g_co2e_per_kwh
+        price = usd[entry][0]["usd"]
+        made[entry] = {
+            "usd": "no price in the suite or on its card" if price is None else price,
+            "usd_unknown": unknown[entry],
+            "co2e_g": _grams(row, grid),
+            "co2e_g_unknown": row["energy_j_unknown"],
+            "creation_flops": _creation(catalog.cards.get(cards[entry] or ""), catalog, scope),
+        }
+    return made
+
+
+def stated_grid(cells: pl.DataFrame) -> dict[str, float]:
+    """The carbon intensity that the suite states for each entry, in g CO2e / kWh; without those
+    whose cells state several (the suite was changed meanwhile): none is that of all their joules.
+    """
+    import polars as pl
+
+    if "grid_g_co2e_per_kwh" not in cells.columns:
+        return {}
+    stated = cells.select("entry", "grid_g_co2e_per_kwh").drop_nulls().unique()
+    return dict(stated.filter(pl.len().over("entry") == 1).iter_rows())
+
+
+def _grams(row: dict[str, Any], grid: float | None) -> float | str:
+    if row["energy_j"] is None:
+        return "no joules"
+    if grid is None:
+        return "the suite does not state the electricity: give --region"
+    return float(joules_to_kwh(row["energy_j"]) * grid)
+
+
+def _creation(card: Card | None, catalog: Catalog, scope: Scope) -> float | str:
+    if card is None:
+        return "no card"
+    cost = scope_cost(card, catalog.cards, scope, catalog.accelerators)
+    least = f"; at least {cost.at_least.central:.3g}" if cost.at_least is not None else ""
+    if isinstance(cost.flops, Unavailable):
+        return f"scope {scope}: {cost.flops.reason}{least}"
+    if cost.omits:
+        return f"scope {scope}: not counted: {', '.join(cost.omits)}{least}"
+    assert isinstance(cost.flops, Quantity)
+    return cost.flops.central

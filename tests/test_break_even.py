@@ -1,0 +1,257 @@
+"""The cost of a correct answer, and where lifetime costs meet: by other arithmetic, and by the
+word."""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from scipy import stats as scipy_stats
+from typer.testing import CliRunner
+
+from distilbench.catalog import load_catalog
+from distilbench.claims import Pair, run_pairs
+from distilbench.cli import app
+from distilbench.compute import scope_cost
+from distilbench.report import ledger_sentences, read_run
+from distilbench.report.run._ledger import lifetime
+from distilbench.stats import Limits, difference_limits, meeting, per_correct, ratio_limits
+from tests.test_report import cell, make_run, sample
+from tests.test_verdicts import BASE, CARDS, STUDENT, discordant, run_of
+
+
+def asked(costs: list[float | None], scores: list[float]) -> pl.DataFrame:
+    """One task of one model, each question a cluster of its own."""
+    names = [str(n) for n in range(len(costs))]
+    return pl.DataFrame(
+        {"model": "m", "profile": "p", "task": "t", "seed": 0, "sample_id": names,
+         "cluster": names, "score": scores, "flops": costs},
+        schema_overrides={"flops": pl.Float64},
+    )  # fmt: skip
+
+
+def test_the_ratio_of_constant_cost_is_that_of_wilson() -> None:
+    """50 of 100 right at 2 each: 2 / p, and Wilson's limits of p, by its textbook formula."""
+    row = per_correct(asked([2.0] * 100, [1.0, 0.0] * 50), costs=("flops",)).row(0, named=True)
+    z, n, p = scipy_stats.norm.ppf(0.975), 100, 0.5
+    half = z / (1 + z**2 / n) * math.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
+    centre = (p + z**2 / (2 * n)) / (1 + z**2 / n)
+    assert row["flops"] == 4.0
+    assert row["flops_low"] == pytest.approx(2 / (centre + half), rel=1e-6)
+    assert row["flops_high"] == pytest.approx(2 / (centre - half), rel=1e-6)
+
+
+def test_all_right_at_one_cost_is_not_sure() -> None:
+    row = per_correct(asked([3.0] * 20, [1.0] * 20), costs=("flops",)).row(0, named=True)
+    assert row["flops"] == row["flops_low"] == 3.0
+    assert row["flops_high"] == pytest.approx(3.0 / 0.8389, rel=1e-3)  # Wilson, 20 of 20
+
+
+def test_the_interval_is_about_that_of_the_delta_method() -> None:
+    """Of 2,000 questions: R +- 1.96 sqrt(var(c - R s) / n) / mean(s)."""
+    chance = random.Random(5)
+    costs = [chance.lognormvariate(0, 0.7) for _ in range(2000)]
+    scores = [float(chance.random() < 0.9 / (1 + cost)) for cost in costs]  # the dear are wrong
+    row = per_correct(asked(costs, scores), costs=("flops",)).row(0, named=True)
+    ratio = sum(costs) / sum(scores)
+    residual = [c - ratio * s for c, s in zip(costs, scores, strict=True)]
+    spread = math.sqrt(sum(r * r for r in residual) / 1999 / 2000) / (sum(scores) / 2000)
+    assert row["flops"] == pytest.approx(ratio)
+    assert row["flops_low"] == pytest.approx(ratio - 1.96 * spread, rel=0.01)
+    assert row["flops_high"] == pytest.approx(ratio + 1.96 * spread, rel=0.01)
+
+
+def test_nothing_right_is_not_defined_and_an_unknown_cost_is_counted() -> None:
+    none = per_correct(asked([1.0] * 5, [0.0] * 5), costs=("flops",)).row(0, named=True)
+    assert (none["flops"], none["flops_high"], none["correct"], none["answers"]) == (
+        None, None, 0.0, 5,
+    )  # fmt: skip
+    some = per_correct(asked([1.0, None, 1.0], [1.0, 1.0, 0.0]), costs=("flops",))
+    assert some.row(0, named=True)["flops"] is None
+    assert some["flops_unknown"].item() == 1
+
+
+def test_how_often_the_interval_holds_the_truth() -> None:
+    """40 questions, costs of a long tail, dear ones wrong more often: nominal 95%. The truth is the
+    ratio of 200,000 questions."""
+    chance = random.Random(1)
+
+    def drawn(count: int) -> tuple[list[float], list[float]]:
+        costs = [chance.lognormvariate(0, 0.6) for _ in range(count)]
+        return costs, [float(chance.random() < 1 / (1 + cost)) for cost in costs]
+
+    costs, scores = drawn(200_000)
+    truth = sum(costs) / sum(scores)
+    runs = pl.concat(
+        asked(*drawn(40)).with_columns(model=pl.lit(str(number))) for number in range(600)
+    )
+    found = per_correct(runs, ("model",), ("flops",))
+    held = found.select(pl.lit(truth).is_between("flops_low", "flops_high").mean()).item()
+    assert 0.92 <= held <= 0.98
+
+
+def test_limits_of_a_ratio_of_independent_parts_by_fieller() -> None:
+    """Symmetric limits are those of Fieller: the roots of (a - q b)^2 = A^2 + q^2 B^2."""
+    a, b, wide_a, wide_b = 12.0, 5.0, 3.0, 1.0
+    found = ratio_limits(Limits(a, a - wide_a, a + wide_a), Limits(b, b - wide_b, b + wide_b))
+    for end in found[1:]:
+        assert (a - end * b) ** 2 == pytest.approx(wide_a**2 + end**2 * wide_b**2)  # type: ignore[operator]
+    open_ = ratio_limits(Limits(1.0, 0.5, 2.0), Limits(0.1, 0.0, 0.3))
+    assert open_.high is None
+    both = difference_limits(Limits(5.0, 4.0, 6.0), Limits(3.0, 2.0, 4.0), correlation=1.0)
+    assert both == Limits(2.0, 2.0, 2.0)
+
+
+@pytest.mark.parametrize(
+    ("extra", "saved", "case", "answers"),
+    [
+        (Limits(60, 50, 70), Limits(3, 2, 4), "pays for itself", 20),
+        (Limits(-60, -70, -50), Limits(-3, -4, -2), "cheaper until", 20),
+        (Limits(-60, -70, -50), Limits(3, 2, 4), "cheaper at once", None),
+        (Limits(60, 50, 70), Limits(-3, -4, -2), "never", None),
+        (Limits(60, 50, 70), Limits(3, -1, 4), "not decidable", 20),
+        (Limits(60, -5, 70), Limits(3, 2, 4), "not decidable", 20),
+        (Limits(60, 50, 70), Limits(-3, -4, 1), "not decidable", None),
+        (Limits(60, 50, 70), Limits(3, 2, None), "not decidable", 20),
+    ],
+)
+def test_where_they_meet(extra: Limits, saved: Limits, case: str, answers: float | None) -> None:
+    found = meeting(extra, saved)
+    assert (found.case, found.answers) == (case, answers)
+    if case in ("pays for itself", "cheaper until"):
+        assert found.low is not None
+        assert found.high is not None
+        assert found.low < 20 < found.high
+
+
+MARKS = discordant(40, 30, 10, 20)  # 70 and 50 right of 100
+
+
+def pair_of(**facts: Any) -> Pair:
+    return run_pairs(
+        *run_of({STUDENT: MARKS["s"], BASE: MARKS["v"]}, CARDS, **facts), load_catalog()
+    )[0]
+
+
+def test_a_pair_meets_where_creation_is_repaid_by_correct_answers() -> None:
+    """1e12 and 4e12 FLOPs an answer: 1e14 / 70 and 4e14 / 50 a correct one."""
+    catalog, saved = load_catalog(), 4e14 / 50 - 1e14 / 70
+    costs = {}
+    for one in pair_of().in_unit("FLOPs"):
+        made, theirs = (
+            scope_cost(catalog.card(card), catalog.cards, one.scope, catalog.accelerators)
+            for card in (STUDENT, BASE)
+        )
+        costs[one.scope] = made.flops.central  # type: ignore[union-attr]
+        assert one.exists.case == "pays for itself"
+        assert one.exists.answers == pytest.approx(costs[one.scope] / saved)
+        over = made.flops.central - theirs.flops.central  # type: ignore[union-attr]
+        if over < 0:
+            assert one.made.case == "cheaper at once"
+        else:
+            assert one.made.answers == pytest.approx(over / saved)
+    assert list(costs.values()) == sorted(costs.values())
+    lineage = pair_of().in_unit("FLOPs")[-1]
+    # What the base took is owed by both: the rest is what scope amortised counts.
+    assert lineage.made.answers == pytest.approx(costs["amortised"] / saved)
+    here = lineage.distilled.lifetime(1e6)
+    assert here is not None
+    assert here.value == pytest.approx(costs["lineage"] / 1e6 + 1e14 / 70)
+
+
+def test_each_case_in_words() -> None:
+    student, *_, lineage = pair_of().in_unit("FLOPs")
+    made, there = ledger_sentences(student)
+    assert made == (
+        f"In FLOPs, scope student, {BASE} to be made too: {STUDENT} is cheaper from the first"
+        " answer: neither its creation nor a correct answer takes more."
+    )
+    assert there.startswith(
+        f"In FLOPs, scope student, {BASE} being there already: {STUDENT} pays for itself after "
+    )
+    assert " correct answers (95% interval " in there
+    dear = pair_of(flops=9e12)  # of both: 9e14 / 70 and 9e14 / 50
+    assert dear.in_unit("FLOPs")[0].exists.case == "pays for itself"
+    even = run_pairs(
+        *run_of({STUDENT: MARKS["s"], BASE: MARKS["s"]}, CARDS, flops=1e12), load_catalog()
+    )[0]
+    assert (
+        "may or may not pay for itself: not decidable (95% intervals of the cost of a"
+        in (ledger_sentences(even.in_unit("FLOPs")[0])[1])
+    )
+    assert "not available (creation: " in ledger_sentences(pair_of().in_unit("joules")[0])[1]
+
+
+def test_a_dearer_student_never_pays_or_only_until() -> None:
+    rows, cells = run_of({STUDENT: MARKS["v"], BASE: MARKS["s"]}, CARDS, flops=1e12)
+    (pair,) = run_pairs(rows, cells, load_catalog())
+    student, *_, lineage = pair.in_unit("FLOPs")
+    assert (student.exists.case, student.made.case) == ("never", "cheaper until")
+    assert lineage.made.case == "never"
+    assert "and dearer beyond: it takes less to create" in ledger_sentences(student)[0]
+    catalog = load_catalog()
+    less = [
+        scope_cost(catalog.card(c), catalog.cards, "student", catalog.accelerators).flops.central  # type: ignore[union-attr]
+        for c in (BASE, STUDENT)
+    ]
+    assert student.made.answers == pytest.approx((less[0] - less[1]) / (1e14 / 50 - 1e14 / 70))
+
+
+def test_nothing_right_leaves_no_ledger_and_says_why() -> None:
+    (pair,) = run_pairs(*run_of({STUDENT: [False] * 9, BASE: [True] * 9}, CARDS), load_catalog())
+    found = pair.in_unit("FLOPs")[0].exists
+    assert found.case == "not available"
+    assert found.why == f"FLOPs of an answer: not defined (0 of 9 correct) of {STUDENT}"
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    marks = {STUDENT: MARKS["s"], BASE: MARKS["v"]}
+    rows = [
+        sample(model, "sums", n, right, flops=1e12 if model == STUDENT else 4e12)
+        for model, given in marks.items()
+        for n, right in enumerate(given)
+    ]
+    made = make_run(tmp_path, rows)
+    facts = [(model, f"{model}--sums") for model in sorted(marks)]
+    cells = pl.read_parquet(made / "cells.parquet")
+    assert cells["cell"].to_list() == [name for _, name in facts]
+    assert cell(STUDENT, "sums")["profile"] == "p"
+    cells.with_columns(card=pl.col("model"), role=pl.lit(None, pl.String)).write_parquet(
+        made / "cells.parquet"
+    )
+    return made
+
+
+def test_page_and_command_have_one_number(run: Path) -> None:
+    done = CliRunner().invoke(
+        app, ["break-even", str(run), "--answers", "1e6", "--json"], catch_exceptions=False
+    )
+    assert done.exit_code == 0
+    found = json.loads(done.stdout)
+    (pair,) = found["pairs"]
+    data = read_run(run)
+    mine = data.pairs[0].in_unit("FLOPs")
+    theirs = [one for one in pair["ledgers"] if one["unit"] == "FLOPs"]
+    assert [one["scope"] for one in theirs] == ["student", "pipeline", "amortised", "lineage"]
+    for one, other in zip(mine, theirs, strict=True):
+        there = other["counterpart_there_already"]
+        assert there["answers"] == one.exists.answers
+        assert there["low"] < there["answers"] < there["high"]
+        assert other["distilled"]["lifetime"]["value"] == pytest.approx(
+            other["distilled"]["creation"]["value"] / 1e6
+            + other["distilled"]["correct_answer"]["value"]
+        )
+    rows = {row["entry"]: row for row in found["cost_of_a_correct_answer"]}
+    assert rows[BASE]["flops"] == pytest.approx(8e12)
+    assert rows[BASE]["usd"] is None
+    section = lifetime(data)
+    assert "Chart" in {type(block).__name__ for block in section.blocks}
+    said = CliRunner().invoke(app, ["break-even", str(run), "--scope", "student"])
+    assert said.stdout.count("pays for itself after") == 1
+    assert "in US dollars: not available" in said.stdout
