@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import copy
-import shutil
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
@@ -14,7 +11,6 @@ import pytest
 import yaml
 
 from distilbench.catalog import Catalog, Figure, _load, cited_in, load_catalog
-from distilbench.catalog._load import _digest, _packaged, _read_packaged
 from distilbench.errors import InputError
 
 CARDS = Path(_load.__file__).parent / "cards"
@@ -223,73 +219,3 @@ def test_models_of_the_issue_are_there(catalog: Catalog) -> None:
     """
     for part in wanted.split():
         assert part in families
-
-
-def test_what_the_cache_holds_of_the_catalog_is_the_catalog(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Damaged, of other types, or where no cache can be made, the files are read again."""
-    packaged, read = _packaged.__wrapped__, _read_packaged.__wrapped__
-    whole = read()
-    monkeypatch.setenv("DISTILBENCH_CACHE", str(tmp_path))
-    assert packaged() == whole
-    (kept,) = tmp_path.glob("catalog-*.json")
-    sealed = kept.read_bytes()
-    with monkeypatch.context() as patch:
-        patch.setattr("distilbench.catalog._load._read_packaged", lambda: pytest.fail("read again"))
-        again = packaged()
-        assert again == whole
-        assert list(again.cards) == list(whole.cards)
-        assert packaged() is not again  # the files are seen, not what this process remembers
-    for damaged in (*_damaged(sealed), b"", b"{}", b'{"cards": {"a": 1}}', b'{"cards": {}}'):
-        kept.write_bytes(damaged)
-        assert packaged() == whole
-        assert kept.read_bytes() == sealed
-    kept.unlink()
-    kept.mkdir()  # where nothing can be written
-    assert packaged() == whole
-    (tmp_path / "file").write_text("")
-    monkeypatch.setenv("DISTILBENCH_CACHE", str(tmp_path / "file" / "no-folder"))
-    assert packaged() == whole
-
-
-def _damaged(sealed: bytes) -> Iterator[bytes]:
-    """Cut, and with one bit turned: in the seal's name, its digits, the first field, the middle."""
-    yield sealed[: len(sealed) // 2]
-    for place in (4, 20, 82, len(sealed) // 2):
-        yield sealed[:place] + bytes([sealed[place] ^ 1]) + sealed[place + 1 :]
-
-
-def test_a_cached_catalog_is_never_that_of_other_files(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    package, packaged = tmp_path / "distilbench", _packaged.__wrapped__
-    for part in ("catalog", "architecture"):
-        shutil.copytree(CARDS.parents[1] / part, package / part)
-    shutil.copy(CARDS.parents[1] / "yaml_file.py", package)
-    monkeypatch.setattr(_load, "_HERE", package / "catalog")
-    monkeypatch.setattr(_load, "_read_packaged", _read_packaged.__wrapped__)
-    monkeypatch.setenv("DISTILBENCH_CACHE", str(tmp_path / "cache"))
-    card = package / "catalog" / "cards" / "gpt2.yaml"
-    written = card.read_text("utf-8")
-    for name in ("GPT-2", "Other", "GPT-2"):  # of the same length
-        card.write_text(written.replace("name: GPT-2\n", f"name: {name}\n"), "utf-8")
-        assert [packaged().cards["gpt2"].name for _ in range(2)] == [name, name]
-    seen = [_digest(), _digest()]
-    assert seen[0] == seen.pop()
-    for code in ("catalog/_card.py", "architecture/_shape.py", "yaml_file.py"):
-        with (package / code).open("a") as file:
-            file.write("\n")
-        seen.append(_digest())
-    card.rename(card.with_name("renamed.yaml"))
-    assert len({*seen, _digest()}) == 5
-
-
-def test_processes_that_read_the_catalog_at_once_all_get_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("DISTILBENCH_CACHE", str(tmp_path))
-    whole = _read_packaged()
-    with ThreadPoolExecutor(8) as pool:  # worse than processes: they write under one name
-        found = list(pool.map(lambda _: _packaged.__wrapped__(), range(24)))
-    assert all(one == whole for one in found)

@@ -9,21 +9,17 @@ data; nothing of a package is imported.
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import VERSION, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from distilbench.cache import cache_folder
 from distilbench.catalog._card import Card, Cited, Figure, Source
 from distilbench.errors import InputError, use_one_of
-from distilbench.files import read_json, write_sealed
 from distilbench.registry import of_packages
 from distilbench.yaml_file import read_yaml
 
@@ -62,7 +58,7 @@ class Benchmark(BaseModel):
 class Catalog(BaseModel):
     """Every card by its id, and what cards refer to by key."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(frozen=True)
 
     cards: Mapping[str, Card]
     sources: Mapping[str, Source]
@@ -92,33 +88,7 @@ def load_catalog(extra: Sequence[Path] = ()) -> Catalog:
 
 @cache
 def _packaged() -> Catalog:
-    """Read once a process, and kept in the cache from the first time on, as reading and checking
-    the files takes ten times as long; where there is no cache, or it is damaged, or the files are
-    others, they are read again."""
-    digest = _digest()
-    with suppress(OSError):
-        kept = cache_folder() / f"catalog-{digest[:16]}.json"
-        with suppress(OSError, InputError, ValidationError):
-            return Catalog.model_validate(read_json(kept, {"cards": dict}))
-        write_sealed(kept, _read_packaged().model_dump(mode="json"))
-    return _read_packaged()
-
-
-def _digest() -> str:
-    """Of all that decides what the packaged catalog is: its files, with their places, and what
-    reads and checks them."""
-    package = _HERE.parent
-    code = [package / "yaml_file.py", *(package / "architecture").rglob("*.py")]
-    files = (*_HERE.rglob("*.yaml"), *_HERE.rglob("*.py"), *code)
-    digest = hashlib.sha256(VERSION.encode())
-    for path in sorted(files):
-        data = path.read_bytes()
-        digest.update(f"{path.relative_to(package).as_posix()}\0{len(data)}\0".encode() + data)
-    return digest.hexdigest()
-
-
-@cache
-def _read_packaged() -> Catalog:
+    """Read once: these files do not change while they are used."""
     sources: dict[str, Source] = {}
     for path in sorted((_HERE / "sources").glob("*.yaml")):
         _add_all(sources, Source, path)
