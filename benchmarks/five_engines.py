@@ -140,6 +140,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
     os.environ.setdefault("DISTILBENCH_TDP_W", str(os.cpu_count() or 1))  # a watt for each core
+    of_program = Path(options.program).resolve().parent  # which a suite alone cannot name
+    os.environ["PATH"] = f"{of_program}{os.pathsep}{os.environ['PATH']}"
     os.environ["LAB_API_KEY"] = os.environ["API_API_KEY"] = secrets.token_hex(16)
     found: dict[str, dict[int, Costs]] = {}
     with tempfile.TemporaryDirectory() as folder:

@@ -165,7 +165,7 @@ def test_a_pair_meets_where_creation_is_repaid_by_correct_answers() -> None:
 
 
 def test_each_case_in_words() -> None:
-    student, *_, lineage = pair_of().in_unit("FLOPs")
+    student, *_ = pair_of().in_unit("FLOPs")
     made, there = ledger_sentences(student)
     assert made == (
         f"In FLOPs, scope student, {BASE} to be made too: {STUDENT} is cheaper from the first"

@@ -45,6 +45,12 @@ def suite_of(folder: Path, **model: Any) -> Suite:
     )
 
 
+@pytest.fixture(autouse=True)
+def _trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folders = (tmp_path, tmp_path / "elsewhere", os.environ["PATH"])
+    monkeypatch.setenv("PATH", os.pathsep.join(map(str, folders)))
+
+
 @pytest.fixture
 def model(tmp_path: Path) -> Path:
     return tiny_gguf(tmp_path / "tiny.gguf", template=PLAIN)
@@ -88,16 +94,36 @@ def test_a_program_is_a_path_from_the_suite_on_or_a_name_on_path(
 ) -> None:
     (tmp_path / "bin").mkdir()
     program = written(tmp_path / "bin" / "llama-server")
-    assert find_program("bin/llama-server", tmp_path, "s") == program
     with pytest.raises(InputError, match=r"no file .* nor is it on PATH; correct"):
         find_program("llama-server-of-nobody", tmp_path, "s")
     monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
     assert find_program("llama-server", tmp_path, "s") == program
+    assert find_program("bin/llama-server", tmp_path, "s") == program
     with pytest.raises(InputError, match="is a folder"):
         find_program("bin", tmp_path, "s")
     program.chmod(0o644)
     with pytest.raises(InputError, match="is not executable; chmod"):
         find_program("bin/llama-server", tmp_path, "s")
+
+
+@pytest.mark.parametrize("listed", ["", ".", "bin"])
+def test_a_suite_alone_does_not_decide_what_is_run(
+    tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch, listed: str
+) -> None:
+    (tmp_path / "bin").mkdir()
+    ran = tmp_path / "ran"
+    program = tmp_path / "bin" / "llama-server"
+    program.write_text(f"#!/bin/sh\ntouch {ran}\n")
+    program.chmod(0o755)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", os.pathsep.join(filter(None, [listed, "/usr/bin"])))
+    said = rf"bin/llama-server is in no folder of PATH.*; .*PATH={tmp_path / 'bin'}:\$PATH"
+    with pytest.raises(InputError, match=said):
+        run_suite(suite_of(tmp_path, source="server:bin/llama-server"), tmp_path / "runs")
+    assert not ran.exists()
+    (tmp_path / "link").symlink_to(tmp_path / "bin")
+    monkeypatch.setenv("PATH", str(tmp_path / "link"))
+    assert find_program("bin/llama-server", tmp_path, "s") == program
 
 
 def test_what_it_says_of_itself_is_read(tmp_path: Path) -> None:

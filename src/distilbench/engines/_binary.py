@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -91,7 +92,8 @@ class Binary:
 
 def find_program(written: str, folder: Path, where: str) -> Path:
     """The program that a suite names: a path from ``folder`` on, or a name that is on PATH. Raises
-    ``InputError`` naming ``where`` if it is not there or may not be run."""
+    ``InputError`` naming ``where`` if it is not there, may not be run, or is in no folder of PATH:
+    a suite may be anybody's, and what runs on a machine its owner decides."""
     bare = Path(written).name == written
     found = shutil.which(written) if bare else None
     path = Path(found) if found else folder / Path(written).expanduser()
@@ -103,7 +105,20 @@ def find_program(written: str, folder: Path, where: str) -> Path:
         raise InputError(where, f"there is no file {str(path)!r}{also}", "correct the path")
     if not os.access(path, os.X_OK):
         raise InputError(where, f"{path} is not executable", f"chmod +x {path}, or correct it")
+    if not _on_path(path):
+        raise InputError(
+            where,
+            f"{path} is in no folder of PATH, and a suite alone does not decide what is run",
+            f"if you trust it, put PATH={shlex.quote(str(path.parent))}:$PATH before the command",
+        )
     return path
+
+
+def _on_path(path: Path) -> bool:
+    """Whether its folder is one of PATH; an entry that is no whole path is none: what it names
+    follows from where one stands."""
+    folders = filter(os.path.isabs, os.environ.get("PATH", "").split(os.pathsep))
+    return any(Path(folder).resolve() == path.parent for folder in folders)
 
 
 def flags_of(path: Path, where: str) -> frozenset[str]:
