@@ -165,7 +165,7 @@ def test_a_pair_meets_where_creation_is_repaid_by_correct_answers() -> None:
 
 
 def test_each_case_in_words() -> None:
-    student, *_ = pair_of().in_unit("FLOPs")
+    student = pair_of().in_unit("FLOPs")[0]
     made, there = ledger_sentences(student)
     assert made == (
         f"In FLOPs, scope student, {BASE} to be made too: {STUDENT} is cheaper from the first"
@@ -243,9 +243,9 @@ def test_page_and_command_have_one_number(run: Path) -> None:
         there = other["counterpart_there_already"]
         assert there["answers"] == one.exists.answers
         assert there["low"] < there["answers"] < there["high"]
-        assert other["distilled"]["lifetime"]["value"] == pytest.approx(
-            other["distilled"]["creation"]["value"] / 1e6
-            + other["distilled"]["correct_answer"]["value"]
+        side = other["distilled"]
+        assert side["lifetime"]["value"] == pytest.approx(
+            side["creation"]["value"] / 1e6 + side["correct_answer"]["value"]
         )
     rows = {row["entry"]: row for row in found["cost_of_a_correct_answer"]}
     assert rows[BASE]["flops"] == pytest.approx(8e12)

@@ -97,6 +97,13 @@ def test_the_shell_completes_commands() -> None:
         (("fit", "llama-3.1-8b", "--slots", "0"), "--slots: is 0", "1"),
         (("fit", "llama-3.1-8b", "--context", "10"), "--context: is 10", "64"),
         (("recommend", "runs", "--max-latency-s", "nan"), "--max-latency-s: is nan", "above zero"),
+        (
+            ("recommend", "runs", "--max-usd-per-1000", "0"),
+            "--max-usd-per-1000: is 0",
+            "above zero",
+        ),
+        (("recommend", "runs", "--weight", "energy"), "--weight: is 'energy'", "energy=0.2"),
+        (("break-even", "runs", "--answers", "0"), "--answers: is 0", "from 1 on"),
         (("recommend", "runs", "--max-flops", "1e400"), "--max-flops: is inf", "leave it out"),
         (
             (

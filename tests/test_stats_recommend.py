@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from distilbench.errors import InputError
 from distilbench.report import recommendation_sentences
-from distilbench.stats import Recommendation, Requirements, recommend
+from distilbench.stats import Facts, Recommendation, Requirements, recommend
 
 MIB = 2**20
 
@@ -195,6 +195,87 @@ def test_entries_without_a_common_question_are_refused() -> None:
     moved = second.with_columns(pl.lit("logic").alias("task"))
     with pytest.raises(InputError, match="no question in common"):
         recommend(pl.concat([first, moved]), cells, Requirements())
+
+
+def test_every_cost_limits() -> None:
+    """A question takes a second; what the records lack the caller gives."""
+    samples, cells = run_of({"a": RIGHT, "b": HALF})
+    samples = samples.with_columns(
+        ttft_s=pl.lit(0.2), decode_s=pl.lit(0.5), output_tokens=pl.lit(11), energy_j=pl.lit(4.0)
+    )
+    facts: Facts = {
+        "a": {"usd": 0.002, "usd_unknown": 0, "co2e_g": 3.0, "creation_flops": 5e20},
+        "b": {"usd": 0.001, "usd_unknown": 2, "co2e_g": "no joules", "creation_flops": None},
+    }
+
+    def reasons(**limit: float) -> dict[str, tuple[str, ...]]:
+        found = recommend(samples, cells, Requirements(**limit), draws=50, facts=facts)
+        return {out.entry: out.reasons for out in found.fallen_out}
+
+    assert reasons(ttft_s=0.2, min_tokens_per_s=20, energy_j=4, output_tokens=11) == {}
+    assert reasons(ttft_s=0.1)["a"] == ("p95 of the time to first token 0.2 s > 0.1 s",)
+    # Ten tokens after the first in half a second: 20 a second.
+    assert reasons(min_tokens_per_s=21)["a"] == (
+        "decoding speed of a slot 20 tokens/s < 21 tokens/s",
+    )
+    assert reasons(output_tokens=10)["b"] == ("output tokens of a question 11 > 10",)
+    assert reasons(usd=0.0015) == {
+        "a": ("price of 1,000 questions 2 USD > 1.5 USD",),
+        "b": ("price of 1,000 questions is not known of 2 of 20 questions",),
+    }
+    assert reasons(co2e_g=5) == {"b": ("CO2e of a question is not available (no joules)",)}
+    assert reasons(creation_flops=1e20) == {
+        "a": ("creation FLOPs 5e+20 > 1e+20",),
+        "b": ("creation FLOPs is not available",),
+    }
+
+
+def test_a_utility_is_the_sum_of_weighted_doublings() -> None:
+    """a is right twice as often as b and takes eight times the FLOPs: at a weight of 0.2 three
+    doublings take 0.6 of the one that accuracy is worth; at 0.5 they take 1.5."""
+    samples, cells = run_of({"a": RIGHT, "b": HALF}, flops={"a": 8e9, "b": 1e9})
+
+    def utilities(**weights: float) -> dict[str, float | None]:
+        found = recommend(samples, cells, Requirements(), draws=500, weights=weights)
+        assert found.utility is not None
+        assert found.equals == ()
+        return {c.entry: c.utility for c in found.candidates}
+
+    light, heavy = utilities(accuracy=1, flops=0.2), utilities(accuracy=1, flops=0.5)
+    assert light == pytest.approx({"a": -0.6, "b": -1.0})
+    assert heavy == pytest.approx({"b": -1.0, "a": -1.5})
+    assert [next(iter(found)) for found in (light, heavy)] == ["a", "b"]
+    assert list(utilities(flops=1)) == ["b", "a"]  # by the cost alone
+
+
+def test_the_certainty_of_a_utility_is_its_share_of_draws() -> None:
+    """b leads where its draw of 20 has 2^(-0.6) x 20 = 13.2 right or more: 14, and a is right on
+    all. Binomial with n 20, p 1/2: P(X >= 14) = 0.0577."""
+    samples, cells = run_of({"a": RIGHT, "b": HALF}, flops={"a": 8e9, "b": 1e9})
+    weights = {"accuracy": 1.0, "flops": 0.2}
+    found = recommend(samples, cells, Requirements(), draws=10_000, weights=weights)
+    assert found.candidates[1].probability_best == pytest.approx(0.0577, abs=0.008)
+    said = recommendation_sentences(found)
+    assert said[0].startswith("Take a: utility -0.6, accuracy 100.0% (95% interval ")
+    assert ", of the greatest utility in 94" in said[0]
+    assert said[1].startswith(
+        "Utility: 1 x log2(accuracy / best) - 0.2 x log2(FLOPs of a question / least); 0 is the"
+    )
+
+
+def test_what_is_weighted_and_not_known_falls_out() -> None:
+    samples, cells = run_of({"a": RIGHT, "b": HALF, "c": WRONG})
+    facts: Facts = {"a": {"usd": "no price"}, "b": {"usd": 0.001}, "c": {"usd": 0.002}}
+    weights = {"accuracy": 1.0, "usd": 1.0}
+    found = recommend(samples, cells, Requirements(), draws=50, facts=facts, weights=weights)
+    assert [c.entry for c in found.candidates] == ["b"]
+    assert {out.entry: out.reasons for out in found.fallen_out} == {
+        "a": ("price of 1,000 questions is not available (no price)",),
+        "c": ("accuracy 0.0% has no ratio to the best",),
+    }
+    for bad in ({"energi": 1.0}, {"energy": -1.0}, {"energy": float("nan")}, {"energy": 0.0}):
+        with pytest.raises(InputError, match="weight"):
+            recommend(samples, cells, Requirements(), weights=bad)
 
 
 answers = st.lists(st.sampled_from([0.0, 0.5, 1.0]), min_size=6, max_size=6)
