@@ -34,7 +34,6 @@ from distilbench.runner._shards import Shard
 from distilbench.runner._store import (
     answered,
     cell_folder,
-    collect,
     finish_cell,
     imported_folder,
     is_finished,
@@ -44,6 +43,7 @@ from distilbench.runner._store import (
     shard_folder,
     shards_of,
 )
+from distilbench.runner._tables import collect
 from distilbench.suite import Suite, read_suite
 from distilbench.yaml_file import read_yaml, yaml_text
 
@@ -169,11 +169,11 @@ def _as_listed(one: Any) -> Any:
 def _cells_of(parts: Sequence[Part]) -> dict[str, Cell]:
     """The plan of all. Raises ``InputError`` if two give one cell another hash."""
     found: dict[str, Cell] = {}
-    known: dict[tuple[str, str, str, int], tuple[Cell, Part]] = {}
+    known: dict[tuple[str, str, str, int, int], tuple[Cell, Part]] = {}
     same_in_all(parts)
     for part in parts:
         for cell in part.cells.values():
-            what = (cell.model.name, cell.task.name, cell.profile.name, cell.seed)
+            what = (cell.model.name, cell.task.name, cell.profile.name, cell.seed, cell.repeat)
             before, whose = known.setdefault(what, (cell, part))
             if before.config_hash != cell.config_hash:
                 raise InputError(

@@ -211,16 +211,9 @@ def project(
     return frame(rows, SampleRecord)
 
 
-def collect(run_dir: Path, cells: list[Cell]) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Write the run's two Parquet files: :func:`joined`, which is returned."""
-    samples, records = joined(run_dir, cells)
-    write_parquet(run_dir / "samples.parquet", samples)
-    write_parquet(run_dir / "cells.parquet", records)
-    return samples, records
-
-
 def joined(run_dir: Path, cells: list[Cell]) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The sample records and the cell records of all cells, and of those imported.
+    """The sample records and the cell records of all cells, and of those imported. Of cells that
+    are asked several times, those of the first asking: ``_tables.repeated`` has the others.
 
     An unfinished cell gives the samples that its logs hold. A finished one is kept as it is, but
     for what the suite and the cards say of its model, which sets no result.
@@ -229,20 +222,13 @@ def joined(run_dir: Path, cells: list[Cell]) -> tuple[pl.DataFrame, pl.DataFrame
 
     samples, rows = [frame([], SampleRecord)], []
     for cell in cells:
-        folder = cell_folder(run_dir, cell)
-        if not folder.is_dir():
+        found = of_cell(run_dir, cell) if cell.repeat == 1 else None
+        if found is None:
             continue
-        asked = read_questions(questions_file(run_dir, cell))
-        shards, finished = _cut(cell, asked), is_finished(run_dir, cell)
-        parts = [
-            _finished(run_dir, cell, shard, asked)
-            if finished or is_shard_finished(run_dir, cell, shard)
-            else project(run_dir, cell, shard, asked)
-            for shard in shards
-        ]
+        asked, parts = found
         samples += parts
-        if finished:
-            rows.append({**_record(folder / "cell.json"), **said(cell)})
+        if is_finished(run_dir, cell):
+            rows.append({**_record(cell_folder(run_dir, cell) / "cell.json"), **said(cell)})
         else:
             rows.append({**identity(run_dir, cell, asked), "samples": sum(map(len, parts))})
     for path in imported_cells(run_dir):
@@ -251,6 +237,20 @@ def joined(run_dir: Path, cells: list[Cell]) -> tuple[pl.DataFrame, pl.DataFrame
     known = schema(CellRecord)
     rows = [{k: v for k, v in row.items() if k in known} for row in rows]
     return pl.concat(samples, how="diagonal"), frame(rows, CellRecord)
+
+
+def of_cell(run_dir: Path, cell: Cell) -> tuple[QuestionSet, list[pl.DataFrame]] | None:
+    """The questions of a cell and the sample records of its shards; null: it is not begun."""
+    if not cell_folder(run_dir, cell).is_dir():
+        return None
+    asked = read_questions(questions_file(run_dir, cell))
+    finished = is_finished(run_dir, cell)
+    return asked, [
+        _finished(run_dir, cell, shard, asked)
+        if finished or is_shard_finished(run_dir, cell, shard)
+        else project(run_dir, cell, shard, asked)
+        for shard in _cut(cell, asked)
+    ]
 
 
 def _record(path: Path) -> dict[str, Any]:

@@ -66,6 +66,13 @@ from distilbench.stats._power import (
     stdev_of_difference,
 )
 from distilbench.stats._prompts import contamination_gap, template_spread
+from distilbench.stats._rates import (
+    Rate,
+    Steadiness,
+    differing_answers,
+    rates,
+    steadiness,
+)
 from distilbench.stats._recommend import choose, recommend
 from distilbench.stats._repeats import cons_at_k, pass_at_k, pass_questions, repeats, steps
 from distilbench.stats._several import Decision, decide, holm
@@ -83,10 +90,12 @@ __all__ = [
     "FallenOut",
     "Gain",
     "MeasuredCurve",
+    "Rate",
     "Recommendation",
     "Requirements",
     "Scatter",
     "SeedMean",
+    "Steadiness",
     "accuracy",
     "accuracy_of_answers",
     "answered",
@@ -102,6 +111,7 @@ __all__ = [
     "contamination_gap",
     "costs",
     "decide",
+    "differing_answers",
     "discordance",
     "equal_accuracy",
     "equivalent",
@@ -129,6 +139,7 @@ __all__ = [
     "power",
     "predict",
     "questions_needed",
+    "rates",
     "recommend",
     "repeats",
     "same_questions",
@@ -140,6 +151,7 @@ __all__ = [
     "standings",
     "stdev_of_difference",
     "stdev_of_pair",
+    "steadiness",
     "steps",
     "t_interval",
     "template_spread",
