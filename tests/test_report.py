@@ -17,7 +17,9 @@ from distilbench.report import Table, write_report
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>"
 MODELS = {"small": 0.3, "large": 0.6}
 TASKS = ("sums", "logic", "strings")
-FIGURES = {"accuracy-by-task", "accuracy-flops", "accuracy-latency", "accuracy-memory"}
+FIGURES = {
+    "accuracy-by-task", "accuracy-flops", "accuracy-latency", "accuracy-memory", "speeds",
+}  # fmt: skip
 
 
 def sample(model: str, task: str, number: int, right: bool, **more: Any) -> dict[str, Any]:

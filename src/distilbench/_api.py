@@ -90,6 +90,28 @@ class Run:
 
         return accuracy_of_answers(self.samples, self.cells, by)
 
+    def speeds(self, by: Sequence[str] = ("model", "profile")) -> pl.DataFrame:
+        """Rates, percentiles and joules of each group with 95% intervals, over all askings of its
+        cells: columns figure, unit, value, low, high, questions, repeats, between (spread between
+        repeats), covers. A figure that nothing tells has no row; a bound that the answers do not
+        set is null."""
+        from distilbench.stats import rates
+
+        return rates(self.askings, by)
+
+    @cached_property
+    def askings(self) -> pl.DataFrame:
+        """``samples``, and below them the answers of cells that were asked again (column
+        ``repeat``)."""
+        import polars as pl
+
+        from distilbench.runner import load_cells, repeated
+
+        again = repeated(self.path, load_cells(self.path))
+        if again is None:
+            return self.samples
+        return pl.concat([self.samples, again.collect()], how="diagonal")
+
     def report(self, out: str | Path | None = None, margin: float = 0.05) -> Path:
         """Write the report (HTML, Markdown, figures) into ``out``, by default the run's folder
         ``report``; returns the HTML file. ``margin``: the accuracy, a share, that a distilled model
@@ -153,6 +175,7 @@ def run(
     limit: int | None = None,
     max_tokens: int | None = None,
     epochs: int | None = None,
+    repeats: int | None = None,
     models: Sequence[str] = (),
     tasks: Sequence[str] = (),
     executor: Executor | str = "local",
@@ -166,9 +189,10 @@ def run(
     its folder, others at the current one. The run directory is ``out/<suite name>``, in a folder or
     at a URL (``s3://bucket/runs``); finished cells in it are kept. ``limit`` takes the first so
     many questions of each task, ``max_tokens`` bounds each answer, ``epochs`` says how often each
-    question is asked, ``models`` (sources) stand in place of the suite's, ``tasks`` names those to
-    keep. ``executor`` says where the workers are (``local``: this machine; ``ray``: the cluster at
-    ``address``), ``workers`` how many of them may ask a served model side by side.
+    question is asked, ``repeats`` how often each cell, for intervals on speeds,
+    ``models`` (sources) stand in place of the suite's, ``tasks`` names those to keep. ``executor``
+    says where the workers are (``local``: this machine; ``ray``: the cluster at ``address``),
+    ``workers`` how many of them may ask a served model side by side.
     ``on_event`` hears typed events (``distilbench.events``).
 
     Raises ``InputError`` on a bad suite before any work. A model that does not load or fit is a
@@ -177,7 +201,14 @@ def run(
     from distilbench.runner import run_suite
     from distilbench.suite import Changes
 
-    changes = Changes(limit, max_tokens, epochs, tuple(models), tuple(tasks))
+    changes = Changes(
+        limit=limit,
+        max_tokens=max_tokens,
+        epochs=epochs,
+        repeats=repeats,
+        models=tuple(models),
+        tasks=tuple(tasks),
+    )
     result = run_suite(suite, out, on_event, changes, executor, workers, address)
     return Run(result.run_dir, result.failed)
 

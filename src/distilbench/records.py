@@ -34,6 +34,9 @@ ORIGIN = "distilbench"
 KEY = ("model", "task", "profile", "seed", "sample_id", "epoch")
 """Columns that name a sample record within a run, once each."""
 
+REPEATS = "repeats.parquet"
+"""Sample records of cells that were asked again, after the first time, where there are any."""
+
 # How the end of a field's name says its unit: the longest that fits. What has none of these is a
 # name, a share or a count of what the name says.
 _UNITS = {
@@ -93,6 +96,8 @@ class SampleRecord:
     seed: int | None = identity("seed of questions, few-shot examples and sampling")
     sample_id: str | None = identity("question; the same for every model")
     epoch: int | None = identity("repetition of the question, from 1")
+    repeat: int | None = identity("asking of the cell that it belongs to, from 1")
+    begun_s: float | None = measured("when it was begun, since 1970 (UTC)")
     cluster: str | None = identity("questions that share a source share a cluster")
     stratum: str | None = identity("stratum of a random subset; null: not a subset")
     stratum_questions: int | None = setting("questions of that stratum in the full set")

@@ -36,6 +36,14 @@ Workers = Annotated[
     int | None, typer.Option(min=1, help="Workers that ask a served model side by side.")
 ]
 
+EstimateGpu = Annotated[
+    str, typer.Option(help="GPU of the estimate: an accelerator of the catalog.")
+]
+Repeats = Annotated[
+    int | None,
+    typer.Option("--repeats", "-r", min=1, help="Times each cell, in turn with the other models."),
+]
+
 
 class PackagedSuite(StrEnum):
     """Suites that come with the package."""
@@ -98,6 +106,7 @@ def run(
     limit: Annotated[int | None, typer.Option(min=1, help="Questions of each task.")] = None,
     max_tokens: Annotated[int | None, typer.Option(min=1, help="Tokens of each answer.")] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Times each question.")] = None,
+    repeats: Repeats = None,
     models: Annotated[
         str, typer.Option(help="Sources in place of the suite's models, as a,b.")
     ] = "",
@@ -105,9 +114,7 @@ def run(
     dry: Annotated[
         bool, typer.Option("--dry-run", help="Estimate tokens, hours and money; run nothing.")
     ] = False,
-    gpu: Annotated[
-        str, typer.Option(help="GPU of the estimate: an accelerator of the catalog.")
-    ] = "h100-sxm",
+    gpu: EstimateGpu = "h100-sxm",
     executor: Executor = "local",
     address: Address = None,
     workers: Workers = None,
@@ -121,7 +128,7 @@ def run(
     from distilbench.runner import run_suite
     from distilbench.suite import Changes
 
-    changes = Changes(limit, max_tokens, epochs, _listed(models), _listed(tasks))
+    changes = Changes(limit, max_tokens, epochs, repeats, _listed(models), _listed(tasks))
     if dry:
         from distilbench.cli._dry_run import dry_run
 
@@ -206,6 +213,7 @@ def _listed(text: str) -> tuple[str, ...]:
 
 
 def _print_result(result: RunResult, page: Path, as_json: bool) -> None:
+    from distilbench._api import Run
     from distilbench.stats import accuracy_of_answers
 
     samples, cells = (
@@ -219,7 +227,8 @@ def _print_result(result: RunResult, page: Path, as_json: bool) -> None:
         "failed": list(result.failed),
     }
     if as_json:
-        print_json({**facts, "accuracy": table.to_dicts()})
+        speeds = Run(result.run_dir).speeds()
+        print_json({**facts, "accuracy": table.to_dicts(), "speeds": speeds.to_dicts()})
         return
     columns = ("model", "profile", "task", "questions", "accuracy", "95% interval")
     print_table(columns, _rows(table))

@@ -77,7 +77,7 @@ def _row(
     }
     if task.questions is None:
         return row
-    answers = task.questions * task.epochs
+    answers = task.questions * task.epochs * profile.repeats
     reasoning = bool(described.card and described.card.stage == "reasoning")
     most = min(task.max_tokens, model.max_tokens or task.max_tokens)
     mean = seen["tokens"].get((model.name, task.name))

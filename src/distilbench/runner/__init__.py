@@ -24,12 +24,11 @@ from distilbench.runner._sandbox import no_sandbox
 from distilbench.runner._shards import Shard, Share
 from distilbench.runner._status import CellStatus, cell_status
 from distilbench.runner._store import (
-    collect,
     imported_cells,
     imported_folder,
     is_finished,
-    joined,
 )
+from distilbench.runner._tables import collect, joined, repeated
 
 __all__ = [
     "Cell",
@@ -58,6 +57,7 @@ __all__ = [
     "opened_run",
     "plan",
     "question_sets",
+    "repeated",
     "run_suite",
     "run_worker",
     "run_workers",

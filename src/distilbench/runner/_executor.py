@@ -49,8 +49,10 @@ class Job(BaseModel):
 
     @property
     def group(self) -> str:
-        """The same for the jobs of one model under one profile."""
-        return f"{self.cells[0].model.name}--{self.cells[0].profile.name}"
+        """The same for the jobs of one model under one profile in one round of repeats."""
+        first = self.cells[0]
+        name = f"{first.model.name}--{first.profile.name}"
+        return name if first.repeat == 1 else f"{name}--repeat-{first.repeat}"
 
     @property
     def name(self) -> str:

@@ -88,10 +88,12 @@ def _reason(code: int) -> str:
 
 
 def _jobs(run_dir: Path, shares: list[Share], executor: Executor) -> list[Job]:
-    """A job for each model and profile, or as many as the executor works on side by side."""
+    """A job for each model, profile and repeat, or as many as the executor works on side by
+    side."""
     jobs = []
     for _, group in groupby(
-        shares, key=lambda share: (share.cell.model.name, share.cell.profile.name)
+        shares,
+        key=lambda share: (share.cell.model.name, share.cell.profile.name, share.cell.repeat),
     ):
         together = list(group)
         cell = together[0].cell

@@ -34,16 +34,15 @@ from distilbench.runner._shards import Shard
 from distilbench.runner._store import (
     answered,
     cell_folder,
-    collect,
     finish_cell,
     imported_folder,
     is_finished,
     is_shard_finished,
-    joined,
     log_folder,
     shard_folder,
     shards_of,
 )
+from distilbench.runner._tables import collect, joined, repeated
 from distilbench.suite import Suite, read_suite
 from distilbench.yaml_file import read_yaml, yaml_text
 
@@ -112,6 +111,7 @@ def _part(place: Place, opened: ExitStack) -> Part:
         raise InputError(str(place), "is no run directory", "give the folder or URL of a run")
     cells = {cell.name: cell for cell in load_cells(folder)}
     joined(folder, list(cells.values()))  # what is damaged is named where it is
+    repeated(folder, list(cells.values()))
     file = folder / "suite.yaml"
     if not file.is_file():
         if cells:
@@ -169,11 +169,11 @@ def _as_listed(one: Any) -> Any:
 def _cells_of(parts: Sequence[Part]) -> dict[str, Cell]:
     """The plan of all. Raises ``InputError`` if two give one cell another hash."""
     found: dict[str, Cell] = {}
-    known: dict[tuple[str, str, str, int], tuple[Cell, Part]] = {}
+    known: dict[tuple[str, str, str, int, int], tuple[Cell, Part]] = {}
     same_in_all(parts)
     for part in parts:
         for cell in part.cells.values():
-            what = (cell.model.name, cell.task.name, cell.profile.name, cell.seed)
+            what = (cell.model.name, cell.task.name, cell.profile.name, cell.seed, cell.repeat)
             before, whose = known.setdefault(what, (cell, part))
             if before.config_hash != cell.config_hash:
                 raise InputError(

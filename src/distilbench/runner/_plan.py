@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from distilbench.runner._facts import Facts
 
 NOT_AVAILABLE = "not available"
-_SETS_NO_RESULT = {"machine_usd_per_hour", "grid_g_co2e_per_kwh"}
-"""Fields of a profile that may change while a run goes on."""
+_SETS_NO_RESULT = {"machine_usd_per_hour", "grid_g_co2e_per_kwh", "repeats"}
+"""Fields of a profile that may change while a run goes on: what is finished stays."""
 
 
 HASHED_VERSIONS = ("distilbench", "inspect-ai", "xllamacpp")
@@ -64,6 +64,9 @@ class Cell(BaseModel):
     profile: Profile
     seed: int
     epochs: int
+    repeat: int = 1
+    """Which asking of these questions it is, from 1: the first counts for accuracy, all of them
+    for speed."""
     limits: Limits
     generation: Generation
     """Every value that is used; ``sampling_source`` says where they come from."""
@@ -124,7 +127,8 @@ class Cell(BaseModel):
 
 
 def plan(suite: Suite, folder: Path, suite_file: str) -> list[Cell]:
-    """The cells of a suite, model by model, so that each model is loaded once.
+    """The cells of a suite, model by model, so that each is loaded once; of repeats in rounds, once
+    in each (A B A B), so that what changes on the machine meanwhile falls on all models.
 
     ``folder`` is where relative paths start. Finds (and fetches) every model file first; raises
     ``InputError`` naming ``suite_file`` and the field of a model or card that cannot be found.
@@ -165,8 +169,10 @@ def plan(suite: Suite, folder: Path, suite_file: str) -> list[Cell]:
     ]
     of_tasks = [(task, seed, _asked(task, seed)) for task in suite.tasks for seed in suite.seeds]
     return [
-        _cell(suite, of_model, profile, *of_task)
+        _cell(suite, of_model, profile, of_task, repeat)
+        for repeat in range(1, max(profile.repeats for profile in profiles) + 1)
         for of_model, profile, of_task in product(of_models, profiles, of_tasks)
+        if repeat <= profile.repeats
     ]
 
 
@@ -271,10 +277,11 @@ def _cell(
     suite: Suite,
     of_model: dict[str, Any],
     profile: Profile,
-    task: TaskSpec,
-    seed: int,
-    asked: dict[str, Any],
+    of_task: tuple[TaskSpec, int, dict[str, Any]],
+    repeat: int,
 ) -> Cell:
+    """``of_task``: the task, the seed and :func:`_asked` of both."""
+    task, seed, asked = of_task
     model: Model = of_model["model"]
     epochs = task.epochs or suite.epochs
     settings = {
@@ -289,15 +296,18 @@ def _cell(
         "generation": of_model["generation"].model_dump(mode="json"),
         "versions": _versions(),
     }
-    config_hash = _hash(settings)
+    again = {"repeat": repeat} if repeat > 1 else {}  # more repeats leave the first cell as it is
+    config_hash = _hash(settings | again)
+    which = f"{seed}--repeat-{repeat}" if again else f"{seed}"
     return Cell(
-        name=f"{model.name}--{task.name}--{profile.name}--{seed}--{config_hash[:8]}",
+        name=f"{model.name}--{task.name}--{profile.name}--{which}--{config_hash[:8]}",
         config_hash=config_hash,
         task_hash=_hash(asked),
         task=task,
         profile=profile,
         seed=seed,
         epochs=epochs,
+        repeat=repeat,
         limits=suite.limits,
         **of_model,
     )

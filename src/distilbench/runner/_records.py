@@ -82,6 +82,8 @@ def sample_record(
         "seed": cell.seed,
         "sample_id": str(sample.id),
         "epoch": sample.epoch,
+        "repeat": cell.repeat,
+        "begun_s": span(sample)[0] or None,
         "cluster": _cluster(sample, cell.task),
         **grade,
         "budget_forced": noted.get(FORCED_KEY),

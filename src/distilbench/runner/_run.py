@@ -39,11 +39,11 @@ from distilbench.runner._plan import Cell, models_without_flops, plan
 from distilbench.runner._sandbox import refusals, reopen_refused
 from distilbench.runner._store import (
     check_unfinished,
-    collect,
     is_finished,
     questions_file,
     read_questions,
 )
+from distilbench.runner._tables import collect
 from distilbench.seals import same_seal, sealed
 from distilbench.suite import UNCHANGED, Changes, GivenSuite, Suite, SuiteLike, read_suite
 from distilbench.tasks import QuestionSet, attempt_questions

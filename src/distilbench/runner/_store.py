@@ -32,7 +32,6 @@ from typing import TYPE_CHECKING, Any
 
 from distilbench.errors import InputError
 from distilbench.files import (
-    in_a_row,
     read_json,
     read_parquet,
     read_sealed,
@@ -234,44 +233,12 @@ def _projected(
     return frame(rows, SampleRecord), energy
 
 
-def collect(run_dir: Path, cells: list[Cell]) -> tuple[pl.LazyFrame, pl.DataFrame]:
-    """Write the run's two Parquet files: :func:`joined`, which is returned, the samples as they
-    stand in their file."""
-    import polars as pl
-
-    file = run_dir / "samples.parquet"
-    samples, records = joined(run_dir, cells)
-    write_parquet(file, samples)
-    write_parquet(run_dir / "cells.parquet", records)
-    return pl.scan_parquet(file, glob=False), records
-
-
-def joined(run_dir: Path, cells: list[Cell]) -> tuple[pl.LazyFrame, pl.DataFrame]:
-    """The sample records and the cell records of all cells, and of those imported.
-
-    An unfinished cell gives the samples that its logs hold. A finished one is kept as it is, but
-    for what the suite and the cards say of its model, which sets no result. Each file is looked
-    through here, one at a time, and read again when its samples are asked for.
-    """
-    pieces: list[pl.DataFrame | Path] = [frame([], SampleRecord)]
-    rows: list[dict[str, Any]] = []
-    for cell in cells:
-        if cell_folder(run_dir, cell).is_dir():
-            parts, row = _of_cell(run_dir, cell)
-            pieces += parts
-            rows.append(row)
-    for path in imported_cells(run_dir):
-        _samples(path.with_name("samples.parquet"))
-        pieces.append(path.with_name("samples.parquet"))
-        rows.append(_record(path))
-    known = schema(CellRecord)
-    rows = [{k: v for k, v in row.items() if k in known} for row in rows]
-    return in_a_row(pieces, list(schema(SampleRecord))), frame(rows, CellRecord)
-
-
-def _of_cell(run_dir: Path, cell: Cell) -> tuple[list[pl.DataFrame | Path], dict[str, Any]]:
-    """Samples of its shards, those of a finished one as their file; and its record. What it asks,
-    of half a million questions a gigabyte, is let go of before the next cell's is read."""
+def of_cell(run_dir: Path, cell: Cell) -> tuple[list[pl.DataFrame | Path], dict[str, Any]] | None:
+    """Samples of its shards, those of a finished one as their file; and its record; null: it is not
+    begun. What it asks, of half a million questions a gigabyte, is let go of before the next cell's
+    is read."""
+    if not cell_folder(run_dir, cell).is_dir():
+        return None
     asked = read_questions(questions_file(run_dir, cell))
     finished, counted = is_finished(run_dir, cell), 0
     pieces: list[pl.DataFrame | Path] = []
@@ -285,6 +252,13 @@ def _of_cell(run_dir: Path, cell: Cell) -> tuple[list[pl.DataFrame | Path], dict
     if finished:
         return pieces, {**_record(cell_folder(run_dir, cell) / "cell.json"), **said(cell)}
     return pieces, {**identity(run_dir, cell, asked), "samples": counted}
+
+
+def imported(run_dir: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """Of each imported cell the file of its samples, looked through, and its record."""
+    for path in imported_cells(run_dir):
+        _samples(file := path.with_name("samples.parquet"))
+        yield file, _record(path)
 
 
 def _record(path: Path) -> dict[str, Any]:

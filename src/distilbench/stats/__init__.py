@@ -78,6 +78,13 @@ from distilbench.stats._power import (
     stdev_of_difference,
 )
 from distilbench.stats._prompts import contamination_gap, template_spread
+from distilbench.stats._rates import (
+    Rate,
+    Steadiness,
+    differing_answers,
+    rates,
+    steadiness,
+)
 from distilbench.stats._recommend import Facts, choose, recommend
 from distilbench.stats._repeats import cons_at_k, pass_at_k, pass_questions, repeats, steps
 from distilbench.stats._several import Decision, decide, holm
@@ -102,10 +109,12 @@ __all__ = [
     "Meeting",
     "NamedCost",
     "PairCost",
+    "Rate",
     "Recommendation",
     "Requirements",
     "Scatter",
     "SeedMean",
+    "Steadiness",
     "accuracy",
     "accuracy_of_answers",
     "answered",
@@ -122,6 +131,7 @@ __all__ = [
     "costs",
     "decide",
     "difference_limits",
+    "differing_answers",
     "discordance",
     "each_of",
     "equal_accuracy",
@@ -152,6 +162,7 @@ __all__ = [
     "power",
     "predict",
     "questions_needed",
+    "rates",
     "ratio_limits",
     "recommend",
     "repeats",
@@ -164,6 +175,7 @@ __all__ = [
     "standings",
     "stdev_of_difference",
     "stdev_of_pair",
+    "steadiness",
     "steps",
     "t_interval",
     "template_spread",

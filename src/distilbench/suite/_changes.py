@@ -21,6 +21,8 @@ class Changes:
     """Most output tokens of each answer."""
     epochs: int | None = None
     """Times each question, in place of the suite's and of every task's own."""
+    repeats: int | None = None
+    """Times each cell, in place of every profile's own."""
     models: tuple[str, ...] = ()
     """Sources of the models in place of the suite's."""
     tasks: tuple[str, ...] = ()
@@ -42,6 +44,9 @@ class Changes:
             data["models"] = list(self.models)
         if self.tasks and isinstance(tasks, list):
             data["tasks"] = tasks = _kept(tasks, self.tasks, where)
+        profiles = data.get("profiles") or [{}]
+        if self.repeats is not None and isinstance(profiles, list):
+            data["profiles"] = [_with(one, {"repeats": self.repeats}) for one in profiles]
         if self.epochs is not None:
             data["epochs"] = self.epochs
             if isinstance(tasks, list):
@@ -74,6 +79,12 @@ def _name(task: Any) -> str:
         return str(adapter.validate_python(task).name)
     except ValidationError:
         return ""
+
+
+def _with(profile: Any, changed: dict[str, Any]) -> Any:
+    """A profile, or the device that it names alone, with these fields."""
+    given = {"like": profile} if isinstance(profile, str) else profile
+    return given | changed if isinstance(given, dict) else profile
 
 
 def _without_epochs(task: Any) -> Any:

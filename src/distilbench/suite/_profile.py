@@ -81,6 +81,13 @@ class Profile(BaseModel):
     context: int = Field(
         2048, ge=64, le=16_000_000, description="tokens of context for each question"
     )
+    repeats: int = Field(
+        1,
+        ge=1,
+        le=1_000,
+        description="times that each cell is asked, in turn with the other models: how sure speeds"
+        " are; accuracy is that of the first",
+    )
     time_per_question_s: int | None = Field(None, ge=1, description="then the outcome is timeout")
     energy_per_question_j: float | None = Field(
         None, gt=0, description="a question that took more has the outcome over_energy"

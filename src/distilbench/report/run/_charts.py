@@ -206,3 +206,27 @@ def _meetings(points: list[dict[str, Any]]) -> tuple[Any, Any]:
     spans = met.mark_rule(color=INK, strokeWidth=2).encode(x=alt.X("low:Q"), x2="high:Q")
     marks = met.mark_point(shape="diamond", size=90, filled=True, color=INK, opacity=1)
     return spans, marks.encode(x="answers:Q")
+
+
+def rates_with_intervals(table: pl.DataFrame, entries: list[str], title: str) -> Any:
+    """Columns entry, value, low, high (null: none), questions, repeats, covers: a point with its
+    interval for each entry, from 0."""
+    import altair as alt
+
+    ends = table.with_columns(high=table["high"].fill_null(table["value"]))
+    base = alt.Chart(inline(ends.to_dicts())).encode(
+        y=alt.Y("entry:N", title=None, sort=entries, axis=alt.Axis(labelLimit=190, grid=True)),
+        color=colour("entry", entries),
+        tooltip=tooltips(
+            {"entry": "model", "questions": "questions", "repeats": "askings", "covers": "covers"},
+            {},
+            {"value": title, "low": "95% from", "high": "95% to"},
+            ".3~s",
+        ),
+    )
+    x = alt.X("low:Q", title=f"{title}, with 95% interval", scale=alt.Scale(zero=True))
+    bars = base.mark_rule(strokeWidth=2.5, opacity=0.75).encode(x=x, x2="high:Q")
+    points = base.mark_point(size=75, filled=True, opacity=1).encode(
+        x="value:Q", shape=shape("entry", entries)
+    )
+    return styled((bars + points).properties(height=max(60, 34 * len(entries))))

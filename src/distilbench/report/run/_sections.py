@@ -30,6 +30,7 @@ from distilbench.report.run._recommendation import recommendation
 from distilbench.report.run._resources import limits, quantization
 from distilbench.report.run._results import pareto_figures, results
 from distilbench.report.run._served import latency
+from distilbench.report.run._speeds import speeds
 from distilbench.report.run._subsets import full_scores
 from distilbench.report.run._thinking import thinking
 
@@ -53,6 +54,7 @@ RESULTS: tuple[MakeSection, ...] = (
     correct_answers,
     money,
     latency,
+    speeds,
     thinking,
     quantization,
     limits,

@@ -1,0 +1,62 @@
+"""The tables of a run, beside the folders of its cells."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from distilbench.files import in_a_row, write_parquet
+from distilbench.records import REPEATS, CellRecord, SampleRecord, frame, schema
+from distilbench.runner._plan import Cell
+from distilbench.runner._store import imported, of_cell
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+def collect(run_dir: Path, cells: list[Cell]) -> tuple[pl.LazyFrame, pl.DataFrame]:
+    """Write the run's two Parquet files: :func:`joined`, which is returned, the samples as they
+    stand in their file; and beside them what cells answered when they were asked again, which is
+    evidence on speed and none on accuracy."""
+    import polars as pl
+
+    file = run_dir / "samples.parquet"
+    samples, records = joined(run_dir, cells)
+    write_parquet(file, samples)
+    write_parquet(run_dir / "cells.parquet", records)
+    again = repeated(run_dir, cells)
+    if again is None:
+        (run_dir / REPEATS).unlink(missing_ok=True)
+    else:
+        write_parquet(run_dir / REPEATS, again)
+    return pl.scan_parquet(file, glob=False), records
+
+
+def joined(run_dir: Path, cells: list[Cell]) -> tuple[pl.LazyFrame, pl.DataFrame]:
+    """The sample records and the cell records of all cells, and of those imported. Of cells that
+    are asked several times, those of the first asking: :func:`repeated` has the others.
+
+    An unfinished cell gives the samples that its logs hold. A finished one is kept as it is, but
+    for what the suite and the cards say of its model, which sets no result. Each file is looked
+    through here, one at a time, and read again when its samples are asked for.
+    """
+    pieces: list[pl.DataFrame | Path] = [frame([], SampleRecord)]
+    rows: list[dict[str, Any]] = []
+    for cell in cells:
+        found = of_cell(run_dir, cell) if cell.repeat == 1 else None
+        if found is not None:
+            pieces += found[0]
+            rows.append(found[1])
+    for file, record in imported(run_dir):
+        pieces.append(file)
+        rows.append(record)
+    known = schema(CellRecord)
+    rows = [{k: v for k, v in row.items() if k in known} for row in rows]
+    return in_a_row(pieces, list(schema(SampleRecord))), frame(rows, CellRecord)
+
+
+def repeated(run_dir: Path, cells: list[Cell]) -> pl.LazyFrame | None:
+    """The sample records of all askings after the first; null: there are none."""
+    again = (of_cell(run_dir, cell) for cell in cells if cell.repeat > 1)
+    pieces = [piece for found in again if found for piece in found[0]]
+    return in_a_row(pieces, list(schema(SampleRecord))) if pieces else None
