@@ -12,7 +12,9 @@ from distilbench.claims._curves import own_costs
 from distilbench.claims._found import (
     Claims,
     FamilyCurve,
+    MeasuredBy,
     Placement,
+    SizeVerdict,
     curve_counts,
     curve_verdict,
     size_verdict,
@@ -29,6 +31,7 @@ from distilbench.claims._pairs import (
 from distilbench.claims._run_curves import RunCurve, Standing, outdated, run_curves, standing
 from distilbench.claims._scores import (
     BANDS,
+    MARGIN_POINTS,
     SCORE_SCHEMA,
     TOLERANCE,
     compare_scores,
@@ -41,6 +44,7 @@ __all__ = [
     "BANDS",
     "DISTILLED",
     "MARGIN",
+    "MARGIN_POINTS",
     "SCORE_SCHEMA",
     "TOLERANCE",
     "VANILLA",
@@ -49,9 +53,11 @@ __all__ = [
     "Creation",
     "Entrant",
     "FamilyCurve",
+    "MeasuredBy",
     "Pair",
     "Placement",
     "RunCurve",
+    "SizeVerdict",
     "Standing",
     "check_claims",
     "compare_scores",
