@@ -72,8 +72,8 @@ def test_claim_a_not_decidable_says_what_it_hangs_on() -> None:
     assert list(card.sentences) == [
         "Not decidable under scope student: 37% of the draws exceed 2,000.",
         f"Refuted under scope lineage: {BELOW}.",
-        "Under scope student it hangs most on tokens per sample, which is not published: at 2,000"
-        " the ratio is 4,688, at 10,000 it is 938.",
+        "Under scope student it hangs most on tokens per sample, which is not published exactly:"
+        " at 2,000 the ratio is 4,688, at 10,000 it is 938.",
     ]
 
 
@@ -93,7 +93,8 @@ def band(name: str, counts: tuple[int, int, int], verdict: str, *ends: float) ->
     wins, ties, losses = counts
     return {
         "size_band": name, "comparisons": sum(counts), "wins": wins, "ties": ties,
-        "losses": losses, "on_par_share": (wins + ties) / sum(counts) if sum(counts) else None,
+        "losses": losses, "undecided": 0,
+        "on_par_share": (wins + ties) / sum(counts) if sum(counts) else None,
         "low": ends[0] if ends else None, "high": ends[1] if ends else None, "verdict": verdict,
     }  # fmt: skip
 
@@ -103,19 +104,21 @@ def band(name: str, counts: tuple[int, int, int], verdict: str, *ends: float) ->
     [
         (
             band("5-10x", (35, 48, 42), "supported", 0.55, 0.76),
-            "Supported against models 5 to 10 times its size: 35 wins, 48 ties and 42 losses, on"
-            " par or better in 66% (95% interval 55% to 76%), more than half.",
+            "Supported against models 5 to 10 times its size: 35 wins, 48 on par, 42 losses"
+            " and 0 undecided; on par or better is shown in 66%, so that more than half are on par"
+            " or better.",
         ),
         (
             band(">10x", (5, 5, 90), "contradicted", 0.05, 0.2),
-            "Contradicted against models more than 10 times its size: 5 wins, 5 ties and 90 losses,"
-            " on par or better in 10% (95% interval 5% to 20%), less than half.",
+            "Contradicted against models more than 10 times its size: 5 wins, 5 on par, 90"
+            " losses and 0 undecided; on par or better is shown in 10%, so that more than half are"
+            " lost.",
         ),
         (
             band(">10x", (72, 114, 222), "undecided", 0.36, 0.55),
-            "Undecided against models more than 10 times its size: 72 wins, 114 ties and 222"
-            " losses, on par or better in 46% (95% interval 36% to 55%), which may be more or less"
-            " than half.",
+            "Undecided against models more than 10 times its size: 72 wins, 114 on par, 222"
+            " losses and 0 undecided; on par or better is shown in 46%, so that neither is shown of"
+            " more than half.",
         ),
         (
             band("5-10x", (0, 0, 0), "no data"),
@@ -130,10 +133,15 @@ def test_claim_b_in_words(row: dict[str, Any], said: str) -> None:
 
 def test_the_badge_of_claim_b_is_the_verdict_or_both() -> None:
     near, far = band("5-10x", (9, 0, 1), "supported", 0.6, 0.98), band(">10x", (0, 0, 0), "no data")
-    both = size_card(pl.DataFrame([near, far]))
+    both = size_card(pl.DataFrame([near, far]), pl.DataFrame([near, far]), 5.0)
     assert (both.badge, both.tone) == ("supported or no data, by size", "open")
+    parted = size_card(
+        pl.DataFrame([near, far]), pl.DataFrame([{**near, "verdict": "contradicted"}, far]), 5.0
+    )
+    assert "contradicted" in parted.badge
     assert both.facts[1].value == "not available"
-    none = size_card(pl.DataFrame([{**far, "size_band": "5-10x"}, far]))
+    nothing = pl.DataFrame([{**far, "size_band": "5-10x"}, far])
+    none = size_card(nothing, nothing, 5.0)
     assert (none.badge, none.tone) == ("no data", "none")
 
 

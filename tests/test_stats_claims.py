@@ -57,7 +57,7 @@ def test_known_wins_ties_and_losses():
     assert frame.filter(vanilla_model="near")["difference"].item() == pytest.approx(2.0)
 
 
-def test_the_same_difference_is_a_tie_on_few_questions_and_a_win_on_many():
+def test_the_same_difference_is_undecided_on_few_questions_and_a_win_on_many():
     frame = compare_scores(
         scores(
             student(70.0, benchmark="aime", questions=30),
@@ -66,7 +66,7 @@ def test_the_same_difference_is_a_tie_on_few_questions_and_a_win_on_many():
             vanilla("w", 60.0, benchmark="mmlu"),
         )
     )
-    assert outcomes(frame) == {"v": "tie", "w": "win"}
+    assert outcomes(frame) == {"v": "undecided", "w": "win"}
 
 
 def test_interval_of_the_difference_is_newcombes():
@@ -88,14 +88,38 @@ def test_interval_of_the_difference_is_newcombes():
 
 def test_a_perfect_score_still_has_an_interval():
     frame = compare_scores(scores(student(100.0, questions=30), vanilla("v", 99.0)))
-    assert outcomes(frame) == {"v": "tie"}
+    assert outcomes(frame) == {"v": "undecided"}
+
+
+def test_no_difference_shown_is_not_on_par():
+    """56.7 against 79.8 on AIME's 30 questions: the interval holds 0, and -5 by far."""
+    aime = {"benchmark": "aime", "questions": 30}
+    frame = scores(student(56.7, **aime), vanilla("v", 79.8, **aime))
+    row = compare_scores(frame).row(0, named=True)
+    assert row["difference_high"] > -5 > row["difference_low"]
+    assert row["outcome"] != "tie"
+
+
+def test_on_par_flips_with_the_margin():
+    frame = scores(student(79.0, questions=500), vanilla("v", 80.0, questions=500))
+    found = {m: compare_scores(frame, margin=m)["outcome"].item() for m in (5.0, 10.0)}
+    assert found == {5.0: "undecided", 10.0: "tie"}
+    row = compare_scores(frame, margin=10.0).row(0, named=True)
+    # Standard error of the difference on 500 questions: sqrt(.79 x .21 / 500 + .8 x .2 / 500).
+    assert row["margin_se"] == pytest.approx(0.10 / math.sqrt((0.1659 + 0.16) / 500), rel=0.02)
+
+
+def test_surely_within_the_margin_is_on_par_though_surely_below():
+    frame = scores(student(79.0, stderr=0.1), vanilla("v", 80.0, stderr=0.1))
+    assert compare_scores(frame)["outcome"].item() == "tie"
+    assert compare_scores(frame, margin=0.5)["outcome"].item() == "loss"
 
 
 def test_published_standard_errors_come_before_the_number_of_questions():
     rows = [student(70.0, stderr=1.0, questions=30), vanilla("v", 66.0, stderr=1.0, questions=30)]
     row = compare_scores(scores(*rows)).row(0, named=True)
-    half = scipy_stats.norm.ppf(0.975) * math.sqrt(2)
-    assert row["margin"] == pytest.approx(half)
+    assert row["margin_se"] == pytest.approx(5 / math.sqrt(2))
+    assert row["difference_low"] == pytest.approx(4 - scipy_stats.norm.ppf(0.975) * math.sqrt(2))
     assert row["outcome"] == "win"
 
 
@@ -214,7 +238,7 @@ def test_two_tables_of_one_pair_count_once():
     assert len(compare_scores(scores(*rows))) == 4
     table = counted(scores(*rows)).filter(size_band="all").row(0, named=True)
     # Source a says win, source b says loss: the sources disagree.
-    assert (table["wins"], table["ties"], table["losses"]) == (0, 1, 0)
+    assert (table["wins"], table["undecided"], table["losses"]) == (0, 1, 0)
     agreeing = scores(rows[0], rows[2], rows[3])
     table = counted(agreeing).filter(size_band="all").row(0, named=True)
     assert (table["wins"], table["losses"]) == (1, 0)  # one source comes before two

@@ -24,6 +24,9 @@ class Source(_Record):
 
     title: Text
     url: HttpUrl | None = Field(None, description="null: a run of distilbench on a user's machine")
+    by: Text | None = Field(
+        None, description="developer that publishes it, as on cards; null: not entered"
+    )
     checked: Text | None = Field(
         None,
         description="how and when our figures were compared with the source, or null: not yet",
@@ -148,6 +151,12 @@ class Recipe(_Record):
         True, description="teacher sampled the text; false: it only scored given text (logits)"
     )
     hardware: tuple[HardwareUse, ...] = ()
+    teacher_hardware: tuple[HardwareUse, ...] = Field(
+        (), description="accelerator-hours of the teacher's inference"
+    )
+    teacher_hardware_uses: Figure | None = Field(
+        None, description="students that those hours served; null: this one only"
+    )
     cost_usd: Figure | None = None
     stages: tuple[MeasuredStage, ...] = ()
     data_sha256: Text | None = Field(None, description="hash of the training data")
@@ -197,7 +206,8 @@ class Price(Cited):
 class Score(Cited):
     """A published score, in the benchmark's own unit (percent, or rating for Codeforces).
 
-    Two scores are compared only where ``benchmark``, ``metric``, ``shots`` and ``mode`` agree.
+    Two scores are compared only where ``benchmark``, ``version``, ``metric``, ``shots`` and
+    ``mode`` agree.
     """
 
     benchmark: Slug
@@ -208,6 +218,7 @@ class Score(Cited):
         description="direct answer, prompted chain of thought, or a reasoning model's own thoughts"
     )
     questions: int | None = Field(None, gt=0, description="size of the benchmark, for error bars")
+    version: Text | None = Field(None, description="version or window of months of the benchmark")
     setting: Text | None = Field(None, description="the rest: temperature, samples, harness")
 
 

@@ -53,6 +53,7 @@ class Benchmark(BaseModel):
     unit: str = Field("percent", pattern="^(percent|rating|perplexity)$")
     questions: int | None = Field(None, gt=0)
     higher_is_better: bool = True
+    versions: bool = Field(False, description="scores without their version are not comparable")
 
 
 class Catalog(BaseModel):

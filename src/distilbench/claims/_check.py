@@ -8,12 +8,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
-from distilbench.catalog import Card, Catalog
+from distilbench.catalog import Card, Catalog, Score
 from distilbench.claims._curves import contemporary, fit_families, place
-from distilbench.claims._found import Claims
+from distilbench.claims._found import Claims, MeasuredBy, SizeVerdict
 from distilbench.claims._scores import (
+    MARGIN_POINTS,
     SCORE_SCHEMA,
     compare_scores,
     count_outcomes,
@@ -35,21 +36,27 @@ if TYPE_CHECKING:
     import polars as pl
 
 VANILLA, DISTILLED = "llama-3.1-8b", "deepseek-r1-distill-llama-8b"
+MARGINS = (1.0, 2.0, 5.0, 10.0)
+"""Percentage points at which the page repeats the verdict on claim (b)."""
 
 
 def check_claims(
     catalog: Catalog,
     draws: int = 10_000,
     seed: int = 0,
+    margin: float = MARGIN_POINTS,
+    measured_by: MeasuredBy = "all",
     on_step: Callable[[str], None] = lambda doing: None,
 ) -> Claims:
     """Check the claims. Ranges go through by Monte Carlo with ``draws`` draws from ``seed``.
+    A model is on par if it is surely less than ``margin`` percentage points below; ``measured_by``
+    takes only scores that makers publish of their own models, or only those of others.
     ``on_step`` is told each of the three steps as it begins."""
     on_step("comparing published scores")
-    scores = score_frame(catalog)
+    scores = score_frame(catalog, measured_by)
     reasoned = reasoning_aligned(scores)
-    comparisons = contemporary(compare_scores(reasoned), catalog)
-    strict = contemporary(compare_scores(scores), catalog)
+    comparisons = contemporary(compare_scores(reasoned, margin=margin), catalog)
+    strict = contemporary(compare_scores(scores, margin=margin), catalog)
     on_step("creation cost")
     headline = check_headline(
         catalog.card(VANILLA),
@@ -70,6 +77,9 @@ def check_claims(
         counts=count_outcomes(comparisons),
         strict_counts=count_outcomes(strict),
         excluded=excluded_pairs(reasoned),
+        margin=margin,
+        measured_by=measured_by,
+        sensitivity=tuple(size_sensitivity(catalog)),
         curves=curves,
         placements=tuple(place(reasoned, catalog, curves, draws, seed)),
         validation=tuple(validation_table(catalog.cards.values())),
@@ -78,7 +88,29 @@ def check_claims(
     )
 
 
-def score_frame(catalog: Catalog) -> pl.DataFrame:
+def size_sensitivity(catalog: Catalog) -> Iterator[SizeVerdict]:
+    """Claim (b) under other margins, other sources, and with thinking merged and apart."""
+    for measured_by in get_args(MeasuredBy):
+        scores = score_frame(catalog, measured_by)
+        for modes, frame in (("merged", reasoning_aligned(scores)), ("apart", scores)):
+            for margin in MARGINS:
+                found = contemporary(compare_scores(frame, margin=margin), catalog)
+                for row in count_outcomes(found).to_dicts():
+                    if row["size_band"] in ("5-10x", ">10x"):
+                        yield SizeVerdict(
+                            row["size_band"],
+                            margin,
+                            measured_by,
+                            modes,
+                            row["wins"],
+                            row["ties"],
+                            row["losses"],
+                            row["undecided"],
+                            row["verdict"],
+                        )
+
+
+def score_frame(catalog: Catalog, measured_by: MeasuredBy = "all") -> pl.DataFrame:
     """Published scores of all cards in the columns of ``stats.SCORE_SCHEMA``. Benchmarks where
     less is better (perplexity) are left out."""
     import polars as pl
@@ -94,7 +126,7 @@ def score_frame(catalog: Catalog) -> pl.DataFrame:
             "metric": score.metric,
             "shots": score.shots,
             "mode": score.mode,
-            "setting_key": None,
+            "setting_key": _version(score, catalog),
             "score": score.value,
             "stderr": None,
             "questions": score.questions or catalog.benchmarks[score.benchmark].questions,
@@ -104,8 +136,24 @@ def score_frame(catalog: Catalog) -> pl.DataFrame:
         for card in catalog.cards.values()
         for score in card.scores
         if catalog.benchmarks[score.benchmark].higher_is_better
+        and measured_by in ("all", _measured_by(card, score, catalog))
     ]
     return pl.DataFrame(rows, schema=SCORE_SCHEMA)
+
+
+def _measured_by(card: Card, score: Score, catalog: Catalog) -> MeasuredBy | None:
+    """Who published the score: the model's maker or another; null: not entered."""
+    by = catalog.source(card, score.source).by
+    if by is None:
+        return None
+    return "maker" if by == card.developer else "independent"
+
+
+def _version(score: Score, catalog: Catalog) -> str | None:
+    """The benchmark's version; where that matters and is not said, the source stands for it."""
+    if score.version is None and catalog.benchmarks[score.benchmark].versions:
+        return f"version not said by {score.source}"
+    return score.version
 
 
 def reasoning_aligned(scores: pl.DataFrame) -> pl.DataFrame:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Literal
 
 from distilbench.catalog import Catalog
 from distilbench.compute import SCOPES, CostRatio, Headline, Interval, Scope, ValidationRow
@@ -13,6 +13,26 @@ if TYPE_CHECKING:
     import polars as pl
 
     from distilbench.stats import Curve, Equivalent, Gain
+
+
+MeasuredBy = Literal["all", "maker", "independent"]
+"""Whose scores: all, those that makers publish of their own models, those of others."""
+
+
+@dataclass(frozen=True)
+class SizeVerdict:
+    """Claim (b) in one band of sizes under one margin, one class of sources, and with prompted
+    chain of thought and thinking "merged" or "apart"."""
+
+    size_band: str
+    margin: float
+    measured_by: MeasuredBy
+    modes: str
+    wins: int
+    ties: int
+    losses: int
+    undecided: int
+    verdict: str
 
 
 @dataclass(frozen=True)
@@ -62,6 +82,10 @@ class Claims:
     counts: pl.DataFrame
     strict_counts: pl.DataFrame
     excluded: pl.DataFrame
+    margin: float
+    """Percentage points that a model on par may score less."""
+    measured_by: MeasuredBy
+    sensitivity: tuple[SizeVerdict, ...]
     curves: tuple[FamilyCurve, ...]
     placements: tuple[Placement, ...]
     validation: tuple[ValidationRow, ...]
@@ -73,7 +97,10 @@ class Claims:
         return {
             "verdicts": {
                 "(a) creation over 2,000 times cheaper": self.headline.verdict,
-                "(b) on par with models ten times the size": size_verdict(self.counts),
+                "(b) on par with models ten times the size": (
+                    f"margin {self.margin:g} points; thinking and chain of thought merged:"
+                    f" {size_verdict(self.counts)}; apart: {size_verdict(self.strict_counts)}"
+                ),
                 "(c) superior performance-to-compute curve": curve_verdict(self.placements),
             },
             "ratio_by_scope": {
@@ -81,6 +108,10 @@ class Claims:
                 for v in self.headline.scopes
             },
             "counts": self.counts.to_dicts(),
+            "strict_counts": self.strict_counts.to_dicts(),
+            "margin_points": self.margin,
+            "measured_by": self.measured_by,
+            "sensitivity": [asdict(one) for one in self.sensitivity],
             "placements": len(self.placements),
         }
 
@@ -94,7 +125,8 @@ def size_verdict(counts: pl.DataFrame) -> str:
     for band in ("5-10x", ">10x"):
         row = counts.filter(pl.col("size_band") == band).row(0, named=True)
         parts.append(
-            f"{band}: {row['wins']} wins, {row['ties']} ties, {row['losses']} losses "
+            f"{band}: {row['wins']} wins, {row['ties']} on par, {row['losses']} losses, "
+            f"{row['undecided']} undecided "
             f"({row['verdict']})"
         )
     return "; ".join(parts)

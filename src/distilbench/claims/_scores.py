@@ -35,6 +35,10 @@ TOLERANCE: dict[str, float] = {"rating": 50.0}
 """Half-width of a tie for metrics that are not percentages; a convention, not a measurement: at 50
 points of an Elo-like rating the better one wins 57 percent of games."""
 
+MARGIN_POINTS = 5.0
+"""Percentage points that a model may score less and still count as on par; a convention, stated
+beside every verdict, the same as of runs."""
+
 BANDS = ("<1x", "1-2x", "2-5x", "5-10x", ">10x")
 """Vanilla parameters over distilled parameters. 10 itself is in "5-10x"; every other band holds its
 lower edge."""
@@ -45,25 +49,32 @@ _SETTING = ["metric", "shots", "mode", "setting_key"]
 _LEVEL = 0.95
 
 
-def compare_scores(scores: pl.DataFrame, tolerance: float = 1.0) -> pl.DataFrame:
+def compare_scores(
+    scores: pl.DataFrame, tolerance: float = 1.0, margin: float = MARGIN_POINTS
+) -> pl.DataFrame:
     """Every distilled against every vanilla model, on each benchmark where the settings match.
 
     Settings match where benchmark, metric, shots, mode and setting_key are equal. Null shots and
     mode "unstated" match only within one source: two sources that both do not say have not agreed.
 
-    ``outcome`` is "tie" where 0 is within the 95% interval of the difference, else "win" or
-    "loss" of the distilled model. The interval joins each score's own (``score +- z stderr`` where
+    ``outcome`` is a test of non-inferiority on the 95% interval of the difference: "win" where it
+    is above 0, else "tie" (on par) where it is above -``margin`` percentage points, "loss" where it
+    is below 0 and not above -``margin``, "undecided" otherwise: too few questions to show that the
+    distilled model is on par. That no difference is shown does not make two models equal. The
+    interval joins each score's own (``score +- z stderr`` where
     a standard error is published, else Wilson's from the number of questions, known from either of
     the two scores) as Newcombe (1998) does. Both models answered the same questions, which a
-    published score does not let us use: the interval is too wide rather than too narrow, and ties
-    are too many. Without a number of questions, a tie is a difference within ``tolerance``
-    percentage points (of another metric: its TOLERANCE). ``tie_rule`` says which it was.
+    published score does not let us use: the interval is too wide rather than too narrow, and
+    undecided pairs are too many. Without a number of questions, a tie is a difference within
+    ``tolerance`` percentage points (of another metric: its TOLERANCE). ``tie_rule`` says which it
+    was.
 
     Returns, for each pair: benchmark; metric, shots, mode, setting_key; distilled_* and vanilla_*
     (model, family, parameters, active_parameters, score, stderr, source, where); size_ratio and
     active_ratio (vanilla / distilled), size_band; difference (distilled - vanilla),
-    difference_low, difference_high, tie_rule ("interval" or "tolerance"), margin (half-width of
-    the tie), outcome, same_source. Raises InputError for a missing column or a score out of range.
+    difference_low, difference_high, tie_rule ("interval" or "tolerance"), margin (of the tie),
+    margin_se (the margin in standard errors of the difference; null: by tolerance), outcome,
+    same_source. Raises InputError for a missing column or a score out of range.
     """
     matched = _pairs(scores).filter(pl.col("differs") == "")
     compared = matched.with_columns(
@@ -78,10 +89,12 @@ def compare_scores(scores: pl.DataFrame, tolerance: float = 1.0) -> pl.DataFrame
             pl.when("_interval").then(pl.lit("interval")).otherwise(pl.lit("tolerance"))
             .alias("tie_rule"),
             pl.when("_interval")
-            .then((pl.col("difference_high") - pl.col("difference_low")) / 2)
+            .then(pl.lit(margin))
             .otherwise("_tolerance")
             .alias("margin"),
-            _outcome(),
+            (margin * 2 * normal_quantile(_LEVEL)
+             / (pl.col("difference_high") - pl.col("difference_low"))).alias("margin_se"),
+            _outcome(margin),
         )
         .drop("_interval", "_tolerance", "differs", "distilled_role", "vanilla_role",
               "distilled_questions", "vanilla_questions", *(f"vanilla_{name}" for name in _SETTING))
@@ -105,13 +118,15 @@ def count_outcomes(comparisons: pl.DataFrame, by: Sequence[str] = ()) -> pl.Data
     """Wins, ties and losses by size band, and the verdict on "on par or better".
 
     A pair on a benchmark in one setting counts once. Where it was compared from several sources,
-    those pairs of scores that share a source are taken; where sources still disagree it is a tie.
+    those pairs of scores that share a source are taken; where sources still disagree it is
+    undecided.
 
     Returns one row for each group of ``by`` (for example distilled_model) and band of BANDS, with
     further bands "unknown" (no size published) and "all": comparisons, distilled_scores (distinct
-    distilled model and benchmark: one score met many vanilla models), wins, ties, losses, by_rule
-    (comparisons decided by tolerance instead of an interval), on_par_share with Wilson limits low
-    and high, verdict.
+    distilled model and benchmark: one score met many vanilla models), wins, ties, losses,
+    undecided, by_rule (comparisons decided by tolerance instead of an interval), on_par_share
+    (shown to be on par or better) with its lower Wilson limit low, high (the upper
+    limit of what is not lost), verdict.
     """
     groups = list(by)
     once = _once(comparisons, groups)
@@ -122,34 +137,43 @@ def count_outcomes(comparisons: pl.DataFrame, by: Sequence[str] = ()) -> pl.Data
         pl.len().alias("comparisons"),
         pl.struct("distilled_model", "benchmark").n_unique().alias("distilled_scores"),
         *((pl.col("outcome") == one).sum().alias(many)
-          for one, many in (("win", "wins"), ("tie", "ties"), ("loss", "losses"))),
+          for one, many in (("win", "wins"), ("tie", "ties"), ("loss", "losses"),
+                            ("undecided", "undecided"))),
         (pl.col("tie_rule") == "tolerance").sum().alias("by_rule"),
     )  # fmt: skip
     rows = once.select(groups).unique().join(bands, how="cross") if groups else bands
-    numbers = pl.col("comparisons", "distilled_scores", "wins", "ties", "losses", "by_rule")
+    numbers = pl.col(
+        "comparisons", "distilled_scores", "wins", "ties", "losses", "undecided", "by_rule"
+    )
     table = rows.join(counted, on=keys, how="left", nulls_equal=True).with_columns(
         numbers.fill_null(0).cast(pl.Int64)
     )
     limits = _on_par_limits(
-        pl.col("wins") + pl.col("ties"), pl.col("comparisons"), pl.col("distilled_scores")
+        pl.col("wins") + pl.col("ties"),
+        pl.col("losses"),
+        pl.col("comparisons"),
+        pl.col("distilled_scores"),
     )
     return (
         table.with_columns(**limits).with_columns(_verdict()).sort(*groups, "_order").drop("_order")
     )
 
 
-def verdict(wins: int, ties: int, losses: int, distilled_scores: int | None = None) -> Verdict:
-    """Whether counts support "on par or better": that a comparison is not lost more often than not.
+def verdict(
+    wins: int, ties: int, losses: int, undecided: int = 0, distilled_scores: int | None = None
+) -> Verdict:
+    """Whether counts support "on par or better": that this is shown more often than not.
 
-    The Wilson interval of the share (wins + ties) / all against one half: "supported" if wholly
-    above, "contradicted" if wholly below, else "undecided". Comparisons that share a distilled
+    "supported" if the Wilson interval of the share (wins + ties) / all is wholly above one half,
+    "contradicted" if that of the losses is, else "undecided". Comparisons that share a distilled
     score are not independent: the interval is taken at ``distilled_scores`` trials (all
     comparisons, if not given). "no data" without a comparison.
     """
-    count = wins + ties + losses
+    count = wins + ties + losses + undecided
     trials = count if distilled_scores is None else distilled_scores
-    frame = pl.DataFrame({"good": [wins + ties], "comparisons": [count], "trials": [trials]})
-    limits = _on_par_limits(pl.col("good"), pl.col("comparisons"), pl.col("trials"))
+    row = {"good": wins + ties, "losses": losses, "comparisons": count, "trials": trials}
+    limits = _on_par_limits(*map(pl.col, row))
+    frame = pl.DataFrame({name: [value] for name, value in row.items()})
     answer: Verdict = frame.with_columns(**limits).select(_verdict()).item()
     return answer
 
@@ -254,15 +278,20 @@ def _tolerance(tolerance: float) -> pl.Expr:
     )
 
 
-def _outcome() -> pl.Expr:
-    difference = pl.col("difference")
-    tie = (
-        pl.when("_interval")
-        .then((pl.col("difference_low") <= 0) & (pl.col("difference_high") >= 0))
-        .otherwise(difference.abs() <= pl.col("_tolerance"))
-    )
-    win = pl.when(difference > 0).then(pl.lit("win")).otherwise(pl.lit("loss"))
-    return pl.when(tie).then(pl.lit("tie")).otherwise(win).alias("outcome")
+def _outcome(margin: float) -> pl.Expr:
+    difference, low, high = map(pl.col, ("difference", "difference_low", "difference_high"))
+    by_interval = (
+        pl.when(low > 0).then(pl.lit("win"))
+        .when(low >= -margin).then(pl.lit("tie"))
+        .when(high < 0).then(pl.lit("loss"))
+        .otherwise(pl.lit("undecided"))
+    )  # fmt: skip
+    by_rule = (
+        pl.when(difference.abs() <= pl.col("_tolerance")).then(pl.lit("tie"))
+        .when(difference > 0).then(pl.lit("win"))
+        .otherwise(pl.lit("loss"))
+    )  # fmt: skip
+    return pl.when("_interval").then(by_interval).otherwise(by_rule).alias("outcome")
 
 
 def _once(comparisons: pl.DataFrame, groups: list[str]) -> pl.DataFrame:
@@ -274,16 +303,23 @@ def _once(comparisons: pl.DataFrame, groups: list[str]) -> pl.DataFrame:
         comparisons.filter(pl.col("same_source") | ~pl.col("same_source").any().over(pair))
         .group_by(pair)
         .agg(
-            pl.when(outcome.n_unique() == 1).then(outcome.first()).otherwise(pl.lit("tie"))
-            .alias("outcome"),
+            pl.when(outcome.n_unique() == 1).then(outcome.first())
+            .otherwise(pl.lit("undecided")).alias("outcome"),
             pl.col(carried).first(),
         )
     )  # fmt: skip
 
 
-def _on_par_limits(good: pl.Expr, comparisons: pl.Expr, trials: pl.Expr) -> dict[str, pl.Expr]:
+def _on_par_limits(
+    good: pl.Expr, losses: pl.Expr, comparisons: pl.Expr, trials: pl.Expr
+) -> dict[str, pl.Expr]:
+    """The share shown to be on par with its lower limit, and the upper limit of what is not
+    lost."""
+    z = normal_quantile(_LEVEL)
     share = pl.when(comparisons > 0).then(good / comparisons)
-    low, high = wilson(share, trials.cast(pl.Float64), normal_quantile(_LEVEL))
+    kept = pl.when(comparisons > 0).then(1 - losses / comparisons)
+    low, _ = wilson(share, trials.cast(pl.Float64), z)
+    _, high = wilson(kept, trials.cast(pl.Float64), z)
     return {"on_par_share": share, "low": low, "high": high}
 
 

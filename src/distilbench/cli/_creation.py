@@ -230,6 +230,13 @@ def reproduce(
     cards: Cards = None,
     draws: Draws = 10_000,
     seed: Seed = 0,
+    margin: Annotated[
+        float, typer.Option(min=0, help="Percentage points that a model on par may score less.")
+    ] = 5.0,
+    measured_by: Annotated[
+        Literal["all", "maker", "independent"],
+        typer.Option(help="Scores of makers on their own models, of others, or all."),
+    ] = "all",
     as_json: Json = False,
 ) -> None:
     """Check the three claims of arXiv 2602.20164 on published figures, with no model at hand."""
@@ -239,7 +246,14 @@ def reproduce(
 
     must_hold_files(out)
     step = Steps(4, quiet=as_json)
-    claims = check_claims(_catalog(cards), draws=draws, seed=seed, on_step=step)
+    claims = check_claims(
+        _catalog(cards),
+        draws=draws,
+        seed=seed,
+        margin=margin,
+        measured_by=measured_by,
+        on_step=step,
+    )
     step("figures and page")
     page = write_claims_report(claims, out)
     if as_json:

@@ -14,12 +14,15 @@ from distilbench.compute._decisions import (
     served_tokens_to_break_even,
 )
 from distilbench.compute._distillation import (
+    LEAST_UTILISATION,
     Creation,
     Stage,
     StageName,
     creation,
     distillation_stages,
+    implied_utilisation,
     student_parameters,
+    teacher_uses,
     training_tokens,
 )
 from distilbench.compute._flops import (
@@ -104,6 +107,7 @@ __all__ = [
     "LAW",
     "LAW_PROVENANCE",
     "LAW_SOURCE",
+    "LEAST_UTILISATION",
     "PAPER_RATIO",
     "PREFERENCE",
     "REGIONS",
@@ -161,6 +165,7 @@ __all__ = [
     "from_figure",
     "generation_utilisation",
     "hardware_flops",
+    "implied_utilisation",
     "interval",
     "joules_to_kwh",
     "known",
@@ -174,6 +179,7 @@ __all__ = [
     "student_loss",
     "student_parameters",
     "supervised_loss",
+    "teacher_uses",
     "tokens_at_ratio",
     "tornado",
     "total",

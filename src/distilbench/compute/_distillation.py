@@ -9,7 +9,7 @@ from typing import Literal
 from distilbench.catalog import Card, Recipe
 from distilbench.compute._flops import active_parameters, hardware_flops, training_flops
 from distilbench.compute._hardware import Accelerator
-from distilbench.compute._quantity import Quantity, Unavailable, from_figure
+from distilbench.compute._quantity import Input, Quantity, Unavailable, from_figure, known
 from distilbench.errors import InputError
 
 StageName = Literal[
@@ -55,6 +55,11 @@ class Creation:
     omits: tuple[str, ...] = ()
 
 
+LEAST_UTILISATION = 0.15
+"""Published hours and 6 N D agree where the utilisation that they imply is plausible. Below this
+the published hours are believed over a number of tokens that is an estimate; a published number of
+tokens is believed over hours, which hold waiting, failed runs and padding too."""
+
 Cards = Mapping[str, Card]
 Accelerators = Mapping[str, Accelerator]
 
@@ -79,7 +84,7 @@ def distillation_stages(
     lineage = (*_ancestors, card.id)
     own = _measured(card, recipe) or (
         _student_training(card, recipe, cards, rates),
-        _teacher_inference(card, recipe, cards),
+        _teacher_inference(card, recipe, cards, rates),
     )
     stages = (*own, _teacher_training(card, cards, rates, lineage))
     if card.lineage.base is None:
@@ -174,14 +179,47 @@ def _measured(card: Card, recipe: Recipe) -> tuple[Stage, ...]:
     )
 
 
+def implied_utilisation(
+    card: Card, cards: Cards, accelerators: Accelerators | None = None
+) -> float | None:
+    """6 N D epochs of the student over its published accelerator-hours at the dense bfloat16 peak,
+    at central values; null where either is not known."""
+    recipe = card.lineage.recipe
+    if recipe is None:
+        return None
+    parameters, (tokens, _) = student_parameters(card, cards), training_tokens(card, recipe)
+    if isinstance(parameters, Unavailable) or isinstance(tokens, Unavailable):
+        return None
+    return _utilisation(6.0 * parameters * tokens, recipe, accelerators or {})
+
+
+def _utilisation(work: Quantity, recipe: Recipe, accelerators: Accelerators) -> float | None:
+    at_peak = 0.0
+    for use in recipe.hardware:
+        rates = accelerators.get(use.accelerator)
+        if rates is None or (peak := rates.peak_bf16_flops) is None:
+            return None
+        at_peak += use.hours.value * 3600.0 * peak.value
+    return work.central / at_peak if at_peak else None
+
+
 def _student_training(
     card: Card, recipe: Recipe, cards: Cards, accelerators: Accelerators
 ) -> Stage:
     parameters = student_parameters(card, cards)
     tokens, omits = training_tokens(card, recipe)
-    if isinstance(parameters, Quantity) and isinstance(tokens, Quantity):
-        return Stage("student_training", 6.0 * parameters * tokens, "6 N D epochs", omits)
     hardware = hardware_flops(card.id, recipe.hardware, accelerators)
+    if isinstance(parameters, Quantity) and isinstance(tokens, Quantity):
+        work = 6.0 * parameters * tokens
+        used = _utilisation(work, recipe, accelerators)
+        if used is None or used >= LEAST_UTILISATION or tokens.kind != "estimated":
+            return Stage("student_training", work, "6 N D epochs", omits)
+        assert isinstance(hardware, Quantity)
+        formula = (
+            f"hours x peak rate x utilisation (6 N D epochs of estimated tokens would be a"
+            f" utilisation of {used:.2g})"
+        )
+        return Stage("student_training", hardware, formula)
     if isinstance(hardware, Quantity):
         return Stage("student_training", hardware, "hours x peak rate x utilisation")
     if card.lineage.base is None:
@@ -191,9 +229,22 @@ def _student_training(
     return Stage("student_training", missing, "6 N D epochs")
 
 
-def _teacher_inference(card: Card, recipe: Recipe, cards: Cards) -> Stage:
-    """2 N per token that the teacher samples, or that it scores once for its logits."""
+def _teacher_inference(
+    card: Card, recipe: Recipe, cards: Cards, accelerators: Accelerators
+) -> Stage:
+    """Of published hours where there are some; else 2 N per token that the teacher samples, or that
+    it scores once for its logits."""
     name: StageName = "teacher_generation" if recipe.teacher_generated else "logit_caching"
+    if recipe.teacher_hardware:
+        of = f"{card.lineage.teacher or 'teacher'} for {card.family}"
+        hours = hardware_flops(of, recipe.teacher_hardware, accelerators)
+        uses = recipe.teacher_hardware_uses
+        return Stage(
+            name,
+            hours,
+            "hours x peak rate x utilisation",
+            uses=from_figure(uses, f"{of}: uses") if uses else None,
+        )
     formula = "2 N_teacher x tokens of one epoch"
     formula += " / acceptance rate" if recipe.teacher_generated else ""
     teacher = _card(card.lineage.teacher, "teacher", card, cards)
@@ -221,14 +272,34 @@ def _teacher_training(
 ) -> Stage:
     teacher = card.lineage.teacher
     made = _creation_of(teacher, "teacher", card, cards, accelerators, ancestors)
-    uses = card.lineage.teacher_uses
-    formula = "all that made the teacher / its uses"
+    uses = teacher_uses(card, cards)
     if isinstance(made.flops, Unavailable):
-        return Stage("teacher_training", made.flops, formula)
+        return Stage("teacher_training", made.flops, "all that made the teacher / its uses")
     if uses is None:
-        return Stage("teacher_training", made.flops, "all that made the teacher", made.omits)
-    share = made.flops / from_figure(uses, f"{card.id}: lineage.teacher_uses")
-    return Stage("teacher_training", share, formula, made.omits)
+        formula = "all that made the teacher: an upper bound, no other use of it is known"
+        return Stage("teacher_training", made.flops, formula, made.omits)
+    formula = f"all that made the teacher / its {uses.central:g} uses"
+    if card.lineage.teacher_uses is None:
+        formula += " by known students: an upper bound, others are not known"
+    return Stage("teacher_training", made.flops / uses, formula, made.omits)
+
+
+def teacher_uses(card: Card, cards: Cards) -> Quantity | None:
+    """Among how many its teacher's training is shared: what the card states, else the students of
+    that teacher that have a card. Null: no other than this one is known.
+
+    One rule for every student of a teacher. Other uses, its own service among them, are not known,
+    so that a share by known students is an upper bound of what this one owes.
+    """
+    stated, teacher = card.lineage.teacher_uses, card.lineage.teacher
+    if stated is not None:
+        return from_figure(stated, f"{card.id}: lineage.teacher_uses")
+    students = {one.id for one in cards.values() if one.lineage.teacher == teacher} | {card.id}
+    if teacher is None or len(students) == 1:
+        return None
+    count = float(len(students))
+    note = "students of this teacher with a card; each further one lowers the share"
+    return known(Input(f"{teacher}: uses", count, count, count, "derived", "the cards", note))
 
 
 def _base_pretraining(
@@ -243,9 +314,9 @@ def _base_pretraining(
         return Stage("base_pretraining", made.flops, formula)
     if base != card.lineage.teacher:
         return Stage("base_pretraining", made.flops, formula, made.omits)
-    if card.lineage.teacher_uses is None:
+    uses = teacher_uses(card, cards)
+    if uses is None:
         return Stage("base_pretraining", made.flops * 0.0, "base is the teacher: counted there")
-    uses = from_figure(card.lineage.teacher_uses, f"{card.id}: lineage.teacher_uses")
     rest = (made.flops - made.flops / uses).at_least_zero()
     return Stage("base_pretraining", rest, formula + " - the teacher's share", made.omits)
 

@@ -13,10 +13,11 @@ from distilbench.catalog import Card
 from distilbench.compute._distillation import (
     Accelerators,
     Cards,
+    distillation_stages,
     student_parameters,
     training_tokens,
 )
-from distilbench.compute._flops import training_estimates
+from distilbench.compute._flops import training_estimates, training_flops_exact
 from distilbench.compute._quantity import Interval, Quantity, Unavailable, interval
 from distilbench.compute._scopes import SCOPES, CostRatio, Scope, cost_ratio, scope_cost
 from distilbench.compute._sensitivity import TornadoBar, tornado
@@ -170,16 +171,25 @@ def _alternative_ratios(
     if recipe is None or isinstance(student, Unavailable) or isinstance(parameters, Unavailable):
         return
     estimates = {e.method: e.flops for e in training_estimates(vanilla, accelerators)}
+    by = next(
+        stage.formula
+        for stage in distillation_stages(distilled, cards, accelerators)
+        if stage.name == "student_training"
+    )
     names = {
         "6nd": "vanilla by 6ND",
-        "exact": "vanilla by its exact shape, attention included",
         "published": "vanilla by its published FLOPs",
         "measured": "vanilla by its measured FLOPs",
         "hardware": "vanilla by its accelerator-hours x peak rate x utilisation",
     }
     for method, flops in estimates.items():
         if isinstance(flops, Quantity):
-            yield f"{names[method]}, student by 6 N D epochs", (flops / student).central
+            if method == "exact":
+                continue  # attention stands on both sides or on none: below
+            yield f"{names[method]}, student by {by}", (flops / student).central
+    exact = _exact_student(distilled)
+    if exact is not None and isinstance(estimates["exact"], Quantity):
+        yield "both by their exact shapes, attention included", estimates["exact"].central / exact
     vanilla_cost = scope_cost(vanilla, cards, "student", accelerators).flops
     if isinstance(vanilla_cost, Unavailable):
         return
@@ -193,6 +203,19 @@ def _alternative_ratios(
     hours = [sum(u.hours.value for u in x.hardware) for x in (vanilla.training, recipe)]
     if all(hours):
         yield "accelerator-hours as published, whatever the accelerators", hours[0] / hours[1]
+
+
+def _exact_student(card: Card) -> float | None:
+    """Training FLOPs from the student's shape at the mean length of its samples, at central values;
+    null where those are not known."""
+    recipe = card.lineage.recipe
+    if card.architecture is None or recipe is None or recipe.tokens_per_sample is None:
+        return None
+    tokens, _ = training_tokens(card, recipe)
+    if isinstance(tokens, Unavailable):
+        return None
+    length = round(recipe.tokens_per_sample.value)
+    return training_flops_exact(card.architecture.shape, tokens.central, length)
 
 
 def _per_sample(distilled: Card, tokens: float | None) -> float | None:

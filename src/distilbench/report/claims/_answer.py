@@ -33,7 +33,7 @@ def answer(claims: Claims) -> Section:
     names = claims.catalog.card(claims.headline.vanilla).name
     cards = (
         creation_card(claims.headline, names),
-        size_card(claims.counts),
+        size_card(claims.counts, claims.strict_counts, claims.margin),
         curve_card(claims.placements),
     )
     return Section("The answer", (Cards("The three claims", cards),))
@@ -58,16 +58,20 @@ def _creation_sentences(head: Headline) -> Iterator[str]:
         scopes = [one.scope for one in head.scopes if (one.verdict, one.reason) == (word, reason)]
         yield f"{word.capitalize()} under scope {listed(scopes)}: {reason}."
     for one in head.scopes:
-        if one.verdict == "not decidable" and one.tornado:
+        if one.tornado and (one.verdict == "not decidable" or one.scope == "student"):
             yield _hangs_on(one)
+    more = [way for way in head.alternatives if way.exceeds_claim]
+    if more:
+        ways = "; ".join(f"{way.counting} ({way.ratio:,.0f})" for way in more)
+        yield f"What gives more than {head.claimed_ratio:,.0f}: {ways}."
 
 
 def _hangs_on(found: ScopeVerdict) -> str:
-    """The unknown that moves an undecided ratio most."""
+    """The unknown that moves a ratio most."""
     bar = found.tornado[0]
     name = bar.unknown.rpartition(": ")[2].rpartition(".")[2].replace("_", " ")
     return (
-        f"Under scope {found.scope} it hangs most on {name}, which is not published: at"
+        f"Under scope {found.scope} it hangs most on {name}, which is not published exactly: at"
         f" {bar.low:,.6g} the ratio is {ratio_text(bar.result_at_low)}, at {bar.high:,.6g} it is"
         f" {ratio_text(bar.result_at_high)}."
     )
@@ -86,22 +90,38 @@ def _ratio_note(found: ScopeVerdict) -> str:
     return found.ratio.reason
 
 
-def size_card(counts: pl.DataFrame) -> Card:
-    """Claim (b): wins, ties and losses against models of about ten times the size."""
-    rows = {row["size_band"]: row for row in counts.to_dicts()}
-    bands = [rows[band] for band in _BANDS]
+def size_card(counts: pl.DataFrame, strict: pl.DataFrame, margin: float) -> Card:
+    """Claim (b): wins, ties and losses against models of about ten times the size, with written
+    reasoning as one mode and as two; the badge is of both."""
+    merged, apart = (_of_bands(frame) for frame in (counts, strict))
+    bands = [*merged, *apart]
     badge, tone = spread((row["verdict"] for row in bands), _TONES, "by size")
     facts = [
-        Fact(_BANDS[row["size_band"]], _on_par(row), "share of comparisons that are not lost")
-        for row in bands
+        Fact(f"{_BANDS[row['size_band']]}{modes}", _on_par(row), "share of comparisons")
+        for modes, rows in (("", merged), (", modes apart", apart))
+        for row in rows
+    ]
+    said = [
+        *map(size_sentence, merged),
+        "With prompted chain of thought and thinking kept apart: "
+        + "; ".join(f"{row['verdict']} {_BANDS[row['size_band']]}" for row in apart)
+        + f". On par: surely less than {margin:g} points below.",
     ]
     title = "(b) On par with, or better than, models ten times its size"
-    return Card(title, badge, tone, [size_sentence(row) for row in bands], facts, more=CLAIM_B)
+    return Card(title, badge, tone, said, facts, more=CLAIM_B)
+
+
+def _of_bands(counts: pl.DataFrame) -> list[dict[str, Any]]:
+    rows = {row["size_band"]: row for row in counts.to_dicts()}
+    return [rows[band] for band in _BANDS]
 
 
 def _on_par(row: Mapping[str, Any]) -> str:
     share = row["on_par_share"]
-    return NOT_AVAILABLE if share is None else f"on par or better in {share:.0%}"
+    if share is None:
+        return NOT_AVAILABLE
+    lost = row["losses"] / row["comparisons"]
+    return f"shown on par or better in {share:.0%}, lost in {lost:.0%}"
 
 
 def size_sentence(row: Mapping[str, Any]) -> str:
@@ -112,14 +132,14 @@ def size_sentence(row: Mapping[str, Any]) -> str:
             f"No data: no comparison in like settings with a vanilla model {larger} is published."
         )
     shows = {
-        "supported": "more than half",
-        "contradicted": "less than half",
-        "undecided": "which may be more or less than half",
+        "supported": "so that more than half are on par or better",
+        "contradicted": "so that more than half are lost",
+        "undecided": "so that neither is shown of more than half",
     }[row["verdict"]]
     return (
         f"{row['verdict'].capitalize()} against models {larger}: {row['wins']:,} wins,"
-        f" {row['ties']:,} ties and {row['losses']:,} losses, on par or better in"
-        f" {row['on_par_share']:.0%} (95% interval {row['low']:.0%} to {row['high']:.0%}), {shows}."
+        f" {row['ties']:,} on par, {row['losses']:,} losses and {row['undecided']:,} undecided;"
+        f" on par or better is shown in {row['on_par_share']:.0%}, {shows}."
     )
 
 

@@ -13,7 +13,14 @@ from typing import Any
 
 from distilbench.catalog import Catalog, Figure, cited_in
 from distilbench.claims import Claims
-from distilbench.compute import SCOPE_WORDS, SCOPES, TornadoBar
+from distilbench.compute import (
+    LEAST_UTILISATION,
+    SCOPE_WORDS,
+    SCOPES,
+    TornadoBar,
+    distillation_stages,
+    implied_utilisation,
+)
 from distilbench.report.claims._answer import CLAIM_A, CLAIM_C, NO_PLACEMENT, QUESTION, answer
 from distilbench.report.claims._cells import (
     flops_cell,
@@ -121,6 +128,32 @@ def all_ratios(claims: Claims) -> Section:
     caption = "Compute to create the base over compute to create the distilled model"
     table = Table.of(caption, frame, columns)
     return Section("The ratio for every distilled model", (Text(note), table))
+
+
+def hours(claims: Claims) -> Section:
+    """Published accelerator-hours of students beside 6 N D, and which of the two is believed."""
+    catalog = claims.catalog
+    frame = []
+    for card in catalog.cards.values():
+        used = implied_utilisation(card, catalog.cards, catalog.accelerators)
+        if used is not None:
+            stages = distillation_stages(card, catalog.cards, catalog.accelerators)
+            own = next(stage for stage in stages if stage.name == "student_training")
+            frame.append({"card": card.id, "used": used, "flops": own.flops, "by": own.formula})
+    columns = (
+        Shown("distilled model", "card", partial(model_cell, catalog)),
+        Shown("implied utilisation", "used", "{:.3f}"),
+        Shown("student FLOPs", "flops", lambda flops: f"{flops.central:.3g}"),
+        Shown("believed", "by"),
+    )
+    note = (
+        "Where the makers state accelerator-hours, 6 N D over hours x peak rate is the utilisation"
+        f" that both imply. Below {LEAST_UTILISATION:g} one of them does not tell the training:"
+        " the hours are believed if the number of tokens is an estimate of this program, and the"
+        " tokens if they are published, since hours also hold waiting, padding and failed runs."
+    )
+    table = Table.of("Published hours of students beside 6 N D", frame, columns)
+    return Section("Hours against tokens", (Text(note), table))
 
 
 def curves(claims: Claims) -> Section:
@@ -255,6 +288,6 @@ def _all_sources(catalog: Catalog) -> Iterator[tuple[str, Any]]:
 
 
 SECTIONS = (
-    chart, creation_ratio, all_ratios, sizes, curves, validation, assumptions, sources,
+    chart, creation_ratio, all_ratios, hours, sizes, curves, validation, assumptions, sources,
 )  # fmt: skip
 """The sections of the page, functions of the claims, in their order."""

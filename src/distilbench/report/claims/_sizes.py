@@ -15,18 +15,34 @@ _NOTE = (
     " older by more than a year and a half. Written-out reasoning counts as one mode,"
     " whether prompted (chain of thought) or the model's own (thinking); a thinking model"
     " writes more, so an equal score is not an equal running cost. Taken as two modes, the"
-    " counts are those of the second table. A tie is a difference within its 95% interval"
-    " from the number of questions (published scores cannot be paired, so ties are too many),"
-    " or within one point where that number is not known ('by rule')."
+    " counts are those of the second table. On par is a test of non-inferiority: the 95% interval"
+    " of the difference, from the number of questions, lies above minus the margin. Where it does"
+    " not, and does not lie below zero either, the pair is undecided: that no difference is shown"
+    " does not make two models equal (published scores cannot be paired, so undecided ones are too"
+    " many). Where the number of questions is not known, on par is within one point ('by rule')."
 )
-_OUTCOMES = (Shown("wins", "wins"), Shown("ties", "ties"), Shown("losses", "losses"))
+_OUTCOMES = (
+    Shown("wins", "wins"),
+    Shown("on par", "ties"),
+    Shown("losses", "losses"),
+    Shown("undecided", "undecided"),
+)
 _BAND = Shown("vanilla / distilled size", "size_band")
 _COUNTS = (
     _BAND,
     Shown("comparisons", "comparisons"),
     *_OUTCOMES,
     Shown("by rule", "by_rule"),
-    Shown("on par or better", "on_par_share", lambda s: None if s is None else f"{s:.0%}"),
+    Shown("shown on par or better", "on_par_share", lambda s: None if s is None else f"{s:.0%}"),
+    Shown("verdict", "verdict"),
+)
+_FLIPS = "Does the verdict hang on the margin, on who measured, on the modes?"
+_SENSITIVITY = (
+    _BAND,
+    Shown("margin, points", "margin", "{:g}"),
+    Shown("measured by", "measured_by"),
+    Shown("thinking and chain of thought", "modes"),
+    *_OUTCOMES,
     Shown("verdict", "verdict"),
 )
 _EXCLUDED = (Shown("settings that differ", "differs"), Shown("pairs", "len"))
@@ -46,9 +62,10 @@ def sizes(claims: Claims) -> Section:
     return Section(
         CLAIM_B,
         (
-            Text(_NOTE),
+            Text(f"{_NOTE} The margin here is {claims.margin:g} percentage points."),
             Table.of(counts, claims.counts, _COUNTS),
             Table.of(strict, claims.strict_counts, _COUNTS),
+            Table.of(_FLIPS, claims.sensitivity, _SENSITIVITY),
             Details("By distilled model", (_by_model(claims),)),
             Details(f"All {len(every.rows)} comparisons, with sources", (every,)),
             Details("What was not compared", (excluded,)),
@@ -70,6 +87,7 @@ def _every(claims: Claims) -> Table:
             for role in ("distilled", "vanilla")
         ),
         Shown("difference", "difference", "{:+.1f}"),
+        Shown("margin in standard errors", "margin_se", "{:.1f}"),
         Shown("outcome", "outcome"),
     )
     return Table.of("Every comparison", claims.comparisons, columns)
