@@ -9,6 +9,7 @@ from __future__ import annotations
 from contextlib import suppress
 from importlib import import_module
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -87,6 +88,54 @@ def create_task(name: str, args: dict[str, Any]) -> Task:
     from inspect_ai._eval.registry import task_create
 
     return task_create(name, **args)
+
+
+def hub_task_file(repo: str, revision: str) -> tuple[Path, str]:
+    """A data set's ``eval.yaml`` as it is kept here, and the commit that it is of. Raises what the
+    hub's client does, or Inspect's own error where there is none or the client is too old."""
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
+
+    try:
+        got = hf_hub_download(repo, "eval.yaml", repo_type="dataset", revision=revision)
+    except LocalEntryNotFoundError:
+        raise
+    except EntryNotFoundError as error:
+        raise prerequisite_error()(f"{repo} has no eval.yaml at {revision}") from error
+    path = Path(got)
+    return path, path.parent.name  # .../snapshots/<commit>/eval.yaml
+
+
+def hub_task_problem(fields: dict[str, Any]) -> str | None:
+    """Why Inspect refuses a task of an ``eval.yaml``; null: it does not."""
+    from inspect_ai._eval.task.hf import HFTask
+    from pydantic import ValidationError
+
+    try:
+        HFTask.model_validate(fields)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"[:300]
+    return None
+
+
+def create_hub_task(name: str, commit: str, seed: int) -> Task:
+    """The task ``hf/name`` as Inspect builds it, all of it at one commit. Inspect would shuffle
+    choices anew in each process, and wait for minutes where rows are not at hand: both are set
+    where it takes the rows. Raises whatever Inspect does."""
+    from functools import partial
+    from unittest.mock import patch
+
+    from inspect_ai._eval.task import hf
+    from inspect_ai.dataset import hf_dataset
+
+    def rows(**asked: Any) -> Any:
+        dataset: Any = hf_dataset(retry=False, **asked)
+        dataset.shuffle_choices = partial(dataset.shuffle_choices, seed)
+        return dataset
+
+    with patch.object(hf, "hf_dataset", rows):
+        return hf.task_create_from_hf(f"hf/{name}", revision=commit)[0]
 
 
 def scorer_name(scorer: Any) -> str:

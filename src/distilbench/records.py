@@ -172,6 +172,9 @@ class CellRecord:
     template: str | None = setting("format of the questions, null: the task's own")
     variant_of: str | None = setting("task whose questions these are, null: its own")
     contamination: str | None = setting("public, private or generated; null: not said")
+    data_revision: str | None = identity(
+        "commit of the data set of a benchmark that the hub describes; null: another kind of task"
+    )
     skipped_rows: str | None = identity("bad rows of its file left out; null: none")
     temperature: float | None = setting("sampling temperature; 0 is greedy")
     top_p: float | None = setting("nucleus of the sampling, null if none")

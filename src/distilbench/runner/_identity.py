@@ -33,6 +33,7 @@ def identity(run_dir: Path, cell: Cell, asked: QuestionSet) -> dict[str, Any]:
         "template": cell.task.template.name if cell.task.template else None,
         "variant_of": cell.task.variant_of,
         "contamination": contamination_of(cell.task),
+        "data_revision": asked.revision,
         "skipped_rows": "; ".join(part.sentence for part in asked.skipped) or None,
         **cell.generation.model_dump(exclude={"recommended"}),
         **said(cell),

@@ -1,4 +1,4 @@
-"""Benchmarks: Inspect tasks of installed packages, found by their registered names.
+"""Benchmarks: Inspect tasks of installed packages, found by their registered names, or of the hub.
 
 A task keeps its own prompts, solver, scorer and sandbox. What is fixed here is which questions are
 asked, so that every model answers the same ones and a data set that changed is noticed. Code comes
@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import os
 import random
-import re
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from distilbench.errors import InputError
 from distilbench.inspect_private import (
     create_task,
-    prerequisite_error,
     scorer_name,
     task_parameters,
 )
 from distilbench.registry import of_packages
+from distilbench.tasks._hub_file import fetch, hub_name
+from distilbench.tasks._not_built import explained
 from distilbench.tasks._questions import Question, QuestionSet
 from distilbench.tasks._spec import InspectTask
 from distilbench.tasks._subset import draw
@@ -39,22 +40,13 @@ MAIN_SCORES = {
 _DEFAULT_MAX_TOKENS = 2048
 _PROBED = 3  # questions whose whole prompt is looked at
 _MOST_WAIT_S = 5.0
-# Classes of what is raised on the way to a data set, of several libraries that share no base.
-_NOT_FETCHED = {
-    "ConnectionError",
-    "DatasetNotFoundError",
-    "FileNotFoundError",
-    "HTTPError",
-    "HfHubHTTPError",
-    "LocalEntryNotFoundError",
-    "OfflineModeIsEnabled",
-    "URLError",
-}
-_INSTALLS = re.compile(r"`pip install ([^`]+)`")
 
 
 def package_version(spec: InspectTask) -> str:
-    """Version of the package that registers the task; "" if it is not installed."""
+    """Version of the package that registers the task, or that builds one of the hub; "" if it is
+    not installed."""
+    if spec.inspect.startswith("hf/"):
+        return f"inspect_ai {version('inspect_ai')}"
     package = spec.inspect.partition("/")[0]
     for point in of_packages("inspect_ai"):
         if point.name == package and point.dist:
@@ -73,7 +65,7 @@ def read(spec: InspectTask, seed: int) -> QuestionSet:
     Raises ``InputError`` if the task is not installed, refuses its arguments, its data set cannot
     be fetched, or it would run code outside of a sandbox.
     """
-    task = _create(spec, seed)
+    task, commit = _create(spec, seed)
     samples = _by_id(task)
     strata: dict[str, int] | None = None
     asked = [_question(spec, key, sample) for key, sample in samples.items()]
@@ -87,6 +79,7 @@ def read(spec: InspectTask, seed: int) -> QuestionSet:
         questions=tuple(asked),
         strata=strata,
         sandbox=_sandbox(spec, task),
+        revision=commit,
         overhead_chars=_overhead(task, [samples[q.id] for q in asked[:_PROBED]]),
     )
 
@@ -99,7 +92,7 @@ def build(spec: InspectTask, asked: QuestionSet, seed: int) -> Task:
     from inspect_ai import Epochs, task_with
     from inspect_ai.dataset import MemoryDataset
 
-    task = _create(spec, seed)
+    task, _ = _create(spec, seed, asked.revision)
     samples = _by_id(task)
     for question in asked.questions:
         found = samples.get(question.id)
@@ -133,8 +126,21 @@ def prompts(task: Task, samples: list[Sample]) -> list[list[ChatMessage]]:
     return anyio.run(all_prompts)
 
 
-def _create(spec: InspectTask, seed: int) -> Task:
+def _create(spec: InspectTask, seed: int, commit: str | None = None) -> tuple[Task, str | None]:
+    """The task, and the commit of the hub that it is of where the hub describes it."""
+    name = hub_name(spec)
     _offline_if_unreachable()
+    if name is not None:
+        try:
+            return fetch(spec, name, commit, seed)
+        except InputError:
+            raise
+        except Exception as error:  # whatever the hub's client or Inspect raises
+            raise explained(spec, error) from error
+    return _registered(spec, seed), None
+
+
+def _registered(spec: InspectTask, seed: int) -> Task:
     package = spec.inspect.partition("/")[0]
     if not package_version(spec):
         raise InputError(
@@ -157,47 +163,7 @@ def _create(spec: InspectTask, seed: int) -> Task:
     try:
         return create_task(spec.inspect, spec.args)
     except Exception as error:  # whatever an installed task raises
-        raise _explained(spec, error) from error
-
-
-def _explained(spec: InspectTask, error: Exception) -> InputError:
-    """What kept a task from being built, and what to do about it."""
-    chain = [error]
-    while (below := chain[-1].__cause__ or chain[-1].__context__) and below not in chain:
-        chain.append(below)  # type: ignore[arg-type]
-    kinds = {kind.__name__ for e in chain for kind in type(e).__mro__}
-    told = chain[-1] if type(error).__name__ == "RetryError" else error
-    reason = _short(str(told)) or type(told).__name__
-    where = _where(spec)
-    if command := _INSTALLS.search(str(error)):
-        return InputError(
-            where, f"{spec.inspect} needs a package that is not installed", _pip(command.group(1))
-        )
-    if isinstance(error, (ImportError, prerequisite_error())):
-        return InputError(
-            where, f"{spec.inspect} cannot be built ({reason})", "install what it needs"
-        )
-    if "GatedRepoError" in kinds or "gated" in reason:
-        return InputError(
-            where,
-            f"the data set of {spec.inspect} is gated ({reason})",
-            "accept its terms on huggingface.co and set HF_TOKEN",
-        )
-    if kinds & _NOT_FETCHED:
-        return InputError(
-            where,
-            f"the data set of {spec.inspect} cannot be fetched ({reason})",
-            "check the network, and HF_TOKEN if the data set is gated",
-        )
-    return InputError(
-        where, f"{spec.inspect} cannot be built ({reason})", "correct 'args' of the task"
-    )
-
-
-def _pip(package: str) -> str:
-    """The command that installs a package, also one that is a repository's address."""
-    is_repository = package.startswith("https://github.com/")
-    return f"pip install {'git+' if is_repository else ''}{package}"
+        raise explained(spec, error) from error
 
 
 def _offline_if_unreachable() -> None:
@@ -339,7 +305,3 @@ def _uses_sandbox(task: Task, sample: Sample) -> bool:
 
 def _where(spec: InspectTask) -> str:
     return f"task {spec.name!r}"
-
-
-def _short(text: str) -> str:
-    return " ".join(text.split())[:300]

@@ -53,6 +53,8 @@ class QuestionSet(BaseModel):
     """Of a random subset: how many questions each stratum has in full."""
     sandbox: str | None = None
     """Kind of sandbox in which the task runs code, if it does."""
+    revision: str | None = None
+    """Commit of the data set, of a benchmark that the hub describes."""
     skipped: tuple[SkippedRows, ...] = ()
     """Of each file with bad rows, where the suite says ``bad_rows: skip``."""
     overhead_chars: int = 0

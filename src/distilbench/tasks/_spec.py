@@ -223,14 +223,15 @@ class FileTask(_Task):
 class InspectTask(BaseModel):
     """A benchmark: an Inspect task of an installed package, with its own solver and scorer.
 
-    It is named as the package registered it; a path to code is none of the names.
+    Or one that a data set of the hub describes (hf/OWNER/NAME). No name is a path to code.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     inspect: str = Field(
-        pattern=r"^[A-Za-z0-9_\-]+(/[A-Za-z0-9_\-]+)+$",
-        description="registered name, as inspect_evals/gsm8k: distilbench tasks",
+        pattern=r"^(hf/[A-Za-z0-9_.\-]+(/[A-Za-z0-9_.\-]+){1,2}(@[A-Za-z0-9_./\-]+)?"
+        r"|[A-Za-z0-9_\-]+(/[A-Za-z0-9_\-]+)+)$",
+        description="registered name, as inspect_evals/gsm8k (distilbench tasks), or hf/OWNER/NAME",
     )
     name: Name = Field("", validate_default=False, description="default: the last part of it")
     args: dict[str, JsonValue] = Field(default_factory=dict, description="arguments of the task")
@@ -344,6 +345,6 @@ TaskSpec = Annotated[
 
 def _named(data: Any, key: str) -> Any:
     if isinstance(data, dict) and not data.get("name") and isinstance(data.get(key), str):
-        stem = Path(data[key]).stem if key == "file" else data[key].rpartition("/")[2]
+        stem = Path(data[key]).stem if key == "file" else Path(data[key].partition("@")[0]).name
         return {**data, "name": plain_name(stem, "task")}
     return data
