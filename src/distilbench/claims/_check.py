@@ -58,14 +58,8 @@ def check_claims(
     comparisons = contemporary(compare_scores(reasoned, margin=margin), catalog)
     strict = contemporary(compare_scores(scores, margin=margin), catalog)
     on_step("creation cost")
-    headline = check_headline(
-        catalog.card(VANILLA),
-        catalog.card(DISTILLED),
-        catalog.cards,
-        catalog.accelerators,
-        draws=draws,
-        seed=seed,
-    )
+    pair = catalog.card(VANILLA), catalog.card(DISTILLED)
+    headline = check_headline(*pair, catalog.cards, catalog.accelerators, draws=draws, seed=seed)
     on_step("performance-to-compute curves")
     curves = tuple(fit_families(reasoned, catalog))
     return Claims(

@@ -85,17 +85,7 @@ def compare_scores(
         .with_columns(
             pl.col("difference_low").is_not_null().alias("_interval"),
         )
-        .with_columns(
-            pl.when("_interval").then(pl.lit("interval")).otherwise(pl.lit("tolerance"))
-            .alias("tie_rule"),
-            pl.when("_interval")
-            .then(pl.lit(margin))
-            .otherwise("_tolerance")
-            .alias("margin"),
-            (margin * 2 * normal_quantile(_LEVEL)
-             / (pl.col("difference_high") - pl.col("difference_low"))).alias("margin_se"),
-            _outcome(margin),
-        )
+        .with_columns(*_tie(margin), _outcome(margin))
         .drop("_interval", "_tolerance", "differs", "distilled_role", "vanilla_role",
               "distilled_questions", "vanilla_questions", *(f"vanilla_{name}" for name in _SETTING))
         .rename({f"distilled_{name}": name for name in _SETTING})
@@ -276,6 +266,17 @@ def _tolerance(tolerance: float) -> pl.Expr:
         .replace_strict(TOLERANCE, default=tolerance, return_dtype=pl.Float64)
         .alias("_tolerance")
     )
+
+
+def _tie(margin: float) -> list[pl.Expr]:
+    """tie_rule, margin, and the margin in standard errors."""
+    width = pl.col("difference_high") - pl.col("difference_low")
+    rule = pl.when("_interval").then(pl.lit("interval")).otherwise(pl.lit("tolerance"))
+    return [
+        rule.alias("tie_rule"),
+        pl.when("_interval").then(pl.lit(margin)).otherwise("_tolerance").alias("margin"),
+        (margin * 2 * normal_quantile(_LEVEL) / width).alias("margin_se"),
+    ]
 
 
 def _outcome(margin: float) -> pl.Expr:

@@ -232,8 +232,7 @@ def _student_training(
 def _teacher_inference(
     card: Card, recipe: Recipe, cards: Cards, accelerators: Accelerators
 ) -> Stage:
-    """Of published hours where there are some; else 2 N per token that the teacher samples, or that
-    it scores once for its logits."""
+    """Of published hours; else 2 N per token that the teacher samples, or scores for its logits."""
     name: StageName = "teacher_generation" if recipe.teacher_generated else "logit_caching"
     if recipe.teacher_hardware:
         of = f"{card.lineage.teacher or 'teacher'} for {card.family}"
@@ -286,11 +285,8 @@ def _teacher_training(
 
 def teacher_uses(card: Card, cards: Cards) -> Quantity | None:
     """Among how many its teacher's training is shared: what the card states, else the students of
-    that teacher that have a card. Null: no other than this one is known.
-
-    One rule for every student of a teacher. Other uses, its own service among them, are not known,
-    so that a share by known students is an upper bound of what this one owes.
-    """
+    that teacher that have a card (others are not known: the share is an upper bound). Null: none
+    but this one."""
     stated, teacher = card.lineage.teacher_uses, card.lineage.teacher
     if stated is not None:
         return from_figure(stated, f"{card.id}: lineage.teacher_uses")
