@@ -18,6 +18,8 @@ from polars.testing import assert_frame_equal
 
 from distilbench.engines import sha256_of
 from distilbench.errors import InputError
+from distilbench.files import in_a_row
+from distilbench.records import SampleRecord, schema
 from distilbench.report import read_run
 from distilbench.runner import _plan, _store, collect, load_cells
 from distilbench.runner._store import finish_shard, questions_file, read_questions, shards_of
@@ -197,3 +199,17 @@ def test_a_plan_reads_each_file_once_however_many_cells(
         _, cells = planned(tmp_path, models=models, tasks=5, seeds=2)
         assert len({cell.name for cell in cells}) == 10 * models
         assert len(looks) == 10
+
+
+def test_files_of_an_earlier_version_have_nulls_where_they_have_no_column(tmp_path: Path) -> None:
+    known = schema(SampleRecord)
+    first = pl.DataFrame({"model": ["a"], "score": [0.5], "of_another": [1]})
+    first.write_parquet(tmp_path / "1.parquet")
+    pl.DataFrame({"score": [1.0], "repeat": [2]}).write_parquet(tmp_path / "2.parquet")
+    second = tmp_path / "2.parquet"
+    found = in_a_row([tmp_path / "1.parquet", first, second, first.clear(), second], known)
+    rows = found.collect()
+    assert rows.schema == pl.Schema(known)
+    assert rows["model"].to_list() == ["a", "a", None, None]
+    assert rows["score"].to_list() == [0.5, 0.5, 1.0, 1.0]
+    assert rows["repeat"].to_list() == [None, None, 2, 2]

@@ -10,7 +10,7 @@ import re
 import shutil
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from itertools import groupby
 from pathlib import Path
@@ -104,19 +104,29 @@ def _refuse_changed(table: IO[bytes], path: Path, remedy: str) -> None:
         raise InputError(str(path), "is damaged (its checksum is another)", remedy)
 
 
-def in_a_row(pieces: Iterable[pl.DataFrame | Path], columns: Sequence[str]) -> pl.LazyFrame:
+def in_a_row(
+    pieces: Iterable[pl.DataFrame | Path], schema: Mapping[str, pl.DataType]
+) -> pl.LazyFrame:
     """The rows of tables, and of tables in files, in their order; a file is read when its rows are
-    asked for."""
+    asked for. Columns that one lacks, as an earlier version did not write them, are null there."""
     import polars as pl
 
     parts = []
     for _, group in groupby(pieces, lambda piece: isinstance(piece, Path)):
         some = list(group)
         if files := [piece for piece in some if isinstance(piece, Path)]:
-            parts.append(pl.scan_parquet(files, glob=False, extra_columns="ignore"))
+            told = pl.scan_parquet(
+                files,
+                glob=False,
+                schema=dict(schema),
+                missing_columns="insert",
+                extra_columns="ignore",
+            )
         else:
-            parts.append(pl.concat(p for p in some if isinstance(p, pl.DataFrame)).lazy())
-    return pl.concat(part.select(columns) for part in parts)
+            of = [pl.DataFrame(schema=dict(schema)), *(p for p in some if not isinstance(p, Path))]
+            told = pl.concat(of, how="diagonal").lazy()
+        parts.append(told.select(list(schema)))
+    return pl.concat(parts)
 
 
 def must_hold_files(folder: Path) -> None:

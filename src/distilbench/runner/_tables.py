@@ -52,11 +52,11 @@ def joined(run_dir: Path, cells: list[Cell]) -> tuple[pl.LazyFrame, pl.DataFrame
         rows.append(record)
     known = schema(CellRecord)
     rows = [{k: v for k, v in row.items() if k in known} for row in rows]
-    return in_a_row(pieces, list(schema(SampleRecord))), frame(rows, CellRecord)
+    return in_a_row(pieces, schema(SampleRecord)), frame(rows, CellRecord)
 
 
 def repeated(run_dir: Path, cells: list[Cell]) -> pl.LazyFrame | None:
     """The sample records of all askings after the first; null: there are none."""
     again = (of_cell(run_dir, cell) for cell in cells if cell.repeat > 1)
     pieces = [piece for found in again if found for piece in found[0]]
-    return in_a_row(pieces, list(schema(SampleRecord))) if pieces else None
+    return in_a_row(pieces, schema(SampleRecord)) if pieces else None
