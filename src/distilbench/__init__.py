@@ -17,17 +17,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from distilbench._api import (
-        Comparison,
-        CreationCost,
-        Run,
-        Task,
-        compare,
-        creation_cost,
-        diff,
-        report_runs,
-        run,
-    )
+    from distilbench._api import Run, Task, diff, report_runs, run
+    from distilbench._creation import Comparison, CreationCost, compare, creation_cost
     from distilbench.catalog import load_catalog
     from distilbench.distill import make_student as distill
     from distilbench.errors import InputError
@@ -55,10 +46,8 @@ __all__ = [
     "run",
 ]
 _HOMES = {
-    "distilbench._api": (
-        "Comparison", "CreationCost", "Run", "Task", "compare", "creation_cost", "diff",
-        "report_runs", "run",
-    ),
+    "distilbench._api": ("Run", "Task", "diff", "report_runs", "run"),
+    "distilbench._creation": ("Comparison", "CreationCost", "compare", "creation_cost"),
     "distilbench.catalog": ("load_catalog",),
     "distilbench.errors": ("InputError",),
     "distilbench.stats": ("accuracy", "paired_difference"),

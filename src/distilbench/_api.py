@@ -1,4 +1,4 @@
-"""What the front door offers beyond the rooms' own names: a run as one object, and creation cost.
+"""What the front door offers beyond the rooms' own names: a run as one object, and several.
 
 Imported by ``distilbench/__init__.py`` when it is asked for; may import every room but ``cli``.
 """
@@ -17,9 +17,8 @@ from distilbench.events import OnEvent, ignore
 if TYPE_CHECKING:
     import polars as pl
 
-    from distilbench.catalog import Card
     from distilbench.claims import Ledger
-    from distilbench.compute import CostRatio, Estimate, Interval, Scope, ScopeCost, Unavailable
+    from distilbench.compute import Scope
     from distilbench.report import Diff, RunData
     from distilbench.runner import Executor
     from distilbench.stats import Recommendation, Requirements
@@ -307,63 +306,3 @@ def Task(**fields: Any) -> TaskSpec:
         return adapter.validate_python(fields)
     except ValidationError as error:
         raise one_sentence("task", error) from error
-
-
-@dataclass(frozen=True)
-class CreationCost:
-    """What it took to create a model, in FLOPs.
-
-    ``training`` are the estimates of its own training by each method that its card allows;
-    ``scopes`` the cost from narrow (``student``) to wide (``lineage``), stage by stage.
-    """
-
-    card: Card
-    training: tuple[Estimate, ...]
-    scopes: Mapping[Scope, ScopeCost]
-
-    def flops(
-        self, scope: Scope = "lineage", draws: int = 10_000, seed: int = 0
-    ) -> Interval | Unavailable:
-        """Central value and 5% to 95% of a scope's FLOPs by Monte Carlo over what is not known
-        exactly; ``Unavailable`` with its reason where a stage is not known."""
-        from distilbench.compute import Unavailable, interval
-
-        found = self.scopes[scope].flops
-        return found if isinstance(found, Unavailable) else interval(found, draws, seed)
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """Creation cost of ``a`` over that of ``b`` under each scope, and what both were published to
-    score in one setting (rows of benchmark, metric, shots, mode, and a column for each card)."""
-
-    a: Card
-    b: Card
-    ratios: Mapping[Scope, CostRatio]
-    scores: Sequence[Mapping[str, Any]]
-
-
-def creation_cost(model: str, cards: Sequence[str | Path] = ()) -> CreationCost:
-    """Creation cost of a card of the catalog or of a model file (GGUF, config.json, folder,
-    ``hf:``, ``pypi:``). ``cards`` are folders or files of further cards.
-
-    Raises ``InputError`` if there is no such model.
-    """
-    from distilbench.compute import SCOPES, scope_cost, training_estimates
-    from distilbench.named import named_cards
-
-    [card], known = named_cards([model], [Path(path) for path in cards])
-    scopes = {s: scope_cost(card, known.cards, s, known.accelerators) for s in SCOPES}
-    return CreationCost(card, tuple(training_estimates(card, known.accelerators)), scopes)
-
-
-def compare(model_a: str, model_b: str, cards: Sequence[str | Path] = ()) -> Comparison:
-    """Creation cost of A over that of B under each scope, and their published scores: models and
-    ``cards`` as in ``creation_cost``."""
-    from distilbench.catalog import common_scores
-    from distilbench.compute import SCOPES, cost_ratio
-    from distilbench.named import named_cards
-
-    [a, b], known = named_cards([model_a, model_b], [Path(path) for path in cards])
-    ratios = {s: cost_ratio(a, b, known.cards, s, known.accelerators) for s in SCOPES}
-    return Comparison(a, b, ratios, common_scores(a, b))

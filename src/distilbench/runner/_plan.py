@@ -133,19 +133,7 @@ def plan(suite: Suite, folder: Path, suite_file: str) -> list[Cell]:
     ``folder`` is where relative paths start. Finds (and fetches) every model file first; raises
     ``InputError`` naming ``suite_file`` and the field of a model or card that cannot be found.
     """
-    wheres = [f"{suite_file}: field 'models[{i}]" for i in range(len(suite.models))]
-    engines = [
-        engine_of(model.source, f"{where}.source'")
-        for model, where in zip(suite.models, wheres, strict=True)
-    ]
-    found = [
-        engine.locate(model.weights, model.quantization, folder, _field(model, where))
-        for model, engine, where in zip(suite.models, engines, wheres, strict=True)
-    ]
-    programs = [
-        engine.program(model.source, folder, f"{where}.source'")
-        for model, engine, where in zip(suite.models, engines, wheres, strict=True)
-    ]
+    wheres, engines, found, programs = _located(suite, folder, suite_file)
     profiles = _on_this_machine(suite, set(zip(engines, programs, strict=True)), suite_file)
     catalog, described = cache(facts_on_models), cache(describe)
     _check_cards(suite, suite_file, catalog)
@@ -174,6 +162,26 @@ def plan(suite: Suite, folder: Path, suite_file: str) -> list[Cell]:
         for of_model, profile, of_task in product(of_models, profiles, of_tasks)
         if repeat <= profile.repeats
     ]
+
+
+def _located(
+    suite: Suite, folder: Path, suite_file: str
+) -> tuple[list[str], list[type[Engine]], list[Path | None], list[Path | None]]:
+    """Of each model: how errors name it, its engine, its file, its program."""
+    wheres = [f"{suite_file}: field 'models[{i}]" for i in range(len(suite.models))]
+    engines = [
+        engine_of(model.source, f"{where}.source'")
+        for model, where in zip(suite.models, wheres, strict=True)
+    ]
+    found = [
+        engine.locate(model.weights, model.quantization, folder, _field(model, where))
+        for model, engine, where in zip(suite.models, engines, wheres, strict=True)
+    ]
+    programs = [
+        engine.program(model.source, folder, f"{where}.source'")
+        for model, engine, where in zip(suite.models, engines, wheres, strict=True)
+    ]
+    return wheres, engines, found, programs
 
 
 def models_without_flops(cells: list[Cell]) -> list[str]:

@@ -27,12 +27,18 @@ def clustered(questions: pl.DataFrame, groups: list[str], value: str) -> pl.Data
     Returns ``groups`` and mean, stderr, variance, df (these three null for one cluster),
     n_questions, n_clusters.
     """
-    residual = pl.col(value) - pl.col(value).mean().over(groups)
-    by_cluster = (
-        questions.with_columns(residual.alias("residual"))
-        .group_by(unique([*groups, "task", "cluster"]))
-        .agg(pl.col("residual").sum(), pl.col(value).sum().alias("total"), pl.len().alias("n"))
-        .with_columns((pl.col("n") / pl.col("n").sum().over(groups)).alias("share"))
+    totals = questions.group_by(unique([*groups, "task", "cluster"])).agg(
+        pl.col(value).sum().alias("total"), pl.len().alias("n")
+    )
+    return of_clusters(totals, groups)
+
+
+def of_clusters(totals: pl.DataFrame, groups: list[str]) -> pl.DataFrame:
+    """:func:`clustered` of one row a cluster: the ``total`` of its values, and ``n``, how many."""
+    mean = pl.col("total").sum().over(groups) / pl.col("n").sum().over(groups)
+    by_cluster = totals.with_columns(
+        (pl.col("total") - pl.col("n") * mean).alias("residual"),
+        (pl.col("n") / pl.col("n").sum().over(groups)).alias("share"),
     )
     n = pl.col("n").sum().cast(pl.Float64)
     square, several = pl.col("residual").pow(2), pl.len() > 1

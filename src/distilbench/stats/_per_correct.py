@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from distilbench.stats._clusters import NO_SPREAD, clustered, t_interval, unique
+from distilbench.stats._clusters import NO_SPREAD, of_clusters, t_interval, unique
 from distilbench.stats._costs import mean_over_tasks
 from distilbench.stats._intervals import check_samples, macro_accuracy
 from distilbench.stats._limits import Limits, difference_limits, ratio_limits
@@ -49,8 +49,14 @@ def per_correct(
         scored, on=groups, nulls_equal=True
     )
     known = {cost: whole.filter(_is_defined(cost)) for cost in costs}
+    totals = _totals(needed, [*groups, "task", "cluster"], costs)
+    right = whole.filter(pl.col("score") > 0).select(*groups, pl.col("score").alias("mean score"))
+    scored_totals = totals.join(right, on=groups, nulls_equal=True).with_columns(
+        y=pl.col("score") / pl.col("mean score")
+    )
+    scores = _spread(scored_totals, groups, ("y",))
     found = {
-        cost: _limits(needed, rows, groups, cost) if rows.height else {}
+        cost: _limits(scored_totals, rows, groups, cost, scores) if rows.height else {}
         for cost, rows in known.items()
     }
     rows = [_row(row, groups, costs, found) for row in whole.iter_rows(named=True)]
@@ -108,38 +114,42 @@ def _is_defined(cost: str) -> pl.Expr:
     return (pl.col(f"{cost}_unknown") == 0) & (pl.col("score") > 0)
 
 
+def _totals(needed: pl.DataFrame, of: list[str], costs: Sequence[str]) -> pl.DataFrame:
+    """One row for each of these: what its answers cost and score together, and ``n``, how many."""
+    return needed.group_by(unique(of)).agg(pl.len().alias("n"), pl.col("score", *costs).sum())
+
+
 def _limits(
-    needed: pl.DataFrame, rows: pl.DataFrame, groups: list[str], cost: str
+    totals: pl.DataFrame, rows: pl.DataFrame, groups: list[str], cost: str, scores: pl.DataFrame
 ) -> dict[tuple[Any, ...], Limits]:
-    """By group, the cost of a correct answer."""
-    spread = _spread(_scaled(needed, rows, groups, cost), groups)
+    """By group, the cost of a correct answer; ``totals`` of clusters, ``scores``: their spread."""
+    spread = _spread(_scaled(totals, rows, groups, cost), groups, ("x", "residual"))
     joined = rows.join(spread, on=groups, nulls_equal=True)
+    joined = joined.join(scores, on=groups, nulls_equal=True)
     return {
         tuple(row[name] for name in groups): _of_row(row, cost)
         for row in joined.iter_rows(named=True)
     }
 
 
-def _scaled(needed: pl.DataFrame, rows: pl.DataFrame, groups: list[str], cost: str) -> pl.DataFrame:
-    """The samples of these groups, with cost and score over their means, and the difference: the
-    residual of the ratio."""
-    means = rows.select(
-        *groups, pl.col(cost).alias("mean cost"), pl.col("score").alias("mean score")
-    )
-    x = pl.when(pl.col("mean cost") > 0).then(pl.col(cost) / pl.col("mean cost")).otherwise(1.0)
+def _scaled(totals: pl.DataFrame, rows: pl.DataFrame, groups: list[str], cost: str) -> pl.DataFrame:
+    """The totals of these groups, cost (x) in units of its mean as score (y) is, and the
+    difference: the residual of the ratio."""
+    means = rows.select(*groups, pl.col(cost).alias("mean cost"))
+    x = pl.when(pl.col("mean cost") > 0).then(pl.col(cost) / pl.col("mean cost"))
     return (
-        needed.join(means, on=groups, nulls_equal=True)
-        .with_columns(x=x, y=pl.col("score") / pl.col("mean score"))
+        totals.join(means, on=groups, nulls_equal=True)
+        .with_columns(x=x.otherwise(pl.col("n")))
         .with_columns(residual=pl.col("x") - pl.col("y"))
     )
 
 
-def _spread(scaled: pl.DataFrame, groups: list[str]) -> pl.DataFrame:
-    """By group the variances of the means over tasks of x, y and residual, and the degrees of
-    freedom of x (Welch and Satterthwaite)."""
-    made = None
-    for value in ("x", "y", "residual"):
-        of_tasks = clustered(scaled, unique([*groups, "task"]), value)
+def _spread(scaled: pl.DataFrame, groups: list[str], values: Sequence[str]) -> pl.DataFrame:
+    """By group the variances of the means over tasks of these columns, and their degrees of freedom
+    (Welch and Satterthwaite); one row of input a cluster."""
+    made = scaled.select(groups).unique()
+    for value in values:
+        of_tasks = of_clusters(scaled.with_columns(total=value), unique([*groups, "task"]))
         variance, all_known = pl.col("variance"), pl.col("variance").is_not_null().all()
         table = of_tasks.group_by(groups).agg(
             pl.when(all_known).then(variance.sum() / pl.len().pow(2)).alias(f"{value} variance"),
@@ -147,8 +157,7 @@ def _spread(scaled: pl.DataFrame, groups: list[str]) -> pl.DataFrame:
             .then(variance.sum().pow(2) / (variance.pow(2) / pl.col("df")).sum())
             .alias(f"{value} df"),
         )
-        made = table if made is None else made.join(table, on=groups, nulls_equal=True)
-    assert made is not None
+        made = made.join(table, on=groups, nulls_equal=True)
     return made
 
 
@@ -183,21 +192,26 @@ def _correlation_of_residuals(samples: pl.DataFrame, one: str, other: str, cost:
     needed = _needed(pair, ["entry"], (cost,))
     means = mean_over_tasks(needed, ("entry",), ("score", cost))
     asked = ["task", "cluster", "sample_id"]
-    questions = (
-        _scaled(needed, means, ["entry"], cost)
-        .group_by("entry", *asked)
-        .agg(pl.col("residual").mean())
+    totals = _totals(needed, ["entry", *asked], (cost,)).join(
+        means.select("entry", pl.col("score").alias("mean score")), on="entry"
+    )
+    scored = totals.with_columns(y=pl.col("score") / pl.col("mean score"))
+    questions = _scaled(scored, means, ["entry"], cost).with_columns(
+        pl.col("residual") / pl.col("n")
     )
     first, second = (
         questions.filter(pl.col("entry") == entry).select(*asked, pl.col("residual").alias(name))
         for entry, name in ((one, "x"), (other, "y"))
     )
-    both = first.join(second, on=asked).with_columns(
-        residual=pl.col("x") - pl.col("y"), pair=pl.lit(0)
+    both = (
+        first.join(second, on=asked)
+        .with_columns(residual=pl.col("x") - pl.col("y"), pair=pl.lit(0))
+        .group_by("pair", "task", "cluster")
+        .agg(pl.len().alias("n"), pl.col("x", "y", "residual").sum())
     )
     if both.is_empty():
         return 0.0
-    row = _spread(both, ["pair"]).row(0, named=True)
+    row = _spread(both, ["pair"], ("x", "y", "residual")).row(0, named=True)
     figures = [row[f"{name} variance"] for name in ("x", "y", "residual")]
     return 0.0 if None in figures else correlation(*figures)
 
