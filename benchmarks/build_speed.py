@@ -6,8 +6,9 @@
 The command's first words are those that 'distilbench doctor' prints. FOLDER holds the build; the
 wheel is the installed one. Both read prompts of some 500 tokens that no cache knows and generate 64
 tokens behind them, in alternating rounds, each in a process of its own, on one thread: its CPU time
-is the work's alone, also where the machine is busy. What two threads share of the memory's
-bandwidth it does not show. The ratio is of medians, with the range of the rounds' own ratios.
+is the work's alone, also where the machine is busy.
+It does not show what two threads share of the memory's bandwidth, nor what of a difference is the
+compiler's and what the instruction sets'. The ratio is of medians, with the range of the rounds'.
 """
 
 from __future__ import annotations
