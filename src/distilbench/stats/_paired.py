@@ -10,8 +10,7 @@ from scipy.special import stdtr
 
 from distilbench.errors import InputError
 from distilbench.stats._clusters import NO_SPREAD, clustered, t_interval, t_quantile, unique
-from distilbench.stats._common import each_of
-from distilbench.stats._intervals import check_samples
+from distilbench.stats._intervals import check_samples, in_parts
 
 _TOGETHER = 200_000  # questions that are compared at once: what bounds memory
 PAIR = ["profile", "task", "seed", "sample_id"]
@@ -59,8 +58,8 @@ def paired_differences(samples: pl.DataFrame, level: float = 0.95) -> pl.DataFra
     names = samples["model"].unique(maintain_order=True).to_list()
     needed = samples.select(unique(["model", *PAIR, "score", "cluster"]))
     found: dict[str, list[pl.DataFrame]] = {name: [] for name in names[:-1]}
-    for _, task in each_of(needed, "task"):
-        asked = _asked(task)
+    for part in in_parts(needed):
+        asked = _asked(part)
         for place, one in enumerate(names[:-1]):
             others = [other for other in names[place + 1 :] if other in asked]
             for some in _together(asked, others) if one in asked else ():

@@ -75,7 +75,7 @@ def rates(
 
     Returns ``by``, figure, unit, value, low, high, questions, repeats, between, covers.
     """
-    told = timed(samples)
+    told = timed(samples, by)
     rows = []
     for key, group in told.group_by(by, maintain_order=True):
         for figure in FIGURES:
@@ -87,11 +87,17 @@ def rates(
     return pl.DataFrame(rows, infer_schema_length=None)
 
 
-def timed(samples: pl.DataFrame) -> pl.DataFrame:
-    """The samples whose cost is one of answering, with what :data:`FIGURES` name."""
+def timed(samples: pl.DataFrame, beside: Sequence[str] = ()) -> pl.DataFrame:
+    """The samples whose cost is one of answering, with what :data:`FIGURES` name, and columns
+    ``beside`` these."""
     absent = [pl.lit(None, pl.Float64).alias(n) for n in _COLUMNS if n not in samples.columns]
     repeat = pl.col("repeat") if "repeat" in samples.columns else pl.lit(None, pl.Int64)
-    told = samples.with_columns(*absent, repeat.fill_null(1).alias("repeat")).filter(spent())
+    wanted = {*beside, *_CELL, *_COLUMNS, "sample_id", "outcome"} - {"repeat"}
+    told = samples.filter(spent()).select(
+        *(name for name in samples.columns if name in wanted),
+        *absent,
+        repeat.fill_null(1).alias("repeat"),
+    )
     made = pl.when(pl.col("output_tokens") > 1).then(pl.col("output_tokens") - 1)
     read = pl.col("input_tokens") - pl.col("cached_tokens").fill_null(0)
     return _with_clock(told).with_columns(

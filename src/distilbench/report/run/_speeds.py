@@ -52,6 +52,8 @@ def every_asking(data: RunData) -> pl.DataFrame:
         mine = data.cells.filter(pl.col("cell").str.starts_with(prefix))
         named = mine.select("model", "profile", "entry").unique()
         parts.append(again.join(named, on=("model", "profile"), how="inner"))
+    if len(parts) == 1:
+        return first
     known = pl.concat(parts, how="diagonal_relaxed")
     return known.filter(pl.col("entry").is_in(first["entry"].unique().implode()))
 
