@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import math
 import random
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,14 @@ from scipy import stats as scipy_stats
 from typer.testing import CliRunner
 
 from distilbench.catalog import load_catalog
-from distilbench.claims import Pair, run_pairs
+from distilbench.claims import Made, Pair, Side, choice_facts, run_pairs
+from distilbench.claims._ledger import _bounded
 from distilbench.cli import app
+from distilbench.cli._break_even import _costs, _side_json
 from distilbench.compute import scope_cost
 from distilbench.report import ledger_sentences, read_run
 from distilbench.report.run._ledger import lifetime
+from distilbench.report.run._ledger_words import meeting_words
 from distilbench.stats import Limits, difference_limits, meeting, per_correct, ratio_limits
 from tests.test_report import cell, make_run, sample
 from tests.test_verdicts import BASE, CARDS, STUDENT, discordant, run_of
@@ -255,3 +259,48 @@ def test_page_and_command_have_one_number(run: Path) -> None:
     said = CliRunner().invoke(app, ["break-even", str(run), "--scope", "student"])
     assert said.stdout.count("pays for itself after") == 1
     assert "in US dollars: not available" in said.stdout
+
+
+def test_a_meeting_that_is_not_decidable_says_what_creation_leaves_out() -> None:
+    """More of the counterpart's creation is an earlier meeting: nothing bounds it from below."""
+    open_ = meeting(Limits(60, 50, 70), Limits(3, -1, 4))
+    assert open_.low is not None
+    assert _bounded(open_, (), ()) == open_
+    theirs = _bounded(open_, (), ("pretraining",))
+    assert (theirs.case, theirs.answers, theirs.low) == ("not decidable", 20.0, None)
+    assert theirs.why == f"{open_.why}; creation is not known whole: pretraining"
+    mine = _bounded(open_, ("teacher",), ())  # more of it is a later one
+    assert mine.low == open_.low
+    assert _bounded(open_, ("teacher",), ("teacher",)).low is None
+    assert "surely not before" not in meeting_words(theirs)
+    assert "surely not before" in meeting_words(mine)
+
+
+def test_a_lifetime_cost_of_a_creation_that_is_not_known_whole_is_at_least_that() -> None:
+    """600 / 100 + 2 of a correct answer, if 600 is not all; where it has been made, 2."""
+    known = Made(Limits.exactly(600.0), None, "derived")
+    least = replace(known, omits=("teacher",))
+    serving = Limits(2.0, 1.0, None)
+    one, other = Side("s", least, serving), Side("v", known, serving)
+    ledger = replace(pair_of().ledgers[0], distilled=one, counterpart=other)
+    assert _costs(ledger, 100.0)[2:] == ("≥ 8 (7 or more)", "8 (7 or more)", "2 (1 or more)")
+    bounds = [_side_json(side, 100.0)["lifetime"]["bound"] for side in (one, other)]
+    assert bounds == [">=", "="]
+    silent = replace(one, serving=None)
+    assert _costs(replace(ledger, distilled=silent), 100.0)[2] == "not available"
+    assert _side_json(silent, 100.0)["lifetime"] is None
+
+
+def test_why_no_dollars_are_known_is_true() -> None:
+    samples, cells = run_of({STUDENT: MARKS["s"], BASE: MARKS["v"]}, CARDS)
+    cells = cells.with_columns(
+        price_source=pl.when(pl.col("entry") == BASE).then(pl.lit("list")),
+        input_usd_per_mtok=1.0, cached_input_usd_per_mtok=None, output_usd_per_mtok=2.0,
+    )  # fmt: skip
+    silent = samples.with_columns(
+        pl.lit(None, pl.Int64).alias(name)
+        for name in ("input_tokens", "cached_tokens", "output_tokens")
+    )
+    facts = choice_facts(silent, cells, load_catalog())
+    assert facts[BASE]["usd"] == "it has a price, but the tokens of no answer are known"
+    assert facts[STUDENT]["usd"] == "no price in the suite or on its card"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from distilbench.claims._prices import with_usd
+from distilbench.claims._prices import entry_facts, priced, with_usd
 from distilbench.compute import Quantity, Scope, Unavailable, joules_to_kwh, scope_cost
 
 if TYPE_CHECKING:
@@ -31,9 +31,10 @@ def choice_facts(
     from distilbench.stats import costs, mean_over_tasks, spent
 
     joules = costs(samples).rows_by_key("entry", named=True)
-    priced = with_usd(samples, cells, catalog).filter(spent())
-    usd = mean_over_tasks(priced, ("entry",), ("usd",)).rows_by_key("entry", named=True)
-    unknown = dict(priced.group_by("entry").agg(pl.col("usd").null_count()).iter_rows())
+    answers = with_usd(samples, cells, catalog).filter(spent())
+    usd = mean_over_tasks(answers, ("entry",), ("usd",)).rows_by_key("entry", named=True)
+    unknown = dict(answers.group_by("entry").agg(pl.col("usd").null_count()).iter_rows())
+    no_usd = _no_usd(cells, catalog)
     stated = stated_grid(cells)
     cards = dict(cells.group_by("entry").agg(pl.col("card").drop_nulls().first()).iter_rows())
     made: dict[str, dict[str, float | str | None]] = {}
@@ -41,13 +42,32 @@ def choice_facts(
         grid = stated.get(entry) if g_co2e_per_kwh is None else g_co2e_per_kwh
         price = usd[entry][0]["usd"]
         made[entry] = {
-            "usd": "no price in the suite or on its card" if price is None else price,
+            "usd": price if price is not None else no_usd[entry],
             "usd_unknown": unknown[entry],
             "co2e_g": _grams(row, grid),
             "co2e_g_unknown": row["energy_j_unknown"],
             "creation_flops": _creation(catalog.cards.get(cards[entry] or ""), catalog, scope),
         }
     return made
+
+
+def _no_usd(cells: pl.DataFrame, catalog: Catalog) -> dict[str, str]:
+    """Of each entry why no answer's dollars are known, if none is."""
+    facts = entry_facts(cells)
+    rates, hourly = priced(facts, catalog)
+    why = {}
+    for row in facts:
+        entry = row["entry"]
+        why[entry] = (
+            "its cells state several prices"
+            if row["prices"] > 1
+            else "it has a price, but the tokens of no answer are known"
+            if entry in rates
+            else "its machine has a price, but the time of no cell is known"
+            if entry in hourly
+            else "no price in the suite or on its card"
+        )
+    return why
 
 
 def stated_grid(cells: pl.DataFrame) -> dict[str, float]:

@@ -205,16 +205,23 @@ def _bounded(found: Meeting, mine: tuple[str, ...], theirs: tuple[str, ...]) -> 
     counted of the distilled model's and the counterpart's."""
     from distilbench.stats import Meeting
 
-    if found.case in ("not decidable", "not available") or not (mine or theirs):
+    if found.case == "not available" or not (mine or theirs):
         return found
+    if found.case == "not decidable":  # more of the counterpart's is an earlier meeting
+        why = f"{found.why}; creation is not known whole: {_parts(mine, theirs)}"
+        return replace(found, low=None if theirs else found.low, why=why)
     at_once, never = found.case == "cheaper at once", found.case == "never"
     if (at_once and not mine) or (never and not theirs):
         return found
     if at_once or never or (mine and theirs):
-        parts = ", ".join(dict.fromkeys((*mine, *theirs)))
-        return Meeting("not decidable", found.answers, why=f"creation is not known whole: {parts}")
+        why = f"creation is not known whole: {_parts(mine, theirs)}"
+        return Meeting("not decidable", found.answers, why=why)
     more = bool(mine) == (found.case == "pays for itself")
     return replace(found, bound=">=" if more else "<=", why=", ".join(mine or theirs))
+
+
+def _parts(mine: tuple[str, ...], theirs: tuple[str, ...]) -> str:
+    return ", ".join(dict.fromkeys((*mine, *theirs)))
 
 
 def _prices(names: tuple[str, str], cells: pl.DataFrame, catalog: Catalog) -> tuple[str, ...]:

@@ -81,16 +81,24 @@ def _print(pair: Pair, scope: ScopeName, answers: float | None) -> None:
 
 def _costs(one: Ledger, answers: float) -> tuple[str, ...]:
     there = one.counterpart.lifetime(answers, exists=True)
-    sides = (one.distilled.lifetime(answers), one.counterpart.lifetime(answers), there)
-    return (one.unit, one.scope, *map(_limits_text, sides))
+    made = [
+        f"{'≥ ' if _is_least(side) else ''}{_limits_text(side.lifetime(answers))}"
+        for side in (one.distilled, one.counterpart)
+    ]
+    return (one.unit, one.scope, *made, _limits_text(there))
+
+
+def _is_least(side: Side) -> bool:
+    """Whether what its creation is known to take is less than all, so that a lifetime cost is."""
+    return side.serving is not None and side.creation is not None and bool(side.creation.omits)
 
 
 def _limits_text(found: Limits | None) -> str:
     if found is None:
         return "not available"
-    if found.low is None or found.high is None:
-        return f"{found.value:.3g}"
-    return f"{found.value:.3g} ({found.low:.3g} to {found.high:.3g})"
+    from distilbench.report import interval_words
+
+    return f"{found.value:.3g}{interval_words(found.low, found.high, '{:.3g}'.format)}"
 
 
 def _pair_json(pair: Pair, scope: ScopeName, answers: float | None) -> dict[str, Any]:
@@ -124,6 +132,6 @@ def _side_json(side: Side, answers: float | None) -> dict[str, Any]:
     return {
         "creation": made and {**made.limits._asdict(), "known": made.known, "omits": made.omits},
         "correct_answer": side.serving and side.serving._asdict(),
-        "lifetime": lifetime and lifetime._asdict(),
+        "lifetime": lifetime and {**lifetime._asdict(), "bound": ">=" if _is_least(side) else "="},
         "not_available": side.why,
     }
