@@ -211,6 +211,7 @@ def test_the_page_says_how_sure_speeds_are(tmp_path: Path) -> None:
     assert "17.8" in section
     assert "Cells were asked 2 times" in section
     assert "large 1 of 20, small 1 of 20" in section
+    assert "no change told" in section
     samples = pl.read_parquet(run / "samples.parquet").with_columns(entry="model")
     alone = macro_accuracy(samples, ("entry",)).row(0, named=True)
     assert f"{alone['low']:.1%} to {alone['high']:.1%}" in text

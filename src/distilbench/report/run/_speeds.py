@@ -165,7 +165,7 @@ def _trend(trend: float | None, changes: bool | None) -> str:
     if trend is None or changes is None:
         return "not known: it takes 15 answers in a cell"
     if not changes:
-        return "steady"
+        return "no change told"
     return f"{'slows down' if trend < 1 else 'speeds up'} to {trend:.0%} within a cell"
 
 
@@ -203,7 +203,7 @@ def _differing(samples: pl.DataFrame) -> list[_Block]:
     return [
         Text(
             f"Questions answered otherwise in another asking: {', '.join(said)}. The score is that"
-            " of the first asking. With sampling at temperature 0, answers differ because llama.cpp"
-            " rounds otherwise in another batch, or a server does."
+            " of the first asking. At temperature 0 they differ because llama.cpp rounds otherwise"
+            " in another batch, or a server does."
         )
     ]
