@@ -10,16 +10,20 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page
 
+from distilbench.catalog import load_catalog
+from distilbench.claims import check_claims
 from distilbench.report import (
     Section,
     render_page,
+    write_claims_report,
     write_experiment_report,
     write_load_report,
+    write_report,
 )
 from distilbench.report.page import Card, Cards, Curves
 from tests.made_experiment import make_experiment
 from tests.test_load_answer import level, swept
-from tests.test_report import HOSTILE
+from tests.test_report import HOSTILE, make_run
 from tests.test_report_browser import WAIT_MS, opened, overlapping, wait_until
 
 pytestmark = pytest.mark.browser
@@ -375,4 +379,30 @@ def test_the_experiment_page_answers_on_its_first_screen(
     assert troubles == []
     page.emulate_media(media="print")
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    page.close()
+
+
+@pytest.fixture(scope="module")
+def claims_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    found = check_claims(load_catalog(), draws=200, seed=0)
+    return write_claims_report(found, tmp_path_factory.mktemp("claims"))
+
+
+@pytest.fixture(scope="module")
+def run_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_report(make_run(tmp_path_factory.mktemp("run")))
+
+
+@pytest.mark.parametrize("kind", ["run_page", "claims_page", "load_page", "experiment_page"])
+def test_no_page_as_it_is_written_has_an_error(
+    browser: Browser, request: pytest.FixtureRequest, kind: str
+) -> None:
+    """Each with all of its blocks: scripts meet on a page that do not in a page made of one."""
+    written: Path = request.getfixturevalue(kind)
+    page, troubles = opened(browser, written, 1400, "light")
+    assert page.locator(".wide").count() == page.locator(".wide table > caption").count() > 0
+    assert page.locator(".tools").count() == page.locator(".wide").count(), (
+        "every table has its own"
+    )
+    assert troubles == []
     page.close()

@@ -129,9 +129,16 @@ def own_costs(
     found: dict[Scope, tuple[Interval, bool]] = {}
     for scope in SCOPES:
         cost = scope_cost(card, catalog.cards, scope, catalog.accelerators)
-        if cost.at_least is not None:
-            whole = isinstance(cost.flops, Quantity) and not cost.omits
-            found[scope] = interval(cost.at_least, draws, seed), whole
+        if cost.at_least is None:
+            continue
+        least = interval(cost.at_least, draws, seed)
+        whole = isinstance(cost.flops, Quantity) and not cost.omits
+        if isinstance(cost.flops, Quantity) and whole:
+            # a share of the teacher's training lies between none of it and what is charged
+            full = interval(cost.flops, draws, seed)
+            found[scope] = replace(full, p2_5=least.p2_5, p5=least.p5), whole
+        else:
+            found[scope] = least, whole
     return found
 
 
@@ -157,7 +164,8 @@ def _creation_flops(models: Iterable[str], catalog: Catalog) -> list[float | Non
     for model in models:
         if model not in known:
             cost = scope_cost(catalog.cards[model], catalog.cards, "lineage", catalog.accelerators)
-            known[model] = cost.at_least.central if cost.at_least else None
+            counted = cost.flops if isinstance(cost.flops, Quantity) else cost.at_least
+            known[model] = counted.central if counted else None
     return [known[model] for model in models]
 
 

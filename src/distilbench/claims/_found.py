@@ -107,6 +107,8 @@ class Claims:
                 v.scope: v.ratio.central if isinstance(v.ratio, Interval) else None
                 for v in self.headline.scopes
             },
+            "ratio_bound_by_scope": {v.scope: v.bound for v in self.headline.scopes},
+            "ratio_reason_by_scope": {v.scope: v.reason for v in self.headline.scopes},
             "counts": self.counts.to_dicts(),
             "strict_counts": self.strict_counts.to_dicts(),
             "margin_points": self.margin,

@@ -15,7 +15,7 @@ from distilbench.named import named_cards
 
 if TYPE_CHECKING:
     from distilbench.catalog import Catalog
-    from distilbench.compute import Plan, Quantity, Unavailable
+    from distilbench.compute import Bound, Plan, Quantity, Unavailable
 
 ScopeName = Literal["student", "pipeline", "amortised", "lineage", "all"]
 Cards = Annotated[
@@ -57,6 +57,8 @@ def compute(
                         **_measure(c.flops, draws, seed),
                         "at_least": _measure(c.at_least, draws, seed) if c.at_least else None,
                         "omits": c.omits,
+                        "bound": c.bound,
+                        "exceeds": c.exceeds,
                         "stages": {s.name: _measure(s.flops, draws, seed) for s in c.stages},
                     }
                     for c in costs
@@ -70,10 +72,12 @@ def compute(
         widest = costs[-1]
         rows = [(s.name, *_cells(s.flops, draws, seed)) for s in widest.stages]
         print_table(("stage", "FLOPs", "90% range", "kind"), rows)
-    rows = [(c.scope, *_cells(c.flops, draws, seed, c.at_least)) for c in costs]
+    rows = [(c.scope, *_cells(c.flops, draws, seed, c.at_least, c.bound)) for c in costs]
     print_table(("scope", "FLOPs", "90% range", "kind"), rows)
     for omitted in dict.fromkeys(text for c in costs for text in c.omits):
         print_line(f"not counted: {omitted}")
+    for reason in dict.fromkeys(text for c in costs for text in c.exceeds):
+        print_line(f"an upper bound: {reason}; the range takes the share as exact")
 
 
 def compare(
@@ -98,6 +102,8 @@ def compare(
                     r.scope: {
                         **_measure(r.ratio, draws, seed),
                         "at_most": _measure(r.at_most, draws, seed) if r.at_most else None,
+                        "bound": r.bound,
+                        "why_bound": r.why_bound,
                         "sensitivity": _bars(r.ratio),
                     }
                     for r in ratios
@@ -106,9 +112,11 @@ def compare(
             }
         )
         return
-    rows = [(r.scope, *_cells(r.ratio, draws, seed)) for r in ratios]
+    rows = [(r.scope, *_cells(r.ratio, draws, seed, bound=r.bound)) for r in ratios]
     title = f"creation cost of {a.name} over {b.name}"
     print_table(("scope", "ratio", "90% range", "kind"), rows, title)
+    for reason in dict.fromkeys(text for r in ratios for text in r.why_bound):
+        print_line(f"a bound: {reason}; the range takes the share as exact")
     for r in ratios:
         bars = _bars(r.ratio)
         if bars:
@@ -286,7 +294,11 @@ def _measure(value: Quantity | Unavailable, draws: int, seed: int) -> dict[str, 
 
 
 def _cells(
-    value: Quantity | Unavailable, draws: int, seed: int, at_least: Quantity | None = None
+    value: Quantity | Unavailable,
+    draws: int,
+    seed: int,
+    at_least: Quantity | None = None,
+    bound: Bound = "=",
 ) -> tuple[str, str, str]:
     from distilbench.compute import Unavailable, interval
 
@@ -297,7 +309,7 @@ def _cells(
     found = interval(value, draws, seed)
     exact = found.p5 == found.p95
     return (
-        si(found.central),
+        {"=": "", ">=": "≥ ", "<=": "≤ ", "~": "~ "}[bound] + si(found.central),
         "–" if exact else f"{si(found.p5)} to {si(found.p95)}",
         found.kind,
     )

@@ -22,7 +22,6 @@ from distilbench.compute._distillation import (
     distillation_stages,
     implied_utilisation,
     student_parameters,
-    teacher_uses,
     training_tokens,
 )
 from distilbench.compute._flops import (
@@ -92,6 +91,7 @@ from distilbench.compute._scopes import (
     SCOPE_STAGES,
     SCOPE_WORDS,
     SCOPES,
+    Bound,
     CostRatio,
     Scope,
     ScopeCost,
@@ -101,6 +101,7 @@ from distilbench.compute._scopes import (
     stages_cost,
 )
 from distilbench.compute._sensitivity import TornadoBar, tornado
+from distilbench.compute._uses import teacher_uses
 from distilbench.compute._validation import ValidationRow, validation_table
 
 __all__ = [
@@ -116,6 +117,7 @@ __all__ = [
     "SCOPE_WORDS",
     "Accelerator",
     "Alternative",
+    "Bound",
     "CostRatio",
     "Creation",
     "CreationMoney",

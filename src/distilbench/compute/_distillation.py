@@ -9,7 +9,8 @@ from typing import Literal
 from distilbench.catalog import Card, Recipe
 from distilbench.compute._flops import active_parameters, hardware_flops, training_flops
 from distilbench.compute._hardware import Accelerator
-from distilbench.compute._quantity import Input, Quantity, Unavailable, from_figure, known
+from distilbench.compute._quantity import Quantity, Unavailable, from_figure
+from distilbench.compute._uses import share_excess, teacher_uses
 from distilbench.errors import InputError
 
 StageName = Literal[
@@ -29,7 +30,9 @@ class Stage:
     """One stage: its FLOPs, or why they are not known.
 
     ``omits`` says what the figure leaves out for want of a source; where it is not empty the
-    figure is a lower bound ("at least").
+    figure is a lower bound ("at least"). ``exceeds`` says why it may be more than was spent: an
+    upper bound. ``settles``: it is the rest of what another stage has a share of, so that the sum
+    of both does not hang on the share.
     """
 
     name: StageName
@@ -38,6 +41,8 @@ class Stage:
     omits: tuple[str, ...] = ()
     uses: Quantity | None = None
     """Students that share the outputs of the stage (measured stages only)."""
+    exceeds: tuple[str, ...] = ()
+    settles: bool = False
 
     @property
     def share(self) -> Stage:
@@ -53,6 +58,7 @@ class Creation:
 
     flops: Quantity | Unavailable
     omits: tuple[str, ...] = ()
+    exceeds: tuple[str, ...] = ()
 
 
 LEAST_UTILISATION = 0.15
@@ -119,8 +125,9 @@ def creation(
     if isinstance(base.flops, Unavailable):
         return base
     if isinstance(own, Unavailable):
-        return Creation(base.flops, (*base.omits, f"post-training of {card.id} (unpublished)"))
-    return Creation(base.flops + own, base.omits)
+        omits = (*base.omits, f"post-training of {card.id} (unpublished)")
+        return Creation(base.flops, omits, base.exceeds)
+    return Creation(base.flops + own, base.omits, base.exceeds)
 
 
 def training_tokens(card: Card, recipe: Recipe) -> tuple[Quantity | Unavailable, tuple[str, ...]]:
@@ -274,28 +281,10 @@ def _teacher_training(
     uses = teacher_uses(card, cards)
     if isinstance(made.flops, Unavailable):
         return Stage("teacher_training", made.flops, "all that made the teacher / its uses")
-    if uses is None:
-        formula = "all that made the teacher: an upper bound, no other use of it is known"
-        return Stage("teacher_training", made.flops, formula, made.omits)
-    formula = f"all that made the teacher / its {uses.central:g} uses"
-    if card.lineage.teacher_uses is None:
-        formula += " by known students: an upper bound, others are not known"
-    return Stage("teacher_training", made.flops / uses, formula, made.omits)
-
-
-def teacher_uses(card: Card, cards: Cards) -> Quantity | None:
-    """Among how many its teacher's training is shared: what the card states, else the students of
-    that teacher that have a card (others are not known: the share is an upper bound). Null: none
-    but this one."""
-    stated, teacher = card.lineage.teacher_uses, card.lineage.teacher
-    if stated is not None:
-        return from_figure(stated, f"{card.id}: lineage.teacher_uses")
-    students = {one.id for one in cards.values() if one.lineage.teacher == teacher} | {card.id}
-    if teacher is None or len(students) == 1:
-        return None
-    count = float(len(students))
-    note = "students of this teacher with a card; each further one lowers the share"
-    return known(Input(f"{teacher}: uses", count, count, count, "derived", "the cards", note))
+    exceeds = (*share_excess(card, uses), *made.exceeds)
+    formula = "all that made the teacher" + (f" / its {uses.central:g} uses" if uses else "")
+    share = made.flops / uses if uses else made.flops
+    return Stage("teacher_training", share, formula, made.omits, exceeds=exceeds)
 
 
 def _base_pretraining(
@@ -309,12 +298,21 @@ def _base_pretraining(
     if isinstance(made.flops, Unavailable):
         return Stage("base_pretraining", made.flops, formula)
     if base != card.lineage.teacher:
-        return Stage("base_pretraining", made.flops, formula, made.omits)
+        return Stage("base_pretraining", made.flops, formula, made.omits, exceeds=made.exceeds)
     uses = teacher_uses(card, cards)
     if uses is None:
-        return Stage("base_pretraining", made.flops * 0.0, "base is the teacher: counted there")
+        none = made.flops * 0.0
+        said = "base is the teacher: counted there"
+        return Stage("base_pretraining", none, said, exceeds=made.exceeds, settles=True)
     rest = (made.flops - made.flops / uses).at_least_zero()
-    return Stage("base_pretraining", rest, formula + " - the teacher's share", made.omits)
+    return Stage(
+        "base_pretraining",
+        rest,
+        formula + " - the teacher's share",
+        made.omits,
+        exceeds=made.exceeds,
+        settles=True,
+    )
 
 
 def _creation_of(
@@ -346,4 +344,17 @@ def _sum(stages: tuple[Stage, ...]) -> Creation:
             return Creation(stage.flops)
         flops = stage.flops if flops is None else flops + stage.flops
     assert flops is not None
-    return Creation(flops, tuple(dict.fromkeys(o for stage in stages for o in stage.omits)))
+    omits = tuple(dict.fromkeys(o for stage in stages for o in stage.omits))
+    return Creation(flops, omits, stages_excess(stages))
+
+
+def stages_excess(stages: tuple[Stage, ...]) -> tuple[str, ...]:
+    """Why the sum of the stages is an upper bound; empty where it is not."""
+    settled = any(stage.settles for stage in stages)
+    found = [
+        reason
+        for stage in stages
+        if not (settled and stage.name == "teacher_training")
+        for reason in stage.exceeds
+    ]
+    return tuple(dict.fromkeys(found))

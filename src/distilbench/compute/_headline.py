@@ -19,7 +19,7 @@ from distilbench.compute._distillation import (
 )
 from distilbench.compute._flops import training_estimates, training_flops_exact
 from distilbench.compute._quantity import Interval, Quantity, Unavailable, interval
-from distilbench.compute._scopes import SCOPES, CostRatio, Scope, cost_ratio, scope_cost
+from distilbench.compute._scopes import SCOPES, Bound, CostRatio, Scope, cost_ratio, scope_cost
 from distilbench.compute._sensitivity import TornadoBar, tornado
 
 PAPER_RATIO = 2000.0
@@ -45,6 +45,10 @@ class ScopeVerdict:
     verdict: Verdict
     reason: str
     tornado: tuple[TornadoBar, ...]
+    bound: Bound = "="
+    """How ``ratio`` stands to the ratio of what was spent. Its interval holds the unknowns that
+    have a range, not how many others used the teacher: ``at_most`` is the ratio if all of it were
+    theirs."""
 
 
 @dataclass(frozen=True)
@@ -140,21 +144,32 @@ def _judge(found: CostRatio, claimed: float, draws: int, seed: int) -> ScopeVerd
         )
     share = _share_above(found.ratio, claimed, draws, seed)
     one_sided = bool(found.denominator.omits)
+    charged = bool(found.denominator.exceeds)
+    most = bound if charged else found.ratio
     verdict: Verdict = "not decidable"
-    if share <= 1 - SURE and not found.numerator.omits:
-        verdict = "refuted"
-    elif share >= SURE and not one_sided:
+    if most is not None and _share_above(most, claimed, draws, seed) <= 1 - SURE:
+        verdict = "not decidable" if found.numerator.omits else "refuted"
+    elif share >= SURE and not one_sided and not found.numerator.exceeds:
         verdict = "supported"
     omitted = "; not counted: " + ", ".join(found.denominator.omits) if one_sided else ""
     return ScopeVerdict(
         scope=found.scope,
         ratio=interval(found.ratio, draws, seed),
-        at_most=at_most if one_sided else None,
+        at_most=at_most if one_sided or charged else None,
         share_above=share,
         verdict=verdict,
-        reason=f"{share:.0%} of the draws exceed {claimed:,.0f}{omitted}",
+        reason=f"{share:.0%} of the draws exceed {claimed:,.0f}{omitted}{_charged(found, at_most)}",
         tornado=tuple(tornado(found.ratio)),
+        bound=found.bound,
     )
+
+
+def _charged(found: CostRatio, at_most: Interval | None) -> str:
+    """That a share of the teacher's training may be too high, and the ratio without any."""
+    if not found.why_bound:
+        return ""
+    without = f" (without any share {at_most.central:.3g})" if at_most else ""
+    return f"; a bound: {'; '.join(found.why_bound)}{without}"
 
 
 def _share_above(quantity: Quantity, claimed: float, draws: int, seed: int) -> float:

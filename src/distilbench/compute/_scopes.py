@@ -15,6 +15,7 @@ from distilbench.compute._distillation import (
     StageName,
     creation,
     distillation_stages,
+    stages_excess,
 )
 from distilbench.compute._quantity import Quantity, Unavailable, total
 
@@ -45,6 +46,9 @@ pipeline the whole: what a student takes alone, and what it takes beside the oth
 
 Evaluation is in no scope. It measures a model and makes none, and the cost of a vanilla model,
 which stands on the other side of every ratio, does not hold it either."""
+Bound = Literal["=", ">=", "<=", "~"]
+"""How a figure stands to what was spent: as it is, at least, at most, or it may lie on either
+side: parts are missing, and others may be counted too high."""
 _SHARED: tuple[Scope, ...] = ("amortised", "lineage")
 
 
@@ -53,8 +57,11 @@ class ScopeCost:
     """Creation cost of one model under one scope.
 
     ``flops`` is not available as soon as one stage of the scope is not; ``at_least`` then holds
-    the sum of the stages that are known (None: none is). ``omits`` says what even the known
-    stages leave out: where it is not empty, ``flops`` is a lower bound too.
+    the sum of the stages that are known and not counted too high (None: none is). ``omits`` says
+    what even the known stages leave out: where it is not empty, ``flops`` is a lower bound too.
+    ``exceeds`` says what they may hold too much of: where it is not empty and ``omits``
+    is, ``flops`` is an upper bound;
+    where neither is empty it is an estimate that may lie on either side.
     """
 
     card: str
@@ -63,6 +70,12 @@ class ScopeCost:
     at_least: Quantity | None
     omits: tuple[str, ...]
     stages: tuple[Stage, ...]
+    exceeds: tuple[str, ...] = ()
+
+    @property
+    def bound(self) -> Bound:
+        """How ``flops``, else ``at_least``, stands to what was spent."""
+        return _bound(bool(self.omits) or isinstance(self.flops, Unavailable), bool(self.exceeds))
 
 
 @dataclass(frozen=True)
@@ -80,6 +93,26 @@ class CostRatio:
     ratio: Quantity | Unavailable
     at_most: Quantity | None
 
+    @property
+    def bound(self) -> Bound:
+        """How ``ratio``, else ``at_most``, stands to the ratio of what was spent: too much in the
+        denominator makes it too small."""
+        above, below = self.numerator, self.denominator
+        cut = bool(below.omits) or isinstance(below.flops, Unavailable)
+        return _bound(bool(above.omits or below.exceeds), cut or bool(above.exceeds))
+
+    @property
+    def why_bound(self) -> tuple[str, ...]:
+        """What ``bound`` is because of, if shares of a teacher's training make it one."""
+        return tuple(dict.fromkeys((*self.numerator.exceeds, *self.denominator.exceeds)))
+
+
+def _bound(at_least: bool, at_most: bool) -> Bound:
+    bounds: dict[tuple[bool, bool], Bound] = {
+        (False, False): "=", (True, False): ">=", (False, True): "<=", (True, True): "~",
+    }  # fmt: skip
+    return bounds[at_least, at_most]
+
 
 def scope_cost(
     card: Card, cards: Cards, scope: Scope, accelerators: Accelerators | None = None
@@ -91,8 +124,9 @@ def scope_cost(
     """
     if card.lineage.recipe is None:
         made = creation(card, cards, accelerators)
-        floor = made.flops if isinstance(made.flops, Quantity) else None
-        return ScopeCost(card.id, scope, made.flops, floor, made.omits, ())
+        sure = isinstance(made.flops, Quantity) and not made.exceeds
+        floor = made.flops if isinstance(made.flops, Quantity) and sure else None
+        return ScopeCost(card.id, scope, made.flops, floor, made.omits, (), made.exceeds)
     return stages_cost(card.id, scope, distillation_stages(card, cards, accelerators))
 
 
@@ -107,16 +141,24 @@ def stages_cost(name: str, scope: Scope, made_by: Iterable[Stage]) -> ScopeCost:
     found = [stage.flops for stage in stages if isinstance(stage.flops, Quantity)]
     missing = [stage for stage in stages if isinstance(stage.flops, Unavailable)]
     omits = tuple(dict.fromkeys(text for stage in stages for text in stage.omits))
-    floor = total(found) if found else None
-    if missing or floor is None:
+    exceeds = stages_excess(stages)
+    settled = any(stage.settles and not stage.exceeds for stage in stages)
+    sure = [
+        stage.flops
+        for stage in stages
+        if isinstance(stage.flops, Quantity)
+        and (not stage.exceeds or (settled and stage.name == "teacher_training"))
+    ]
+    floor = total(sure) if sure else None
+    if missing or not found:
         reasons = "; ".join(
             f"{stage.name}: {stage.flops.reason}"
             for stage in missing
             if isinstance(stage.flops, Unavailable)
         )
         unavailable = Unavailable(reasons or f"{name}: no stage is known")
-        return ScopeCost(name, scope, unavailable, floor, omits, stages)
-    return ScopeCost(name, scope, floor, floor, omits, stages)
+        return ScopeCost(name, scope, unavailable, floor, omits, stages, exceeds)
+    return ScopeCost(name, scope, total(found), floor, omits, stages, exceeds)
 
 
 def scope_costs(

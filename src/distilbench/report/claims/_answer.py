@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from distilbench.claims import Claims, Placement, curve_counts
 from distilbench.compute import Headline, Interval, Scope, ScopeVerdict, Unavailable
-from distilbench.report.claims._cells import range_text, ratio_text
+from distilbench.report.claims._cells import MARKS, range_text, ratio_text
 from distilbench.report.page import NOT_AVAILABLE, Card, Cards, Fact, Section, Tone, listed, spread
 
 if TYPE_CHECKING:
@@ -81,12 +81,15 @@ def _ratio(found: ScopeVerdict) -> str:
     if isinstance(found.ratio, Unavailable):
         most = found.at_most
         return NOT_AVAILABLE if most is None else f"at most {ratio_text(most.central)}"
-    return f"{ratio_text(found.ratio.central)} (90%: {range_text(found.ratio)})"
+    mark = MARKS[found.bound]
+    return f"{mark}{ratio_text(found.ratio.central)} (90%: {range_text(found.ratio)})"
 
 
 def _ratio_note(found: ScopeVerdict) -> str:
     if isinstance(found.ratio, Interval):
-        return f"ratio of creation compute with the 90% range of its draws, {found.ratio.kind}"
+        note = f"ratio of creation compute with the 90% range of its draws, {found.ratio.kind}"
+        uses = "; the range takes the known number of the teacher's uses as exact"
+        return note + (uses if found.bound in (">=", "~") else "")
     return found.ratio.reason
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from distilbench.catalog import Catalog
-from distilbench.compute import CostRatio, Interval, Unavailable, interval
+from distilbench.compute import Bound, CostRatio, Interval, Unavailable, interval
 from distilbench.report.page import NOT_AVAILABLE, Cell
 
 if TYPE_CHECKING:
@@ -31,13 +31,21 @@ def size_range(low: float | None, high: float | None) -> str:
     return " to ".join(known)
 
 
-def interval_cell(ratio: Interval | Unavailable, at_most: Interval | None) -> Cell:
+MARKS: dict[Bound, str] = {"=": "", ">=": "≥ ", "<=": "≤ ", "~": "~ "}
+
+
+def interval_cell(
+    ratio: Interval | Unavailable, at_most: Interval | None, bound: Bound = "="
+) -> Cell:
+    """A ratio with the mark of its bound."""
     if isinstance(ratio, Unavailable):
         if at_most is None:
             return Cell(NOT_AVAILABLE, title=ratio.reason)
         return Cell(f"≤ {ratio_text(at_most.central)}", title=ratio.reason, kind="derived")
     return Cell(
-        ratio_text(ratio.central), title="; ".join(map(str, ratio.unknowns)), kind=ratio.kind
+        MARKS[bound] + ratio_text(ratio.central),
+        title="; ".join(map(str, ratio.unknowns)),
+        kind=ratio.kind,
     )
 
 
@@ -46,8 +54,11 @@ def quantity_cell(ratio: CostRatio, draws: int, seed: int) -> Cell:
     if isinstance(ratio.ratio, Unavailable):
         return interval_cell(ratio.ratio, bound)
     found = interval(ratio.ratio, draws, seed)
-    cell = interval_cell(found, bound)
-    return cell._replace(title=f"5% to 95%: {ratio_text(found.p5)} to {ratio_text(found.p95)}")
+    cell = interval_cell(found, bound, ratio.bound)
+    title = f"5% to 95%: {ratio_text(found.p5)} to {ratio_text(found.p95)}"
+    if ratio.why_bound:
+        title += ", shares of a teacher's training taken as they are; " + "; ".join(ratio.why_bound)
+    return cell._replace(title=title)
 
 
 def range_text(ratio: Interval | Unavailable) -> str:

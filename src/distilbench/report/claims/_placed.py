@@ -114,9 +114,9 @@ def _cost(claims: Claims, place: Placement, axis: str) -> tuple[float | None, bo
     card, catalog = claims.catalog.cards[place.model], claims.catalog
     scope = next(one for one in SCOPES if one == axis)
     cost = scope_cost(card, catalog.cards, scope, catalog.accelerators)
-    if cost.at_least is None:
-        return None, False
-    return cost.at_least.central, not isinstance(cost.flops, Quantity) or bool(cost.omits)
+    if isinstance(cost.flops, Quantity) and not cost.omits:
+        return cost.flops.central, False
+    return (None, False) if cost.at_least is None else (cost.at_least.central, True)
 
 
 def _points(claims: Claims, fitted: list[FamilyCurve]) -> Iterator[dict[str, Any]]:

@@ -76,7 +76,7 @@ def creation_ratio(claims: Claims) -> Section:
     columns = (
         Shown("scope", "scope"),
         Shown("counts", "scope", lambda scope: SCOPE_WORDS[scope]),
-        Shown("ratio", ("ratio", "at_most"), interval_cell),
+        Shown("ratio", ("ratio", "at_most", "bound"), interval_cell),
         Shown("90% range", "ratio", range_text),
         Shown("paper", (), lambda: f"> {head.claimed_ratio:,.0f}"),
         Shown("verdict", "verdict"),
@@ -122,7 +122,10 @@ def all_ratios(claims: Claims) -> Section:
     )
     note = (
         "How many times the compute of the distilled model its base took. ≤ marks an upper bound:"
-        " a part of the distilled model's cost is not published. Below 1 under the widest scope"
+        " a part of the distilled model's cost is not published. ≥ marks a lower bound: its share"
+        " of its teacher's training is an upper bound, as other uses of the teacher are not known,"
+        " or a part of the base's cost is not published; ~ that the ratio may lie on either side."
+        " The ranges on hover do not hold the number of uses. Below 1 under the widest scope"
         " is no accident: who counts the base's pretraining can never get above 1."
     )
     caption = "Compute to create the base over compute to create the distilled model"

@@ -16,7 +16,8 @@ _NOTE = (
     " model made by 'distilbench distill' those measured stage by stage. From the narrowest"
     " scope to the widest: the student's own training; with the teacher's inference; with a"
     " share of the teacher's training; with the pretraining of its base. ≥ marks a lower bound:"
-    " a part is not published. 'distilbench compute CARD' shows the stages."
+    " a part is not published; ≤ an upper bound: other uses of the teacher are not known, so that"
+    " the share may be less; ~ both. 'distilbench compute CARD' shows the stages."
 )
 
 
@@ -46,8 +47,10 @@ def cost_cell(cost: ScopeCost) -> Cell:
             return Cell(NOT_AVAILABLE, title=cost.flops.reason)
         return Cell(f"≥ {cost.at_least.central:.3g}", title=cost.flops.reason, kind="derived")
     found = interval(cost.flops)
-    mark = "≥ " if cost.omits else ""
+    mark = {"=": "", ">=": "≥ ", "<=": "≤ ", "~": "~ "}[cost.bound]
     title = f"5% to 95%: {found.p5:.3g} to {found.p95:.3g}"
     if cost.omits:
         title += "; not counted: " + ", ".join(cost.omits)
+    if cost.exceeds:
+        title += "; an upper bound of the teacher's share: " + ", ".join(cost.exceeds)
     return Cell(f"{mark}{found.central:.3g}", title=title, kind=found.kind)

@@ -152,10 +152,12 @@ def _ratio(one: Creation) -> Cell:
     if found is None:
         return Cell(NOT_AVAILABLE, title=_missing(one))
     drawn = interval(found)
-    most = "" if found is one.ratio.ratio and not one.ratio.denominator.omits else "at most "
-    least = "at least " if one.ratio.numerator.omits and not most else ""
+    marks = {"=": "", ">=": "at least ", "<=": "at most ", "~": "about "}
+    mark = marks[one.ratio.bound] if found is one.ratio.ratio else "at most "
     title = f"95% of draws: {rounded(drawn.p2_5)} to {rounded(drawn.p97_5)}"
-    return Cell(f"{most or least}{rounded(drawn.central)}", title=title, kind=drawn.kind)
+    if one.ratio.why_bound:
+        title += "; a bound: " + "; ".join(one.ratio.why_bound)
+    return Cell(f"{mark}{rounded(drawn.central)}", title=title, kind=drawn.kind)
 
 
 def _met(found: Meeting) -> bool:
