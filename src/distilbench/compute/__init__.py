@@ -15,9 +15,6 @@ from distilbench.compute._decisions import (
 )
 from distilbench.compute._distillation import (
     LEAST_UTILISATION,
-    Creation,
-    Stage,
-    StageName,
     creation,
     distillation_stages,
     implied_utilisation,
@@ -101,6 +98,7 @@ from distilbench.compute._scopes import (
     stages_cost,
 )
 from distilbench.compute._sensitivity import TornadoBar, tornado
+from distilbench.compute._stages import Creation, Stage, StageName
 from distilbench.compute._uses import teacher_uses
 from distilbench.compute._validation import ValidationRow, validation_table
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from functools import reduce
 
 from distilbench.catalog import Card
-from distilbench.compute._distillation import StageName
 from distilbench.compute._flops import active_parameters
 from distilbench.compute._hardware import (
     Accelerator,
@@ -19,6 +18,7 @@ from distilbench.compute._hardware import (
     training_utilisation,
 )
 from distilbench.compute._quantity import Quantity, Unavailable
+from distilbench.compute._stages import StageName
 from distilbench.errors import InputError
 
 

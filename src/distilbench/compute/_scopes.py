@@ -11,13 +11,12 @@ from distilbench.catalog import Card
 from distilbench.compute._distillation import (
     Accelerators,
     Cards,
-    Stage,
-    StageName,
     creation,
     distillation_stages,
     stages_excess,
 )
 from distilbench.compute._quantity import Quantity, Unavailable, total
+from distilbench.compute._stages import Stage, StageName
 
 Scope = Literal["student", "pipeline", "amortised", "lineage"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
