@@ -16,8 +16,7 @@ from benchmarks.gpu_card import EVERY_S, Gpu, Log, Skipped, busy, integrated_j
 from distilbench.architecture import describe
 from distilbench.engines import locate_model
 from distilbench.engines._gpu import gpu_devices
-from distilbench.meter import EnergyMeter, find_meter
-from distilbench.records import CellRecord, columns
+from distilbench.meter import EnergyMeter, find_meter, gpu_use
 from distilbench.source import Source
 
 WINDOW_S, SETTLE_S = 20.0, 4.0
@@ -105,10 +104,6 @@ def check_energy(place: Place) -> Iterator[Verdict]:
 def check_memory(place: Place) -> Iterator[Verdict]:
     """Of a process that holds a known gibibyte and more: NVML's figure, and that of our meter."""
     card = place.card
-    try:
-        from distilbench.meter import gpu_use
-    except ImportError:
-        raise Skipped("this version of distilbench meters no process on a GPU") from None
     with busy() as pid:
         told, use = card.held(), gpu_use([pid])
     if pid not in told:
@@ -159,8 +154,7 @@ def check_layers(place: Place) -> Iterator[Verdict]:
             sum(size for pid, size in held.items() if pid not in before) for _, held in log.readings
         ]
         peak, share = max(new, default=0), weights * layers / parts
-        column = gpu_memory_column()
-        ours = cell[column] if column else None
+        ours = cell["peak_gpu_memory_bytes"]
         rate = samples["output_tokens"].sum() / samples["decode_s"].sum()
         yield judged(
             f"layers: {layers} of {parts}",
@@ -173,12 +167,6 @@ def check_layers(place: Place) -> Iterator[Verdict]:
             f" {'not available' if ours is None else f'{ours / MIB:,.0f} MiB'};"
             f" {rate:,.0f} tokens/s",
         )
-
-
-def gpu_memory_column() -> str | None:
-    """The column of the cell records that holds the peak of the GPU's memory."""
-    named = [c.name for c in columns(CellRecord) if "gpu" in c.name and c.unit == "bytes"]
-    return next((name for name in named if "peak" in name), None)
 
 
 def check_hf(place: Place) -> Iterator[Verdict]:

@@ -196,7 +196,8 @@ def fake_cell(**record: Any) -> Callable[..., tuple[dict[str, Any], pl.DataFrame
     """A run's one cell, whose samples took the joules of the counter in equal shares."""
     cell = {
         "wall_s": 4.0, "energy_known": "measured", "energy_method": "GPU 0 energy counter",
-        "energy_total_j": 500.0, "energy_idle_j": 100.0, "gpu_layers": None, **record,
+        "energy_total_j": 500.0, "energy_idle_j": 100.0, "gpu_layers": None,
+        "peak_gpu_memory_bytes": None, **record,
     }  # fmt: skip
     share = record.pop("share_j", 100.0)
     samples = pl.DataFrame(
@@ -250,7 +251,8 @@ def test_layers_are_to_be_in_the_record_and_in_the_memory_of_the_card(
     def run(where: Place, name: str, **suite: Any) -> tuple[dict[str, Any], pl.DataFrame]:
         asked = suite["profiles"][0]["gpu"]["layers"]
         now["layers"] = asked
-        done = fake_cell(gpu_layers=None if lost == "record" else asked)(where, name)
+        told = {"peak_gpu_memory_bytes": asked * 4 * MIB}
+        done = fake_cell(gpu_layers=None if lost == "record" else asked, **told)(where, name)
         now["layers"] = 0
         return done
 

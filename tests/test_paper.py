@@ -427,7 +427,7 @@ def test_references_are_bibtex_and_hold_what_was_used(data: Any) -> None:
         "math-verify", "wani2026", "miller2024", "wilson1927", "zou2008", "holm1979",
     } <= set(found)  # fmt: skip
     # The sources of the cards' figures, those of base and teacher too, since there is a recipe.
-    assert {"deepseek-r1", "llama-3.1-model-card", "deepseek-v3"} <= set(found)
+    assert {"deepseek-r1-nature", "llama-3.1-model-card", "deepseek-v3"} <= set(found)
     assert found["miller2024"]["eprint"] == "2411.00640"
     assert found["miller2024"]["year"] == "2024"
     assert found["reasoning-gym"]["author"].endswith(r"K{\"o}pf, Andreas")

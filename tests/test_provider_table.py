@@ -11,9 +11,10 @@ from distilbench.source import Source
 
 
 def test_every_provider_of_inspect_is_in_it() -> None:
-    assert len(provider_names()) > 30
-    assert provider_names() <= set(PROVIDERS)
-    assert set(PROVIDERS) - provider_names() == {"distilbench"}
+    names = provider_names() - {"planted"}  # test_tasks registers it, maybe in this very process
+    assert len(names) > 30
+    assert names <= set(PROVIDERS)
+    assert set(PROVIDERS) - names == {"distilbench"}
 
 
 def test_of_a_provider_that_is_not_listed_nothing_is_taken_for_granted() -> None:

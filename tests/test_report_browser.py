@@ -89,7 +89,7 @@ def test_it_opens_offline_and_draws_every_chart(
         "[data-chart] svg",
         "charts => charts.map(c => c.querySelectorAll('.mark-symbol path').length)",
     )
-    assert len(marks) == 4
+    assert len(marks) == 5
     assert all(count >= 2 for count in marks)
     overflow = page.evaluate("document.documentElement.scrollWidth - innerWidth")
     assert overflow <= 0
