@@ -18,7 +18,6 @@ from benchmarks.gpu_card import Gpu, Skipped, find_gpu, integrated_j
 from benchmarks.gpu_check import table, verdicts, write
 from benchmarks.gpu_checks import MIB, Place, Verdict
 
-import distilbench.meter
 from distilbench.engines._gpu import GpuDevice
 from distilbench.meter import EnergyMeter
 
@@ -159,7 +158,7 @@ def test_memory_of_a_process_is_held_against_nvml(
     nvml.held = held
     monkeypatch.setattr(gpu_checks, "busy", lambda: nullcontext(7))
     use = SimpleNamespace(bytes=ours, reason="why")
-    monkeypatch.setattr(distilbench.meter, "gpu_use", lambda pids: use, raising=False)
+    monkeypatch.setattr(gpu_checks, "gpu_use", lambda pids: use)
     assert said(gpu_checks.check_memory, place(tmp_path)) == {"memory": verdict}
 
 
