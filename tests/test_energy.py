@@ -25,6 +25,8 @@ from distilbench.meter import (
     find_counters,
     find_meter,
     given_tdp_w,
+    gpu_use,
+    has_gpus,
     power_cap,
 )
 from distilbench.meter._energy import TDP_VARIABLE, known_processor
@@ -244,6 +246,29 @@ def test_questions_in_flight_share_each_instant_equally() -> None:
     assert apportion(energy, spans) == pytest.approx([50.0, 50.0])
     assert apportion(window(100.0), [(-5.0, 5.0), (20.0, 30.0)]) == pytest.approx([100.0, 0.0])
     assert apportion(window(100.0), []) == []
+
+
+def test_cards_that_are_named_and_not_numbered_are_a_reason_and_no_crash(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """``CUDA_VISIBLE_DEVICES=GPU-5ed9...``, as schedulers set it: Zeus calls ``int`` of it."""
+
+    def named(*_: object) -> None:
+        int("GPU-5ed9")
+
+    monkeypatch.setattr("distilbench.meter._sensors._gpu", named)
+    monkeypatch.setattr("distilbench.meter._gpu_processes._gpus", named)
+    counters, reason = find_counters({0})
+    assert counters == []
+    assert "GPU 0" in reason
+    assert "GPU-5ed9" in reason
+    has_gpus.cache_clear()
+    try:
+        use = gpu_use([os.getpid()])
+    finally:
+        has_gpus.cache_clear()
+    assert (use.gpus, use.bytes) == (None, None)  # not known, which is not: none
+    assert "GPU-5ed9" in use.reason
 
 
 def test_what_the_sensors_said_between_decides_the_shares() -> None:

@@ -52,6 +52,8 @@ def has_gpus() -> bool:
     """Whether there is a GPU that NVML or AMD SMI knows."""
     try:
         return bool(_gpus())
+    except ValueError:  # CUDA_VISIBLE_DEVICES with names (GPU-...), which Zeus takes for numbers
+        return True
     except _failures():
         return False
 
@@ -114,7 +116,7 @@ def _amd(gpu: Any) -> Held:
 
 def _failures() -> tuple[type[Exception], ...]:
     """What looking for GPUs raises where there are none, or no library that knows them."""
-    found: list[type[Exception]] = [ImportError, OSError, KeyError]
+    found: list[type[Exception]] = [ImportError, OSError, KeyError, ValueError]
     try:
         from zeus.exception import ZeusBaseError
 

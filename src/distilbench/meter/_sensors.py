@@ -42,7 +42,8 @@ def find_counters(gpus: Collection[int] = ()) -> tuple[list[Counter], str]:
     for index in sorted(gpus):
         try:
             found.append(_gpu(index))
-        except (ZeusBaseError, IndexError, OSError) as error:
+        except (ZeusBaseError, IndexError, OSError, ValueError) as error:
+            # ValueError: CUDA_VISIBLE_DEVICES with names (GPU-...), which Zeus takes for numbers.
             # The rest would leave out what does the work.
             return [], f"GPU {index}: {_first_sentence(error)}"
     return found, "; ".join(reasons)
@@ -57,11 +58,11 @@ def gpu_counters() -> dict[int, Counter]:
         count = len(get_gpus().gpus)
     except (ImportError, OSError, KeyError):
         return {}
-    except ZeusBaseError:
+    except (ZeusBaseError, ValueError):
         return {}
     found = {}
     for index in range(count):
-        with suppress(ZeusBaseError, OSError):
+        with suppress(ZeusBaseError, OSError, ValueError):
             found[index] = _gpu(index)
     return found
 
