@@ -94,7 +94,8 @@ def ledgers(
     and scope. ``shared``: samples of the questions of both, or why there are none."""
     for unit, column in UNITS.items():
         serving = _serving(names, shared, cells, catalog, column)
-        guessed = unit == "joules" and "estimated" in cells["energy_known"].to_list()
+        told = "energy_known" in cells.columns
+        guessed = unit == "joules" and told and "estimated" in cells["energy_known"].to_list()
         notes = _prices(names, cells, catalog) if unit == "US dollars" else ()
         for scope in SCOPES:
             sides = _sides(names, cards, serving, catalog, unit, scope)
