@@ -6,7 +6,10 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from typing import NamedTuple
+
+from distilbench.errors import InputError
 
 _VISIBLE = ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "GGML_VK_VISIBLE_DEVICES")
 # nvidia-smi's numbering; CUDA's own begins with the fastest.
@@ -36,6 +39,17 @@ def gpu_devices() -> list[GpuDevice]:
         [sys.executable, "-c", _ASK], capture_output=True, text=True, env=environment, check=True
     )
     return [GpuDevice(*device) for device in json.loads(asked.stdout.splitlines()[-1])]
+
+
+def memory_of(
+    devices: Sequence[GpuDevice], index: int, where: str, seen_by: str, remedy: str
+) -> int:
+    """Memory of the GPU ``index`` in bytes. Raises ``InputError`` naming ``where`` if ``seen_by``
+    sees no such GPU."""
+    if index >= len(devices):
+        seen = ", ".join(device.name for device in devices) or "none"
+        raise InputError(where, f"asks for GPU {index}, and {seen_by} sees {seen}", remedy)
+    return devices[index].memory_bytes
 
 
 def gpu_environment(index: int | None) -> dict[str, str]:

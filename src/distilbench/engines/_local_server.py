@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
+from distilbench.beat import every
 from distilbench.meter import GpuUse, ProcessTree, gpu_use, listeners, server_roots
 
-_LOOK_S = 0.5
+LOOK_S = 0.5  # between two looks at what a server or a GPU holds
 _LEAST_CORES = 0.05
 """Of a core while its questions fly: who takes less passes them on."""
 _OFTEN = 0.1  # of the looks with other clients, from which a server is shared with them
@@ -76,8 +77,7 @@ class LocalServer:
     gpu: GpuMemory = field(init=False)
     _looks: int = field(init=False, default=0)
     _shared: int = field(init=False, default=0)
-    _over: threading.Event = field(init=False, default_factory=threading.Event)
-    _thread: threading.Thread | None = field(init=False, default=None)
+    _beside: ExitStack = field(init=False, default_factory=ExitStack)
 
     def __post_init__(self) -> None:
         self.gpu = GpuMemory(self.tree.pids)
@@ -105,13 +105,10 @@ class LocalServer:
     def watch(self) -> None:
         """Look from here on, until :meth:`close`."""
         self.begin()
-        self._thread = threading.Thread(target=self._look, name="server", daemon=True)
-        self._thread.start()
+        self._beside.enter_context(every(LOOK_S, self._look))
 
     def close(self) -> None:
-        self._over.set()
-        if self._thread is not None:
-            self._thread.join()
+        self._beside.close()
 
     def begin(self) -> None:
         """A cell begins."""
@@ -152,10 +149,9 @@ class LocalServer:
         return max(0, peak - self.before_bytes), f"{self.tree.method} (the worker's), {taken}"
 
     def _look(self) -> None:
-        while not self._over.wait(_LOOK_S):
-            self.tree.sample()
-            self.gpu.look()
-            self._look_at_clients()
+        self.tree.sample()
+        self.gpu.look()
+        self._look_at_clients()
 
     def _look_at_clients(self) -> None:
         if self.port is not None:

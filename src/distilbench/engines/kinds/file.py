@@ -12,9 +12,9 @@ from distilbench.architecture import Quantization
 from distilbench.beat import every
 from distilbench.engines._build import build_advice, build_of
 from distilbench.engines._contract import Assignment, Conversations, Engine, WarmUp
-from distilbench.engines._gpu import gpu_devices
+from distilbench.engines._gpu import gpu_devices, memory_of
 from distilbench.engines._llama_cpp import LlamaCpp
-from distilbench.engines._local_server import GpuMemory
+from distilbench.engines._local_server import LOOK_S, GpuMemory
 from distilbench.engines._memory import layers_on_gpu, predict_memory
 from distilbench.engines._models import locate_model
 from distilbench.engines._packaged import packaged
@@ -27,8 +27,6 @@ from distilbench.source import Source
 
 if TYPE_CHECKING:
     from inspect_ai.model import Model
-
-_LOOK_S = 0.5  # between two looks at the memory of a GPU
 
 
 class Embedded(Engine):
@@ -63,15 +61,8 @@ class Embedded(Engine):
 
     @classmethod
     def gpu_memory_bytes(cls, index: int, where: str, program: Path | None) -> int:
-        found = gpu_devices()
-        if index >= len(found):
-            seen = ", ".join(device.name for device in found) or "none"
-            raise InputError(
-                where,
-                f"asks for GPU {index}, and llama.cpp sees {seen}",
-                "install xllamacpp's wheel for your GPU, or set 'gpu: none'",
-            )
-        return found[index].memory_bytes
+        remedy = "install xllamacpp's wheel for your GPU, or set 'gpu: none'"
+        return memory_of(gpu_devices(), index, where, "llama.cpp", remedy)
 
     def __init__(self, asked: Assignment) -> None:
         from inspect_ai.model import get_model
@@ -99,7 +90,7 @@ class Embedded(Engine):
         pid = self._engine.pid
         self._load_peak_bytes = peak_memory_bytes(pid) if pid else None
         if self._engine.settings.gpu_index is not None:
-            self._beside.enter_context(every(_LOOK_S, self._gpu.look))
+            self._beside.enter_context(every(LOOK_S, self._gpu.look))
 
     def close(self) -> None:
         self._beside.close()

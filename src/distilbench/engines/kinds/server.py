@@ -8,6 +8,7 @@ from typing import Any
 
 from distilbench.engines._binary import Binary, devices_of, find_program, version_of
 from distilbench.engines._contract import Assignment
+from distilbench.engines._gpu import memory_of
 from distilbench.engines.kinds.file import Embedded
 from distilbench.errors import InputError
 from distilbench.source import Source
@@ -24,15 +25,8 @@ class LlamaServer(Embedded):
     @classmethod
     def gpu_memory_bytes(cls, index: int, where: str, program: Path | None) -> int:
         assert program is not None
-        found = devices_of(program, where)
-        if index >= len(found):
-            seen = ", ".join(device.name for device in found) or "none"
-            raise InputError(
-                where,
-                f"asks for GPU {index}, and {program} sees {seen}",
-                "build it for your GPU (-DGGML_CUDA=ON, -DGGML_VULKAN=ON), or set 'gpu: none'",
-            )
-        return found[index].memory_bytes
+        remedy = "build it for your GPU (-DGGML_CUDA=ON, -DGGML_VULKAN=ON), or set 'gpu: none'"
+        return memory_of(devices_of(program, where), index, where, str(program), remedy)
 
     @classmethod
     def check(cls, asked: Assignment, where: str) -> None:
