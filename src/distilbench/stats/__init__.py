@@ -83,6 +83,7 @@ from distilbench.stats._rates import (
     Steadiness,
     differing_answers,
     rates,
+    rates_and_steadiness,
     steadiness,
 )
 from distilbench.stats._recommend import Facts, choose, recommend
@@ -163,6 +164,7 @@ __all__ = [
     "predict",
     "questions_needed",
     "rates",
+    "rates_and_steadiness",
     "ratio_limits",
     "recommend",
     "repeats",

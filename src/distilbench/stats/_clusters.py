@@ -35,35 +35,35 @@ def clustered(questions: pl.DataFrame, groups: list[str], value: str) -> pl.Data
 
 def of_clusters(totals: pl.DataFrame, groups: list[str]) -> pl.DataFrame:
     """:func:`clustered` of one row a cluster: the ``total`` of its values, and ``n``, how many."""
-    mean = pl.col("total").sum().over(groups) / pl.col("n").sum().over(groups)
-    by_cluster = totals.with_columns(
-        (pl.col("total") - pl.col("n") * mean).alias("residual"),
-        (pl.col("n") / pl.col("n").sum().over(groups)).alias("share"),
-    )
     n = pl.col("n").sum().cast(pl.Float64)
-    square, several = pl.col("residual").pow(2), pl.len() > 1
+    mean = pl.col("total").sum() / n
+    residual, share = pl.col("total") - pl.col("n") * mean, pl.col("n") / n
+    square, several = residual.pow(2), pl.len() > 1
     factor = pl.len() / (pl.len() - 1)
-    return by_cluster.group_by(groups).agg(
-        (pl.col("total").sum() / n).alias("mean"),
+    return totals.group_by(groups).agg(
+        mean.alias("mean"),
         pl.when(several).then((factor * square.sum()).sqrt() / n).alias("stderr"),
-        pl.when(several)
-        .then((square / (1 - pl.col("share"))).sum() / n.pow(2))
-        .alias("variance"),
-        pl.when(several).then(_freedom()).alias("df"),
+        pl.when(several).then((square / (1 - share)).sum() / n.pow(2)).alias("variance"),
+        pl.when(several).then(_freedom(square, share)).alias("df"),
         pl.col("n").sum().cast(pl.Int64).alias("n_questions"),
         pl.len().cast(pl.Int64).alias("n_clusters"),
-    )  # fmt: skip
+    )
 
 
-def _freedom() -> pl.Expr:
-    """Degrees of freedom of the variance; over rows of clusters, inside an aggregation."""
-    w = pl.col("share")
+def _freedom(square: pl.Expr, w: pl.Expr) -> pl.Expr:
+    """Degrees of freedom of the variance, of the squared residuals of clusters and their shares;
+    inside an aggregation."""
     a = 1 / (1 - w)
     of_sizes = w.pow(2).sum() + (a * w.pow(2)).sum().pow(2) - (a.pow(2) * w.pow(4)).sum()
-    square = pl.col("residual").pow(2)
     tails = pl.len() * square.pow(2).sum() / square.sum().pow(2) - 3
     heavier = pl.when(square.sum() > NO_SPREAD).then(tails.clip(0)).otherwise(0.0)
     return (1 / (of_sizes + heavier / (2 * pl.len()))).clip(1)
+
+
+def freedom_of_sum(variances: pl.Expr) -> pl.Expr:
+    """Degrees of freedom of a sum of independent figures (Welch and Satterthwaite), over rows with
+    their ``variances`` and ``df``, inside an aggregation."""
+    return variances.sum().pow(2) / (variances.pow(2) / pl.col("df")).sum()
 
 
 def t_quantile(df: pl.Expr, level: float) -> pl.Expr:

@@ -9,7 +9,14 @@ import polars as pl
 from scipy.special import stdtr
 
 from distilbench.errors import InputError
-from distilbench.stats._clusters import NO_SPREAD, clustered, t_interval, t_quantile, unique
+from distilbench.stats._clusters import (
+    NO_SPREAD,
+    clustered,
+    freedom_of_sum,
+    t_interval,
+    t_quantile,
+    unique,
+)
 from distilbench.stats._intervals import check_samples, in_parts
 
 _TOGETHER = 200_000  # questions that are compared at once: what bounds memory
@@ -187,9 +194,7 @@ def _overall(tasks: pl.DataFrame) -> pl.DataFrame:
         pl.col("accuracy_a", "accuracy_b", "difference").mean(),
         pl.when(known).then(pl.col("stderr").pow(2).sum().sqrt() / pl.len()).alias("stderr"),
         pl.when(known).then(variance.sum() / pl.len().cast(pl.Float64).pow(2)).alias("variance"),
-        pl.when(known)
-        .then(variance.sum().pow(2) / (variance.pow(2) / pl.col("df")).sum())
-        .alias("df"),
+        pl.when(known).then(freedom_of_sum(variance)).alias("df"),
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from distilbench.stats._clusters import NO_SPREAD, of_clusters, t_interval, unique
+from distilbench.stats._clusters import NO_SPREAD, freedom_of_sum, of_clusters, t_interval, unique
 from distilbench.stats._costs import mean_over_tasks
 from distilbench.stats._intervals import check_samples, macro_accuracy
 from distilbench.stats._limits import Limits, difference_limits, ratio_limits
@@ -49,14 +49,11 @@ def per_correct(
         scored, on=groups, nulls_equal=True
     )
     known = {cost: whole.filter(_is_defined(cost)) for cost in costs}
-    totals = _totals(needed, [*groups, "task", "cluster"], costs)
-    right = whole.filter(pl.col("score") > 0).select(*groups, pl.col("score").alias("mean score"))
-    scored_totals = totals.join(right, on=groups, nulls_equal=True).with_columns(
-        y=pl.col("score") / pl.col("mean score")
-    )
-    scores = _spread(scored_totals, groups, ("y",))
+    of = [*groups, "task", "cluster"]
+    totals = _totals(needed, of, costs, whole.filter(pl.col("score") > 0), groups)
+    scores = _spread(totals, groups, ("y",))
     found = {
-        cost: _limits(scored_totals, rows, groups, cost, scores) if rows.height else {}
+        cost: _limits(totals, rows, groups, cost, scores) if rows.height else {}
         for cost, rows in known.items()
     }
     rows = [_row(row, groups, costs, found) for row in whole.iter_rows(named=True)]
@@ -114,9 +111,22 @@ def _is_defined(cost: str) -> pl.Expr:
     return (pl.col(f"{cost}_unknown") == 0) & (pl.col("score") > 0)
 
 
-def _totals(needed: pl.DataFrame, of: list[str], costs: Sequence[str]) -> pl.DataFrame:
-    """One row for each of these: what its answers cost and score together, and ``n``, how many."""
-    return needed.group_by(unique(of)).agg(pl.len().alias("n"), pl.col("score", *costs).sum())
+def _totals(
+    needed: pl.DataFrame,
+    of: list[str],
+    costs: Sequence[str],
+    means: pl.DataFrame,
+    groups: list[str],
+) -> pl.DataFrame:
+    """One row for each ``of`` in the groups of ``means``: ``n`` answers, what they cost together,
+    and their scores (y) in units of the group's mean."""
+    mean = means.select(*groups, pl.col("score").alias("mean score"))
+    return (
+        needed.group_by(unique(of))
+        .agg(pl.len().alias("n"), pl.col("score", *costs).sum())
+        .join(mean, on=groups, nulls_equal=True)
+        .with_columns(y=pl.col("score") / pl.col("mean score"))
+    )
 
 
 def _limits(
@@ -145,17 +155,15 @@ def _scaled(totals: pl.DataFrame, rows: pl.DataFrame, groups: list[str], cost: s
 
 
 def _spread(scaled: pl.DataFrame, groups: list[str], values: Sequence[str]) -> pl.DataFrame:
-    """By group the variances of the means over tasks of these columns, and their degrees of freedom
-    (Welch and Satterthwaite); one row of input a cluster."""
+    """By group the variances of the means over tasks of these columns, and their degrees of
+    freedom; one row of input a cluster."""
     made = scaled.select(groups).unique()
     for value in values:
         of_tasks = of_clusters(scaled.with_columns(total=value), unique([*groups, "task"]))
         variance, all_known = pl.col("variance"), pl.col("variance").is_not_null().all()
         table = of_tasks.group_by(groups).agg(
             pl.when(all_known).then(variance.sum() / pl.len().pow(2)).alias(f"{value} variance"),
-            pl.when(all_known)
-            .then(variance.sum().pow(2) / (variance.pow(2) / pl.col("df")).sum())
-            .alias(f"{value} df"),
+            pl.when(all_known).then(freedom_of_sum(variance)).alias(f"{value} df"),
         )
         made = made.join(table, on=groups, nulls_equal=True)
     return made
@@ -192,11 +200,8 @@ def _correlation_of_residuals(samples: pl.DataFrame, one: str, other: str, cost:
     needed = _needed(pair, ["entry"], (cost,))
     means = mean_over_tasks(needed, ("entry",), ("score", cost))
     asked = ["task", "cluster", "sample_id"]
-    totals = _totals(needed, ["entry", *asked], (cost,)).join(
-        means.select("entry", pl.col("score").alias("mean score")), on="entry"
-    )
-    scored = totals.with_columns(y=pl.col("score") / pl.col("mean score"))
-    questions = _scaled(scored, means, ["entry"], cost).with_columns(
+    totals = _totals(needed, ["entry", *asked], (cost,), means, ["entry"])
+    questions = _scaled(totals, means, ["entry"], cost).with_columns(
         pl.col("residual") / pl.col("n")
     )
     first, second = (

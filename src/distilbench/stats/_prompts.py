@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from distilbench.stats._clusters import clustered, t_quantile
+from distilbench.stats._clusters import clustered, freedom_of_sum, t_quantile
 from distilbench.stats._intervals import check_samples, macro_accuracy
 
 DRAWS = 2000
@@ -136,9 +136,7 @@ def _excess(known: pl.DataFrame, level: float) -> pl.DataFrame:
         .agg(
             (pl.col("sign") * pl.col("weight") * pl.col("mean")).sum().alias("excess"),
             pl.when(known_all).then(part.sum().sqrt()).alias("excess_stderr"),
-            pl.when(known_all)
-            .then(part.sum().pow(2) / (part.pow(2) / pl.col("df")).sum())
-            .alias("df"),
+            pl.when(known_all).then(freedom_of_sum(part)).alias("df"),
         )
         .with_columns(excess_low=pl.col("excess") - half, excess_high=pl.col("excess") + half)
         .drop("df")

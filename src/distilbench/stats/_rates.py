@@ -3,16 +3,17 @@ a cell; what changes while a cell is answered."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import exp, hypot, log, sqrt
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from scipy.special import bdtr, stdtrit
+from scipy.special import bdtr
 
 from distilbench.stats._answered import spent
+from distilbench.stats._clusters import t_interval
 
 Floats = NDArray[np.float64]
 QUESTIONS, MACHINE = "questions", "questions and machine"
@@ -75,7 +76,24 @@ def rates(
 
     Returns ``by``, figure, unit, value, low, high, questions, repeats, between, covers.
     """
-    told = timed(samples, by)
+    return _rates(timed(samples, by), by, level)
+
+
+def rates_and_steadiness(
+    samples: pl.DataFrame, slots: Mapping[str, int]
+) -> tuple[pl.DataFrame, dict[str, Steadiness]]:
+    """:func:`rates` of each entry, and the :func:`steadiness` of those that have any; ``slots``: of
+    each entry (1 where it has none)."""
+    told = timed(samples, ("entry",))
+    table = _rates(told, ("entry",), 0.95)
+    entries = table["entry"].unique(maintain_order=True) if table.height else ()
+    return table, {
+        entry: _steadiness(told.filter(pl.col("entry") == entry), slots.get(entry) or 1)
+        for entry in entries
+    }
+
+
+def _rates(told: pl.DataFrame, by: Sequence[str], level: float) -> pl.DataFrame:
     rows = []
     for key, group in told.group_by(by, maintain_order=True):
         for figure in FIGURES:
@@ -113,7 +131,7 @@ def timed(samples: pl.DataFrame, beside: Sequence[str] = ()) -> pl.DataFrame:
 def _with_clock(samples: pl.DataFrame) -> pl.DataFrame:
     """With each answer's part of the time in which any of its cell was in flight: its seconds over
     the mean number of answers beside it. Null in a cell where one does not tell its time."""
-    cells = [*(name for name in _CELL if name in samples.columns), "repeat"]
+    cells = _cells(samples)
     ended = pl.col("begun_s") + pl.col("total_s")
     spans = samples.with_columns(ended.alias("_ended")).sort("begun_s")
     before = pl.col("_ended").cum_max().shift(1).over(cells).fill_null(pl.col("begun_s"))
@@ -121,6 +139,11 @@ def _with_clock(samples: pl.DataFrame) -> pl.DataFrame:
     known = pl.col("_ended").is_not_null().all().over(cells)
     share = pl.col("total_s") * alone.sum().over(cells) / pl.col("total_s").sum().over(cells)
     return spans.with_columns(pl.when(known).then(share).alias("_clock_s")).drop("_ended")
+
+
+def _cells(samples: pl.DataFrame) -> list[str]:
+    """What names a cell and its asking, of what is known."""
+    return [*(name for name in _CELL if name in samples.columns), "repeat"]
 
 
 def rate_of(group: pl.DataFrame, figure: Figure, level: float = 0.95) -> Rate | None:
@@ -136,20 +159,18 @@ def rate_of(group: pl.DataFrame, figure: Figure, level: float = 0.95) -> Rate | 
     known = group.drop_nulls(needed)
     if known.is_empty():
         return None
-    valued: Callable[[pl.DataFrame], float | None] = lambda part: _value(part, figure)  # noqa: E731
-    value = valued(known)
+    value = _value(known, figure)
     if value is None or value <= 0:
         return None
     n = known["_question"].n_unique()
     of_questions = _of_percentile if figure.share else _over_questions
     below, above = of_questions(known, figure, value, n, level)
     parts = known.partition_by("repeat")
-    each = [found for part in parts if (found := valued(part))]
+    each = [found for part in parts if (found := _value(part, figure))]
     between = None
     if len(each) > 1:
-        spread = float(np.std(np.log(each), ddof=1))
-        between = spread
-        machine = float(stdtrit(len(each) - 1, (1 + level) / 2)) * spread / sqrt(len(each))
+        between = float(np.std(np.log(each), ddof=1))
+        machine = t_interval(len(each) - 1, level) * between / sqrt(len(each))
         below, above = _joined(below, machine), _joined(above, machine)
     low = None if below is None else exp(log(value) - below)
     high = None if above is None else exp(log(value) + above)
@@ -180,7 +201,7 @@ def _over_questions(
     )
     residual = (sums["over"] - value * sums["under"]).to_numpy()
     error = sqrt(n / (n - 1) * float((residual**2).sum())) / float(sums["over"].sum())
-    distance = float(stdtrit(n - 1, (1 + level) / 2)) * error
+    distance = t_interval(n - 1, level) * error
     return distance, distance
 
 
@@ -245,8 +266,12 @@ _LEAST_OF_A_TREND = 15  # answers: five in each third
 def steadiness(samples: pl.DataFrame, slots: int) -> Steadiness:
     """Of the samples of one entry, all repeats. Answers are taken in the order in which they were
     begun, cell by cell and repeat by repeat."""
-    known = timed(samples).drop_nulls(["_made", "decode_s", "begun_s"])
-    cells = [*(name for name in _CELL if name in known.columns), "repeat"]
+    return _steadiness(timed(samples), slots)
+
+
+def _steadiness(told: pl.DataFrame, slots: int) -> Steadiness:
+    known = told.drop_nulls(["_made", "decode_s", "begun_s"])
+    cells = _cells(known)
     placed = known.sort("begun_s").with_columns(
         pl.int_range(pl.len()).over(cells).alias("_place"), pl.len().over(cells).alias("_of")
     )

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from distilbench.report.run._data import RunData
+    from distilbench.stats import Steadiness
 
 _Block = Text | Table | Chart
 _TITLE = "How sure are the speeds?"
@@ -71,10 +72,11 @@ def speeds(data: RunData) -> Section:
     """Rates, percentiles and joules with intervals over questions and repeats."""
     import polars as pl
 
-    from distilbench.stats import rates
+    from distilbench.stats import rates_and_steadiness
 
     samples = every_asking(data)
-    table = rates(samples)
+    slots = dict(data.cells.group_by("entry").agg(pl.col("slots").max()).iter_rows())
+    table, steady = rates_and_steadiness(samples, slots)
     if table.is_empty():
         return Section(_TITLE)
     entries = [name for name in data.entries if name in set(table["entry"])]
@@ -96,7 +98,7 @@ def speeds(data: RunData) -> Section:
         caption = "Decoded tokens a second of one slot, with 95% intervals."
         drawn = rates_with_intervals(decode, entries, "decode tokens/s per slot")
         blocks.append(Chart("speeds", caption, f"Decode tokens/s: {said}", drawn))
-    blocks += [*_steady(data, samples, entries), *_differing(samples)]
+    blocks += [*_steady({entry: steady[entry] for entry in entries}), *_differing(samples)]
     return Section(_TITLE, tuple(blocks))
 
 
@@ -169,17 +171,12 @@ def _trend(trend: float | None, changes: bool | None) -> str:
     return f"{'slows down' if trend < 1 else 'speeds up'} to {trend:.0%} within a cell"
 
 
-def _steady(data: RunData, samples: pl.DataFrame, entries: list[str]) -> list[_Block]:
-    import polars as pl
-
-    from distilbench.stats import steadiness
-
-    slots = dict(data.cells.group_by("entry").agg(pl.col("slots").max()).iter_rows())
-    rows = []
-    for entry in entries:
-        found = steadiness(samples.filter(pl.col("entry") == entry), slots.get(entry) or 1)
-        if found.warm_up_answers:
-            rows.append({"entry": entry, "changes": found.changes, **vars(found)})
+def _steady(steady: Mapping[str, Steadiness]) -> list[_Block]:
+    rows = [
+        {"entry": entry, "changes": found.changes, **vars(found)}
+        for entry, found in steady.items()
+        if found.warm_up_answers
+    ]
     if not rows:
         return []
     note = (
