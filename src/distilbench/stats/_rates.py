@@ -156,7 +156,7 @@ def rate_of(group: pl.DataFrame, figure: Figure, level: float = 0.95) -> Rate | 
     add as squares.
     """
     needed = [name for name in (figure.over, figure.under) if name]
-    known = group.drop_nulls(needed)
+    known = group.select("_question", "repeat", *needed).drop_nulls(needed)
     if known.is_empty():
         return None
     value = _value(known, figure)
@@ -270,8 +270,8 @@ def steadiness(samples: pl.DataFrame, slots: int) -> Steadiness:
 
 
 def _steadiness(told: pl.DataFrame, slots: int) -> Steadiness:
-    known = told.drop_nulls(["_made", "decode_s", "begun_s"])
-    cells = _cells(known)
+    cells, needed = _cells(told), ("_made", "decode_s", "begun_s")
+    known = told.select(*cells, "_question", *needed).drop_nulls(needed)
     placed = known.sort("begun_s").with_columns(
         pl.int_range(pl.len()).over(cells).alias("_place"), pl.len().over(cells).alias("_of")
     )
