@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from distilbench.cli._options import RunPlaces
+from distilbench.cli._options import AnyScope, RunPlaces
 from distilbench.cli._print import Json, print_json, print_line, print_table
 from distilbench.errors import InputError
 
 if TYPE_CHECKING:
     from distilbench.claims import Ledger, Pair, Side
     from distilbench.stats import Limits
-
-ScopeName = Literal["student", "pipeline", "amortised", "lineage", "all"]
 
 
 def register(app: typer.Typer) -> None:
@@ -28,7 +26,7 @@ def break_even(
         float | None,
         typer.Option(help="What a correct answer costs if so many are served, such as 1e6."),
     ] = None,
-    scope: Annotated[ScopeName, typer.Option(help="What the creation of a model counts.")] = "all",
+    scope: Annotated[AnyScope, typer.Option(help="What the creation of a model counts.")] = "all",
     as_json: Json = False,
 ) -> None:
     """Say after how many correct answers each distilled model has paid for its creation."""
@@ -54,11 +52,11 @@ def break_even(
         _print(pair, scope, answers)
 
 
-def _of_scope(pair: Pair, scope: ScopeName) -> list[Ledger]:
+def _of_scope(pair: Pair, scope: AnyScope) -> list[Ledger]:
     return [one for one in pair.ledgers if scope in ("all", one.scope)]
 
 
-def _print(pair: Pair, scope: ScopeName, answers: float | None) -> None:
+def _print(pair: Pair, scope: AnyScope, answers: float | None) -> None:
     from distilbench.report import ledger_sentences, not_available
 
     ledgers = _of_scope(pair, scope)
@@ -101,7 +99,7 @@ def _limits_text(found: Limits | None) -> str:
     return f"{found.value:.3g}{interval_words(found.low, found.high, '{:.3g}'.format)}"
 
 
-def _pair_json(pair: Pair, scope: ScopeName, answers: float | None) -> dict[str, Any]:
+def _pair_json(pair: Pair, scope: AnyScope, answers: float | None) -> dict[str, Any]:
     return {
         "distilled": pair.distilled.entry,
         "counterpart": pair.counterpart.entry,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from distilbench.cli._options import MODEL_HELP, ModelName
+from distilbench.cli._options import MODEL_HELP, AnyScope, ModelName
 from distilbench.cli._print import Json, print_json, print_line, print_table, si
 from distilbench.files import must_hold_files
 from distilbench.named import named_cards
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from distilbench.catalog import Catalog
     from distilbench.compute import Bound, Plan, Quantity, Unavailable
 
-ScopeName = Literal["student", "pipeline", "amortised", "lineage", "all"]
 Cards = Annotated[
     list[Path] | None, typer.Option("--cards", help="Folder with further model cards (YAML).")
 ]
@@ -35,7 +34,7 @@ def register(app: typer.Typer) -> None:
 
 def compute(
     model: ModelName,
-    scope: Annotated[ScopeName, typer.Option(help="What the creation of a model counts.")] = "all",
+    scope: Annotated[AnyScope, typer.Option(help="What the creation of a model counts.")] = "all",
     cards: Cards = None,
     draws: Draws = 10_000,
     seed: Seed = 0,
@@ -300,7 +299,7 @@ def _cells(
     at_least: Quantity | None = None,
     bound: Bound = "=",
 ) -> tuple[str, str, str]:
-    from distilbench.compute import Unavailable, interval
+    from distilbench.compute import BOUND_MARKS, Unavailable, interval
 
     if isinstance(value, Unavailable):
         if at_least is None:
@@ -309,7 +308,7 @@ def _cells(
     found = interval(value, draws, seed)
     exact = found.p5 == found.p95
     return (
-        {"=": "", ">=": "≥ ", "<=": "≤ ", "~": "~ "}[bound] + si(found.central),
+        BOUND_MARKS[bound] + si(found.central),
         "–" if exact else f"{si(found.p5)} to {si(found.p95)}",
         found.kind,
     )

@@ -74,7 +74,7 @@ def doctor(as_json: Json = False) -> None:
         ("GPUs", ", ".join(hardware.gpus) or "none found by nvidia-smi"),
         ("energy sensors", sensors),
         ("system", hardware.system),
-        *((f"engine: {key}", value) for key, value in _engine().items()),
+        *((f"engine: {key}", value) for key, value in facts["engine"].items()),
         *((f"package: {n}", v or "not installed") for n, v in facts["packages"].items()),
         *((f"model: pypi:{n}", v) for n, v in facts["packaged_models"].items()),
         ("API keys set", ", ".join(n for n, s in facts["api_keys"].items() if s) or "none"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -24,6 +24,9 @@ RunPlaces = Annotated[
         show_default=False,
     ),
 ]
+OneScope = Literal["student", "pipeline", "amortised", "lineage"]
+AnyScope = Literal["student", "pipeline", "amortised", "lineage", "all"]
+"""Scopes of creation cost, as ``compute.SCOPES``, whose import would take time at every start."""
 ModelName = Annotated[str, typer.Argument(help=MODEL_HELP, show_default=False)]
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from distilbench.cli._options import RunPlaces
+from distilbench.cli._options import OneScope, RunPlaces
 from distilbench.cli._print import Json, print_json, print_line, print_table
 from distilbench.cli._sizes import memory_bytes
 from distilbench.errors import InputError
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     import polars as pl
 
     from distilbench.stats import Candidate, Recommendation, Requirements
-
-ScopeName = Literal["student", "pipeline", "amortised", "lineage"]
 
 
 def register(app: typer.Typer) -> None:
@@ -40,7 +38,7 @@ Usd = Annotated[float | None, _option("Most US dollars of 1,000 questions (mean)
 Flops = Annotated[float | None, _option("Most FLOPs of a question (mean).")]
 Tokens = Annotated[float | None, _option("Most output tokens of a question (mean).")]
 Creation = Annotated[float | None, _option("Most FLOPs of creation, under --scope.")]
-CreationScope = Annotated[ScopeName, _option("What the creation of a model counts.")]
+CreationScope = Annotated[OneScope, _option("What the creation of a model counts.")]
 Electricity = Annotated[
     str | None, _option("Region of the electricity, for CO2e; else as the suite states.")
 ]
@@ -83,22 +81,22 @@ def recommend(
     }  # fmt: skip
     for option, bound in limits.items():
         _must_be_above_zero("--" + option.replace("_", "-"), bound)
-    bounds = {_FIELDS.get(option, option): bound for option, bound in limits.items()}
-    if max_usd_per_1000 is not None:
-        bounds["usd"] = max_usd_per_1000 / 1000
-    fields = {name.removeprefix("max_"): bound for name, bound in bounds.items()}
-    required = Requirements(memory_bytes=memory_bytes(memory), min_accuracy=min_accuracy, **fields)
+    fields = {option.removeprefix("max_"): bound for option, bound in limits.items()}
+    per_1000 = fields.pop("usd_per_1000")
+    required = Requirements(
+        memory_bytes=memory_bytes(memory),
+        min_accuracy=min_accuracy,
+        usd=None if per_1000 is None else per_1000 / 1000,
+        **fields,
+    )
     _answer(runs, required, _weights(weight or ()), scope, region, as_json)
-
-
-_FIELDS = {"max_usd_per_1000": "usd"}
 
 
 def _answer(
     runs: list[str],
     required: Requirements,
     weights: dict[str, float],
-    scope: ScopeName,
+    scope: OneScope,
     region: str | None,
     as_json: bool,
 ) -> None:

@@ -85,6 +85,7 @@ from distilbench.compute._scaling_law import (
     supervised_loss,
 )
 from distilbench.compute._scopes import (
+    BOUND_MARKS,
     SCOPE_STAGES,
     SCOPE_WORDS,
     SCOPES,
@@ -103,6 +104,7 @@ from distilbench.compute._uses import teacher_uses
 from distilbench.compute._validation import ValidationRow, validation_table
 
 __all__ = [
+    "BOUND_MARKS",
     "LAW",
     "LAW_PROVENANCE",
     "LAW_SOURCE",

@@ -198,9 +198,8 @@ def _alternative_ratios(
         "hardware": "vanilla by its accelerator-hours x peak rate x utilisation",
     }
     for method, flops in estimates.items():
-        if isinstance(flops, Quantity):
-            if method == "exact":
-                continue  # attention stands on both sides or on none: below
+        # "exact" is none of the names: attention stands on both sides, below, or on none.
+        if isinstance(flops, Quantity) and method in names:
             yield f"{names[method]}, student by {by}", (flops / student).central
     exact = _exact_student(distilled)
     if exact is not None and isinstance(estimates["exact"], Quantity):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Literal, get_args
@@ -48,6 +48,8 @@ which stands on the other side of every ratio, does not hold it either."""
 Bound = Literal["=", ">=", "<=", "~"]
 """How a figure stands to what was spent: as it is, at least, at most, or it may lie on either
 side: parts are missing, and others may be counted too high."""
+BOUND_MARKS: Mapping[Bound, str] = {"=": "", ">=": "≥ ", "<=": "≤ ", "~": "~ "}
+"""What stands before a figure of each."""
 _SHARED: tuple[Scope, ...] = ("amortised", "lineage")
 
 
@@ -123,8 +125,7 @@ def scope_cost(
     """
     if card.lineage.recipe is None:
         made = creation(card, cards, accelerators)
-        sure = isinstance(made.flops, Quantity) and not made.exceeds
-        floor = made.flops if isinstance(made.flops, Quantity) and sure else None
+        floor = made.flops if isinstance(made.flops, Quantity) and not made.exceeds else None
         return ScopeCost(card.id, scope, made.flops, floor, made.omits, (), made.exceeds)
     return stages_cost(card.id, scope, distillation_stages(card, cards, accelerators))
 

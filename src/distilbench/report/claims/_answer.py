@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from distilbench.claims import Claims, Placement, curve_counts
-from distilbench.compute import Headline, Interval, Scope, ScopeVerdict, Unavailable
-from distilbench.report.claims._cells import MARKS, range_text, ratio_text
+from distilbench.compute import BOUND_MARKS, Headline, Interval, Scope, ScopeVerdict, Unavailable
+from distilbench.report.claims._cells import range_text, ratio_text
 from distilbench.report.page import NOT_AVAILABLE, Card, Cards, Fact, Section, Tone, listed, spread
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def _ratio(found: ScopeVerdict) -> str:
     if isinstance(found.ratio, Unavailable):
         most = found.at_most
         return NOT_AVAILABLE if most is None else f"at most {ratio_text(most.central)}"
-    mark = MARKS[found.bound]
+    mark = BOUND_MARKS[found.bound]
     return f"{mark}{ratio_text(found.ratio.central)} (90%: {range_text(found.ratio)})"
 
 

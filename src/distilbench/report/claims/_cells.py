@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from distilbench.catalog import Catalog
-from distilbench.compute import Bound, CostRatio, Interval, Unavailable, interval
+from distilbench.compute import BOUND_MARKS, Bound, CostRatio, Interval, Unavailable, interval
 from distilbench.report.page import NOT_AVAILABLE, Cell
 
 if TYPE_CHECKING:
@@ -31,9 +31,6 @@ def size_range(low: float | None, high: float | None) -> str:
     return " to ".join(known)
 
 
-MARKS: dict[Bound, str] = {"=": "", ">=": "≥ ", "<=": "≤ ", "~": "~ "}
-
-
 def interval_cell(
     ratio: Interval | Unavailable, at_most: Interval | None, bound: Bound = "="
 ) -> Cell:
@@ -43,7 +40,7 @@ def interval_cell(
             return Cell(NOT_AVAILABLE, title=ratio.reason)
         return Cell(f"≤ {ratio_text(at_most.central)}", title=ratio.reason, kind="derived")
     return Cell(
-        MARKS[bound] + ratio_text(ratio.central),
+        BOUND_MARKS[bound] + ratio_text(ratio.central),
         title="; ".join(map(str, ratio.unknowns)),
         kind=ratio.kind,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from distilbench.compute import SCOPES, Unavailable, interval, scope_costs
+from distilbench.compute import BOUND_MARKS, SCOPES, Unavailable, interval, scope_costs
 from distilbench.report.page import NOT_AVAILABLE, Cell, Section, Shown, Table, Text
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def cost_cell(cost: ScopeCost) -> Cell:
             return Cell(NOT_AVAILABLE, title=cost.flops.reason)
         return Cell(f"≥ {cost.at_least.central:.3g}", title=cost.flops.reason, kind="derived")
     found = interval(cost.flops)
-    mark = {"=": "", ">=": "≥ ", "<=": "≤ ", "~": "~ "}[cost.bound]
+    mark = BOUND_MARKS[cost.bound]
     title = f"5% to 95%: {found.p5:.3g} to {found.p95:.3g}"
     if cost.omits:
         title += "; not counted: " + ", ".join(cost.omits)
