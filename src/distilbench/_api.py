@@ -249,7 +249,7 @@ def opened_runs(runs: Sequence[str | Path]) -> Iterator[list[tuple[str, Path]]]:
 
 def report_runs(runs: Sequence[str | Path], out: str | Path, margin: float = 0.05) -> Path:
     """Write one report of several runs (folders or URLs) into the folder ``out``; returns the HTML
-    file.
+    file. ``margin`` as :meth:`Run.report` takes it.
 
     A model that several runs have is an entry of each, with its hardware or its run in the name;
     models are compared on the questions that are the same by text, reference and choices; what the

@@ -48,16 +48,12 @@ def with_usd(samples: pl.DataFrame, cells: pl.DataFrame, catalog: Catalog) -> pl
     are known."""
     import polars as pl
 
-    rates, hourly = priced(entry_facts(cells), catalog)
-    found = _in_usd(samples.with_row_index("place"), cells, rates, hourly)
+    placed = samples.with_row_index("place")
+    found = _in_usd(placed, cells, *priced(entry_facts(cells), catalog))
     if found is None:
         return samples.with_columns(usd=pl.lit(None, pl.Float64))
     known = found.select("place", "usd")
-    return (
-        samples.with_row_index("place")
-        .join(known, on="place", how="left", maintain_order="left")
-        .drop("place")
-    )
+    return placed.join(known, on="place", how="left", maintain_order="left").drop("place")
 
 
 def priced(

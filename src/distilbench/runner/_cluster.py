@@ -21,7 +21,8 @@ from typing import Any, TypeVar
 
 from distilbench.architecture import model_files
 from distilbench.errors import InputError
-from distilbench.runner._node import CHUNK, Parcel, Told, answer, sweep_machine
+from distilbench.runner._leftovers import sweep_machine
+from distilbench.runner._node import CHUNK, Parcel, Told, answer
 from distilbench.runner._plan import Cell
 
 T = TypeVar("T")

@@ -17,11 +17,12 @@ from pathlib import Path
 
 from distilbench.architecture import part_names
 from distilbench.cache import cache_folder, made_once
-from distilbench.engines import Scratch, sha256_of, sweep_cgroups, sweep_scratch
+from distilbench.engines import Scratch, sha256_of
 from distilbench.errors import InputError
 from distilbench.events import Event, Noted
 from distilbench.files import write_bytes, write_text
 from distilbench.runner._executor import Job, end, listen, started
+from distilbench.runner._leftovers import sweep_machine
 from distilbench.runner._pieces import Followed, Piece
 from distilbench.runner._plan import HASHED_VERSIONS, Cell
 from distilbench.runner._store import shard_folder
@@ -152,12 +153,6 @@ def _told(events: tuple[Event, ...], pieces: Sequence[Piece]) -> Iterator[Told]:
         yield Told(pieces=(piece,))
     if events or pieces:
         yield Told(events, tuple(pieces[-1:]))
-
-
-def sweep_machine() -> None:
-    """Remove what killed processes left on this machine."""
-    sweep_scratch()
-    sweep_cgroups()
 
 
 @contextmanager

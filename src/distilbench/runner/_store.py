@@ -31,13 +31,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distilbench.errors import InputError
-from distilbench.files import (
-    read_json,
-    read_parquet,
-    read_sealed,
-    write_parquet,
-    write_sealed,
-)
+from distilbench.files import read_json, read_parquet, read_sealed, write_parquet, write_sealed
 from distilbench.meter import Energy, asked_within, read_stretches, summarise
 from distilbench.records import KEY, CellRecord, SampleRecord, columns, frame, schema
 from distilbench.runner._identity import identity, said, shape_stated

@@ -14,7 +14,7 @@ from distilbench.report.page import (
     Text,
     Tone,
 )
-from distilbench.report.run._correct import CORRECT
+from distilbench.report.run._correct import in_words
 from distilbench.report.run._marks import explained
 from distilbench.report.run._money import dollars
 from distilbench.report.run._recommendation import recommendation_sentences
@@ -99,7 +99,7 @@ def _facts(data: RunData, entry: str) -> list[Fact]:
 def _per_correct(data: RunData, entry: str) -> list[Fact]:
     """The cost of a correct answer in whatever is known: dollars, seconds, joules, FLOPs."""
     row = data.correct_costs[entry]
-    parts = [form(row[cost]) for cost, form in CORRECT.items() if row[cost] is not None]
+    parts = in_words(row)
     if row["correct"] == 0:
         parts = [f"not defined (0 of {row['answers']:,} correct)"]
     note = (

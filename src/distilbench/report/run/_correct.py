@@ -11,14 +11,10 @@ from distilbench.report.run._marks import explained, marks
 if TYPE_CHECKING:
     from distilbench.report.run._data import RunData
 
-CORRECT: Mapping[str, Callable[[float], str]] = {
-    "usd": "USD {:.3g}".format,
-    "total_s": "{:,.2f} s".format,
-    "energy_j": "{:,.3g} J".format,
-    "flops": lambda flops: f"{si(flops)} FLOPs",
-    "output_tokens": "{:,.1f} output tokens".format,
-}
-"""Costs of a correct answer, and how one is written in a sentence."""
+_SAID = {
+    "usd": "USD {}", "total_s": "{} s", "energy_j": "{} J", "flops": "{} FLOPs",
+    "output_tokens": "{} output tokens",
+}  # fmt: skip
 _PLAIN: Mapping[str, tuple[str, Callable[[float], str]]] = {
     "output_tokens": ("output tokens", "{:,.1f}".format),
     "flops": ("FLOPs", si),
@@ -26,6 +22,15 @@ _PLAIN: Mapping[str, tuple[str, Callable[[float], str]]] = {
     "energy_j": ("joules", "{:,.3g}".format),
     "usd": ("US dollars", "{:.3g}".format),
 }
+
+
+def in_words(row: Mapping[str, Any]) -> list[str]:
+    """The costs of a correct answer that are known, each with its unit."""
+    return [
+        text.format(_PLAIN[cost][1](row[cost]))
+        for cost, text in _SAID.items()
+        if row[cost] is not None
+    ]
 
 
 def correct_answers(data: RunData) -> Section:

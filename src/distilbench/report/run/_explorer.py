@@ -151,8 +151,9 @@ def _energy(data: RunData) -> dict[str, tuple[str | None, float | None]]:
 
     name = "energy_known"
     there = name if name in data.cells.columns else pl.lit(None, pl.String).alias(name)
+    # A mean with an estimate in it is an estimate.
     known = data.cells.select("entry", there).group_by("entry").agg(pl.col(name).min())
-    stated = stated_grid(data.cells)  # above: a mean with an estimate in it is an estimate
+    stated = stated_grid(data.cells)
     return {entry: (how, stated.get(entry)) for entry, how in known.iter_rows()}
 
 

@@ -14,6 +14,7 @@ from distilbench.report.run._ledger_words import (
     counted,
     meeting_cell,
     meeting_words,
+    met_cell,
     not_available,
 )
 
@@ -84,12 +85,6 @@ def _serving(limits: Limits | None, known: Any) -> Cell:
     return Cell(f"{limits.value:.3g}{words}", kind=known)
 
 
-def _meets(found: Any, known: Any) -> Cell:
-    text = meeting_cell(found)
-    kind = known if found.case in ("pays for itself", "cheaper until") else None
-    return Cell(text, title=meeting_words(found), kind=kind)
-
-
 _COLUMNS = (
     Shown("unit", "unit"),
     Shown("scope", "scope", lambda scope: Cell(scope, title=SCOPE_WORDS[scope])),
@@ -103,8 +98,8 @@ _COLUMNS = (
         ("counterpart", "serving_known"),
         lambda s, k: _serving(s.serving, k),
     ),
-    Shown("pays for itself after, both to be made", ("made", "known"), _meets),
-    Shown("after, the counterpart being there", ("exists", "known"), _meets),
+    Shown("pays for itself after, both to be made", ("made", "known"), met_cell),
+    Shown("after, the counterpart being there", ("exists", "known"), met_cell),
 )
 
 
@@ -158,7 +153,7 @@ def _lines(ledger: Ledger, steps: Sequence[float]) -> Iterator[dict[str, Any]]:
 
 
 def _points(ledger: Ledger) -> Iterator[dict[str, Any]]:
-    for found, exists in ((ledger.made, False), (ledger.exists, True)):
+    for found in (ledger.made, ledger.exists):
         if found.answers and found.case in ("pays for itself", "cheaper until"):
             cost = ledger.distilled.lifetime(found.answers)
             if cost is not None:
@@ -166,5 +161,4 @@ def _points(ledger: Ledger) -> Iterator[dict[str, Any]]:
                     "scope": ledger.scope, "answers": found.answers, "cost": cost.value,
                     "low": found.low or found.answers, "high": found.high or found.answers,
                     "words": meeting_words(found),
-                    "how": "there already" if exists else "to be made",
                 }  # fmt: skip

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from distilbench.report.page import si
+from distilbench.report.page import Cell, Known, si
+from distilbench.report.run._correct import interval_words
 
 if TYPE_CHECKING:
     from distilbench.claims import Ledger, Pair
@@ -46,9 +47,15 @@ def meeting_cell(found: Meeting, *, plain: bool = False) -> str:
     """The same in a word or two; ``plain``: without the interval."""
     if found.case in ("pays for itself", "cheaper until") and found.answers is not None:
         until = "until " if found.case == "cheaper until" else ""
-        ends = "" if plain else _interval(found)
+        ends = "" if plain else interval_words(found.low, found.high, counted)
         return f"{until}{_SAYS[found.bound]}{counted(found.answers)}{ends}"
     return "from the first answer" if found.case == "cheaper at once" else found.case
+
+
+def met_cell(found: Meeting, known: Known) -> Cell:
+    """The same in a table, the sentence on hover; a number is known as ``known`` says."""
+    kind = known if found.case in ("pays for itself", "cheaper until") else None
+    return Cell(meeting_cell(found), title=meeting_words(found), kind=kind)
 
 
 def ledger_sentences(ledger: Ledger) -> list[str]:
@@ -85,19 +92,12 @@ def paid_back(pair: Pair) -> str:
 
 def _answers(found: Meeting) -> str:
     assert found.answers is not None
-    least = f"; {found.why}" if found.why and found.bound != "=" else ""
-    inner = _interval(found).removeprefix(" (").removesuffix(")")
+    missing = f"; not counted: {found.why}" if found.why and found.bound != "=" else ""
+    inner = interval_words(found.low, found.high, counted).removeprefix(" (").removesuffix(")")
     return (
         f"{_SAYS[found.bound]}{counted(found.answers)} correct answers"
-        f" (95% interval {inner}{f'; not counted: {found.why}' if least else ''})"
+        f" (95% interval {inner}{missing})"
     )
-
-
-def _interval(found: Meeting) -> str:
-    if found.low is None:
-        return ""
-    low = counted(found.low)
-    return f" ({low} or more)" if found.high is None else f" ({low} to {counted(found.high)})"
 
 
 def _central(found: Meeting) -> str:

@@ -11,7 +11,6 @@ from distilbench.report.page import (
     NOT_AVAILABLE,
     Card,
     Cell,
-    Known,
     Shown,
     Table,
     Tone,
@@ -20,7 +19,7 @@ from distilbench.report.page import (
     points_range,
     rounded,
 )
-from distilbench.report.run._ledger_words import meeting_cell, meeting_words, paid_back
+from distilbench.report.run._ledger_words import met_cell, paid_back
 
 if TYPE_CHECKING:
     from distilbench.stats import Meeting
@@ -165,8 +164,7 @@ def _met(found: Meeting) -> bool:
 
 
 def _meeting(found: Meeting) -> Cell:
-    kind: Known | None = "derived" if found.case in ("pays for itself", "cheaper until") else None
-    return Cell(meeting_cell(found), title=meeting_words(found), kind=kind)
+    return met_cell(found, "derived")
 
 
 def _missing(one: Creation) -> str:
