@@ -7,6 +7,7 @@ carries its source, the place in the source, and how it is known. Imports ``arch
 """
 
 from distilbench.catalog._card import (
+    AnswerLength,
     Card,
     Cited,
     Figure,
@@ -37,6 +38,7 @@ from distilbench.catalog._scores import common_scores
 
 __all__ = [
     "Accelerator",
+    "AnswerLength",
     "Benchmark",
     "Card",
     "Catalog",

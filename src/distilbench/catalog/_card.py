@@ -222,6 +222,16 @@ class Score(Cited):
     setting: Text | None = Field(None, description="the rest: temperature, samples, harness")
 
 
+class AnswerLength(_Record):
+    """Tokens that the model writes in answer to a question of a benchmark, its thoughts among
+    them: the mean over questions."""
+
+    benchmark: Slug
+    mode: Literal["direct", "cot", "thinking"] = Field(description="as in ``Score``")
+    tokens: Figure
+    setting: Text | None = Field(None, description="limit of output, sampling, score it came with")
+
+
 class Card(_Record):
     """One model."""
 
@@ -241,6 +251,7 @@ class Card(_Record):
     sampling: Sampling | None = None
     prices: tuple[Price, ...] = ()
     scores: tuple[Score, ...] = ()
+    answer_lengths: tuple[AnswerLength, ...] = ()
     sources: dict[Slug, Source] = Field(
         default_factory=dict, description="sources of this card only; shared ones: sources.yaml"
     )

@@ -9,18 +9,20 @@ models. Pure: whoever prints them asks here. Imports ``compute``, ``stats`` and 
 
 from distilbench.claims._check import DISTILLED, VANILLA, check_claims
 from distilbench.claims._choice import choice_facts, stated_grid
-from distilbench.claims._curves import own_costs
 from distilbench.claims._found import (
+    AXES,
+    Axis,
     Claims,
     FamilyCurve,
     MeasuredBy,
     Placement,
     SizeVerdict,
-    curve_counts,
-    curve_verdict,
     size_verdict,
 )
 from distilbench.claims._ledger import UNITS, Ledger, Made, Side, Unit
+from distilbench.claims._lengths import Tokens, answer_tokens, family_tokens
+from distilbench.claims._measured_lengths import with_lengths
+from distilbench.claims._own import PER_TOKEN, own_costs
 from distilbench.claims._pairs import (
     MARGIN,
     Accuracy,
@@ -42,19 +44,33 @@ from distilbench.claims._scores import (
     excluded_pairs,
     verdict,
 )
+from distilbench.claims._sides import (
+    AXIS_WORDS,
+    CurveVerdict,
+    Support,
+    Tally,
+    axis_sentence,
+    curve_verdict,
+    verdicts_by_axis,
+)
 
 __all__ = [
+    "AXES",
+    "AXIS_WORDS",
     "BANDS",
     "DISTILLED",
     "MARGIN",
     "MARGIN_POINTS",
+    "PER_TOKEN",
     "SCORE_SCHEMA",
     "TOLERANCE",
     "UNITS",
     "VANILLA",
     "Accuracy",
+    "Axis",
     "Claims",
     "Creation",
+    "CurveVerdict",
     "Entrant",
     "FamilyCurve",
     "Ledger",
@@ -67,15 +83,20 @@ __all__ = [
     "Side",
     "SizeVerdict",
     "Standing",
+    "Support",
+    "Tally",
+    "Tokens",
     "Unit",
+    "answer_tokens",
+    "axis_sentence",
     "check_claims",
     "choice_facts",
     "compare_scores",
     "count_outcomes",
-    "curve_counts",
     "curve_verdict",
     "entry_facts",
     "excluded_pairs",
+    "family_tokens",
     "outdated",
     "own_costs",
     "priced",
@@ -87,5 +108,7 @@ __all__ = [
     "standing",
     "stated_grid",
     "verdict",
+    "verdicts_by_axis",
+    "with_lengths",
     "with_usd",
 ]

@@ -20,6 +20,7 @@ from distilbench.claims._scores import (
     count_outcomes,
     excluded_pairs,
 )
+from distilbench.claims._sides import curve_verdict
 from distilbench.compute import (
     SCOPES,
     CostRatio,
@@ -62,6 +63,8 @@ def check_claims(
     headline = check_headline(*pair, catalog.cards, catalog.accelerators, draws=draws, seed=seed)
     on_step("performance-to-compute curves")
     curves = tuple(fit_families(reasoned, catalog))
+    placements = tuple(place(reasoned, catalog, curves, draws, seed))
+    alone = tuple(fit_families(reasoned, catalog, share_slopes=False))
     return Claims(
         catalog=catalog,
         headline=headline,
@@ -75,7 +78,9 @@ def check_claims(
         measured_by=measured_by,
         sensitivity=tuple(size_sensitivity(catalog)),
         curves=curves,
-        placements=tuple(place(reasoned, catalog, curves, draws, seed)),
+        placements=placements,
+        placed_alone=tuple(place(reasoned, catalog, alone, draws, seed)),
+        curve_words=curve_verdict(placements),
         validation=tuple(validation_table(catalog.cards.values())),
         draws=draws,
         seed=seed,
@@ -153,12 +158,14 @@ def _version(score: Score, catalog: Catalog) -> str | None:
 def reasoning_aligned(scores: pl.DataFrame) -> pl.DataFrame:
     """Scores with the modes "cot" and "thinking" taken as one: in both the model writes out its
     reasoning before the answer, prompted to or by itself. What a thinking model writes is longer,
-    so equal scores are not equal running costs; the page says so."""
+    so equal scores are not equal running costs; the page says so.
+    ``written`` is the mode by itself."""
     import polars as pl
 
     reasoned = pl.col("mode").is_in(["cot", "thinking"])
     return scores.with_columns(
-        pl.when(reasoned).then(pl.lit("reasoned")).otherwise("mode").alias("mode")
+        pl.when(reasoned).then(pl.lit("reasoned")).otherwise("mode").alias("mode"),
+        pl.col("mode").alias("written"),
     )
 
 

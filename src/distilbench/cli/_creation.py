@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from distilbench.cli._lengths import Lengths, with_measured_lengths
 from distilbench.cli._options import MODEL_HELP, AnyScope, ModelName
 from distilbench.cli._print import Json, print_json, print_line, print_table, si
 from distilbench.files import must_hold_files
@@ -244,6 +245,7 @@ def reproduce(
         Literal["all", "maker", "independent"],
         typer.Option(help="Scores of makers on their own models, of others, or all."),
     ] = "all",
+    lengths: Lengths = None,
     as_json: Json = False,
 ) -> None:
     """Check the three claims of arXiv 2602.20164 on published figures, with no model at hand."""
@@ -253,8 +255,9 @@ def reproduce(
 
     must_hold_files(out)
     step = Steps(4, quiet=as_json)
+    catalog, told = with_measured_lengths(_catalog(cards), lengths or [])
     claims = check_claims(
-        _catalog(cards),
+        catalog,
         draws=draws,
         seed=seed,
         margin=margin,
@@ -268,7 +271,8 @@ def reproduce(
         return
     rows = [(name, text) for name, text in claims.summary()["verdicts"].items()]
     print_table(("claim", "verdict"), rows)
-    print_line(f"report: {page}")
+    for line in (*told, f"report: {page}"):
+        print_line(line)
 
 
 def _catalog(folders: list[Path] | None) -> Catalog:
