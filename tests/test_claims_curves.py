@@ -135,6 +135,13 @@ def test_models_whose_compute_is_not_known_are_told_and_not_counted() -> None:
     )
 
 
+def test_a_cost_that_is_only_known_to_be_at_least_so_much_is_told() -> None:
+    one = replace(placed(student=(None, 5.0)), own={"student": Spent(1e20, 1e19, None, ">=")})
+    found = on("student", [one, placed("other", student=UP)])
+    assert (found.open, found.models) == (1, 2)
+    assert "; of 1 it is only known to be at least so much" in axis_sentence(found)
+
+
 def test_the_card_tells_the_verdicts_or_that_there_is_no_data() -> None:
     card = curve_card([replace(one, gains=dict.fromkeys(
         ("student", "pipeline", "amortised", "lineage", "token", "question"), one.gains["student"]

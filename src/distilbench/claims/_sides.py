@@ -49,7 +49,8 @@ class Support:
 class CurveVerdict:
     """Claim (c) on one axis of compute. ``verdict`` is the weaker of both tallies'. ``models`` and
     ``scores`` stand behind it; ``unknown``: models that are on a curve, but whose compute is not
-    known on this axis at all. ``rests_on``: the curves of what is decided."""
+    known on this axis at all. ``open``: those of which it is only known to be at least so much, so
+    that they can lie below a curve and not above. ``rests_on``: the curves of what is decided."""
 
     axis: Axis
     families: Tally
@@ -57,6 +58,7 @@ class CurveVerdict:
     models: int
     scores: int
     unknown: int
+    open: int
     rests_on: tuple[Support, ...]
 
     @property
@@ -110,6 +112,7 @@ def _on(axis: Axis, placements: Sequence[Placement]) -> CurveVerdict:
         len(models),
         len({(one.model, *one.curve[1:], one.source, one.score) for one in known}),
         len({one.model for one in placements} - models),
+        len({one.model for one in known if axis in one.own and one.own[axis].high is None}),
         tuple(_supports(axis, known, found)),
     )
 
@@ -152,7 +155,8 @@ def axis_sentence(found: CurveVerdict) -> str:
         f" ({found.benchmarks.verdict}), from {found.scores} scores of {found.models} models"
     )
     more = f"; of {found.unknown} more this compute is not known" if found.unknown else ""
-    return f"{said}{more}{_rests(found.rests_on)}."
+    least = f"; of {found.open} it is only known to be at least so much" if found.open else ""
+    return f"{said}{least}{more}{_rests(found.rests_on)}."
 
 
 AXIS_WORDS: dict[Axis, str] = {
