@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -22,8 +23,11 @@ from distilbench.claims import (
     with_lengths,
 )
 from distilbench.claims._curves import fit_families, place
+from distilbench.cli._lengths import with_measured_lengths
+from distilbench.errors import InputError
 from distilbench.report.claims._curve_card import NO_PLACEMENT, curve_card
 from distilbench.stats import Equivalent, Gain, Spent, gain_over
+from tests.test_report import make_run
 
 UP, DOWN, BOTH = (1.5, 9.0), (0.1, 0.9), (0.5, 2.0)
 Ends = tuple[float | None, float | None]
@@ -415,3 +419,15 @@ def test_published_lengths_by_hand() -> None:
         assert found is not None
         assert found.value == pytest.approx(6258, abs=1)
         assert (found.low, found.high, found.known) == (1975.19, 19827.53, known)
+
+
+def test_a_run_that_says_nothing_of_lengths_is_refused(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    with pytest.raises(InputError, match="--lengths .*: holds no answer of a model with a card"):
+        with_measured_lengths(load_catalog(), [str(run)])
+
+
+@pytest.mark.parametrize("tokens", [{"value": 0}, {"value": 5, "low": 0, "high": 9}])
+def test_an_answer_has_a_token(tokens: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match="more than 0 tokens"):
+        length(**tokens)

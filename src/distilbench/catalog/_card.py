@@ -231,6 +231,12 @@ class AnswerLength(_Record):
     tokens: Figure
     setting: Text | None = Field(None, description="limit of output, sampling, score it came with")
 
+    @model_validator(mode="after")
+    def _an_answer_has_a_token(self) -> Self:
+        if self.tokens.value <= 0 or self.tokens.low == 0:
+            raise ValueError("an answer has more than 0 tokens; leave out what is not known")
+        return self
+
 
 class Card(_Record):
     """One model."""

@@ -45,7 +45,11 @@ def curve_card(placements: Sequence[Placement]) -> Card:
 def _counts(found: CurveVerdict) -> str:
     if found.verdict == "no data":
         return NOT_AVAILABLE
-    return f"families: {tally_text(found.families)}; benchmarks: {tally_text(found.benchmarks)}"
+    families, benchmarks = found.families, found.benchmarks
+    return (
+        f"{families.above} of {families.count} families above, {families.below} below;"
+        f" {benchmarks.above} of {benchmarks.count} benchmarks above, {benchmarks.below} below"
+    )
 
 
 def tally_text(tally: Tally) -> str:
