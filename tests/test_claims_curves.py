@@ -423,7 +423,7 @@ def test_published_lengths_by_hand() -> None:
 
 def test_a_run_that_says_nothing_of_lengths_is_refused(tmp_path: Path) -> None:
     run = make_run(tmp_path)
-    with pytest.raises(InputError, match="--lengths .*: holds no answer of a model with a card"):
+    with pytest.raises(InputError, match=r"--lengths .*: holds no answer of a model with a card"):
         with_measured_lengths(load_catalog(), [str(run)])
 
 
