@@ -205,9 +205,9 @@ def _svg(chart: Chart) -> str:
 def _write_images(chart: Chart, out_dir: Path) -> None:
     import vl_convert
 
-    spec = {**chart.specification, "width": _IMAGE_WIDTH}
-    write_text(out_dir / f"{chart.name}.svg", _svg(chart))
-    write_bytes(out_dir / f"{chart.name}.png", vl_convert.vegalite_to_png(spec, scale=2))
+    drawn = _svg(chart)
+    write_text(out_dir / f"{chart.name}.svg", drawn)
+    write_bytes(out_dir / f"{chart.name}.png", vl_convert.svg_to_png(drawn, scale=2))
 
 
 def _script(name: str) -> str:
