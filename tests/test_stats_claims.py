@@ -271,3 +271,39 @@ def test_bad_frames_are_named():
         compare_scores(scores(student(1200.0), vanilla("v", 60.0)))
     with pytest.raises(InputError, match="not a percentage"):
         compare_scores(scores(student(None), vanilla("v", 60.0)))
+
+
+@pytest.mark.parametrize(
+    ("own", "other", "differs"),
+    [
+        ({"samples": 64}, {"samples": 1}, "samples"),
+        ({"decoding": "sampled"}, {"decoding": "greedy"}, "decoding"),
+        ({"max_output_tokens": 32768}, {"max_output_tokens": 8192}, "max_output_tokens"),
+    ],
+)
+def test_a_setting_that_is_known_to_differ_is_not_compared(own, other, differs):
+    frame = scores(student(70.0, **own), vanilla("v", 69.5, **other))
+    assert compare_scores(frame).is_empty()
+    assert excluded_pairs(frame)["differs"].item() == differs
+
+
+KNOWN = {"samples": 64, "decoding": "sampled", "max_output_tokens": 32768}
+ALL_UNKNOWN = "samples averaged, greedy or sampled, output limit"
+
+
+@pytest.mark.parametrize(
+    ("own", "other", "unknown"),
+    [
+        (KNOWN, KNOWN, ""),
+        (KNOWN, {**KNOWN, "samples": None}, "samples averaged"),
+        ({}, {}, ALL_UNKNOWN),
+        (KNOWN, {}, ALL_UNKNOWN),
+        ({"source": "s"}, {"source": "s"}, ""),  # one table says nothing of either
+        ({"source": "s", **KNOWN}, {"source": "s"}, ALL_UNKNOWN),
+    ],
+)
+def test_a_setting_that_is_not_known_keeps_the_pair_and_is_named(own, other, unknown):
+    frame = scores(student(70.0, **{"source": "a", **own}), vanilla("v", 69.5, source="b") | other)
+    compared = compare_scores(frame)
+    assert compared["unknown"].item() == unknown
+    assert count_outcomes(compared).row(1, named=True)["unsettled"] == bool(unknown)

@@ -9,6 +9,7 @@ models. Pure: whoever prints them asks here. Imports ``compute``, ``stats`` and 
 
 from distilbench.claims._check import DISTILLED, VANILLA, check_claims
 from distilbench.claims._choice import choice_facts, stated_grid
+from distilbench.claims._counts import BANDS, count_outcomes, verdict
 from distilbench.claims._curves import own_costs
 from distilbench.claims._found import (
     Claims,
@@ -21,6 +22,7 @@ from distilbench.claims._found import (
     size_verdict,
 )
 from distilbench.claims._ledger import UNITS, Ledger, Made, Side, Unit
+from distilbench.claims._matched import KNOWN_SETTING, SCORE_SCHEMA, TOLERANCE, excluded_pairs
 from distilbench.claims._pairs import (
     MARGIN,
     Accuracy,
@@ -32,20 +34,12 @@ from distilbench.claims._pairs import (
 )
 from distilbench.claims._prices import Rate, entry_facts, priced, question_costs, with_usd
 from distilbench.claims._run_curves import RunCurve, Standing, outdated, run_curves, standing
-from distilbench.claims._scores import (
-    BANDS,
-    MARGIN_POINTS,
-    SCORE_SCHEMA,
-    TOLERANCE,
-    compare_scores,
-    count_outcomes,
-    excluded_pairs,
-    verdict,
-)
+from distilbench.claims._scores import MARGIN_POINTS, compare_scores
 
 __all__ = [
     "BANDS",
     "DISTILLED",
+    "KNOWN_SETTING",
     "MARGIN",
     "MARGIN_POINTS",
     "SCORE_SCHEMA",

@@ -11,15 +11,11 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, get_args
 
 from distilbench.catalog import Card, Catalog, Score
+from distilbench.claims._counts import count_outcomes
 from distilbench.claims._curves import contemporary, fit_families, place
 from distilbench.claims._found import Claims, MeasuredBy, SizeVerdict
-from distilbench.claims._scores import (
-    MARGIN_POINTS,
-    SCORE_SCHEMA,
-    compare_scores,
-    count_outcomes,
-    excluded_pairs,
-)
+from distilbench.claims._matched import SCORE_SCHEMA, excluded_pairs
+from distilbench.claims._scores import MARGIN_POINTS, compare_scores
 from distilbench.compute import (
     SCOPES,
     CostRatio,
@@ -121,6 +117,9 @@ def score_frame(catalog: Catalog, measured_by: MeasuredBy = "all") -> pl.DataFra
             "shots": score.shots,
             "mode": score.mode,
             "setting_key": _version(score, catalog),
+            "samples": score.samples,
+            "decoding": score.decoding,
+            "max_output_tokens": score.max_output_tokens,
             "score": score.value,
             "stderr": None,
             "questions": score.questions or catalog.benchmarks[score.benchmark].questions,

@@ -20,6 +20,9 @@ _NOTE = (
     " not, and does not lie below zero either, the pair is undecided: that no difference is shown"
     " does not make two models equal (published scores cannot be paired, so undecided ones are too"
     " many). Where the number of questions is not known, on par is within one point ('by rule')."
+    " Samples averaged, greedy or sampled, and the limit of output must not differ where they are"
+    " known of both scores. Most publications do not say them all: such a comparison is kept, and"
+    " counted as 'settings not all known'."
 )
 _OUTCOMES = (
     Shown("wins", "wins"),
@@ -33,6 +36,7 @@ _COUNTS = (
     Shown("comparisons", "comparisons"),
     *_OUTCOMES,
     Shown("by rule", "by_rule"),
+    Shown("settings not all known", "unsettled"),
     Shown("shown on par or better", "on_par_share", lambda s: None if s is None else f"{s:.0%}"),
     Shown("verdict", "verdict"),
 )
@@ -53,7 +57,7 @@ def sizes(claims: Claims) -> Section:
     counts = "Distilled against vanilla, by how much larger the vanilla is"
     strict = "The same, chain of thought and thinking kept apart"
     every = _every(claims)
-    left_out = claims.excluded.group_by("differs").len().sort("len", descending=True)
+    left_out = claims.excluded.group_by("differs").len().sort("len", "differs", descending=True)
     excluded = Table.of(
         "Pairs on one benchmark that were not compared, by the settings that differ",
         left_out,
@@ -89,6 +93,7 @@ def _every(claims: Claims) -> Table:
         Shown("difference", "difference", "{:+.1f}"),
         Shown("margin in standard errors", "margin_se", "{:.1f}"),
         Shown("outcome", "outcome"),
+        Shown("not known of both", "unknown"),
     )
     return Table.of("Every comparison", claims.comparisons, columns)
 
