@@ -33,16 +33,24 @@ from distilbench.claims._pairs import (
     run_pairs,
 )
 from distilbench.claims._prices import Rate, entry_facts, priced, question_costs, with_usd
+from distilbench.claims._record import Terms, Verdict, Verdicts
 from distilbench.claims._run_curves import RunCurve, Standing, outdated, run_curves, standing
 from distilbench.claims._scores import MARGIN_POINTS, compare_scores
+from distilbench.claims._sentences import LARGER_WORDS, size_sentence
+from distilbench.claims._terms import LARGER, MARGINS, TIMES
+from distilbench.claims._verdicts import is_own, verdicts
 
 __all__ = [
     "BANDS",
     "DISTILLED",
     "KNOWN_SETTING",
+    "LARGER",
+    "LARGER_WORDS",
     "MARGIN",
+    "MARGINS",
     "MARGIN_POINTS",
     "SCORE_SCHEMA",
+    "TIMES",
     "TOLERANCE",
     "UNITS",
     "VANILLA",
@@ -61,7 +69,10 @@ __all__ = [
     "Side",
     "SizeVerdict",
     "Standing",
+    "Terms",
     "Unit",
+    "Verdict",
+    "Verdicts",
     "check_claims",
     "choice_facts",
     "compare_scores",
@@ -70,6 +81,7 @@ __all__ = [
     "curve_verdict",
     "entry_facts",
     "excluded_pairs",
+    "is_own",
     "outdated",
     "own_costs",
     "priced",
@@ -77,9 +89,11 @@ __all__ = [
     "roles",
     "run_curves",
     "run_pairs",
+    "size_sentence",
     "size_verdict",
     "standing",
     "stated_grid",
     "verdict",
+    "verdicts",
     "with_usd",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import polars as pl
 
@@ -17,6 +17,10 @@ lower edge."""
 Verdict = Literal["supported", "undecided", "contradicted", "no data"]
 
 _LEVEL = 0.95
+_NUMBERS = [
+    "comparisons", "distilled_scores", "wins", "ties", "losses", "undecided", "by_rule",
+    "unsettled",
+]  # fmt: skip
 
 
 def count_outcomes(comparisons: pl.DataFrame, by: Sequence[str] = ()) -> pl.DataFrame:
@@ -49,18 +53,8 @@ def count_outcomes(comparisons: pl.DataFrame, by: Sequence[str] = ()) -> pl.Data
         pl.col("unsettled").sum(),
     )  # fmt: skip
     rows = once.select(groups).unique().join(bands, how="cross") if groups else bands
-    numbers = pl.col(
-        "comparisons",
-        "distilled_scores",
-        "wins",
-        "ties",
-        "losses",
-        "undecided",
-        "by_rule",
-        "unsettled",
-    )
     table = rows.join(counted, on=keys, how="left", nulls_equal=True).with_columns(
-        numbers.fill_null(0).cast(pl.Int64)
+        pl.col(_NUMBERS).fill_null(0).cast(pl.Int64)
     )
     limits = _on_par_limits(
         pl.col("wins") + pl.col("ties"),
@@ -83,20 +77,32 @@ def verdict(
     score are not independent: the interval is taken at ``distilled_scores`` trials (all
     comparisons, if not given). "no data" without a comparison.
     """
-    count = wins + ties + losses + undecided
-    trials = count if distilled_scores is None else distilled_scores
-    row = {"good": wins + ties, "losses": losses, "comparisons": count, "trials": trials}
-    limits = _on_par_limits(*map(pl.col, row))
-    frame = pl.DataFrame({name: [value] for name, value in row.items()})
-    answer: Verdict = frame.with_columns(**limits).select(_verdict()).item()
+    answer: Verdict = _limited(wins, ties, losses, undecided, distilled_scores)["verdict"]
     return answer
 
 
+def on_par_limits(
+    wins: int, ties: int, losses: int, undecided: int = 0, distilled_scores: int | None = None
+) -> tuple[float | None, float | None]:
+    """Of the same counts, the lower Wilson limit of the share (wins + ties) / all, and the upper
+    limit of what is not lost; null without a comparison."""
+    row = _limited(wins, ties, losses, undecided, distilled_scores)
+    return row["low"], row["high"]
+
+
+def _limited(wins: int, ties: int, losses: int, undecided: int, trials: int | None) -> Any:
+    count = wins + ties + losses + undecided
+    row = {"good": wins + ties, "losses": losses, "comparisons": count, "trials": trials or count}
+    limits = _on_par_limits(*map(pl.col, row))
+    frame = pl.DataFrame({name: [value] for name, value in row.items()}).with_columns(**limits)
+    return frame.with_columns(_verdict()).row(0, named=True)
+
+
 def _once(comparisons: pl.DataFrame, groups: list[str]) -> pl.DataFrame:
-    """One row a pair, benchmark and setting."""
-    pair = ["distilled_model", "vanilla_model", "benchmark", *SETTING]
+    """One row a pair, benchmark and setting, in each group."""
+    pair = list(dict.fromkeys(["distilled_model", "vanilla_model", "benchmark", *SETTING, *groups]))
     outcome = pl.col("outcome")
-    carried = [name for name in ["size_band", "tie_rule", *groups] if name not in pair]
+    carried = [name for name in ["size_band", "tie_rule"] if name not in pair]
     return (
         comparisons.filter(pl.col("same_source") | ~pl.col("same_source").any().over(pair))
         .group_by(pair)

@@ -23,13 +23,14 @@ SCORE_SCHEMA: dict[str, pl.DataType] = {
     "score": pl.Float64(),
     "stderr": pl.Float64(),
     "questions": pl.Int64(),
+    "measured_by": pl.String(),
     "source": pl.String(),
     "where": pl.String(),
 }
 """Columns of a frame of published scores, one row a score. score and stderr are in percent, or in
 the unit of a metric of TOLERANCE; higher is better. Null: not known. ``setting_key`` is whatever
 else must be equal (version of the benchmark); ``samples``: answers averaged; ``decoding``:
-"greedy" or "sampled"."""
+"greedy" or "sampled"; ``measured_by``: "maker" or "independent"."""
 
 TOLERANCE: dict[str, float] = {"rating": 50.0}
 """Half-width of a tie for metrics that are not percentages; a convention, not a measurement: at 50
@@ -68,36 +69,42 @@ def paired(scores: pl.DataFrame) -> pl.DataFrame:
             {name: f"{role}_{name}" for name in SCORE_SCHEMA if name != "benchmark"}
         )
 
-    def equal(name: str) -> pl.Expr:
-        return pl.col(f"distilled_{name}").eq_missing(pl.col(f"vanilla_{name}"))
+    same_source = _equal("source") & pl.col("distilled_source").is_not_null()
+    return side("distilled").join(side("vanilla"), on="benchmark").with_columns(
+        same_source.alias("same_source"),
+        pl.concat_str(_differing(same_source), separator=", ", ignore_nulls=True).alias("differs"),
+        pl.concat_str(_unknown(same_source), separator=", ", ignore_nulls=True).alias("unknown"),
+    )  # fmt: skip
 
-    same_source = equal("source") & pl.col("distilled_source").is_not_null()
+
+def _equal(name: str) -> pl.Expr:
+    return pl.col(f"distilled_{name}").eq_missing(pl.col(f"vanilla_{name}"))
+
+
+def _differing(same_source: pl.Expr) -> list[pl.Expr]:
+    """Names of the settings that do not match."""
     unsaid = {
         "shots": pl.col("distilled_shots").is_null(),
         "mode": pl.col("distilled_mode").eq_missing(pl.lit("unstated"))
         | pl.col("distilled_mode").is_null(),
         "metric": pl.col("distilled_metric").is_null(),
     }
-    differs = [
-        pl.when(~(equal(name) & (same_source | ~unsaid.get(name, pl.lit(False))))).then(
-            pl.lit(name)
-        )
-        for name in SETTING
+    matches = {
+        name: _equal(name) & (same_source | ~unsaid.get(name, pl.lit(False))) for name in SETTING
+    } | {name: ~_known(name) | _equal(name) for name in KNOWN_SETTING}
+    return [pl.when(~matching).then(pl.lit(name)) for name, matching in matches.items()]
+
+
+def _unknown(same_source: pl.Expr) -> list[pl.Expr]:
+    """The settings of which it is not known whether they match, in words."""
+    return [
+        pl.when(~_known(name) & ~(same_source & _equal(name))).then(pl.lit(words))
+        for name, words in KNOWN_SETTING.items()
     ]
-    known = {
-        name: pl.col(f"distilled_{name}").is_not_null() & pl.col(f"vanilla_{name}").is_not_null()
-        for name in KNOWN_SETTING
-    }
-    differs += [pl.when(known[name] & ~equal(name)).then(pl.lit(name)) for name in KNOWN_SETTING]
-    unknown = [
-        pl.when(~known[name] & ~(same_source & equal(name))).then(pl.lit(KNOWN_SETTING[name]))
-        for name in KNOWN_SETTING
-    ]
-    return side("distilled").join(side("vanilla"), on="benchmark").with_columns(
-        same_source.alias("same_source"),
-        pl.concat_str(differs, separator=", ", ignore_nulls=True).alias("differs"),
-        pl.concat_str(unknown, separator=", ", ignore_nulls=True).alias("unknown"),
-    )  # fmt: skip
+
+
+def _known(name: str) -> pl.Expr:
+    return pl.col(f"distilled_{name}").is_not_null() & pl.col(f"vanilla_{name}").is_not_null()
 
 
 def _checked(scores: pl.DataFrame) -> pl.DataFrame:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import polars as pl
 
 from distilbench.claims._matched import KNOWN_SETTING, SETTING, TOLERANCE, paired
@@ -12,6 +14,11 @@ MARGIN_POINTS = 5.0
 beside every verdict, the same as of runs."""
 
 _LEVEL = 0.95
+_DROPPED = [
+    "_interval", "_tolerance", "differs", "distilled_role", "vanilla_role", "distilled_questions",
+    "vanilla_questions", *(f"vanilla_{name}" for name in SETTING),
+    *(f"{role}_{name}" for role in ("distilled", "vanilla") for name in KNOWN_SETTING),
+]  # fmt: skip
 
 
 def compare_scores(
@@ -52,13 +59,22 @@ def compare_scores(
         .with_columns(
             pl.col("difference_low").is_not_null().alias("_interval"),
         )
-        .with_columns(*_tie(margin), _outcome(margin))
-        .drop("_interval", "_tolerance", "differs", "distilled_role", "vanilla_role",
-              "distilled_questions", "vanilla_questions", *(f"vanilla_{name}" for name in SETTING),
-              *(f"{role}_{name}" for role in ("distilled", "vanilla") for name in KNOWN_SETTING))
+        .with_columns(*_tie(margin))
+        .with_columns(_outcome())
+        .drop(_DROPPED)
         .rename({f"distilled_{name}": name for name in SETTING})
         .sort("distilled_model", "benchmark", "vanilla_model", "distilled_source", "vanilla_source")
     )  # fmt: skip
+
+
+def at_margins(comparisons: pl.DataFrame, margins: Sequence[float]) -> pl.DataFrame:
+    """The rows of :func:`compare_scores` under each of the margins, in percentage points, which
+    are the column ``margin_points``. What was decided by tolerance does not change."""
+    each = pl.DataFrame({"margin_points": pl.Series(margins, dtype=pl.Float64)})
+    judged = pl.when(pl.col("tie_rule") == "interval").then(_by_interval("margin_points"))
+    return comparisons.join(each, how="cross").with_columns(
+        judged.otherwise("outcome").alias("outcome")
+    )
 
 
 def _size(column: str, name: str) -> pl.Expr:
@@ -123,17 +139,22 @@ def _tie(margin: float) -> list[pl.Expr]:
     ]
 
 
-def _outcome(margin: float) -> pl.Expr:
-    difference, low, high = map(pl.col, ("difference", "difference_low", "difference_high"))
-    by_interval = (
-        pl.when(low > 0).then(pl.lit("win"))
-        .when(low >= -margin).then(pl.lit("tie"))
-        .when(high < 0).then(pl.lit("loss"))
-        .otherwise(pl.lit("undecided"))
-    )  # fmt: skip
+def _outcome() -> pl.Expr:
+    difference = pl.col("difference")
     by_rule = (
         pl.when(difference.abs() <= pl.col("_tolerance")).then(pl.lit("tie"))
         .when(difference > 0).then(pl.lit("win"))
         .otherwise(pl.lit("loss"))
     )  # fmt: skip
-    return pl.when("_interval").then(by_interval).otherwise(by_rule).alias("outcome")
+    return pl.when("_interval").then(_by_interval("margin")).otherwise(by_rule).alias("outcome")
+
+
+def _by_interval(margin: str) -> pl.Expr:
+    """By the interval of the difference and the margin in a column."""
+    low, high = pl.col("difference_low"), pl.col("difference_high")
+    return (
+        pl.when(low > 0).then(pl.lit("win"))
+        .when(low >= -pl.col(margin)).then(pl.lit("tie"))
+        .when(high < 0).then(pl.lit("loss"))
+        .otherwise(pl.lit("undecided"))
+    )  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from distilbench.claims import Claims, count_outcomes
+from distilbench.claims import Claims, SizeVerdict, count_outcomes
 from distilbench.report.claims._answer import CLAIM_B
 from distilbench.report.claims._cells import model_cell, source_cell
 from distilbench.report.page import Details, Section, Shown, Table, Text
@@ -40,12 +40,13 @@ _COUNTS = (
     Shown("shown on par or better", "on_par_share", lambda s: None if s is None else f"{s:.0%}"),
     Shown("verdict", "verdict"),
 )
-_FLIPS = "Does the verdict hang on the margin, on who measured, on the modes?"
+_FLIPS = "Does the verdict hang on the margin, on who measured, on modes, on settings not known?"
 _SENSITIVITY = (
     _BAND,
     Shown("margin, points", "margin", "{:g}"),
     Shown("measured by", "measured_by"),
     Shown("thinking and chain of thought", "modes"),
+    Shown("settings", "settings"),
     *_OUTCOMES,
     Shown("verdict", "verdict"),
 )
@@ -69,12 +70,24 @@ def sizes(claims: Claims) -> Section:
             Text(f"{_NOTE} The margin here is {claims.margin:g} percentage points."),
             Table.of(counts, claims.counts, _COUNTS),
             Table.of(strict, claims.strict_counts, _COUNTS),
-            Table.of(_FLIPS, claims.sensitivity, _SENSITIVITY),
+            Table.of(_FLIPS, _shown(claims), _SENSITIVITY),
             Details("By distilled model", (_by_model(claims),)),
             Details(f"All {len(every.rows)} comparisons, with sources", (every,)),
             Details("What was not compared", (excluded,)),
         ),
     )
+
+
+def _shown(claims: Claims) -> list[SizeVerdict]:
+    """The verdict under other terms, one or two of them changed: all of them are in the controls
+    at the head of the page."""
+    margins = {1.0, 10.0, claims.margin}
+    return [
+        one
+        for one in claims.sensitivity
+        if one.margin in margins
+        and (one.settings == "as far as known" or one.margin == claims.margin)
+    ]
 
 
 def _every(claims: Claims) -> Table:
