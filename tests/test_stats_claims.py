@@ -12,6 +12,7 @@ from distilbench.claims import (
     compare_scores,
     count_outcomes,
     excluded_pairs,
+    remeasured,
     verdict,
 )
 from distilbench.errors import InputError
@@ -307,3 +308,23 @@ def test_a_setting_that_is_not_known_keeps_the_pair_and_is_named(own, other, unk
     compared = compare_scores(frame)
     assert compared["unknown"].item() == unknown
     assert count_outcomes(compared).row(1, named=True)["unsettled"] == bool(unknown)
+
+
+def test_makers_and_others_side_by_side():
+    frame = scores(
+        student(50.4, measured_by="maker", source="own", questions=30, **KNOWN),
+        student(43.9, measured_by="independent", source="lab", samples=1, decoding="sampled"),
+        student(44.0, measured_by="independent", source="lab", shots=5),
+        student(44.0, measured_by=None, source="nobody"),
+        vanilla("v", 60.0, measured_by="independent", source="lab"),
+    )
+    row = remeasured(frame).row(0, named=True)
+    assert remeasured(frame).height == 1
+    assert (row["maker_score"], row["independent_score"]) == (50.4, 43.9)
+    assert row["difference"] == pytest.approx(-6.5)
+    assert row["difference_low"] < -6.5 < 0 < row["difference_high"]
+    assert (row["differs"], row["unknown"]) == ("samples averaged", "output limit")
+
+
+def test_a_score_that_one_class_alone_has_stands_beside_nothing():
+    assert remeasured(scores(student(50.0, measured_by="maker"))).is_empty()

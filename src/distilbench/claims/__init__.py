@@ -34,6 +34,7 @@ from distilbench.claims._pairs import (
 )
 from distilbench.claims._prices import Rate, entry_facts, priced, question_costs, with_usd
 from distilbench.claims._record import Terms, Verdict, Verdicts
+from distilbench.claims._remeasured import remeasured
 from distilbench.claims._run_curves import RunCurve, Standing, outdated, run_curves, standing
 from distilbench.claims._scores import MARGIN_POINTS, compare_scores
 from distilbench.claims._sentences import LARGER_WORDS, size_sentence
@@ -86,6 +87,7 @@ __all__ = [
     "own_costs",
     "priced",
     "question_costs",
+    "remeasured",
     "roles",
     "run_curves",
     "run_pairs",

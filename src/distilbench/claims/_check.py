@@ -15,6 +15,7 @@ from distilbench.claims._counts import count_outcomes
 from distilbench.claims._curves import contemporary, fit_families, place
 from distilbench.claims._found import Claims, MeasuredBy, Modes
 from distilbench.claims._matched import SCORE_SCHEMA, excluded_pairs
+from distilbench.claims._remeasured import remeasured
 from distilbench.claims._scores import MARGIN_POINTS, compare_scores
 from distilbench.claims._terms import MARGINS, size_sensitivity
 from distilbench.compute import (
@@ -69,6 +70,7 @@ def check_claims(
         counts=count_outcomes(comparisons),
         strict_counts=count_outcomes(strict),
         excluded=excluded_pairs(reasoned),
+        remeasured=remeasured(frames["all", "apart"]),
         margin=margin,
         measured_by=measured_by,
         sensitivity=tuple(size_sensitivity(frames, catalog, margins)),

@@ -101,6 +101,8 @@ class Claims:
     counts: pl.DataFrame
     strict_counts: pl.DataFrame
     excluded: pl.DataFrame
+    remeasured: pl.DataFrame
+    """Makers' scores beside those of others, whoever's count."""
     margin: float
     """Percentage points that a model on par may score less."""
     measured_by: MeasuredBy

@@ -55,7 +55,7 @@ def compare_scores(
         _size("parameters", "size_ratio"), _size("active_parameters", "active_ratio")
     )
     return (
-        compared.with_columns(_band(), *_difference(), _tolerance(tolerance))
+        compared.with_columns(_band(), *difference(), _tolerance(tolerance))
         .with_columns(
             pl.col("difference_low").is_not_null().alias("_interval"),
         )
@@ -94,29 +94,30 @@ def _band() -> pl.Expr:
     )  # fmt: skip
 
 
-def _difference() -> list[pl.Expr]:
-    """difference, and its limits where both scores have an interval of their own."""
+def difference(one: str = "distilled", other: str = "vanilla") -> list[pl.Expr]:
+    """difference (one's score less the other's), and its limits where both scores have an interval
+    of their own, from columns that begin with the two words."""
     z = normal_quantile(_LEVEL)
     questions = {
-        "distilled": pl.coalesce("distilled_questions", "vanilla_questions"),
-        "vanilla": pl.coalesce("vanilla_questions", "distilled_questions"),
+        one: pl.coalesce(f"{one}_questions", f"{other}_questions"),
+        other: pl.coalesce(f"{other}_questions", f"{one}_questions"),
     }
 
-    def below_and_above(role: str) -> tuple[pl.Expr, pl.Expr]:
-        score, half = pl.col(f"{role}_score"), z * pl.col(f"{role}_stderr")
-        percent = ~pl.col("distilled_metric").is_in(list(TOLERANCE)).fill_null(False)
-        low, high = wilson(score / 100, questions[role].cast(pl.Float64), z)
+    def below_and_above(side: str) -> tuple[pl.Expr, pl.Expr]:
+        score, half = pl.col(f"{side}_score"), z * pl.col(f"{side}_stderr")
+        percent = ~pl.col(f"{one}_metric").is_in(list(TOLERANCE)).fill_null(False)
+        low, high = wilson(score / 100, questions[side].cast(pl.Float64), z)
         return (
             pl.coalesce(half, pl.when(percent).then(score - 100 * low)),
             pl.coalesce(half, pl.when(percent).then(100 * high - score)),
         )
 
-    (below, above), (other_below, other_above) = map(below_and_above, ("distilled", "vanilla"))
-    difference = pl.col("distilled_score") - pl.col("vanilla_score")
+    (below, above), (other_below, other_above) = map(below_and_above, (one, other))
+    found = pl.col(f"{one}_score") - pl.col(f"{other}_score")
     return [
-        difference.alias("difference"),
-        (difference - (below.pow(2) + other_above.pow(2)).sqrt()).alias("difference_low"),
-        (difference + (above.pow(2) + other_below.pow(2)).sqrt()).alias("difference_high"),
+        found.alias("difference"),
+        (found - (below.pow(2) + other_above.pow(2)).sqrt()).alias("difference_low"),
+        (found + (above.pow(2) + other_below.pow(2)).sqrt()).alias("difference_high"),
     ]
 
 
