@@ -11,9 +11,10 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from distilbench.claims import Verdicts
+from distilbench.report.card import CreationRecord
 
 FOLDER = Path(__file__).parents[1] / "docs" / "schemas"
-SCHEMAS: dict[str, type[BaseModel]] = {"verdicts": Verdicts}
+SCHEMAS: dict[str, type[BaseModel]] = {"creation": CreationRecord, "verdicts": Verdicts}
 
 
 def text(record: type[BaseModel]) -> str:

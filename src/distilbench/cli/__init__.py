@@ -16,6 +16,7 @@ import typer
 from distilbench.cli import (
     _boundary,
     _break_even,
+    _card_creation,
     _catalog,
     _creation,
     _diff,
@@ -56,6 +57,7 @@ for register in (
     _creation.register,
     _reproduce.register,
     _catalog.register,
+    _card_creation.register,
     _distill.register,
     _interchange.register,
     _experiment.register,
