@@ -38,6 +38,7 @@ from distilbench.claims._remeasured import remeasured
 from distilbench.claims._run_curves import RunCurve, Standing, outdated, run_curves, standing
 from distilbench.claims._scores import MARGIN_POINTS, compare_scores
 from distilbench.claims._sentences import LARGER_WORDS, size_sentence
+from distilbench.claims._studies import ONE_OFF, OneOff, StudyRow, one_offs, study_rows
 from distilbench.claims._terms import LARGER, MARGINS, TIMES
 from distilbench.claims._verdicts import is_own, verdicts
 
@@ -50,6 +51,7 @@ __all__ = [
     "MARGIN",
     "MARGINS",
     "MARGIN_POINTS",
+    "ONE_OFF",
     "SCORE_SCHEMA",
     "TIMES",
     "TOLERANCE",
@@ -63,6 +65,7 @@ __all__ = [
     "Ledger",
     "Made",
     "MeasuredBy",
+    "OneOff",
     "Pair",
     "Placement",
     "Rate",
@@ -70,6 +73,7 @@ __all__ = [
     "Side",
     "SizeVerdict",
     "Standing",
+    "StudyRow",
     "Terms",
     "Unit",
     "Verdict",
@@ -83,6 +87,7 @@ __all__ = [
     "entry_facts",
     "excluded_pairs",
     "is_own",
+    "one_offs",
     "outdated",
     "own_costs",
     "priced",
@@ -95,6 +100,7 @@ __all__ = [
     "size_verdict",
     "standing",
     "stated_grid",
+    "study_rows",
     "verdict",
     "verdicts",
     "with_usd",
