@@ -204,7 +204,7 @@ def _density(finding: Finding, placements: Iterable[Placement]) -> StudyRow:
 
 def _aside(finding: Finding) -> StudyRow:
     return StudyRow(
-        finding.source, finding.where, finding.finding, None, "other", None, None, None,
+        finding.source, finding.where, finding.finding, None, "–", None, None, None,
         "not comparable", finding.why or "",
     )  # fmt: skip
 

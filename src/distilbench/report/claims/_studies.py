@@ -29,10 +29,12 @@ def studies(claims: Claims) -> Section:
         Shown("scope", "scope"),
         Shown("as published", "published", lambda text: text or "–"),
         Shown("at our scope", "theirs", "{:.2f}"),
-        Shown("ours", ("ours", "counted"), _ours),
+        Shown("ours", "ours", lambda ours: None if ours is None else _two(ours.central)),
         Shown("90% range", "ours", lambda ours: "–" if ours is None else range_text(ours)),
         Shown("agrees", "agrees"),
-        Shown("why", "why"),
+        Shown(
+            "why", ("counted", "why"), lambda counted, why: f"{counted}; {why}" if counted else why
+        ),
     )
     each = (
         Shown("distilled model", "model", partial(model_cell, claims.catalog)),
@@ -65,11 +67,6 @@ def _said(found: list[OneOff]) -> str:
         f" {below} below. It hangs on how much larger the teacher is than the student, on the share"
         " of what it wrote that was kept, and on whether it wrote or only scored."
     )
-
-
-def _ours(ours: object, counted: str | None) -> str:
-    central = getattr(ours, "central", None)
-    return counted or ("not available" if central is None else _two(central))
 
 
 def _two(value: float) -> str:
