@@ -1,0 +1,40 @@
+"""One figure that a file of others gives for a model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from distilbench.errors import InputError
+
+Data = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Stated:
+    """One figure that a file gives for a model. ``field``: parameters, tokens, flops, released,
+    price or score. ``value``: a count, FLOPs, a date as text, US dollars for a million tokens in
+    and out, or percent."""
+
+    model: str
+    field: str
+    value: float | str | tuple[float, float]
+    file: str
+    where: str
+    benchmark: str | None = None
+    metric: str | None = None
+    shots: int | None = None
+    note: str | None = None
+
+
+def mapping(data: Any, path: Path, field: str) -> Data:
+    if not isinstance(data, dict):
+        raise InputError(f"{path}: field {field!r}", "is no mapping", "get the file again")
+    return data
+
+
+def number(value: Any) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if abs(value) < float("inf") else None
