@@ -9,9 +9,9 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, HttpUrl, StringConstraints, model_validator
 
 from distilbench.architecture import ModelShape
+from distilbench.records import Role
 
 Kind = Literal["measured", "published", "derived", "estimated"]
-Role = Literal["vanilla", "distilled", "proprietary"]
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.\-]*$")]
 Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 

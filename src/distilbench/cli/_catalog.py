@@ -245,7 +245,9 @@ def new(
     out: Annotated[
         Path | None, typer.Option(help="File to write; default: ID.yaml.", show_default=False)
     ] = None,
-    role: Annotated[str, typer.Option(help="vanilla, distilled or proprietary.")] = "vanilla",
+    role: Annotated[
+        str, typer.Option(help="vanilla, distilled, synthetic or proprietary.")
+    ] = "vanilla",
 ) -> None:
     """Write a card to fill in, with what the model's file says of its size."""
     from distilbench.catalog import blank_card, card_slug, load_catalog
