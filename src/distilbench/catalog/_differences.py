@@ -22,7 +22,7 @@ POINTS = 0.1
 DAYS = 31
 """Of dates: a paper is dated apart from the weights."""
 _TOKEN = re.compile(r"[a-z0-9.]+")
-_SAME = {"it": "instruct", "hf": ""}
+_SAME = {"it": "instruct", "hf": "", "meta": ""}
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import datetime
 import io
 import re
 from collections.abc import Iterator
@@ -23,12 +24,17 @@ _COMPUTE = "Training compute (FLOP)"
 
 
 def is_epoch(text: str) -> bool:
-    header = next(csv.reader([text.partition("\n")[0]]), [])
+    """Whether the first line of a CSV file names the columns of such a table."""
+    csv.field_size_limit(_CELL)  # abstracts
+    try:
+        header = next(csv.reader([text.partition("\n")[0]]), [])
+    except csv.Error:
+        return False
     return {"Parameters", _COMPUTE} <= set(header) and not {"Model", "System"}.isdisjoint(header)
 
 
 def read_epoch(text: str, path: Path, name: str) -> Iterator[Stated]:
-    csv.field_size_limit(_CELL)  # abstracts
+    """What each row says of its model. Raises ``InputError`` naming the line and the column."""
     reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
     line = reader.line_num
     try:
@@ -68,13 +74,24 @@ def _row(row: dict[str, str], path: Path, name: str, line: int) -> Iterator[Stat
         yield Stated(model, field, value, name, where, note=said)
     date = (row.get("Publication date") or "").strip()
     if date:
-        if not re.fullmatch(r"\d{4}(-\d\d(-\d\d)?)?", date):
+        if not _is_date(date):
             raise InputError(
                 f"{path}, line {line}, column 'Publication date'",
                 f"{date!r} is no date",
                 "write it as 2026-01-31",
             )
         yield Stated(model, "released", date, name, f"line {line}, Publication date")
+
+
+def _is_date(text: str) -> bool:
+    """A day, a month or a year."""
+    if not re.fullmatch(r"\d{4}(-\d\d(-\d\d)?)?", text):
+        return False
+    try:
+        datetime.date.fromisoformat(f"{text}-01-01"[:10])
+    except ValueError:
+        return False
+    return True
 
 
 def _cell(row: dict[str, str], column: str, path: Path, line: int) -> float | None:

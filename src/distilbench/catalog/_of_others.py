@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from distilbench.architecture import describe_config
-from distilbench.catalog._stated import Data, Stated, mapping, number
+from distilbench.catalog._stated import Data, Stated, mapping, number, sequence
 from distilbench.errors import InputError
 from distilbench.yaml_file import parse_yaml
 
@@ -27,9 +27,7 @@ def read_every_eval_ever(data: Data, path: Path, name: str) -> Found:
     if size is not None and size > 0:
         where = "model_info.additional_details.params_billions"
         yield Stated(model, "parameters", size * 1e9, name, where)
-    results = data["evaluation_results"]
-    if not isinstance(results, list):
-        raise InputError(f"{path}: field 'evaluation_results'", "is no list", "get it again")
+    results = sequence(data["evaluation_results"], path, "evaluation_results")
     for index, result in enumerate(results):
         yield _result(
             mapping(result, path, f"evaluation_results[{index}]"), path, name, index, model
@@ -79,9 +77,7 @@ def read_model_index(front: str, path: Path, name: str) -> Found:
 
 
 def _index_results(entry: Data, path: Path, name: str, model: str) -> Found:
-    results = entry.get("results") or []
-    if not isinstance(results, list):
-        raise InputError(f"{path}: field 'model-index'", "has results that are no list", "mend it")
+    results = sequence(entry.get("results"), path, "results")
     for index, given in enumerate(results):
         at = f"model-index, results[{index}]"
         result = mapping(given, path, at)
@@ -89,7 +85,7 @@ def _index_results(entry: Data, path: Path, name: str, model: str) -> Found:
         args = dataset.get("args")
         title, shots = _benchmark(str(dataset.get("name") or dataset.get("type") or ""))
         stated = number(args.get("num_few_shot")) if isinstance(args, dict) else None
-        for place, metric in enumerate(result.get("metrics") or ()):
+        for place, metric in enumerate(sequence(result.get("metrics"), path, f"{at}.metrics")):
             said = mapping(metric, path, f"{at}.metrics[{place}]")
             value = number(said.get("value"))
             if value is None:
@@ -121,9 +117,11 @@ def read_config(data: Data, path: Path, name: str) -> Found:
 
 
 def read_prices(data: Data, path: Path, name: str) -> Found:
-    for index, model in enumerate(data["models"]):
+    for index, model in enumerate(sequence(data["models"], path, "models")):
         entry = mapping(model, path, f"models[{index}]")
-        for place, price in enumerate(entry.get("price_history") or ()):
+        for place, price in enumerate(
+            sequence(entry.get("price_history"), path, f"models[{index}].price_history")
+        ):
             at = f"models[{index}].price_history[{place}]"
             record = mapping(price, path, at)
             paid = (number(record.get("input")), number(record.get("output")))

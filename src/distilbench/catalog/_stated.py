@@ -34,6 +34,15 @@ def mapping(data: Any, path: Path, field: str) -> Data:
     return data
 
 
+def sequence(data: Any, path: Path, field: str) -> list[Any]:
+    """A list of a file; a field that is not there is an empty one."""
+    if data is None:
+        return []
+    if not isinstance(data, list):
+        raise InputError(f"{path}: field {field!r}", "is no list", "get the file again")
+    return data
+
+
 def number(value: Any) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
