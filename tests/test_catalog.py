@@ -220,6 +220,9 @@ def test_models_of_the_issue_are_there(catalog: Catalog) -> None:
         llama-3.1-405b llama-3.2-1b llama-3.3-70b qwen2.5-72b qwen3-8b gemma-2-9b gemma-3-27b
         smollm2-1.7b smollm3-3b phi-4 minitron-8b nemotron-4-15b distilgpt2 gpt2 openthinker-7b
         s1-32b sky-t1-32b-preview openr1-qwen-7b o1-mini gpt-4o claude-3.5-sonnet
+        deepseek-r1-0528-qwen3-8b openreasoning-nemotron-7b nemotron-nano-9b-v2 gemma-3n-e4b
+        gemma-3-27b-qat phi-4-mini-reasoning am-thinking-v1 light-r1-32b ministral-3-8b gpt-oss-20b
+        magistral-small-2506 lfm2-1.2b gpt-5 claude-opus-4.5 gemini-2.5-pro
     """
     for part in wanted.split():
         assert part in families

@@ -95,10 +95,11 @@ EXPECTED = {
 }  # fmt: skip
 
 
-def test_real_extracts_of_five_sources(catalog: Catalog) -> None:
+def test_real_extracts_of_six_sources(catalog: Catalog) -> None:
     found = check_catalog(catalog, EXTRACTS)
     assert sorted(set(found.files.values())) == [
         "Epoch table", "Every Eval Ever record", "config.json", "llm-prices list", "model-index",
+        "models.dev model",
     ]  # fmt: skip
     ratios = {(d.card, d.field): d.ratio for d in found.differences}
     assert ratios == {
@@ -108,7 +109,7 @@ def test_real_extracts_of_five_sources(catalog: Catalog) -> None:
     assert found.unread == ("SOURCES.txt",)
     # 12 counts of weights but GPT-4's and Llama 2 7B's, 2 records, 1 config: 13.
     assert found.agreements["parameters"] == 13
-    assert found.agreements["price"] == 2
+    assert found.agreements["price"] == 3
     assert any("deepseek-r1-distill-qwen-7b: IFEval" in one for one in found.not_on_card)
     assert any("MATH Level 5" in one for one in found.left_out)
 
@@ -205,6 +206,31 @@ def test_the_scale_of_a_record_is_read(
     assert found.agreements == ({"score": 1} if agrees else {})
 
 
+@pytest.mark.parametrize("written", [7.0, "7.0"])
+def test_details_of_a_record_are_numbers_or_text(
+    tmp_path: Path, mine: Catalog, written: object
+) -> None:
+    text = edited(lambda d: d["model_info"].update(additional_details={"params_billions": written}))
+    assert compared(tmp_path, mine, "r.json", text).agreements["parameters"] == 1
+
+
+@pytest.mark.parametrize("written", ["1e999", "1" + "0" * 400, "null", "true", '"much"'])
+def test_what_is_no_number_is_no_score(tmp_path: Path, mine: Catalog, written: str) -> None:
+    text = json.dumps(RECORD).replace('"score": 0.5', f'"score": {written}')
+    found = compared(tmp_path, mine, "r.json", text)
+    assert found.compared == 0
+    assert "no score" in found.left_out[0]
+
+
+def test_names_of_others_do_not_steer_the_terminal(
+    tmp_path: Path, mine: Catalog, capsys: pytest.CaptureFixture[str]
+) -> None:
+    compared(tmp_path, mine, "e.csv", HEADER + "a\x1b[2Jb 7B,7e9,,,\nA 7B,9e9,,,\n")
+    words = ["catalog", "check", str(tmp_path / "theirs"), "--cards", str(tmp_path / "cards")]
+    assert run_command(app, words) == 1
+    assert "\x1b" not in capsys.readouterr().out
+
+
 def test_a_score_without_its_scale_is_left_out(tmp_path: Path, mine: Catalog) -> None:
     text = edited(lambda data: data["evaluation_results"][0]["metric_config"].pop("max_score"))
     found = compared(tmp_path, mine, "record.json", text)
@@ -238,6 +264,9 @@ def test_a_shape_that_is_not_known_is_left_out(tmp_path: Path, mine: Catalog) ->
         ("m.md", "---\nmodel-index:\n- name: A\n  results: 3\n---\n", ["m.md", "results"]),
         ("m.md", "---\nmodel-index: [\n---\n", ["m.md"]),
         ("m.md", "---\nmodel-index:\n- {name: A, results: [{metrics: 3}]}\n---\n", ["metrics"]),
+        ("m.toml", "cost = [", ["m.toml", "TOML"]),
+        ("m.toml", "cost = 3", ["m.toml", "cost", "mapping"]),
+        ("m.toml", 'release_date = "soon"', ["m.toml", "release_date", "soon"]),
         ("x.txt", "nothing", ["no file that is known", "Epoch"]),
     ],
 )  # fmt: skip

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,13 +19,14 @@ from distilbench.catalog._of_others import (
     read_config,
     read_every_eval_ever,
     read_model_index,
+    read_models_dev,
     read_prices,
 )
 from distilbench.catalog._stated import Stated
 from distilbench.errors import InputError
 
 _MOST_BYTES = 256 * 2**20
-_SUFFIXES = (".csv", ".json", ".md")
+_SUFFIXES = (".csv", ".json", ".md", ".toml")
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ def read_elsewhere(folder: Path) -> Elsewhere:
             str(folder),
             "holds no file that is known",
             "give Epoch's CSV tables, Every Eval Ever records, config.json, model cards with a"
-            " model-index, or llm-prices lists",
+            " model-index, llm-prices lists, or models.dev files",
         )
     return Elsewhere(tuple(stated), kinds, tuple(unread), tuple(left_out))
 
@@ -87,6 +89,10 @@ def _known(path: Path, name: str) -> tuple[str, Iterator[Stated | str]] | None:
         if front is None or not re.search(r"^model-index:", front, re.MULTILINE):
             return None
         return "model-index", read_model_index(front, path, name)
+    if path.suffix.lower() == ".toml":
+        data = _toml(text, path)
+        known = "release_date" in data or "cost" in data
+        return ("models.dev model", read_models_dev(data, path, name)) if known else None
     data = _json(text, path)
     if not isinstance(data, dict):
         return None
@@ -111,6 +117,13 @@ def _json(text: str, path: Path) -> Any:
     except (ValueError, RecursionError) as error:
         at = f", line {error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
         raise InputError(f"{path}{at}", "is not JSON", "get the file again, or remove it") from None
+
+
+def _toml(text: str, path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise InputError(str(path), f"is not TOML ({error})", "get the file again") from None
 
 
 _JSON_KINDS: tuple[tuple[str, tuple[str, ...], Callable[..., Iterator[Stated | str]]], ...] = (

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import csv
-import datetime
 import io
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from distilbench.catalog._stated import Stated
+from distilbench.catalog._stated import Stated, is_date
 from distilbench.errors import InputError
 
 _CELL = 2**24
@@ -74,24 +72,13 @@ def _row(row: dict[str, str], path: Path, name: str, line: int) -> Iterator[Stat
         yield Stated(model, field, value, name, where, note=said)
     date = (row.get("Publication date") or "").strip()
     if date:
-        if not _is_date(date):
+        if not is_date(date):
             raise InputError(
                 f"{path}, line {line}, column 'Publication date'",
                 f"{date!r} is no date",
                 "write it as 2026-01-31",
             )
         yield Stated(model, "released", date, name, f"line {line}, Publication date")
-
-
-def _is_date(text: str) -> bool:
-    """A day, a month or a year."""
-    if not re.fullmatch(r"\d{4}(-\d\d(-\d\d)?)?", text):
-        return False
-    try:
-        datetime.date.fromisoformat(f"{text}-01-01"[:10])
-    except ValueError:
-        return False
-    return True
 
 
 def _cell(row: dict[str, str], column: str, path: Path, line: int) -> float | None:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from distilbench.architecture import describe_config
-from distilbench.catalog._stated import Data, Stated, mapping, number, sequence
+from distilbench.catalog._stated import Data, Stated, is_date, mapping, number, sequence
 from distilbench.errors import InputError
 from distilbench.yaml_file import parse_yaml
 
@@ -137,6 +137,22 @@ def read_prices(data: Data, path: Path, name: str) -> Found:
                 at,
                 note=f"from: {since}",
             )
+
+
+def read_models_dev(data: Data, path: Path, name: str) -> Found:
+    """A model of models.dev: its file is named after it, in the folder of its provider."""
+    since = data.get("release_date")
+    if since is not None:
+        if not is_date(str(since)):
+            raise InputError(f"{path}: field 'release_date'", f"{since!r} is no date", "mend it")
+        yield Stated(path.stem, "released", str(since), name, "release_date")
+    if "cost" in data:
+        cost = mapping(data["cost"], path, "cost")
+        paid = (number(cost.get("input")), number(cost.get("output")))
+        if paid[0] is None or paid[1] is None:
+            yield f"{name}: {path.stem}: no price"
+        else:
+            yield Stated(path.stem, "price", (paid[0], paid[1]), name, "cost")
 
 
 def front_matter(text: str) -> str | None:

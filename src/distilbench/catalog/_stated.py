@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +30,17 @@ class Stated:
     note: str | None = None
 
 
+def is_date(text: str) -> bool:
+    """A day, a month or a year."""
+    if not re.fullmatch(r"\d{4}(-\d\d(-\d\d)?)?", text):
+        return False
+    try:
+        datetime.date.fromisoformat(f"{text}-01-01"[:10])
+    except ValueError:
+        return False
+    return True
+
+
 def mapping(data: Any, path: Path, field: str) -> Data:
     if not isinstance(data, dict):
         raise InputError(f"{path}: field {field!r}", "is no mapping", "get the file again")
@@ -44,6 +57,11 @@ def sequence(data: Any, path: Path, field: str) -> list[Any]:
 
 
 def number(value: Any) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    """A finite number, or one written as text, as Every Eval Ever's details are; else null."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
-    return float(value) if abs(value) < float("inf") else None
+    try:
+        found = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return found if abs(found) < float("inf") else None

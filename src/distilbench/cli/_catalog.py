@@ -141,7 +141,7 @@ def check(
         Path,
         typer.Argument(
             help="Files of others: Epoch's CSV tables, Every Eval Ever records, config.json, model"
-            " cards with a model-index, llm-prices lists.",
+            " cards with a model-index, llm-prices lists, models.dev files.",
             show_default=False,
         ),
     ],
