@@ -201,7 +201,7 @@ def test_the_deepseek_r1_table_is_copied_right(catalog: Catalog, line: str) -> N
     published = {
         (s.benchmark, s.metric): s.value
         for s in catalog.card(name).scores
-        if s.source in ("deepseek-r1-readme", "published-figures")
+        if s.source in ("deepseek-r1-readme", "deepseek-r1")
     }
     assert {key: published[key] for key in columns} == dict(
         zip(columns, map(float, numbers), strict=True)
