@@ -133,7 +133,7 @@ def test_every_score_leads_to_its_source_in_two_clicks(page: str) -> None:
 
 
 def test_what_was_not_reread_is_said(page: str) -> None:
-    assert "not re-read" in page
+    assert "not checked" in page
     assert "stored copy" in page
 
 

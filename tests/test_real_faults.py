@@ -52,7 +52,9 @@ WORDS = {
     " --draws 100",
     "distil-or-train": "--budget 1e20 --student 5e8 --teacher 1e9 --teacher-tokens 1e10",
     "reproduce": "--out out --draws 100",
-    "catalog": "card --cards own.yaml",
+    "catalog list": "card --cards own.yaml",
+    "catalog show": "card-a --cards own.yaml",
+    "catalog check": "epoch.csv --cards own.yaml",
     "accelerators": "",
     "distill": "recipe.yaml --out out --dry-run",
     "import": "lm --into into",
@@ -68,8 +70,9 @@ WORDS = {
     "models inspect": "model.gguf",
 }
 LONG = ("experiment distil-vs-vanilla",)  # trains
-INPUTS = ("suite.yaml", "q.jsonl", "model.gguf", "own.yaml", "recipe.yaml", "experiment.yaml",
-          "lm", "runs/run.json", "runs/samples.parquet", "runs/cells.parquet")  # fmt: skip
+INPUTS = ("suite.yaml", "q.jsonl", "model.gguf", "own.yaml", "epoch.csv", "recipe.yaml",
+          "experiment.yaml", "lm", "runs/run.json", "runs/samples.parquet",
+          "runs/cells.parquet")  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +89,9 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "parameters:\n  total: {value: 1000000000, source: s, where: y}\n"
             "training:\n  tokens: {value: 1000000000000, source: s, where: y}\n"
             "sources:\n  s: {title: t, url: 'https://example.org'}\n"
+        )
+        (place / "epoch.csv").write_text(
+            "Model,Parameters,Training compute (FLOP),Publication date\nA,1e9,6e21,2026-01-31\n"
         )
         tiny_gguf(place / "model.gguf")
         lm_eval_folder(place / "lm", "one", [1, 0, 1, 1])
@@ -187,7 +193,8 @@ def test_a_broken_file(
 ) -> None:
     BROKEN[broken](place / file)
     # A run's tables are collected again; a folder without cards is a list without cards.
-    done = file.startswith("runs/") or (command, broken) == ("catalog", "a folder")
+    done = file.startswith("runs/") or (command, broken) == ("catalog list", "a folder")
+    done = done or (command, file, broken) == ("catalog check", "own.yaml", "a folder")
     ends_in_a_sentence(command, capsys, done)
 
 

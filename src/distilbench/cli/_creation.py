@@ -1,4 +1,4 @@
-"""Commands on creation cost: compute, compare, plan-distillation, distil-or-train."""
+"""Commands on creation cost: compute, compare, plan-distillation."""
 
 from __future__ import annotations
 
@@ -26,7 +26,6 @@ def register(app: typer.Typer) -> None:
     app.command()(compute)
     app.command()(compare)
     app.command("plan-distillation")(plan_distillation)
-    app.command("distil-or-train")(distil_or_train)
 
 
 def compute(
@@ -188,45 +187,6 @@ def plan_table(
         print_line(
             f"{name}: {value:,.4g}" if isinstance(value, int | float) else f"{name}: {value}"
         )
-
-
-def distil_or_train(
-    budget: Annotated[float, typer.Option(help="Budget in FLOPs, such as 1e21.")],
-    student: Annotated[float, typer.Option(help="Student's parameters, embeddings left out.")],
-    teacher: Annotated[float, typer.Option(help="Teacher's parameters, embeddings left out.")],
-    teacher_tokens: Annotated[float, typer.Option(help="Tokens the teacher was trained on.")],
-    extrapolate: Annotated[bool, typer.Option(help="Leave the fitted range.")] = False,
-    as_json: Json = False,
-) -> None:
-    """Which gives the lower loss under a budget, by the law of arXiv 2502.08606."""
-    from distilbench.compute import Scenario
-    from distilbench.compute import distil_or_train as decide
-
-    scenarios: tuple[Scenario, ...] = (
-        "best case",
-        "teacher inference",
-        "teacher pretraining",
-        "both",
-    )
-    found = [
-        decide(budget, student, teacher, teacher_tokens, scenario=s, extrapolate=extrapolate)
-        for s in scenarios
-    ]
-    if as_json:
-        print_json([asdict(one) for one in found])
-        return
-    rows = [
-        (
-            one.scenario,
-            f"{one.supervised.loss:.4f}",
-            f"{one.distilled.loss:.4f}" if one.distilled else "budget spent on the teacher",
-            one.better,
-        )
-        for one in found
-    ]
-    print_table(("teacher paid for", "loss, trained", "loss, distilled", "better"), rows)
-    for text in (*found[0].outside, f"source: {found[0].source}", found[0].provenance):
-        print_line(text)
 
 
 def _measure(value: Quantity | Unavailable, draws: int, seed: int) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from distilbench.catalog import Catalog, Figure, cited_in
+from distilbench.catalog import NOT_CHECKED, Catalog, Check, Figure, check_words, cited_in
 from distilbench.claims import Claims
 from distilbench.compute import (
     LEAST_UTILISATION,
@@ -261,16 +261,25 @@ def sources(claims: Claims) -> Section:
     columns = (
         Shown("key", "key"),
         Shown("publication", ("title", "url"), lambda t, url: Cell(t, href=str(url or "") or None)),
-        Shown("compared", "checked", lambda checked: checked or "not re-read"),
+        Shown("checked", "checked", _checked),
     )
     known = sorted(_all_sources(claims.catalog))
     note = (
-        "'Compared' says how and when our figures were compared with the publication. Not re-read:"
-        " taken from what is widely published, and still to be compared."
+        "'Checked' says by whom our figures were compared with what, and which where not all were."
+        " Not checked: taken from what is widely published, and still to be compared. Of each"
+        " figure: distilbench catalog show CARD."
     )
     table = Table.of("Sources", ({"key": key, **dict(source)} for key, source in known), columns)
     anchored = replace(table, anchors=[f"source-{key}" for key, _ in known])
     return Section("Sources", (Text(note), anchored))
+
+
+def _checked(checks: tuple[Check, ...]) -> str:
+    said = (
+        f"{', '.join(check.fields)}: {check_words(check)}" if check.fields else check_words(check)
+        for check in checks
+    )
+    return "; ".join(said) or NOT_CHECKED
 
 
 def _tornado(scope: str, bars: tuple[TornadoBar, ...]) -> Chart:
