@@ -8,12 +8,12 @@ from typing import Any
 import polars as pl
 import pytest
 
+from distilbench.claims import size_sentence
 from distilbench.compute import Headline, Interval, ScopeVerdict, TornadoBar, Unavailable
 from distilbench.report.claims._answer import (
     CLAIM_A,
     creation_card,
     size_card,
-    size_sentence,
 )
 
 
@@ -90,7 +90,7 @@ def band(name: str, counts: tuple[int, int, int], verdict: str, *ends: float) ->
     wins, ties, losses = counts
     return {
         "size_band": name, "comparisons": sum(counts), "wins": wins, "ties": ties,
-        "losses": losses, "undecided": 0,
+        "losses": losses, "undecided": 0, "unsettled": 0,
         "on_par_share": (wins + ties) / sum(counts) if sum(counts) else None,
         "low": ends[0] if ends else None, "high": ends[1] if ends else None, "verdict": verdict,
     }  # fmt: skip

@@ -47,7 +47,8 @@ def placed(
     return Placement(
         model=model, own_family=family, benchmark=benchmark, metric="accuracy", shots=0,
         mode="direct", version=None, family=curve, curve_points=points, slopes_of=1, score=50.0,
-        questions=None, source=source, active_parameters=None, writes=None, family_writes=None,
+        questions=None, source=source, active_parameters=None, measured_by=None, writes=None,
+        family_writes=None,
         size=Equivalent("parameters", 1e9, "=", None, None, 0.95), own={}, gains=gains,
     )  # fmt: skip
 
@@ -250,7 +251,7 @@ def world(chance_benchmark: str, writes: dict[str, float], **student: Any) -> tu
             "parameters": int(size), "active_parameters": int(size), "benchmark": chance_benchmark,
             "metric": "accuracy", "shots": 0, "mode": "reasoned", "written": mode,
             "setting_key": None, "score": score, "stderr": None, "questions": None, "source": "s",
-            "where": "w",
+            "where": "w", "measured_by": "maker",
         }  # fmt: skip
 
     for name, size in SIZES.items():

@@ -8,7 +8,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from distilbench.catalog import Catalog
-from distilbench.claims._found import FamilyCurve, Placement
+from distilbench.claims._found import FamilyCurve, MeasuredBy, Placement
 from distilbench.claims._lengths import answer_tokens, family_tokens
 from distilbench.claims._own import (
     creation_gains,
@@ -199,6 +199,7 @@ def _placed(
     return Placement(
         **{name: row[name] for name in (*_SETTING[:4], *_SAID)},
         own_family=row["family"],
+        measured_by=_one_class([row["measured_by"], *found.points["measured_by"]]),
         version=row["setting_key"],
         family=found.family,
         curve_points=found.points.height,
@@ -236,6 +237,12 @@ def _contemporary(catalog: Catalog, distilled: str, vanilla: Iterable[str]) -> b
 def _standard_error(score: float, questions: int | None) -> float:
     """Binomial, in percent; 0 where the number of questions is not known."""
     return 0.0 if not questions else (score * (100 - score) / questions) ** 0.5
+
+
+def _one_class(classes: Iterable[MeasuredBy | None]) -> MeasuredBy | None:
+    """The class of sources that all share; null: there is none."""
+    found = set(classes)
+    return found.pop() if len(found) == 1 else None
 
 
 def _key(curve: FamilyCurve) -> tuple[Any, ...]:

@@ -76,7 +76,7 @@ def _length(row: dict[str, Any], benchmark: str, key: str, run: str) -> AnswerLe
 def _with(card: Card, found: AnswerLength, key: str, run: str) -> Card:
     sources = {
         **card.sources,
-        key: Source(title=f"run {run} of distilbench", checked="measured by it"),
+        key: Source(title=f"run {run} of distilbench"),
     }
     lengths = (*card.answer_lengths, found)
     return card.model_copy(update={"answer_lengths": lengths, "sources": sources})

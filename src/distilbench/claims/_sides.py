@@ -12,8 +12,8 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Seq
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from distilbench.claims._counts import Verdict, on_par_limits, verdict
 from distilbench.claims._found import AXES, Axis, Placement
-from distilbench.claims._scores import Verdict, verdict
 
 Side = Literal["above", "below", "undecided"]
 
@@ -34,6 +34,11 @@ class Tally:
     @property
     def verdict(self) -> Verdict:
         return verdict(self.above, 0, self.below, self.undecided)
+
+    @property
+    def limits(self) -> tuple[float | None, float | None]:
+        """The lower Wilson limit of the share above, and the upper one of the share not below."""
+        return on_par_limits(self.above, 0, self.below, self.undecided, self.count)
 
 
 @dataclass(frozen=True)
