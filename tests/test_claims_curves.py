@@ -126,6 +126,11 @@ def test_the_sentence_says_that_all_rests_on_one_curve_of_three_points() -> None
     # A placement that decides nothing of its family is no support of what is decided.
     more = [*one_curve, placed("m0", "f0", benchmark="c", curve="w", points=7, student=BOTH)]
     assert on("student", more).rests_on == (Support("v", "b", 3),)
+    # Nor is what shows of one benchmark of three, where neither family nor benchmark is decided.
+    apart = [placed(benchmark=b, student=BOTH) for b in "de"]
+    apart += [placed(benchmark="f", student=UP)]
+    apart += [placed(f"x{n}", f"x{n}", benchmark="f", student=BOTH) for n in range(2)]
+    assert on("student", apart).rests_on == ()
     two = [*more, placed("m9", "f9", benchmark="c", curve="w", points=7, student=UP)]
     assert "2 curves of 3 points or more" in axis_sentence(on("student", two))
     assert "one curve" not in axis_sentence(on("student", study(4, 4, BOTH)))

@@ -108,28 +108,32 @@ def _up(votes: dict[Any, Side], to: Callable[[Any], Hashable]) -> dict[Any, Side
 
 def _on(axis: Axis, placements: Sequence[Placement]) -> CurveVerdict:
     found = cells(axis, placements)
+    families, benchmarks = _up(found, lambda key: key[0]), _up(found, lambda key: key[1])
+    shown = {
+        key: side for key, side in found.items() if side in (families[key[0]], benchmarks[key[1]])
+    }
     known = [one for one in placements if axis in one.gains]
     models = {one.model for one in known}
     return CurveVerdict(
         axis,
-        _tally(_up(found, lambda key: key[0]).values()),
-        _tally(_up(found, lambda key: key[1]).values()),
+        _tally(families.values()),
+        _tally(benchmarks.values()),
         len(models),
         len({(one.model, *one.curve[1:], one.source, one.score) for one in known}),
         len({one.model for one in placements} - models),
         len({one.model for one in known if axis in one.own and one.own[axis].high is None}),
-        tuple(_supports(axis, known, found)),
+        tuple(_supports(axis, known, shown)),
     )
 
 
 def _supports(
-    axis: Axis, placements: Sequence[Placement], found: Mapping[tuple[str, str], Side]
+    axis: Axis, placements: Sequence[Placement], shown: Mapping[tuple[str, str], Side]
 ) -> Iterator[Support]:
-    """The curves that show what a decided family on a benchmark is decided as."""
+    """The curves that show of a family on a benchmark what is decided of either."""
     decided = {
         (one.curve, one.curve_points)
         for one in placements
-        if _side(one, axis) == found[one.own_family, one.benchmark] != "undecided"
+        if _side(one, axis) == shown.get((one.own_family, one.benchmark)) != "undecided"
     }
     for curve, points in sorted(decided, key=repr):
         yield Support(curve[0], curve[1], points)
