@@ -116,15 +116,27 @@ def prompt_ids(tokenizer: PreTrainedTokenizerBase, asked: Asked) -> tuple[int, .
     if tokenizer.chat_template:
         text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
         return tuple(tokenizer(str(text), add_special_tokens=False)["input_ids"])
-    return tuple(tokenizer(few_shot_prompt(messages))["input_ids"])
+    return tuple(unended(tokenizer, tokenizer(few_shot_prompt(messages))["input_ids"]))
 
 
 def completion_ids(tokenizer: PreTrainedTokenizerBase, answer: str) -> tuple[int, ...]:
-    """Tokens of an answer and its end."""
+    """Tokens of an answer and its end, once: an answer may bear it already."""
     text = answer.strip() if tokenizer.chat_template else f" {answer.strip()}"
-    ids = list(tokenizer(text, add_special_tokens=False)["input_ids"])
+    ids = unended(tokenizer, tokenizer(text, add_special_tokens=False)["input_ids"])
     end = tokenizer.eos_token_id
     return tuple(ids if end is None else [*ids, end])
+
+
+def unended(tokenizer: PreTrainedTokenizerBase, ids: Sequence[int]) -> list[int]:
+    """Tokens without the end tokens behind them, which a text, or a tokenizer that ends whatever
+    it reads, may bring. White space before them is not the text's either."""
+    left, end = list(ids), tokenizer.eos_token_id
+    while left and left[-1] == end:
+        left.pop()
+    if len(left) < len(ids):
+        while left and not str(tokenizer.decode(left[-1:])).strip():
+            left.pop()
+    return left
 
 
 def answered(
@@ -144,7 +156,7 @@ def blocks(
     end = tokenizer.eos_token_id
     ids: list[int] = []
     for text in texts:
-        ids += [*tokenizer(text)["input_ids"], *([] if end is None else [end])]
+        ids += [*unended(tokenizer, tokenizer(text)["input_ids"]), *([] if end is None else [end])]
     cut = [tuple(ids[at : at + max_length]) for at in range(0, len(ids), max_length)]
     return [Example((), part) for part in cut if len(part) > 1]
 
