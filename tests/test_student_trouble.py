@@ -9,11 +9,10 @@ from typing import Any
 
 import pytest
 
-from distilbench.distill import read_stages
 from distilbench.distill.training import Judged
 from distilbench.errors import InputError
 from distilbench.events import Event, Noted
-from tests.test_distill import TASK, from_teacher, make, write_recipe
+from tests.test_distill import from_teacher, make
 from tests.tiny_models import tiny_llama, tiny_tokenizer
 
 SHORT = {"max_steps": 2, "batch_size": 8, "max_length": 128}

@@ -76,7 +76,7 @@ class Corpus:
         """SHA-256 over everything the student may be trained on (the teacher's answers apart)."""
         parts = [
             *self.train_texts,
-            *(a.question.text + "\n" + a.gold for a in self.train),
+            *("\n".join(map(str, (*_words(a.question), a.gold))) for a in self.train),
         ]
         return hashlib.sha256("\x00".join(parts).encode()).hexdigest()
 
@@ -93,9 +93,8 @@ def load_corpus(recipe: Recipe, where: str) -> Corpus:
     wanted = recipe.data.questions
     held = make_questions(_asking(spec, recipe.held_out.questions), recipe.held_out.seed)
     made = make_questions(_asking(spec, wanted + recipe.held_out.questions), recipe.data.seed)
-    secret = {question.text for question in held.questions}
-    secret |= {question.text for question in held.examples}
-    fresh = [question for question in made.questions if question.text not in secret]
+    secret = {_words(question) for question in (*held.questions, *held.examples)}
+    fresh = [question for question in made.questions if _words(question) not in secret]
     if not fresh:
         raise InputError(
             f"{where}: field 'data'",
@@ -159,6 +158,11 @@ def blocks(
         ids += [*unended(tokenizer, tokenizer(text)["input_ids"]), *([] if end is None else [end])]
     cut = [tuple(ids[at : at + max_length]) for at in range(0, len(ids), max_length)]
     return [Example((), part) for part in cut if len(part) > 1]
+
+
+def _words(question: Question) -> tuple[object, ...]:
+    """All that is said up to the answer: of two conversations the last turn may be the same."""
+    return (*question.before, question.text)
 
 
 def _asking(spec: Task, questions: int) -> Task:

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from distilbench.architecture import QUANTIZATIONS
 from distilbench.distill.recipe._aim import Aim, aim_of, known_method
+from distilbench.distill.recipe._idle import idle_setting
 from distilbench.distill.recipe._parts import (
     Data,
     Distillation,
@@ -79,6 +80,8 @@ class Recipe(Part):
             raise ValueError(f"'sweep' lists values of: {', '.join(_SWEPT)}")
         for training, distillation in self.trials():  # each value is checked by its own field
             self._check_aim(training, distillation)
+        if idle := idle_setting(self):
+            raise ValueError(idle)
         return self
 
     def _check_aim(self, training: Training, distillation: Distillation) -> None:

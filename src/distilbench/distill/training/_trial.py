@@ -14,7 +14,9 @@ from distilbench.distill.data import (
     Example,
     Texts,
     held_out_examples,
+    length_notes,
     load_corpus,
+    prompt_ids,
     some_texts,
 )
 from distilbench.distill.recipe import Recipe
@@ -81,6 +83,7 @@ class Trial:
             self.corpus, self.texts, student.tokenizer, teacher.tokenizer if teacher else None,
             self.training.max_length, bench.where,
         )  # fmt: skip
+        self._note_lengths(student, examples)
         logits = self._cached_logits(examples, teacher)
         if recipe.accelerate is not None and not is_launched():
             source = self.teaching.source
@@ -99,6 +102,15 @@ class Trial:
             logits=logits,
         )
         self._metered(job, student, teacher)
+
+    def _note_lengths(self, student: Loaded, examples: Sequence[Example]) -> None:
+        """Say what is left out, cut, or longer than the student's context."""
+        prompts = [len(prompt_ids(student.tokenizer, asked)) for asked in self.corpus.train]
+        context = getattr(student.model.config, "max_position_embeddings", None)
+        for said in length_notes(
+            prompts, [len(e.ids) for e in examples], self.training.max_length, context
+        ):
+            self.bench.on_event(Noted(said))
 
     def _metered(self, job: Job, student: Loaded, teacher: Loaded | None) -> None:
         meter = self.bench.meter

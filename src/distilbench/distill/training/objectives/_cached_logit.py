@@ -24,7 +24,7 @@ class CachedLogit(Objective):
 
     method = "logit"
     needs = "cached logits"
-    heeds = ("divergence", "beta", "temperature", "top_k", "tail")
+    heeds = ("divergence", "beta", "temperature", "temperature_squared", "top_k", "tail")
 
     @classmethod
     def takes(cls, distillation: Distillation) -> bool:
@@ -57,6 +57,7 @@ class CachedLogit(Objective):
             tail=self.distillation.tail,
         )
         items = of_this_rank(trainer, num_items_in_batch)
+        total = total * self.distillation.loss_scale
         return total / (wanted.sum() if items is None else items)
 
 
