@@ -65,6 +65,7 @@ WORDS = {
     "table": "imported-results runs",
     "paper": "runs --out out --format svg",
     "card new": "model.gguf --out out/card.yaml",
+    "card creation": "card-a --cards own.yaml --out out/card --draws 100",
     "experiment distil-vs-vanilla": "--config experiment.yaml --out out",
     "models inspect": "model.gguf",
 }
@@ -280,7 +281,8 @@ def no_file_may_grow() -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-WRITES = ("init", "report", "quantize", "reproduce", "import", "export", "card new")
+WRITES = ("init", "report", "quantize", "reproduce", "import", "export", "card new",
+          "card creation")  # fmt: skip
 
 
 @pytest.mark.parametrize("command", WRITES)

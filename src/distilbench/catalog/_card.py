@@ -226,7 +226,7 @@ class Score(Cited):
     """A published score, in the benchmark's own unit (percent, or rating for Codeforces).
 
     Two scores are compared only where ``benchmark``, ``version``, ``metric``, ``shots`` and
-    ``mode`` agree.
+    ``mode`` agree, and ``samples``, ``decoding`` and ``max_output_tokens`` where both are known.
     """
 
     benchmark: Slug
@@ -238,7 +238,12 @@ class Score(Cited):
     )
     questions: int | None = Field(None, gt=0, description="size of the benchmark, for error bars")
     version: Text | None = Field(None, description="version or window of months of the benchmark")
-    setting: Text | None = Field(None, description="the rest: temperature, samples, harness")
+    samples: int | None = Field(
+        None, gt=0, description="answers a question, averaged; null: the source does not say"
+    )
+    decoding: Literal["greedy", "sampled"] | None = None
+    max_output_tokens: int | None = Field(None, gt=0, description="limit of an answer's length")
+    setting: Text | None = Field(None, description="the rest: temperature, prompt, harness")
 
 
 class Card(_Record):

@@ -58,6 +58,7 @@ from distilbench.compute._headline import (
     ScopeVerdict,
     Verdict,
     check_headline,
+    judge_ratio,
     tokens_at_ratio,
 )
 from distilbench.compute._money import CreationMoney, creation_joules, creation_money
@@ -175,6 +176,7 @@ __all__ = [
     "implied_utilisation",
     "interval",
     "joules_to_kwh",
+    "judge_ratio",
     "known",
     "kwh_to_joules",
     "lifetime_flops",

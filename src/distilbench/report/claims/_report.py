@@ -36,7 +36,10 @@ from distilbench.report.claims._cells import (
 )
 from distilbench.report.claims._charts import tornado_chart
 from distilbench.report.claims._placed import placed
+from distilbench.report.claims._remeasured import remeasured_section
+from distilbench.report.claims._rulings import rulings
 from distilbench.report.claims._sizes import sizes
+from distilbench.report.claims._studies import studies
 from distilbench.report.page import Cell, Chart, Details, Section, Shown, Table, Text, render_page
 
 PAPER = "arXiv 2602.20164"
@@ -300,6 +303,7 @@ def _all_sources(catalog: Catalog) -> Iterator[tuple[str, Any]]:
 
 
 SECTIONS = (
-    chart, creation_ratio, all_ratios, hours, sizes, curves, validation, assumptions, sources,
+    rulings, chart, creation_ratio, all_ratios, hours, sizes, remeasured_section, curves,
+    studies, validation, assumptions, sources,
 )  # fmt: skip
 """The sections of the page, functions of the claims, in their order."""
