@@ -9,7 +9,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from distilbench.catalog import Card, Catalog, Kind, Role
+from distilbench.catalog import Card, Catalog, Kind
 from distilbench.compute import (
     SCOPES,
     Bound,
@@ -20,6 +20,7 @@ from distilbench.compute import (
     interval,
     scope_costs,
 )
+from distilbench.records import Role
 
 
 class _Record(BaseModel):
