@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distilbench.files import in_a_row, write_parquet
-from distilbench.records import REPEATS, CellRecord, SampleRecord, frame, schema
+from distilbench.records import REPEATS, SUSTAINED, CellRecord, SampleRecord, frame, schema
 from distilbench.runner._plan import Cell
 from distilbench.runner._store import imported, of_cell
+from distilbench.runner._sustained import sustained_minutes
 
 if TYPE_CHECKING:
     import polars as pl
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 def collect(run_dir: Path, cells: list[Cell]) -> tuple[pl.LazyFrame, pl.DataFrame]:
     """Write the run's two Parquet files: :func:`joined`, which is returned, the samples as they
     stand in their file; and beside them what cells answered when they were asked again, which is
-    evidence on speed and none on accuracy."""
+    evidence on speed and none on accuracy, and the minutes of models kept under load."""
     import polars as pl
 
     file = run_dir / "samples.parquet"
@@ -29,6 +30,11 @@ def collect(run_dir: Path, cells: list[Cell]) -> tuple[pl.LazyFrame, pl.DataFram
         (run_dir / REPEATS).unlink(missing_ok=True)
     else:
         write_parquet(run_dir / REPEATS, again)
+    minutes = sustained_minutes(run_dir, cells)
+    if minutes.is_empty():
+        (run_dir / SUSTAINED).unlink(missing_ok=True)
+    else:
+        write_parquet(run_dir / SUSTAINED, minutes)
     return pl.scan_parquet(file, glob=False), records
 
 

@@ -90,11 +90,14 @@ from distilbench.stats._recommend import Facts, choose, recommend
 from distilbench.stats._repeats import cons_at_k, pass_at_k, pass_questions, repeats, steps
 from distilbench.stats._several import Decision, decide, holm
 from distilbench.stats._subset import full_score
+from distilbench.stats._sustained import LEAST_MINUTES, Change, Sustained, sustained
 
 __all__ = [
     "COSTS",
+    "LEAST_MINUTES",
     "NAMED_COSTS",
     "Candidate",
+    "Change",
     "Closest",
     "Compared",
     "Curve",
@@ -116,6 +119,7 @@ __all__ = [
     "Scatter",
     "SeedMean",
     "Steadiness",
+    "Sustained",
     "accuracy",
     "accuracy_of_answers",
     "answered",
@@ -179,6 +183,7 @@ __all__ = [
     "stdev_of_pair",
     "steadiness",
     "steps",
+    "sustained",
     "t_interval",
     "template_spread",
     "token_usd",
