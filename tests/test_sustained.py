@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import os
+import signal
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -13,14 +16,15 @@ import polars as pl
 import pytest
 from inspect_ai.model import GenerateConfig, ModelOutput
 
+from distilbench._api import Run
 from distilbench.errors import InputError
-from distilbench.events import Event, Noted
+from distilbench.events import Event, MinuteDone, Noted, SampleDone
 from distilbench.files import write_sealed
 from distilbench.meter import Reading, Stretch, quota_throttled_s
-from distilbench.records import SUSTAINED, MinuteRecord, frame
+from distilbench.records import REPEAT_CELLS, SUSTAINED, MinuteRecord, frame
 from distilbench.report import sustained_facts, write_report
 from distilbench.runner import _under_load as under_load
-from distilbench.runner import plan, sustained_minutes
+from distilbench.runner import plan, run_suite, sustained_minutes
 from distilbench.runner._minutes import Answer, Look, minute_rows
 from distilbench.runner._sustained import Sustained, left, refused, sustain, sustained
 from distilbench.runner.executors._local import Local
@@ -379,3 +383,76 @@ def test_a_load_that_never_began_is_no_zero(tmp_path: Path) -> None:
     found = sustained_facts(frame([row], MinuteRecord))[0]
     assert (found["verdict"], found["minutes"]) == ("not available", [])
     assert "the load ended before its time: nothing to ask" in found["said"]
+
+
+def _run_file(tmp_path: Path, questions: int, **profile: Any) -> Path:
+    data = tmp_path / "q.jsonl"
+    rows = [f'{{"question": "{n}+1?", "answer": "{n + 1}"}}\n' for n in range(questions)]
+    data.write_text("".join(rows))
+    suite = {
+        "name": "s",
+        "models": [{"source": "inspect:mockllm/a"}, {"source": "inspect:mockllm/b"}],
+        "tasks": [{"file": str(data), "name": "x", "fewshot": 0}],
+        "profiles": [{"name": "p", "slots": 1, **profile}],
+    }
+    file = tmp_path / "suite.yaml"
+    file.write_text(json.dumps(suite))
+    return file
+
+
+@pytest.mark.long
+def test_repeats_of_a_run_that_is_killed(tmp_path: Path) -> None:
+    """Killed in the second asking of the second model: none of the answers before is given again,
+    and each question stands once in each asking."""
+    suite = _run_file(tmp_path, 8, repeats=3)
+    done: list[tuple[str, str]] = []
+
+    def kill_midway(event: Event) -> None:
+        if isinstance(event, SampleDone):
+            done.append((event.cell, event.sample_id))
+            if len(done) == 28:
+                os.kill(event.pid, signal.SIGKILL)
+
+    killed = run_suite(suite, tmp_path / "runs", kill_midway)
+    assert not killed.complete
+    first = pl.read_parquet(killed.run_dir / "samples.parquet")
+    assert first.height == 16
+    again: list[tuple[str, str]] = []
+    told = lambda e: again.append((e.cell, e.sample_id)) if isinstance(e, SampleDone) else None  # noqa: E731
+    resumed = run_suite(suite, tmp_path / "runs", told)
+    assert resumed.complete
+    assert not set(done[:28]) & set(again)
+    assert pl.read_parquet(resumed.run_dir / "samples.parquet").equals(first)
+    repeats = pl.read_parquet(resumed.run_dir / "repeats.parquet")
+    key = ("model", "sample_id", "repeat")
+    assert repeats.height == repeats.unique(key).height == 2 * 8 * 2
+    cells = pl.read_parquet(resumed.run_dir / REPEAT_CELLS)
+    assert cells.select("model", "repeat").rows() == [("a", 2), ("b", 2), ("a", 3), ("b", 3)]
+    assert pl.read_parquet(resumed.run_dir / "cells.parquet")["repeat"].to_list() == [1, 1]
+
+
+@pytest.mark.long
+def test_a_load_that_is_killed_begins_anew_and_no_cell_does(tmp_path: Path) -> None:
+    suite = _run_file(tmp_path, 8, sustained_minutes=1)
+
+    def kill_under_load(event: Event) -> None:
+        begun = list((tmp_path / "runs/s/sustained").glob("*/begun.json"))
+        if isinstance(event, MinuteDone) and len(begun) == 1:
+            raise KeyboardInterrupt  # the first of the two is finished
+
+    with pytest.raises(KeyboardInterrupt):
+        run_suite(suite, tmp_path / "runs", kill_under_load)
+    run_dir = tmp_path / "runs/s"
+    finished = {p: p.read_bytes() for p in run_dir.glob("cells/*/cell.json")}
+    assert len(finished) == 2
+    events: list[Event] = []
+    resumed = run_suite(suite, tmp_path / "runs", events.append)
+    assert resumed.complete
+    assert not any(isinstance(event, SampleDone) for event in events)
+    assert all(path.read_bytes() == was for path, was in finished.items())
+    minutes = Run.open(run_dir).sustained()
+    assert minutes["model"].to_list() == ["a", "b"]
+    assert all(count > 100 for count in minutes["answers"])  # mockllm answers at once
+    assert any("cut short" in event.text for event in events if isinstance(event, Noted)) == any(
+        minutes["begun_anew"]
+    )

@@ -36,6 +36,8 @@ KEY = ("model", "task", "profile", "seed", "sample_id", "epoch")
 
 REPEATS = "repeats.parquet"
 """Sample records of cells that were asked again, after the first time, where there are any."""
+REPEAT_CELLS = "repeat_cells.parquet"
+"""Cell records of those askings."""
 SUSTAINED = "sustained.parquet"
 """Minute records of models that were kept under load, where there are any."""
 
@@ -146,6 +148,7 @@ class CellRecord:
     task: str | None = identity("task name in the suite")
     profile: str | None = identity("profile name in the suite")
     seed: int | None = identity("seed of questions, few-shot examples and sampling")
+    repeat: int | None = identity("asking of the cell, from 1")
     config_hash: str | None = identity("SHA-256 over everything that sets the result")
     role: str | None = setting("vanilla, distilled or proprietary; null: not said")
     card: str | None = setting("id of the model's card in the catalog, null if none")
