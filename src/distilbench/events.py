@@ -215,10 +215,10 @@ class LossSeen:
 
 @dataclass(frozen=True)
 class TrialJudged:
-    """``loss``: held out, nats a token."""
+    """``loss``: held out, nats a token; null: not a number."""
 
     trial: int
-    loss: float
+    loss: float | None
     event: Literal["trial_judged"] = "trial_judged"
 
 
