@@ -32,6 +32,7 @@ from distilbench.engines._settings import (
 )
 from distilbench.engines._thinking import separate
 from distilbench.engines._tokens import tokens_of
+from distilbench.engines._tools import check_tools
 
 __all__ = [
     "FAILURE_KEY",
@@ -58,6 +59,7 @@ __all__ = [
     "build_advice",
     "build_of",
     "card_beside",
+    "check_tools",
     "describe_model",
     "engine_of",
     "few_shot_prompt",
