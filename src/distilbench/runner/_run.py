@@ -12,6 +12,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from distilbench.engines import check_tools
 from distilbench.errors import InputError, one_sentence
 from distilbench.events import (
     Collected,
@@ -47,7 +48,7 @@ from distilbench.runner._sustained import left, refused, sustain
 from distilbench.runner._tables import collect
 from distilbench.seals import same_seal, sealed
 from distilbench.suite import UNCHANGED, Changes, GivenSuite, Suite, SuiteLike, read_suite
-from distilbench.tasks import QuestionSet, attempt_questions
+from distilbench.tasks import QuestionSet, attempt_questions, shadowed
 
 _FACTS = "put back a copy of it, or run the suite again, which writes it anew"
 _VERSIONS = ("distilbench", "inspect-ai", "xllamacpp", "reasoning-gym", "math-verify", "polars")
@@ -168,7 +169,8 @@ def _executor(given: Executor | str, workers: int | None, address: str | None) -
 def _notes(run_dir: Path, cells: list[Cell], missing: list[Cell]) -> list[str]:
     """What the user should read before the figures."""
     busy = busy_sentence(look_now()) if missing else None
-    notes = [*_skipped(run_dir), *models_without_flops(cells), *refusals(run_dir, missing)]
+    local = dict.fromkeys(filter(None, (shadowed(cell.task) for cell in missing)))
+    notes = [*local, *_skipped(run_dir), *models_without_flops(cells), *refusals(run_dir, missing)]
     return [*notes, busy] if busy else notes
 
 
@@ -237,6 +239,9 @@ def prepare_questions(run_dir: Path, cells: list[Cell]) -> None:
                 "the data set has changed: run in another folder (--out)",
             )
         made[path] = asked
+    for cell in cells:
+        tools = made[questions_file(run_dir, cell)].tools
+        check_tools(tools, cell.task.name, cell.model.name, cell.model.source)
     for path, asked in made.items():
         write_bytes(path, sealed(asked.model_dump_json()))
 
