@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from distilbench.catalog import load_catalog
-from distilbench.claims import Claims, Verdict, Verdicts, check_claims, verdicts
+from distilbench.claims import Claims, MeasuredBy, Verdict, Verdicts, check_claims, verdicts
 from distilbench.compute import SCOPES
+from distilbench.report.claims._answer import answer
+from distilbench.report.page import Card
 from tests.real_claims import real_claims
 from tests.schemas import FOLDER, SCHEMAS, text
 
@@ -141,3 +144,17 @@ def test_the_page_of_one_class_opens_with_its_verdicts() -> None:
     assert {v.terms.measured_by for v in found.verdicts} == {"maker"}
     assert {v.terms.margin_points for v in found.verdicts} == {None, 4.0}
     assert all(v.evidence.sources for v in found.verdicts if v.estimate.value is not None)
+
+
+def test_the_card_of_claim_a_says_so_where_its_figures_are_of_nobody_asked_for(
+    claims: Claims,
+) -> None:
+    def card(who: MeasuredBy) -> Card:
+        (cards,) = answer(replace(claims, measured_by=who)).blocks
+        return cards.cards[0]  # type: ignore[union-attr]
+
+    assert (card("all").badge, card("maker").badge) == ("refuted", "refuted")
+    nobody = card("independent")
+    assert (nobody.badge, nobody.tone) == ("no data", "none")
+    assert "6 of the 6 published figures" in nobody.sentences[0]
+    assert nobody.sentences[1] == "By anyone's figures: refuted."

@@ -91,12 +91,15 @@ from distilbench.stats._repeats import cons_at_k, pass_at_k, pass_questions, rep
 from distilbench.stats._several import Decision, decide, holm
 from distilbench.stats._slopes import FEWEST_FAMILIES, OwnSlope, SlopePrior, pool_slopes
 from distilbench.stats._subset import full_score
+from distilbench.stats._sustained import LEAST_MINUTES, Change, Sustained, sustained
 
 __all__ = [
     "COSTS",
     "FEWEST_FAMILIES",
+    "LEAST_MINUTES",
     "NAMED_COSTS",
     "Candidate",
+    "Change",
     "Closest",
     "Compared",
     "Curve",
@@ -122,6 +125,7 @@ __all__ = [
     "SlopePrior",
     "Spent",
     "Steadiness",
+    "Sustained",
     "accuracy",
     "accuracy_of_answers",
     "answered",
@@ -189,6 +193,7 @@ __all__ = [
     "stdev_of_pair",
     "steadiness",
     "steps",
+    "sustained",
     "t_interval",
     "template_spread",
     "token_usd",
