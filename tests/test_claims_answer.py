@@ -8,14 +8,13 @@ from typing import Any
 import polars as pl
 import pytest
 
-from distilbench.claims import Placement, curve_counts
+from distilbench.claims import Placement, curve_counts, size_sentence
 from distilbench.compute import Headline, Interval, ScopeVerdict, TornadoBar, Unavailable
 from distilbench.report.claims._answer import (
     CLAIM_A,
     creation_card,
     curve_card,
     size_card,
-    size_sentence,
 )
 from distilbench.stats import Equivalent, Gain
 
@@ -93,7 +92,7 @@ def band(name: str, counts: tuple[int, int, int], verdict: str, *ends: float) ->
     wins, ties, losses = counts
     return {
         "size_band": name, "comparisons": sum(counts), "wins": wins, "ties": ties,
-        "losses": losses, "undecided": 0,
+        "losses": losses, "undecided": 0, "unsettled": 0,
         "on_par_share": (wins + ties) / sum(counts) if sum(counts) else None,
         "low": ends[0] if ends else None, "high": ends[1] if ends else None, "verdict": verdict,
     }  # fmt: skip
@@ -150,7 +149,7 @@ def placement(**limits: tuple[float | None, float | None]) -> Placement:
     gains = {name: Gain(1.0, "=", low, high, 1.0, 0.95) for name, (low, high) in limits.items()}
     size = Equivalent("parameters", 1e9, "=", None, None, 0.95)
     return Placement(
-        "m", "b", "accuracy", 0, "direct", "f", 50.0, None, "s", None, size, gains
+        "m", "b", "accuracy", 0, "direct", "f", 50.0, None, "s", None, None, size, gains
     )  # fmt: skip
 
 

@@ -26,6 +26,10 @@ Outcome = Literal[
     "crash",
     "error",
 ]
+Role = Literal["vanilla", "distilled", "synthetic", "proprietary"]
+"""Of a model in a comparison. ``synthetic``: its pretraining read a teacher's text, as phi's did:
+no vanilla model, and not distilled from one on purpose."""
+ROLES: tuple[Role, ...] = get_args(Role)
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 
 
@@ -143,7 +147,7 @@ class CellRecord:
     profile: str | None = identity("profile name in the suite")
     seed: int | None = identity("seed of questions, few-shot examples and sampling")
     config_hash: str | None = identity("SHA-256 over everything that sets the result")
-    role: str | None = setting("vanilla, distilled or proprietary; null: not said")
+    role: str | None = setting("vanilla, distilled, synthetic or proprietary; null: not said")
     card: str | None = setting("id of the model's card in the catalog, null if none")
     flops_source: str | None = identity(
         "where the architecture behind FLOPs is stated, or why there is none"

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from distilbench.catalog import Card, Catalog
-from distilbench.claims._found import FamilyCurve, Placement
+from distilbench.claims._found import FamilyCurve, MeasuredBy, Placement
 from distilbench.compute import SCOPES, Interval, Quantity, Scope, interval, scope_cost
 from distilbench.errors import InputError
 
@@ -79,8 +79,7 @@ def place(
                 continue
             assert found.curve is not None
             assert size.curve is not None
-            error = _standard_error(row["score"], row["questions"])
-            compute = equivalent(found.curve, row["score"], error)
+            at = row["score"], _standard_error(row["score"], row["questions"])
             yield Placement(
                 model=row["model"],
                 benchmark=row["benchmark"],
@@ -92,8 +91,9 @@ def place(
                 questions=row["questions"],
                 source=row["source"],
                 active_parameters=row["active_parameters"],
-                size=equivalent(size.curve, row["score"], error),
-                gains=dict(gains(compute, own[row["model"]])),
+                measured_by=_one_class([row["measured_by"], *found.points["measured_by"]]),
+                size=equivalent(size.curve, *at),
+                gains=dict(gains(equivalent(found.curve, *at), own[row["model"]])),
             )
 
 
@@ -181,6 +181,12 @@ def _contemporary(catalog: Catalog, distilled: str, vanilla: Iterable[str]) -> b
 def _standard_error(score: float, questions: int | None) -> float:
     """Binomial, in percent; 0 where the number of questions is not known."""
     return 0.0 if not questions else (score * (100 - score) / questions) ** 0.5
+
+
+def _one_class(classes: Iterable[MeasuredBy | None]) -> MeasuredBy | None:
+    """The class of sources that all share; null: there is none."""
+    found = set(classes)
+    return found.pop() if len(found) == 1 else None
 
 
 def _key(curve: FamilyCurve) -> tuple[Any, ...]:

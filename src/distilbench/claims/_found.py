@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
 
 from distilbench.catalog import Catalog
-from distilbench.compute import SCOPES, CostRatio, Headline, Interval, Scope, ValidationRow
+from distilbench.compute import SCOPES, CostRatio, Headline, Scope, ValidationRow
 
 if TYPE_CHECKING:
     import polars as pl
@@ -17,22 +17,39 @@ if TYPE_CHECKING:
 
 MeasuredBy = Literal["all", "maker", "independent"]
 """Whose scores: all, those that makers publish of their own models, those of others."""
+Modes = Literal["merged", "apart"]
+"""Thinking and prompted chain of thought as one mode, or as two."""
+Settings = Literal["as far as known", "all known"]
+"""Whether a comparison counts of which a setting is not known."""
+Word = Literal["supported", "refuted", "contradicted", "not decidable", "undecided", "no data"]
+"""A verdict: of claim (a) by draws (supported, refuted, not decidable), of the others by counts."""
 
 
 @dataclass(frozen=True)
 class SizeVerdict:
-    """Claim (b) in one band of sizes under one margin, one class of sources, and with prompted
-    chain of thought and thinking "merged" or "apart"."""
+    """Claim (b) in one band of sizes under one margin, one class of sources, with prompted
+    chain of thought and thinking "merged" or "apart", and with settings matched "as far as known"
+    or "all known". ``unsettled`` of the comparisons have a setting that is not known.
+    ``low`` and ``high``: see ``count_outcomes``."""
 
     size_band: str
     margin: float
     measured_by: MeasuredBy
-    modes: str
+    modes: Modes
+    settings: Settings
     wins: int
     ties: int
     losses: int
     undecided: int
-    verdict: str
+    unsettled: int
+    on_par_share: float | None
+    low: float | None
+    high: float | None
+    verdict: Word
+
+    @property
+    def comparisons(self) -> int:
+        return self.wins + self.ties + self.losses + self.undecided
 
 
 @dataclass(frozen=True)
@@ -64,6 +81,8 @@ class Placement:
     questions: int | None
     source: str
     active_parameters: int | None
+    measured_by: MeasuredBy | None
+    """Who published its score and all scores of the curve; null: not one class alone."""
     size: Equivalent
     gains: Mapping[str, Gain]
     """Compute-equivalent gain by scope of the distilled model's own creation cost. Where only a
@@ -82,39 +101,33 @@ class Claims:
     counts: pl.DataFrame
     strict_counts: pl.DataFrame
     excluded: pl.DataFrame
+    remeasured: pl.DataFrame
+    """Makers' scores beside those of others, whoever's count."""
     margin: float
     """Percentage points that a model on par may score less."""
     measured_by: MeasuredBy
     sensitivity: tuple[SizeVerdict, ...]
     curves: tuple[FamilyCurve, ...]
     placements: tuple[Placement, ...]
+    every_placement: tuple[Placement, ...]
+    """Those of ``placements``, whoever measured."""
     validation: tuple[ValidationRow, ...]
     draws: int
     seed: int
 
-    def summary(self) -> dict[str, Any]:
-        """Verdicts in words and the numbers behind them, for machines."""
+    def placements_by(self, measured_by: MeasuredBy) -> tuple[Placement, ...]:
+        """Those whose score and curve rest on the scores of one class alone."""
+        return tuple(p for p in self.every_placement if measured_by in ("all", p.measured_by))
+
+    def in_words(self) -> dict[str, str]:
+        """A verdict in words for each claim; as data: :func:`distilbench.claims.verdicts`."""
         return {
-            "verdicts": {
-                "(a) creation over 2,000 times cheaper": self.headline.verdict,
-                "(b) on par with models ten times the size": (
-                    f"margin {self.margin:g} points; thinking and chain of thought merged:"
-                    f" {size_verdict(self.counts)}; apart: {size_verdict(self.strict_counts)}"
-                ),
-                "(c) superior performance-to-compute curve": curve_verdict(self.placements),
-            },
-            "ratio_by_scope": {
-                v.scope: v.ratio.central if isinstance(v.ratio, Interval) else None
-                for v in self.headline.scopes
-            },
-            "ratio_bound_by_scope": {v.scope: v.bound for v in self.headline.scopes},
-            "ratio_reason_by_scope": {v.scope: v.reason for v in self.headline.scopes},
-            "counts": self.counts.to_dicts(),
-            "strict_counts": self.strict_counts.to_dicts(),
-            "margin_points": self.margin,
-            "measured_by": self.measured_by,
-            "sensitivity": [asdict(one) for one in self.sensitivity],
-            "placements": len(self.placements),
+            "(a) creation over 2,000 times cheaper": self.headline.verdict,
+            "(b) on par with models ten times the size": (
+                f"margin {self.margin:g} points; thinking and chain of thought merged:"
+                f" {size_verdict(self.counts)}; apart: {size_verdict(self.strict_counts)}"
+            ),
+            "(c) superior performance-to-compute curve": curve_verdict(self.placements),
         }
 
 

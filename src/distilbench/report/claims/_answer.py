@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from distilbench.claims import Claims, Placement, curve_counts
+from distilbench.claims import LARGER_WORDS, Claims, Placement, curve_counts, size_sentence
 from distilbench.compute import BOUND_MARKS, Headline, Interval, Scope, ScopeVerdict, Unavailable
 from distilbench.report.claims._cells import range_text, ratio_text
 from distilbench.report.page import NOT_AVAILABLE, Card, Cards, Fact, Section, Tone, listed, spread
@@ -21,11 +21,10 @@ QUESTION = (
     " reasons on par with, or better than, models ten times its size, and that distillation gives a"
     " superior performance-to-compute curve. Do published figures bear that out?"
 )
-_TONES: dict[str, Tone] = {
+TONES: dict[str, Tone] = {
     "supported": "good", "refuted": "bad", "contradicted": "bad", "not decidable": "open",
     "undecided": "open",
 }  # fmt: skip
-_BANDS = {"5-10x": "5 to 10 times its size", ">10x": "more than 10 times its size"}
 
 
 def answer(claims: Claims) -> Section:
@@ -41,7 +40,7 @@ def answer(claims: Claims) -> Section:
 
 def creation_card(head: Headline, vanilla: str) -> Card:
     """Claim (a): the ratio under each scope, and what decides where nothing does yet."""
-    badge, tone = spread((one.verdict for one in head.scopes), _TONES, "by scope")
+    badge, tone = spread((one.verdict for one in head.scopes), TONES, "by scope")
     facts = [Fact(one.scope, _ratio(one), _ratio_note(one)) for one in head.scopes]
     return Card(
         f"(a) Over {head.claimed_ratio:,.0f} times less compute to create than {vanilla}",
@@ -98,16 +97,16 @@ def size_card(counts: pl.DataFrame, strict: pl.DataFrame, margin: float) -> Card
     reasoning as one mode and as two; the badge is of both."""
     merged, apart = (_of_bands(frame) for frame in (counts, strict))
     bands = [*merged, *apart]
-    badge, tone = spread((row["verdict"] for row in bands), _TONES, "by size")
+    badge, tone = spread((row["verdict"] for row in bands), TONES, "by size")
     facts = [
-        Fact(f"{_BANDS[row['size_band']]}{modes}", _on_par(row), "share of comparisons")
+        Fact(f"{LARGER_WORDS[row['size_band']]}{modes}", _on_par(row), "share of comparisons")
         for modes, rows in (("", merged), (", modes apart", apart))
         for row in rows
     ]
     said = [
         *map(size_sentence, merged),
         "With prompted chain of thought and thinking kept apart: "
-        + "; ".join(f"{row['verdict']} {_BANDS[row['size_band']]}" for row in apart)
+        + "; ".join(f"{row['verdict']} {LARGER_WORDS[row['size_band']]}" for row in apart)
         + f". On par: surely less than {margin:g} points below.",
     ]
     title = "(b) On par with, or better than, models ten times its size"
@@ -116,7 +115,7 @@ def size_card(counts: pl.DataFrame, strict: pl.DataFrame, margin: float) -> Card
 
 def _of_bands(counts: pl.DataFrame) -> list[dict[str, Any]]:
     rows = {row["size_band"]: row for row in counts.to_dicts()}
-    return [rows[band] for band in _BANDS]
+    return [rows[band] for band in LARGER_WORDS]
 
 
 def _on_par(row: Mapping[str, Any]) -> str:
@@ -125,25 +124,6 @@ def _on_par(row: Mapping[str, Any]) -> str:
         return NOT_AVAILABLE
     lost = row["losses"] / row["comparisons"]
     return f"shown on par or better in {share:.0%}, lost in {lost:.0%}"
-
-
-def size_sentence(row: Mapping[str, Any]) -> str:
-    """The counts against vanilla models of one band of sizes, and what they show of the claim."""
-    larger = _BANDS[row["size_band"]]
-    if not row["comparisons"]:
-        return (
-            f"No data: no comparison in like settings with a vanilla model {larger} is published."
-        )
-    shows = {
-        "supported": "so that more than half are on par or better",
-        "contradicted": "so that more than half are lost",
-        "undecided": "so that neither is shown of more than half",
-    }[row["verdict"]]
-    return (
-        f"{row['verdict'].capitalize()} against models {larger}: {row['wins']:,} wins,"
-        f" {row['ties']:,} on par, {row['losses']:,} losses and {row['undecided']:,} undecided;"
-        f" on par or better is shown in {row['on_par_share']:.0%}, {shows}."
-    )
 
 
 def curve_card(placements: Sequence[Placement]) -> Card:

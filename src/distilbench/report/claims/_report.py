@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from distilbench.catalog import Catalog, Figure, cited_in
+from distilbench.catalog import NOT_CHECKED, Catalog, Check, Figure, check_words, cited_in
 from distilbench.claims import Claims
 from distilbench.compute import (
     LEAST_UTILISATION,
@@ -36,7 +36,10 @@ from distilbench.report.claims._cells import (
 )
 from distilbench.report.claims._charts import tornado_chart
 from distilbench.report.claims._placed import placed
+from distilbench.report.claims._remeasured import remeasured_section
+from distilbench.report.claims._rulings import rulings
 from distilbench.report.claims._sizes import sizes
+from distilbench.report.claims._studies import studies
 from distilbench.report.page import Cell, Chart, Details, Section, Shown, Table, Text, render_page
 
 PAPER = "arXiv 2602.20164"
@@ -258,16 +261,25 @@ def sources(claims: Claims) -> Section:
     columns = (
         Shown("key", "key"),
         Shown("publication", ("title", "url"), lambda t, url: Cell(t, href=str(url or "") or None)),
-        Shown("compared", "checked", lambda checked: checked or "not re-read"),
+        Shown("checked", "checked", _checked),
     )
     known = sorted(_all_sources(claims.catalog))
     note = (
-        "'Compared' says how and when our figures were compared with the publication. Not re-read:"
-        " taken from what is widely published, and still to be compared."
+        "'Checked' says by whom our figures were compared with what, and which where not all were."
+        " Not checked: taken from what is widely published, and still to be compared. Of each"
+        " figure: distilbench catalog show CARD."
     )
     table = Table.of("Sources", ({"key": key, **dict(source)} for key, source in known), columns)
     anchored = replace(table, anchors=[f"source-{key}" for key, _ in known])
     return Section("Sources", (Text(note), anchored))
+
+
+def _checked(checks: tuple[Check, ...]) -> str:
+    said = (
+        f"{', '.join(check.fields)}: {check_words(check)}" if check.fields else check_words(check)
+        for check in checks
+    )
+    return "; ".join(said) or NOT_CHECKED
 
 
 def _tornado(scope: str, bars: tuple[TornadoBar, ...]) -> Chart:
@@ -291,6 +303,7 @@ def _all_sources(catalog: Catalog) -> Iterator[tuple[str, Any]]:
 
 
 SECTIONS = (
-    chart, creation_ratio, all_ratios, hours, sizes, curves, validation, assumptions, sources,
+    rulings, chart, creation_ratio, all_ratios, hours, sizes, remeasured_section, curves,
+    studies, validation, assumptions, sources,
 )  # fmt: skip
 """The sections of the page, functions of the claims, in their order."""
