@@ -10,7 +10,16 @@ from typing import Any
 import pytest
 import yaml
 
-from distilbench.catalog import Catalog, Figure, _load, cited_in, load_catalog
+from distilbench.catalog import (
+    Card,
+    Catalog,
+    Figure,
+    Score,
+    _load,
+    cited_in,
+    common_scores,
+    load_catalog,
+)
 from distilbench.errors import InputError
 
 CARDS = Path(_load.__file__).parent / "cards"
@@ -226,3 +235,26 @@ def test_models_of_the_issue_are_there(catalog: Catalog) -> None:
     """
     for part in wanted.split():
         assert part in families
+
+
+def test_scores_side_by_side_are_of_one_setting(catalog: Catalog) -> None:
+    def of(model: str, *scores: dict[str, Any]) -> Card:
+        common = {"benchmark": "livecodebench", "metric": "pass@1", "shots": 0, "mode": "cot",
+                  "source": "s", "where": "x"}  # fmt: skip
+        return catalog.card(model).model_copy(
+            update={"scores": tuple(Score.model_validate(common | one) for one in scores)}
+        )
+
+    a = of("qwen3-8b", {"value": 50.0, "version": "v5", "samples": 64}, {"value": 40.0})
+    b = of(
+        "qwen3-14b",
+        {"value": 60.0, "version": "v5"},
+        {"value": 61.0, "version": "v5", "source": "t"},
+        {"value": 62.0, "version": "v5", "samples": 1},
+        {"value": 63.0, "version": "v6"},
+        {"value": 45.0, "source": "t"},
+    )
+    found = [(row["qwen3-8b"], row["qwen3-14b"], row["sources"])
+             for row in common_scores(a, b, {"livecodebench"})]  # fmt: skip
+    assert found == [(50.0, 60.0, "s / s"), (50.0, 61.0, "s / t")]
+    assert len(common_scores(a, b)) == 3  # of another benchmark no version is no secret

@@ -13,7 +13,7 @@ import yaml
 from pydantic import ValidationError
 
 from distilbench.errors import InputError
-from distilbench.tasks import InspectTask
+from distilbench.tasks import InspectTask, shadowed
 from distilbench.tasks._hub_file import HubName, check, hub_name
 from tests.hub_data import CHOICES, GSM8K, WORDS, lay_out, put
 
@@ -93,6 +93,19 @@ def test_a_benchmark_of_the_hub_is_asked_as_its_file_says(built: dict[str, Any])
     assert "Answer: {your chosen answer}" in system
     assert user == "Level 0. 0 rakes and 2 more?\n\nEnd with ANSWER: and the number."
     assert (sums["name"], sums["scorers"], sums["max_tokens"]) == ("sums", 1, 2048)
+
+
+def test_a_folder_that_stands_before_the_hub_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert shadowed(spec("hf/sheds/sums/gsm8k")) is None
+    (tmp_path / "sheds" / "sums").mkdir(parents=True)
+    said = shadowed(spec("hf/sheds/sums/gsm8k"))
+    assert said is not None
+    assert str(tmp_path / "sheds" / "sums") in said
+    assert "not the hub's" in said
+    assert shadowed(InspectTask(inspect="sheds/sums")) is None
 
 
 def test_settings_of_the_suite_apply(built: dict[str, Any]) -> None:

@@ -99,6 +99,16 @@ class CellDone:
 
 
 @dataclass(frozen=True)
+class MinuteDone:
+    """A model has been kept under load for so many minutes ``of`` those that were asked for."""
+
+    model: str
+    minute: int
+    of: int
+    event: Literal["minute_done"] = "minute_done"
+
+
+@dataclass(frozen=True)
 class WorkerDied:
     """``log``: the file that says more."""
 
@@ -228,6 +238,7 @@ RunEvent = (
     | SampleDone
     | ShardDone
     | CellDone
+    | MinuteDone
     | WorkerDied
     | Collected
 )

@@ -83,6 +83,15 @@ def task_parameters(name: str) -> list[str] | None:
     return None if found is None else list(registry_info(found).metadata["params"])
 
 
+def parameters_of(made: Any) -> list[str] | None:
+    """Names of the arguments of what Inspect's decorator ``task`` made; null: it is no task."""
+    from inspect_ai._util.registry import is_registry_object, registry_info
+
+    if not is_registry_object(made) or registry_info(made).type != "task":
+        return None
+    return list(registry_info(made).metadata["params"])
+
+
 def create_task(name: str, args: dict[str, Any]) -> Task:
     """A task of the registry. Raises whatever the task does."""
     from inspect_ai._eval.registry import task_create
@@ -143,6 +152,16 @@ def scorer_name(scorer: Any) -> str:
     from inspect_ai._util.registry import registry_unqualified_name
 
     return registry_unqualified_name(scorer)
+
+
+def active_model(model: Any) -> None:
+    """Have ``get_model()`` give this model to a solver that runs outside of an evaluation. With a
+    version that keeps it elsewhere, such a solver is evaluated instead, which takes longer."""
+    with suppress(ImportError, TypeError):
+        from inspect_ai.model import GenerateConfig
+        from inspect_ai.model._model import init_active_model
+
+        init_active_model(model, GenerateConfig())
 
 
 def provider_names() -> set[str]:

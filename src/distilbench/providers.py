@@ -45,6 +45,9 @@ class Provider:
     """Whether it takes stop sequences of nothing but white space."""
     likelihoods: bool = False
     """Whether it can be asked how likely a text is."""
+    tools: bool = True
+    """Whether a request can give its model tools to call. Those that cannot leave them out without
+    a word, or fail; what is not known of a provider is left to it."""
     key: str | None = None
     """Variable of its API key; ``{}`` as above. Null: it needs none, or other credentials."""
     args: Mapping[str, Any] = field(default_factory=dict)
@@ -76,22 +79,22 @@ _VLLM = {
 _TABLE = (
     Provider(
         "distilbench", HERE, in_process=True, loads_weights=True, top_k="field", min_p="body",
-        likelihoods=True,
+        likelihoods=True, tools=False,
     ),
     # Open weights, in this process or in a server.
     Provider(
         "hf", HERE, in_process=True, loads_weights=True, top_k="field", key="HF_TOKEN",
         greedy_args={"do_sample": False}, likelihoods=True,
     ),
-    Provider("nnterp", HERE, in_process=True, loads_weights=True, top_k="field"),
-    Provider("transformer_lens", HERE, in_process=True, loads_weights=True),
+    Provider("nnterp", HERE, in_process=True, loads_weights=True, top_k="field", tools=False),
+    Provider("transformer_lens", HERE, in_process=True, loads_weights=True, tools=False),
     _server("vllm", **_VLLM),
-    _server("vllm-completions", **_VLLM),
+    _server("vllm-completions", **_VLLM, tools=False),
     _server("sglang", loads_weights=True, key="SGLANG_API_KEY"),
     _server("ollama"),
     _server("llama-cpp-python"),
     _server("openai-api", **_SERVICE),
-    _server("openai-api-completions", **_SERVICE),
+    _server("openai-api-completions", **_SERVICE, tools=False),
     Provider("sagemaker", SERVER, top_k="field"),
     # Forwards to whom it is set up to; where the model runs cannot be told from here.
     Provider("litellm-proxy", addresses=("LITELLM_PROXY_BASE_URL",), key="LITELLM_PROXY_API_KEY"),
@@ -113,12 +116,12 @@ _TABLE = (
     _api("moonshot", "Moonshot AI", "moonshot.ai"),
     _api("openai", "OpenAI", "openai.com"),
     _api("openrouter", "OpenRouter", "openrouter.ai"),
-    _api("perplexity", "Perplexity", "perplexity.ai"),
+    _api("perplexity", "Perplexity", "perplexity.ai", tools=False),
     _api("sambanova", "SambaNova", "sambanova.ai"),
     _api("together", "Together AI", "together.xyz", top_k="field"),
     # For tests.
     Provider("mockllm", HERE, in_process=True, top_k="body", min_p="body"),
-    Provider("none", HERE, in_process=True),
+    Provider("none", HERE, in_process=True, tools=False),
 )  # fmt: skip
 PROVIDERS = {provider.name: provider for provider in _TABLE}
 # Behind a company's provider stands another's cloud: openai/azure/..., google/vertex/...

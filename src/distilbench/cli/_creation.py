@@ -133,8 +133,10 @@ def compare(
         bars = _bars(r.ratio)
         if bars:
             print_line(f"{r.scope}: moved most by {bars[0]['unknown']}")
-    columns = ("benchmark", "metric", "shots", "mode", a.id, b.id)
-    print_table(columns, [tuple(s.values()) for s in scores], "scores in the same setting")
+    columns = ("benchmark", "version", "metric", "shots", "mode", a.id, b.id, "sources")
+    print_table(
+        columns, [tuple(s[name] for name in columns) for s in scores], "scores in the same setting"
+    )
 
 
 def plan_distillation(

@@ -32,6 +32,7 @@ from distilbench.engines._settings import (
 )
 from distilbench.engines._thinking import separate
 from distilbench.engines._tokens import tokens_of
+from distilbench.engines._tools import check_tools
 
 __all__ = [
     "FAILURE_KEY",
@@ -59,6 +60,7 @@ __all__ = [
     "build_of",
     "card_beside",
     "check_quantization",
+    "check_tools",
     "describe_model",
     "engine_of",
     "few_shot_prompt",

@@ -96,8 +96,11 @@ class Generation:
         if not self.events:
             return {}
         times: dict[str, float | None] = {"ttft_s": self.events[0] - sent}
+        # The first visible token may not be the first that was generated; and of an answer (or a
+        # tool's call) that came in one piece nothing says when its first token was.
         hidden = bool(tokens["reasoning_tokens"]) and not self.thought
-        if not hidden:  # else the first visible token is not the first that was generated
+        in_one = len(self.events) < 2 and (tokens["output_tokens"] or 0) > 1
+        if not hidden and not in_one:
             times["decode_s"] = self.events[-1] - self.events[0]
         gaps = sorted(b - a for a, b in zip(self.events, self.events[1:], strict=False))
         if len(gaps) >= _LEAST_GAPS:

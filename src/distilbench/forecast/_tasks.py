@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from distilbench.engines import check_tools
 from distilbench.errors import InputError
 
 if TYPE_CHECKING:
@@ -49,6 +50,16 @@ def notes(tasks: list[TaskPlan]) -> list[str]:
     return notes
 
 
+def _calls(task: TaskSpec, made: QuestionSet) -> list[str]:
+    """That an agent asks its model again and again, nobody knows how often."""
+    if not made.tools:
+        return []
+    return [
+        f"task {task.name!r} gives its model tools ({', '.join(made.tools)}): its figures are those"
+        " of the first call of each question, and each further call reads the conversation again"
+    ]
+
+
 def _task_plan(suite: Suite, task: TaskSpec, made: QuestionSet | InputError) -> TaskPlan:
     from distilbench.tasks import InspectTask
 
@@ -57,8 +68,10 @@ def _task_plan(suite: Suite, task: TaskSpec, made: QuestionSet | InputError) -> 
     if not isinstance(made, InputError):
         count: int | None = len(made.questions)
         counted, characters = "counted", _characters(task, made)
+        for model in suite.models:
+            check_tools(made.tools, task.name, model.name, model.source)
         skipped = [f"task {task.name!r}: {part.sentence}" for part in made.skipped]
-        note = _refusal(task, made) or "; ".join(skipped) or None
+        note = _refusal(task, made) or "; ".join([*skipped, *_calls(task, made)]) or None
     elif isinstance(task, InspectTask):
         count, counted = _stated(task)
         characters, note = None, str(made)

@@ -11,13 +11,13 @@ from distilbench.architecture import ModelShape
 from distilbench.engines import (
     FAILURE_KEY,
     FORCED_KEY,
-    METADATA_KEY,
     READ_KEY,
     THINKING_KEY,
     tokens_of,
 )
-from distilbench.meter import Energy, Stretch, Timing, apportion, inference_flops, summed
+from distilbench.meter import Energy, Stretch, Timing, apportion, inference_flops
 from distilbench.records import ORIGIN, Outcome, SampleRecord
+from distilbench.runner._calls import Calls, calls_of
 from distilbench.runner._plan import Cell
 from distilbench.tasks import InspectTask, Question, QuestionSet, TaskSpec, main_score, vote_of
 
@@ -29,6 +29,7 @@ _CLOCK_SLACK_S = 0.01  # Inspect rounds its times
 _CLOCK_MOVED_S = 1.0  # more than a clock that is set right little by little moves in a question
 _SECONDS = (
     "prefill_s", "ttft_s", "decode_s", "total_s", "inter_token_s", "inter_token_p99_s", "retry_s",
+    "tools_s", "answer_s",
 )  # fmt: skip
 _STOPPED = "stopped, the machine asleep or its clock set while its time ran: no fault of the model"
 
@@ -69,7 +70,8 @@ def sample_record(
     """One question answered once, without its energy: :func:`charged`. ``shape`` null: the FLOPs
     are not known. ``seen``: of the machine meanwhile; the seconds and joules of a question that met
     a stop are none of the model's."""
-    timing = _timing(sample)
+    calls = calls_of(sample)
+    timing = _timing(sample, calls)
     stopped = _clock_moved(sample) or _met(sample, seen)
     noted, grade = sample.output.metadata or {}, _grade(sample, cell)
     fields = {
@@ -90,10 +92,11 @@ def sample_record(
         "thinking_truncated": noted.get(THINKING_KEY),
         **(timing.model_dump() if timing else {}),
         **({} if timing and timing.retries is not None else _failed_attempts(sample)),
-        "inter_token_s": _inter_token_s(timing) if timing else None,
+        **calls.columns(),
+        "inter_token_s": _inter_token_s(timing, len(calls.made) or 1) if timing else None,
         "suspended": stopped,
         **(dict.fromkeys(_SECONDS) if stopped else {}),
-        **(_flops(shape, _passes(sample)) if shape else {}),
+        **(_flops(shape, _passes(sample, calls)) if shape else {}),
         "error": _STOPPED if stopped and grade["outcome"] == "timeout" else _error(sample),
         **({"error": grade["error"]} if grade.get("error") else {}),
     }
@@ -185,30 +188,16 @@ def _cluster(sample: EvalSample, task: TaskSpec) -> str:
     return str((key and sample.metadata.get(key)) or sample.id)
 
 
-def _timing(sample: EvalSample) -> Timing | None:
+def _timing(sample: EvalSample, calls: Calls) -> Timing | None:
     """What the meter noted of the answer; in a log that Inspect made without us, what that says.
     A question without an answer took its time if a limit ended it; after an error there is no
     latency of an answer to speak of."""
-    noted = _generations(sample)
-    if noted:
-        return noted[0] if len(noted) == 1 else summed(noted)
+    if noted := calls.timing():
+        return noted
     refused = _failure(sample).get("outcome") == "error"  # no model was asked
     if sample.error or refused or sample.total_time is None:
         return None
     return Timing(**tokens_of(sample.output), total_s=sample.output.time or sample.total_time)
-
-
-def _generations(sample: EvalSample) -> list[Timing]:
-    """Timings of the answer's generations: one, unless a benchmark's solver asks again."""
-    from inspect_ai.event import ModelEvent
-
-    last = (sample.output.metadata or {}).get(METADATA_KEY)
-    if not last:
-        return []
-    outputs = [e.output for e in sample.events if isinstance(e, ModelEvent) and not e.error]
-    found = [(output.metadata or {}).get(METADATA_KEY) for output in outputs]
-    noted = [timing for timing in found if timing]
-    return [Timing.model_validate(timing) for timing in (noted if len(noted) > 1 else [last])]
 
 
 def _error(sample: EvalSample) -> str | None:
@@ -253,18 +242,19 @@ def _clock_moved(sample: EvalSample) -> bool:
     return abs(wall_s - sample.total_time) > _CLOCK_MOVED_S
 
 
-def _inter_token_s(timing: Timing) -> float | None:
-    tokens = timing.output_tokens
-    return timing.decode_s / (tokens - 1) if timing.decode_s and tokens and tokens > 1 else None
+def _inter_token_s(timing: Timing, calls: int) -> float | None:
+    """``calls``: of each, the first token has none before it."""
+    gaps = (timing.output_tokens or 0) - calls
+    return timing.decode_s / gaps if timing.decode_s and gaps > 0 else None
 
 
-def _passes(sample: EvalSample) -> list[tuple[int | None, int | None, int]]:
+def _passes(sample: EvalSample, calls: Calls) -> list[tuple[int | None, int | None, int]]:
     """Tokens that each generation read, wrote, and of the first found cached; null: not known. A
     text whose likelihood was asked for takes what writing it behind its context takes."""
     read = (sample.output.metadata or {}).get(READ_KEY)
     if read:
         return [(context, text, cached) for context, text, cached in read]
-    made = _generations(sample)
+    made = calls.made if calls.whole else []
     return [(g.input_tokens, g.output_tokens, g.cached_tokens or 0) for g in made]
 
 

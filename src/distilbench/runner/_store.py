@@ -14,6 +14,8 @@
         machine.jsonl                   what else the machine did meanwhile, stretch by stretch
         samples.parquet                 sample records of a finished shard
         shard.json                      what was measured; its presence means: finished
+    <run>/sustained/*                   models under load (runner/_sustained.py)
+    <run>/sustained.parquet             their minutes
     <run>/imported/<cell>/*             cell.json and samples.parquet of a cell that another program
                                         measured
 
@@ -34,6 +36,7 @@ from distilbench.errors import InputError
 from distilbench.files import read_json, read_parquet, read_sealed, write_parquet, write_sealed
 from distilbench.meter import Energy, asked_within, read_stretches, summarise
 from distilbench.records import KEY, CellRecord, SampleRecord, columns, frame, schema
+from distilbench.runner._calls import GRADED, graders_here
 from distilbench.runner._identity import identity, said, shape_stated
 from distilbench.runner._plan import Cell
 from distilbench.runner._records import charged, energy_shares, sample_record, span, strata
@@ -150,7 +153,8 @@ def finish_shard(
 ) -> int:
     """Write a finished shard's records; returns its samples. ``facts`` are what its worker
     measured, ``energy`` that of the last attempt."""
-    samples, energy = _projected(run_dir, cell, shard, asked, energy, facts["energy_method"])
+    method = facts["energy_method"]
+    samples, energy, method = _projected(run_dir, cell, shard, asked, energy, method)
     folder = shard_folder(run_dir, cell, shard)
     write_parquet(folder / "samples.parquet", samples)
     _drop_superseded_logs(log_folder(run_dir, cell, shard))
@@ -159,6 +163,7 @@ def finish_shard(
         "energy_total_j": energy.total_j if energy else None,
         "energy_idle_j": energy.idle_j if energy else None,
         "energy_known": energy.known if energy else None,
+        "energy_method": method,
         "window": energy._asdict() if energy else None,
         "shape": shape_stated(cell),
     }
@@ -204,16 +209,21 @@ def _projected(
     asked: QuestionSet,
     energy: Energy | None,
     energy_method: str | None,
-) -> tuple[pl.DataFrame, Energy | None]:
-    """And the energy while they were asked. One transcript at a time is in memory."""
+) -> tuple[pl.DataFrame, Energy | None, str | None]:
+    """And the energy while they were asked, and how it is known. One transcript at a time is in
+    memory."""
     drawn_from = strata(asked, asked.questions[shard.first : shard.last])
     seen = read_stretches(surroundings_file(run_dir, cell, shard))
     found: dict[tuple[str, int], SampleRecord] = {}
     spans: dict[tuple[str, int], tuple[float, float]] = {}
+    graders: set[str] = set()
     for sample in _logged_samples(log_folder(run_dir, cell, shard)):
         key = (str(sample.id), sample.epoch)
         spans[key] = span(sample)
+        graders |= graders_here(sample, cell.reference)
         found[key] = sample_record(sample, cell, run_dir.name, cell.shape, seen)
+    if energy and graders:
+        energy, energy_method = None, GRADED.format(", ".join(sorted(graders)))
     energy = asked_within(energy, list(spans.values())) if energy else None
     joules = energy_shares(list(spans.values()), energy)
     limit_j = cell.profile.energy_per_question_j
@@ -224,7 +234,7 @@ def _projected(
         }
         for record, share in zip(found.values(), joules, strict=True)
     ]
-    return frame(rows, SampleRecord), energy
+    return frame(rows, SampleRecord), energy, energy_method
 
 
 def of_cell(run_dir: Path, cell: Cell) -> tuple[list[pl.DataFrame | Path], dict[str, Any]] | None:

@@ -17,6 +17,11 @@ def percentile(column: str, share: float) -> pl.Expr:
     return pl.col(column).quantile(share, "linear")
 
 
+def after_first() -> pl.Expr:
+    """Tokens that decoding made: the first of each of a model's calls belongs to its prompt."""
+    return pl.col("output_tokens") - pl.col("model_calls").fill_null(1)
+
+
 def mean_over_tasks(
     samples: pl.DataFrame, by: Sequence[str], columns: Sequence[str]
 ) -> pl.DataFrame:
@@ -38,15 +43,16 @@ def costs(samples: pl.DataFrame) -> pl.DataFrame:
 
     Returns entry; flops, total_s, output_tokens, energy_j: means over tasks of a task's mean, each
     with ``<name>_unknown``, the samples that do not tell it; median_s, p95_s, ttft_median_s,
-    ttft_p95_s: over all questions; decode_tokens_per_s: tokens after the first over decode seconds.
+    ttft_p95_s: over all questions; decode_tokens_per_s: tokens after the first of each
+    call over decode seconds.
     Null: not known of any.
     """
     groups = ["entry"]
-    needed = (*_MEANS, "ttft_s", "decode_s")
+    needed = (*_MEANS, "ttft_s", "decode_s", "model_calls")
     absent = [pl.lit(None, pl.Float64).alias(n) for n in needed if n not in samples.columns]
     told = samples.with_columns(absent).select(*groups, "task", "outcome", *needed)
     counted = told.filter(spent())
-    timed = (pl.col("output_tokens") > 1) & pl.col("decode_s").is_not_null()
+    timed = (after_first() > 0) & pl.col("decode_s").is_not_null()
     seconds = pl.col("decode_s").filter(timed).sum()
     spread = counted.group_by(groups).agg(
         *(pl.col(name).null_count().alias(f"{name}_unknown") for name in _MEANS),
@@ -55,7 +61,7 @@ def costs(samples: pl.DataFrame) -> pl.DataFrame:
         percentile("ttft_s", 0.5).alias("ttft_median_s"),
         percentile("ttft_s", 0.95).alias("ttft_p95_s"),
         pl.when(seconds > 0)
-        .then((pl.col("output_tokens") - 1).filter(timed).sum() / seconds)
+        .then(after_first().filter(timed).sum() / seconds)
         .alias("decode_tokens_per_s"),
     )
     return mean_over_tasks(counted, groups, _MEANS).join(spread, on=groups).sort(groups)

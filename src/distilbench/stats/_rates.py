@@ -15,13 +15,14 @@ from scipy.special import bdtr
 
 from distilbench.stats._answered import spent
 from distilbench.stats._clusters import t_interval
+from distilbench.stats._costs import after_first
 
 Floats = NDArray[np.float64]
 QUESTIONS, MACHINE = "questions", "questions and machine"
 """What an interval covers: other questions of the kind; and another day on this machine."""
 _CELL = ("model", "task", "profile", "seed")
 _COLUMNS = ("begun_s", "total_s", "ttft_s", "prefill_s", "decode_s", "input_tokens",
-            "cached_tokens", "output_tokens", "energy_j")  # fmt: skip
+            "cached_tokens", "output_tokens", "energy_j", "model_calls", "answer_s")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,7 @@ def timed(samples: pl.DataFrame, beside: Sequence[str] = ()) -> pl.DataFrame:
     )
     # What names a cell and its asking, of what is known.
     cell = _numbered(*(name for name in _CELL if name in told.columns), "repeat")
-    made = pl.when(pl.col("output_tokens") > 1).then(pl.col("output_tokens") - 1)
+    made = pl.when(after_first() > 0).then(after_first())
     read = pl.col("input_tokens") - pl.col("cached_tokens").fill_null(0)
     return _with_clock(told.with_columns(cell.alias("_cell"))).with_columns(
         pl.when(pl.col("decode_s") > 0).then(made).cast(pl.Float64).alias("_made"),
@@ -137,24 +138,26 @@ def _numbered(*names: str) -> pl.Expr:
 
 def _with_clock(samples: pl.DataFrame) -> pl.DataFrame:
     """With each answer's part of the time in which any of its cell was in flight: its seconds over
-    the mean number of answers beside it. Null in a cell where one does not tell its time."""
-    ended = pl.col("begun_s") + pl.col("total_s")
+    the mean number of answers beside it. Null in a cell where one does not tell its time. An answer
+    of several calls is in flight between them too."""
+    took = pl.when(pl.col("model_calls") > 1).then("answer_s").otherwise("total_s")
+    ended = pl.col("begun_s") + took
     spans = samples.with_columns(ended.alias("_ended")).sort("begun_s")
     before = pl.col("_ended").cum_max().shift(1).over("_cell").fill_null(pl.col("begun_s"))
     alone = (pl.col("_ended") - pl.max_horizontal(before, "begun_s")).clip(0)
     sums = (
-        spans.with_columns(_alone=alone)
+        spans.with_columns(_alone=alone, _took=took)
         .group_by("_cell")
         .agg(
             pl.col("_ended").is_not_null().all().alias("_known"),
-            pl.col("_alone", "total_s").sum().name.suffix(" of cell"),
+            pl.col("_alone", "_took").sum().name.suffix(" of cell"),
         )
     )
-    share = pl.col("total_s") * pl.col("_alone of cell") / pl.col("total_s of cell")
+    share = took * pl.col("_alone of cell") / pl.col("_took of cell")
     return (
         spans.join(sums, on="_cell", maintain_order="left")
         .with_columns(pl.when("_known").then(share).alias("_clock_s"))
-        .drop("_ended", "_known", "_alone of cell", "total_s of cell")
+        .drop("_ended", "_known", "_alone of cell", "_took of cell")
     )
 
 

@@ -16,6 +16,7 @@ from distilbench.tasks._build import (
 )
 from distilbench.tasks._extract import extract
 from distilbench.tasks._grade import grade, vote_of
+from distilbench.tasks._hub_file import shadowed
 from distilbench.tasks._inspect_task import main_score, package_version, prompts
 from distilbench.tasks._likelihood import LIKELIHOODS_KEY
 from distilbench.tasks._listing import TaskEntry, list_benchmarks, list_tasks
@@ -61,6 +62,7 @@ __all__ = [
     "package_version",
     "prompts",
     "rows_kind",
+    "shadowed",
     "vote_of",
     "worked_answer",
 ]

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from distilbench.errors import InputError
 from distilbench.inspect_private import create_hub_task, hub_task_file, hub_task_problem
 from distilbench.tasks._pattern import check_pattern
-from distilbench.tasks._spec import InspectTask
+from distilbench.tasks._spec import InspectTask, TaskSpec
 from distilbench.yaml_file import read_yaml
 
 if TYPE_CHECKING:
@@ -101,6 +101,19 @@ def hub_name(spec: InspectTask) -> HubName | None:
             "keep one of the two",
         )
     return HubName(found["repo"], found["task"], found["revision"] or revision)
+
+
+def shadowed(spec: TaskSpec) -> str | None:
+    """A sentence where a folder of this machine stands before the hub's rows: Hugging Face's
+    ``load_dataset`` reads one of the data set's name in the working folder, whatever is asked."""
+    name = hub_name(spec) if isinstance(spec, InspectTask) else None
+    folder = Path(name.repo) if name else None
+    if name is None or folder is None or not folder.is_dir():
+        return None
+    return (
+        f"task {spec.name!r}: its rows are those of the folder {folder.resolve()}, not the hub's,"
+        f" and its data_revision is that of {FILE} alone; to ask the hub's, start in another folder"
+    )
 
 
 def fetch(spec: InspectTask, name: HubName, commit: str | None, seed: int) -> tuple[Task, str]:

@@ -24,6 +24,8 @@ from distilbench.tasks._not_built import explained
 from distilbench.tasks._questions import Question, QuestionSet
 from distilbench.tasks._spec import InspectTask
 from distilbench.tasks._subset import draw
+from distilbench.tasks._task_file import file_version, names_a_file, task_in_file
+from distilbench.tasks._tools import tools_of
 
 if TYPE_CHECKING:
     from inspect_ai import Task
@@ -37,14 +39,18 @@ MAIN_SCORES = {
     "inspect_evals/math": "expression_exact_match",
     "inspect_evals/ifeval": "prompt_level_strict",
 }
+# Inspect's tools that work in a sandbox; others of these names would run code on this machine.
+_RUN_CODE = frozenset(("bash", "bash_session", "computer", "python", "text_editor"))
 _DEFAULT_MAX_TOKENS = 2048
 _PROBED = 3  # questions whose whole prompt is looked at
 _MOST_WAIT_S = 5.0
 
 
 def package_version(spec: InspectTask) -> str:
-    """Version of the package that registers the task, or that builds one of the hub; "" if it is
-    not installed."""
+    """Version of the package that registers the task, or that builds one of the hub; of a file
+    its hash; "" if it is not installed."""
+    if names_a_file(spec):
+        return file_version(spec)
     if spec.inspect.startswith("hf/"):
         return f"inspect_ai {version('inspect_ai')}"
     package = spec.inspect.partition("/")[0]
@@ -74,11 +80,15 @@ def read(spec: InspectTask, seed: int) -> QuestionSet:
     if spec.subset:
         asked, strata = draw(asked, spec.subset, seed, _where(spec))
     asked = asked[: spec.questions]
+    sandbox = _sandbox(spec, task)
+    tools = tools_of(task, samples[asked[0].id]) if commit is None else ()
+    _check_tools(spec, tools, sandbox)
     return QuestionSet(
         examples=(),
         questions=tuple(asked),
         strata=strata,
-        sandbox=_sandbox(spec, task),
+        sandbox=sandbox,
+        tools=tools,
         revision=commit,
         overhead_chars=_overhead(task, [samples[q.id] for q in asked[:_PROBED]]),
     )
@@ -141,6 +151,25 @@ def _create(spec: InspectTask, seed: int, commit: str | None = None) -> tuple[Ta
 
 
 def _registered(spec: InspectTask, seed: int) -> Task:
+    if names_a_file(spec):
+        make, known = task_in_file(spec)
+    else:
+        make, known = None, _parameters(spec)
+    if unknown := [name for name in spec.args if name not in known]:
+        raise InputError(
+            f"{_where(spec)}: field 'args.{unknown[0]}'",
+            f"{spec.inspect} has no such argument",
+            f"it has: {', '.join(known) or 'none'}",
+        )
+    _seed_globally(seed)
+    try:
+        return make(**spec.args) if make else create_task(spec.inspect, spec.args)
+    except Exception as error:  # whatever an installed task raises
+        raise explained(spec, error) from error
+
+
+def _parameters(spec: InspectTask) -> list[str]:
+    """Names of the arguments of a registered task."""
     package = spec.inspect.partition("/")[0]
     if not package_version(spec):
         raise InputError(
@@ -153,17 +182,7 @@ def _registered(spec: InspectTask, seed: int) -> Task:
             f"{package} has no task {spec.inspect!r}",
             f"see its names: distilbench tasks {package}",
         )
-    if unknown := [name for name in spec.args if name not in known]:
-        raise InputError(
-            f"{_where(spec)}: field 'args.{unknown[0]}'",
-            f"{spec.inspect} has no such argument",
-            f"it has: {', '.join(known) or 'none'}",
-        )
-    _seed_globally(seed)
-    try:
-        return create_task(spec.inspect, spec.args)
-    except Exception as error:  # whatever an installed task raises
-        raise explained(spec, error) from error
+    return known
 
 
 def _offline_if_unreachable() -> None:
@@ -243,6 +262,16 @@ def _sandbox(spec: InspectTask, task: Task) -> str | None:
             "set 'sandbox: docker' in its args, or leave the task out",
         )
     return spec.sandbox if kinds and spec.sandbox else next(iter(sorted(kinds)), None)
+
+
+def _check_tools(spec: InspectTask, tools: tuple[str, ...] | None, sandbox: str | None) -> None:
+    if sandbox is None and (running := _RUN_CODE.intersection(tools or ())):
+        raise InputError(
+            _where(spec),
+            f"its tools run what a model writes ({', '.join(sorted(running))}), and it names no"
+            " sandbox to run that in",
+            "set 'sandbox: docker' of the task in the suite",
+        )
 
 
 def _scorers(spec: InspectTask, task: Task) -> Any:

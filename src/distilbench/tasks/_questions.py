@@ -55,6 +55,8 @@ class QuestionSet(BaseModel):
     """Of a random subset: how many questions each stratum has in full."""
     sandbox: str | None = None
     """Kind of sandbox in which the task runs code, if it does."""
+    tools: tuple[str, ...] | None = ()
+    """Names of the tools that the task gives its model; null: not known before it runs."""
     revision: str | None = None
     """Commit of the data set, of a benchmark that the hub describes."""
     skipped: tuple[SkippedRows, ...] = ()

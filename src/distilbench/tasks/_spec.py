@@ -221,17 +221,16 @@ class FileTask(_Task):
 
 
 class InspectTask(BaseModel):
-    """A benchmark: an Inspect task of an installed package, with its own solver and scorer.
-
-    Or one that a data set of the hub describes (hf/OWNER/NAME). No name is a path to code.
-    """
+    """A benchmark: an Inspect task with its own solver and scorer: of an installed package, of a
+    file on PYTHONPATH, or that a data set of the hub describes. No name is a path to code."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     inspect: str = Field(
         pattern=r"^(hf/[A-Za-z0-9_.\-]+(/[A-Za-z0-9_.\-]+){1,2}(@[A-Za-z0-9_./\-]+)?"
-        r"|[A-Za-z0-9_\-]+(/[A-Za-z0-9_\-]+)+)$",
-        description="registered name, as inspect_evals/gsm8k (distilbench tasks), or hf/OWNER/NAME",
+        r"|[A-Za-z0-9_]+\.py@[A-Za-z0-9_]+|[A-Za-z0-9_\-]+(/[A-Za-z0-9_\-]+)+)$",
+        description="registered name, as inspect_evals/gsm8k (distilbench tasks); hf/OWNER/NAME;"
+        " FILE.py@TASK on PYTHONPATH",
     )
     name: Name = Field("", validate_default=False, description="default: the last part of it")
     args: dict[str, JsonValue] = Field(default_factory=dict, description="arguments of the task")
@@ -258,8 +257,7 @@ class InspectTask(BaseModel):
 
     @property
     def template(self) -> Template | None:
-        """A benchmark has its own format."""
-        return None
+        return None  # a benchmark has its own
 
     @property
     def asks_likelihoods(self) -> bool:
@@ -345,6 +343,8 @@ TaskSpec = Annotated[
 
 def _named(data: Any, key: str) -> Any:
     if isinstance(data, dict) and not data.get("name") and isinstance(data.get(key), str):
-        stem = Path(data[key]).stem if key == "file" else Path(data[key].partition("@")[0]).name
+        before, _, behind = data[key].partition("@")
+        named = behind if before.endswith(".py") else Path(before).name
+        stem = Path(data[key]).stem if key == "file" else named
         return {**data, "name": plain_name(stem, "task")}
     return data
