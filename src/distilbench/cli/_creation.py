@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,7 +15,7 @@ from distilbench.cli._print import Json, print_json, print_line, print_table, si
 from distilbench.named import named_cards
 
 if TYPE_CHECKING:
-    from distilbench.compute import Bound, Plan, Quantity, Unavailable
+    from distilbench.compute import Bound, Plan, Quantity, ScopeCost, Unavailable
 
 Cards = Annotated[
     list[Path] | None, typer.Option("--cards", help="Folder with further model cards (YAML).")
@@ -64,8 +66,7 @@ def compute(
     rows = [(f"by {e.method}", *_cells(e.flops, draws, seed)) for e in estimates]
     print_table(("training of its own", "FLOPs", "90% range", "kind"), rows, card.name)
     if card.role == "distilled":
-        widest = costs[-1]
-        rows = [(s.name, *_cells(s.flops, draws, seed)) for s in widest.stages]
+        rows = [(name, *_cells(flops, draws, seed)) for name, flops in _stages_of(costs)]
         print_table(("stage", "FLOPs", "90% range", "kind"), rows)
     rows = [(c.scope, *_cells(c.flops, draws, seed, c.at_least, c.bound)) for c in costs]
     print_table(("scope", "FLOPs", "90% range", "kind"), rows)
@@ -73,6 +74,22 @@ def compute(
         print_line(f"not counted: {omitted}")
     for reason in dict.fromkeys(text for c in costs for text in c.exceeds):
         print_line(f"an upper bound: {reason}; the range takes the share as exact")
+
+
+def _stages_of(costs: Sequence[ScopeCost]) -> Iterator[tuple[str, Quantity | Unavailable]]:
+    """Each stage as the scopes count it. One whose outputs several students share is counted whole
+    by some and by this student's share by others: both are shown, with the scopes that each is of,
+    so that every scope is a sum of what is shown."""
+    counted: dict[tuple[str, str], list[str]] = {}
+    flops: dict[tuple[str, str], Quantity | Unavailable] = {}
+    for cost in costs:
+        for stage in cost.stages:
+            key = (stage.name, stage.formula)
+            counted.setdefault(key, []).append(cost.scope)
+            flops[key] = stage.flops
+    ways = Counter(name for name, _ in counted)
+    for (name, formula), scopes in counted.items():
+        yield (f"{name} ({', '.join(scopes)})" if ways[name] > 1 else name), flops[name, formula]
 
 
 def compare(
