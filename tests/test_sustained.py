@@ -18,7 +18,7 @@ from inspect_ai.model import GenerateConfig, ModelOutput
 
 from distilbench._api import Run
 from distilbench.errors import InputError
-from distilbench.events import Event, MinuteDone, Noted, SampleDone
+from distilbench.events import Event, ModelLoaded, Noted, SampleDone
 from distilbench.files import write_sealed
 from distilbench.meter import Reading, Stretch, quota_throttled_s
 from distilbench.records import REPEAT_CELLS, SUSTAINED, MinuteRecord, frame
@@ -391,9 +391,10 @@ def _run_file(tmp_path: Path, questions: int, **profile: Any) -> Path:
     data.write_text("".join(rows))
     suite = {
         "name": "s",
-        "models": [{"source": "inspect:mockllm/a"}, {"source": "inspect:mockllm/b"}],
+        "models": [{"source": "pypi:smollm2-135m-instruct", "name": name} for name in "ab"],
+        "limits": {"max_tokens": 4},
         "tasks": [{"file": str(data), "name": "x", "fewshot": 0}],
-        "profiles": [{"name": "p", "slots": 1, **profile}],
+        "profiles": [{"name": "p", "slots": 2, **profile}],
     }
     file = tmp_path / "suite.yaml"
     file.write_text(json.dumps(suite))
@@ -435,10 +436,16 @@ def test_repeats_of_a_run_that_is_killed(tmp_path: Path) -> None:
 def test_a_load_that_is_killed_begins_anew_and_no_cell_does(tmp_path: Path) -> None:
     suite = _run_file(tmp_path, 8, sustained_minutes=1)
 
+    loads: list[str] = []
+
     def kill_under_load(event: Event) -> None:
-        begun = list((tmp_path / "runs/s/sustained").glob("*/begun.json"))
-        if isinstance(event, MinuteDone) and len(begun) == 1:
-            raise KeyboardInterrupt  # the first of the two is finished
+        if isinstance(event, ModelLoaded):
+            loads.append(event.model)
+        if loads == ["a", "b", "a"]:
+            while not list((tmp_path / "runs/s/sustained").glob("a--*/begun.json")):
+                time.sleep(0.1)
+            time.sleep(3)
+            raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         run_suite(suite, tmp_path / "runs", kill_under_load)
@@ -452,7 +459,9 @@ def test_a_load_that_is_killed_begins_anew_and_no_cell_does(tmp_path: Path) -> N
     assert all(path.read_bytes() == was for path, was in finished.items())
     minutes = Run.open(run_dir).sustained()
     assert minutes["model"].to_list() == ["a", "b"]
-    assert all(count > 100 for count in minutes["answers"])  # mockllm answers at once
-    assert any("cut short" in event.text for event in events if isinstance(event, Noted)) == any(
-        minutes["begun_anew"]
-    )
+    assert all(count > 1 for count in minutes["answers"])
+    assert minutes["begun_anew"].to_list() == [True, False]
+    assert [e.text for e in events if isinstance(e, Noted) and "cut short" in e.text] == [
+        "a under p: its 1 minutes under load were cut short; they begin anew, because the heat of"
+        " the first ones is gone"
+    ]

@@ -156,7 +156,8 @@ def _answered(run_dir: Path, cell: Cell, loaded: Loaded) -> list[tuple[Question,
     for shard in shards_of(run_dir, cell):
         told = read_parquet(shard_folder(run_dir, cell, shard) / "samples.parquet")
         known = told.filter(
-            pl.col("outcome").is_in(["stop", "length"]) & (pl.col("output_tokens") > 1)
+            pl.col("outcome").is_in(["stop", "length"])
+            & (pl.col("output_tokens").is_null() | (pl.col("output_tokens") > 1))
         ).drop_nulls("total_s")
         took |= dict(known.select("sample_id", "total_s").iter_rows())
     if not took:
