@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from distilbench.distill import StageRecord
-from distilbench.records import CellRecord, SampleRecord, columns
+from distilbench.records import CellRecord, MinuteRecord, SampleRecord, columns
 
 FILE = Path(__file__).parents[1] / "docs" / "records.md"
 _BEGIN, _END = "<!-- made by code: begin -->\n", "<!-- made by code: end -->\n"
@@ -26,6 +26,8 @@ def _tables() -> str:
             _table(SampleRecord),
             "## `cells.parquet`: one model on one task under one profile with one seed\n",
             _table(CellRecord),
+            "## `sustained.parquet`: one minute of a model under load\n",
+            _table(MinuteRecord),
             "## `stages.parquet` of a distilled model: one attempt at one stage\n",
             _table(StageRecord),
         )

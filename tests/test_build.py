@@ -13,7 +13,7 @@ from distilbench.engines import _build as module
 from distilbench.engines._build import build_command, features_of, said, unused_features
 from distilbench.events import CellBegun, Event, Noted
 from distilbench.meter import _features, processor_features
-from distilbench.runner._jobs import _noted_once
+from distilbench.runner._jobs import noted_once
 
 # As they print it (github.com/ggml-org/llama.cpp, issues; two backends: a build for CUDA).
 WHEEL = (
@@ -158,7 +158,7 @@ def test_this_machines_own_is_known() -> None:
 
 def test_what_every_worker_says_is_told_once() -> None:
     told: list[Event] = []
-    tell = _noted_once(told.append)
+    tell = noted_once(told.append)
     for event in (Noted("a"), CellBegun("c"), Noted("a"), Noted("b"), CellBegun("c")):
         tell(event)
     assert told == [Noted("a"), CellBegun("c"), Noted("b"), CellBegun("c")]

@@ -10,7 +10,16 @@ from typing import Any
 import pytest
 import yaml
 
-from distilbench.catalog import Catalog, Figure, _load, cited_in, load_catalog
+from distilbench.catalog import (
+    Card,
+    Catalog,
+    Figure,
+    Score,
+    _load,
+    cited_in,
+    common_scores,
+    load_catalog,
+)
 from distilbench.errors import InputError
 
 CARDS = Path(_load.__file__).parent / "cards"
@@ -66,11 +75,11 @@ def changed(path: str, value: Any) -> dict[str, Any]:
     return card
 
 
-def test_there_are_at_least_forty_models_of_every_role(catalog: Catalog) -> None:
+def test_there_are_at_least_140_models_of_every_role(catalog: Catalog) -> None:
     roles = [card.role for card in catalog.cards.values()]
-    assert len(roles) >= 40
+    assert len(roles) >= 140
     assert {role: roles.count(role) >= 5 for role in set(roles)} == {
-        "vanilla": True, "distilled": True, "proprietary": True,
+        "vanilla": True, "distilled": True, "synthetic": True, "proprietary": True,
     }  # fmt: skip
 
 
@@ -201,7 +210,7 @@ def test_the_deepseek_r1_table_is_copied_right(catalog: Catalog, line: str) -> N
     published = {
         (s.benchmark, s.metric): s.value
         for s in catalog.card(name).scores
-        if s.source in ("deepseek-r1-readme", "published-figures")
+        if s.source in ("deepseek-r1-readme", "deepseek-r1")
     }
     assert {key: published[key] for key in columns} == dict(
         zip(columns, map(float, numbers), strict=True)
@@ -220,6 +229,32 @@ def test_models_of_the_issue_are_there(catalog: Catalog) -> None:
         llama-3.1-405b llama-3.2-1b llama-3.3-70b qwen2.5-72b qwen3-8b gemma-2-9b gemma-3-27b
         smollm2-1.7b smollm3-3b phi-4 minitron-8b nemotron-4-15b distilgpt2 gpt2 openthinker-7b
         s1-32b sky-t1-32b-preview openr1-qwen-7b o1-mini gpt-4o claude-3.5-sonnet
+        deepseek-r1-0528-qwen3-8b openreasoning-nemotron-7b nemotron-nano-9b-v2 gemma-3n-e4b
+        gemma-3-27b-qat phi-4-mini-reasoning am-thinking-v1 light-r1-32b ministral-3-8b gpt-oss-20b
+        magistral-small-2506 lfm2-1.2b gpt-5 claude-opus-4.5 gemini-2.5-pro
     """
     for part in wanted.split():
         assert part in families
+
+
+def test_scores_side_by_side_are_of_one_setting(catalog: Catalog) -> None:
+    def of(model: str, *scores: dict[str, Any]) -> Card:
+        common = {"benchmark": "livecodebench", "metric": "pass@1", "shots": 0, "mode": "cot",
+                  "source": "s", "where": "x"}  # fmt: skip
+        return catalog.card(model).model_copy(
+            update={"scores": tuple(Score.model_validate(common | one) for one in scores)}
+        )
+
+    a = of("qwen3-8b", {"value": 50.0, "version": "v5", "samples": 64}, {"value": 40.0})
+    b = of(
+        "qwen3-14b",
+        {"value": 60.0, "version": "v5"},
+        {"value": 61.0, "version": "v5", "source": "t"},
+        {"value": 62.0, "version": "v5", "samples": 1},
+        {"value": 63.0, "version": "v6"},
+        {"value": 45.0, "source": "t"},
+    )
+    found = [(row["qwen3-8b"], row["qwen3-14b"], row["sources"])
+             for row in common_scores(a, b, {"livecodebench"})]  # fmt: skip
+    assert found == [(50.0, 60.0, "s / s"), (50.0, 61.0, "s / t")]
+    assert len(common_scores(a, b)) == 3  # of another benchmark no version is no secret

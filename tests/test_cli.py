@@ -219,3 +219,11 @@ def test_models_and_tasks_are_listed() -> None:
 def test_the_schema_is_json_schema() -> None:
     done = distilbench("schema")
     assert json.loads(done.stdout)["$schema"].startswith("https://json-schema.org")
+
+
+def test_a_model_beside_itself_is_told() -> None:
+    done = distilbench(
+        "compare", "llama-3.1-8b-instruct", "llama-3.1-8b-instruct", "--draws", "100"
+    )
+    assert done.returncode == 0, done.stderr
+    assert "gsm8k" in done.stdout

@@ -16,6 +16,7 @@ from distilbench.compute import (
     Unavailable,
     break_even_served,
     break_even_students,
+    capacity_gap,
     default_site,
     distil_or_train,
     interval,
@@ -132,7 +133,8 @@ def test_a_small_budget_with_a_free_teacher_favours_distillation():
     found = distil_or_train(6 * 1e9 * 10e9, 1e9, 2e9, 100e9, scenario="best case")
     assert found.better == "distil"
     assert found.loss_difference < 0
-    assert "not re-read" in found.provenance
+    assert "Unverified" in found.provenance
+    assert not found.verified
 
 
 def test_a_teacher_beyond_the_budget_leaves_training():
@@ -211,3 +213,33 @@ def test_hardware_without_a_peak_rate_is_refused():
             Gpu("odd", None, None),
             default_site(),
         )
+
+
+def test_the_capacity_gap_by_hand():
+    """A student of 3e8 on 1e11 tokens: teachers of 1.2e9 and of 1.26e10, by equations 1 and 8."""
+    gap = capacity_gap(3e8, 1e11, 2e11)
+    last = gap.points[-1]
+    assert (gap.points[0].teacher_parameters, last.teacher_parameters) == pytest.approx(
+        (143e6, 12.6e9)
+    )
+    # L_T = 1.220 + (3355 / 1.26e10^0.408 + 18186 / 2e11^0.431)^0.452
+    taught_by = 1.220 + (3355 / 12.6e9**0.408 + 18186 / 2e11**0.431) ** 0.452
+    alone = 1.220 + (3355 / 3e8**0.408 + 18186 / 1e11**0.431) ** 0.452
+    reach = taught_by**-2.549 * (1 + (taught_by / (alone * 1.315)) ** (1 / 0.090)) ** (
+        -522.61 * 0.090
+    )
+    own = (2243 / 3e8**0.321 + 24181 / 1e11**0.637) ** 0.764
+    assert last.student_loss == pytest.approx(taught_by + reach * own)
+    assert (last.low, last.high) == pytest.approx(
+        (0.99 * last.student_loss, 1.01 * last.student_loss)
+    )
+    assert 0.9e9 < gap.best.teacher_parameters < 2e9
+    assert gap.rise == pytest.approx(last.student_loss - gap.best.student_loss)
+    assert gap.rise > 0
+    assert not gap.beyond_error
+
+
+def test_a_large_student_on_few_tokens_has_no_gap_in_the_range():
+    gap = capacity_gap(1e9, 20e9, 2e11)
+    assert gap.rise == 0
+    assert gap.best is gap.points[-1]

@@ -196,7 +196,8 @@ def test_a_sweep_keeps_the_best_and_counts_all(tmp_path: Path, teacher: Path) ->
 def test_plain_text_is_held_out_in_part(tmp_path: Path, teacher: Path) -> None:
     (tmp_path / "book.txt").write_text("a quick brown fox jumps over the cat on a mat . " * 60)
     data = {"text": "book.txt"}
-    result = make(from_teacher(tmp_path, teacher, method="logit", data=data))
+    settings = {"method": "logit", "data": data, "held_out": {}}
+    result = make(from_teacher(tmp_path, teacher, **settings))
     assert result.accuracy is None
     assert stage(result, "student_training", "student")[0].samples > 0
 

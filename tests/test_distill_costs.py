@@ -239,7 +239,7 @@ def test_lines_of_json_may_hold_other_separators(tmp_path: Path) -> None:
     texts = [f"line {n} \u2028 and \x85 more" for n in range(12)]
     rows = (json.dumps({"text": text}, ensure_ascii=False) for text in texts)
     (tmp_path / "book.jsonl").write_text("\n".join(rows) + "\n", "utf-8")
-    recipe = load_recipe(write_recipe(tmp_path, "r", data={"text": "book.jsonl"}))
+    recipe = load_recipe(write_recipe(tmp_path, "r", data={"text": "book.jsonl"}, held_out={}))
     corpus = load_corpus(recipe, "r")
     assert [*corpus.train_texts, *corpus.held_out_texts] == texts
 

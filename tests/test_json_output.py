@@ -31,6 +31,7 @@ WITH = [
 MORE = {
     "tasks": ["", "no-such-task"],
     "catalog": ["", "no-such-card"],
+    "catalog check": ["epoch.csv"],
     "accelerators": ["", "h100"],
     "fit": ["model.gguf --memory 1GiB --context 512 --context 1024"],
     "recommend": ["runs", "runs --min-accuracy 1"],

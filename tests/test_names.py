@@ -80,7 +80,7 @@ def test_the_card_beside_a_model_is_its_card(config: Path) -> None:
         assert found["own_training"]["6nd"]["value"] == pytest.approx(6e9 * WEIGHTS, rel=0.01)
 
 
-@pytest.mark.parametrize("role", ["vanilla", "distilled", "proprietary"])
+@pytest.mark.parametrize("role", ["vanilla", "distilled", "synthetic", "proprietary"])
 def test_a_new_card_is_valid_as_written_and_filled_in(
     config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, role: str
 ) -> None:
@@ -219,3 +219,43 @@ def test_a_number_that_no_plan_can_have_is_refused(option: str, value: str) -> N
 @pytest.mark.parametrize("value", ["nan", "inf", "0", "-1"])
 def test_an_objective_that_is_no_time_is_refused(option: str, value: str) -> None:
     assert f"{option}: is " in refusal("load", "none.gguf", option, value)
+
+
+def test_the_capacity_gap_is_told_and_drawn(tmp_path: Path) -> None:
+    words = [
+        "--budget",
+        "1.8e20",
+        "--student",
+        "3e8",
+        "--teacher",
+        "7e9",
+        "--teacher-tokens",
+        "2e11",
+    ]
+    done = CliRunner().invoke(app, ["distil-or-train", *words, "--out", str(tmp_path / "g.svg")])
+    assert done.exit_code == 0
+    assert "Capacity gap (unverified)" in done.stdout
+    assert "better (unverified)" in done.stdout
+    svg = (tmp_path / "g.svg").read_text()
+    assert "unverified" in svg
+    assert "the teacher asked for" in svg
+    data = answer("distil-or-train", *words)
+    assert data["verified"] is False
+    assert all(one["verified"] is False for one in data["scenarios"])
+    assert len(data["capacity_gap"]["points"]) == 41
+
+
+@pytest.mark.parametrize("name", ["gap.gif", "gap", "."])
+def test_a_drawing_of_no_known_form_is_refused_before_any_work(tmp_path: Path, name: str) -> None:
+    words = [
+        "--budget",
+        "1.8e20",
+        "--student",
+        "3e8",
+        "--teacher",
+        "7e9",
+        "--teacher-tokens",
+        "2e11",
+    ]
+    assert "--out" in refusal("distil-or-train", *words, "--out", str(tmp_path / name))
+    assert not list(tmp_path.iterdir())

@@ -52,7 +52,9 @@ WORDS = {
     " --draws 100",
     "distil-or-train": "--budget 1e20 --student 5e8 --teacher 1e9 --teacher-tokens 1e10",
     "reproduce": "--out out --draws 100",
-    "catalog": "card --cards own.yaml",
+    "catalog list": "card --cards own.yaml",
+    "catalog show": "card-a --cards own.yaml",
+    "catalog check": "epoch.csv --cards own.yaml",
     "accelerators": "",
     "distill": "recipe.yaml --out out --dry-run",
     "import": "lm --into into",
@@ -63,12 +65,14 @@ WORDS = {
     "table": "imported-results runs",
     "paper": "runs --out out --format svg",
     "card new": "model.gguf --out out/card.yaml",
+    "card creation": "card-a --cards own.yaml --out out/card --draws 100",
     "experiment distil-vs-vanilla": "--config experiment.yaml --out out",
     "models inspect": "model.gguf",
 }
 LONG = ("experiment distil-vs-vanilla",)  # trains
-INPUTS = ("suite.yaml", "q.jsonl", "model.gguf", "own.yaml", "recipe.yaml", "experiment.yaml",
-          "lm", "runs/run.json", "runs/samples.parquet", "runs/cells.parquet")  # fmt: skip
+INPUTS = ("suite.yaml", "q.jsonl", "model.gguf", "own.yaml", "epoch.csv", "recipe.yaml",
+          "experiment.yaml", "lm", "runs/run.json", "runs/samples.parquet",
+          "runs/cells.parquet")  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +89,9 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "parameters:\n  total: {value: 1000000000, source: s, where: y}\n"
             "training:\n  tokens: {value: 1000000000000, source: s, where: y}\n"
             "sources:\n  s: {title: t, url: 'https://example.org'}\n"
+        )
+        (place / "epoch.csv").write_text(
+            "Model,Parameters,Training compute (FLOP),Publication date\nA,1e9,6e21,2026-01-31\n"
         )
         tiny_gguf(place / "model.gguf")
         lm_eval_folder(place / "lm", "one", [1, 0, 1, 1])
@@ -186,7 +193,8 @@ def test_a_broken_file(
 ) -> None:
     BROKEN[broken](place / file)
     # A run's tables are collected again; a folder without cards is a list without cards.
-    done = file.startswith("runs/") or (command, broken) == ("catalog", "a folder")
+    done = file.startswith("runs/") or (command, broken) == ("catalog list", "a folder")
+    done = done or (command, file, broken) == ("catalog check", "own.yaml", "a folder")
     ends_in_a_sentence(command, capsys, done)
 
 
@@ -273,7 +281,8 @@ def no_file_may_grow() -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-WRITES = ("init", "report", "quantize", "reproduce", "import", "export", "card new")
+WRITES = ("init", "report", "quantize", "reproduce", "import", "export", "card new",
+          "card creation")  # fmt: skip
 
 
 @pytest.mark.parametrize("command", WRITES)

@@ -382,7 +382,7 @@ def test_a_wrong_role_is_refused_with_the_list(tmp_path: Path) -> None:
     into = str(tmp_path / "run")
     done = distilbench("import", str(file), "--into", into, "--role", "student")
     assert done.returncode == 2
-    assert "give vanilla, distilled, proprietary" in done.stderr + done.stdout
+    assert "give vanilla, distilled, synthetic, proprietary" in done.stderr + done.stdout
     assert not (tmp_path / "run").exists()
     import_results([file], tmp_path / "run", Naming(role="distilled"))
     assert records(tmp_path / "run")[1]["role"].to_list() == ["distilled"]

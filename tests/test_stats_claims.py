@@ -12,6 +12,7 @@ from distilbench.claims import (
     compare_scores,
     count_outcomes,
     excluded_pairs,
+    remeasured,
     verdict,
 )
 from distilbench.errors import InputError
@@ -271,3 +272,59 @@ def test_bad_frames_are_named():
         compare_scores(scores(student(1200.0), vanilla("v", 60.0)))
     with pytest.raises(InputError, match="not a percentage"):
         compare_scores(scores(student(None), vanilla("v", 60.0)))
+
+
+@pytest.mark.parametrize(
+    ("own", "other", "differs"),
+    [
+        ({"samples": 64}, {"samples": 1}, "samples"),
+        ({"decoding": "sampled"}, {"decoding": "greedy"}, "decoding"),
+        ({"max_output_tokens": 32768}, {"max_output_tokens": 8192}, "max_output_tokens"),
+    ],
+)
+def test_a_setting_that_is_known_to_differ_is_not_compared(own, other, differs):
+    frame = scores(student(70.0, **own), vanilla("v", 69.5, **other))
+    assert compare_scores(frame).is_empty()
+    assert excluded_pairs(frame)["differs"].item() == differs
+
+
+KNOWN = {"samples": 64, "decoding": "sampled", "max_output_tokens": 32768}
+ALL_UNKNOWN = "samples averaged, greedy or sampled, output limit"
+
+
+@pytest.mark.parametrize(
+    ("own", "other", "unknown"),
+    [
+        (KNOWN, KNOWN, ""),
+        (KNOWN, {**KNOWN, "samples": None}, "samples averaged"),
+        ({}, {}, ALL_UNKNOWN),
+        (KNOWN, {}, ALL_UNKNOWN),
+        ({"source": "s"}, {"source": "s"}, ""),  # one table says nothing of either
+        ({"source": "s", **KNOWN}, {"source": "s"}, ALL_UNKNOWN),
+    ],
+)
+def test_a_setting_that_is_not_known_keeps_the_pair_and_is_named(own, other, unknown):
+    frame = scores(student(70.0, **{"source": "a", **own}), vanilla("v", 69.5, source="b") | other)
+    compared = compare_scores(frame)
+    assert compared["unknown"].item() == unknown
+    assert count_outcomes(compared).row(1, named=True)["unsettled"] == bool(unknown)
+
+
+def test_makers_and_others_side_by_side():
+    frame = scores(
+        student(50.4, measured_by="maker", source="own", questions=30, **KNOWN),
+        student(43.9, measured_by="independent", source="lab", samples=1, decoding="sampled"),
+        student(44.0, measured_by="independent", source="lab", shots=5),
+        student(44.0, measured_by=None, source="nobody"),
+        vanilla("v", 60.0, measured_by="independent", source="lab"),
+    )
+    row = remeasured(frame).row(0, named=True)
+    assert remeasured(frame).height == 1
+    assert (row["maker_score"], row["independent_score"]) == (50.4, 43.9)
+    assert row["difference"] == pytest.approx(-6.5)
+    assert row["difference_low"] < -6.5 < 0 < row["difference_high"]
+    assert (row["differs"], row["unknown"]) == ("samples averaged", "output limit")
+
+
+def test_a_score_that_one_class_alone_has_stands_beside_nothing():
+    assert remeasured(scores(student(50.0, measured_by="maker"))).is_empty()

@@ -12,6 +12,7 @@ from inspect_ai.model import ContentReasoning, ContentText, ModelOutput
 from distilbench.distill.data import Asked
 from distilbench.distill.teacher._answers import Sampling, accepted
 from distilbench.distill.teacher._generators import EngineGenerator, engine_generator
+from distilbench.distill.teacher._served import served_digest
 from distilbench.engines import FAILURE_KEY, Engine, separate
 from distilbench.errors import InputError
 from distilbench.source import Source
@@ -101,7 +102,7 @@ def test_any_provider_of_inspect_teaches() -> None:
     made = engine_generator(
         Source.parse("inspect:mockllm/model"), Path(), None, SAMPLING, 4, "teacher"
     )
-    assert made.digest == "inspect:mockllm/model"
+    assert made.digest == served_digest(Source.parse("inspect:mockllm/model"), "mockllm/model")
     made.close()
     with pytest.raises(InputError, match="no installed engine runs 'gone' sources"):
         engine_generator(Source("gone", "x"), Path(), None, SAMPLING, 4, "teacher")

@@ -98,6 +98,13 @@ class Run:
 
         return rates(self.askings, by)
 
+    def sustained(self) -> pl.DataFrame:
+        """What each model did minute by minute under sustained load (docs: the minute record), of
+        those that were asked to; empty where none was."""
+        from distilbench.runner import load_cells, sustained_minutes
+
+        return sustained_minutes(self.path, load_cells(self.path))
+
     @cached_property
     def askings(self) -> pl.DataFrame:
         """``samples``, and below them the answers of cells that were asked again (column
@@ -175,6 +182,7 @@ def run(
     max_tokens: int | None = None,
     epochs: int | None = None,
     repeats: int | None = None,
+    minutes: int | None = None,
     models: Sequence[str] = (),
     tasks: Sequence[str] = (),
     executor: Executor | str = "local",
@@ -188,7 +196,7 @@ def run(
     its folder, others at the current one. The run directory is ``out/<suite name>``, in a folder or
     at a URL (``s3://bucket/runs``); finished cells in it are kept. ``limit`` takes the first so
     many questions of each task, ``max_tokens`` bounds each answer, ``epochs`` says how often each
-    question is asked, ``repeats`` how often each cell, for intervals on speeds,
+    question is asked, ``repeats`` each cell, ``minutes`` how long a model is kept under load,
     ``models`` (sources) stand in place of the suite's, ``tasks`` names those to keep. ``executor``
     says where the workers are (``local``: this machine; ``ray``: the cluster at ``address``),
     ``workers`` how many of them may ask a served model side by side.
@@ -205,6 +213,7 @@ def run(
         max_tokens=max_tokens,
         epochs=epochs,
         repeats=repeats,
+        minutes=minutes,
         models=tuple(models),
         tasks=tuple(tasks),
     )

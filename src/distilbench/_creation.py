@@ -41,7 +41,8 @@ class CreationCost:
 @dataclass(frozen=True)
 class Comparison:
     """Creation cost of ``a`` over that of ``b`` under each scope, and what both were published to
-    score in one setting (rows of benchmark, metric, shots, mode, and a column for each card)."""
+    score in one setting (rows of benchmark, version, metric, shots, mode, a column for each card,
+    and the sources of both)."""
 
     a: Card
     b: Card
@@ -72,4 +73,5 @@ def compare(model_a: str, model_b: str, cards: Sequence[str | Path] = ()) -> Com
 
     [a, b], known = named_cards([model_a, model_b], [Path(path) for path in cards])
     ratios = {s: cost_ratio(a, b, known.cards, s, known.accelerators) for s in SCOPES}
-    return Comparison(a, b, ratios, common_scores(a, b))
+    versioned = {key for key, benchmark in known.benchmarks.items() if benchmark.versions}
+    return Comparison(a, b, ratios, common_scores(a, b, versioned))

@@ -99,6 +99,16 @@ class CellDone:
 
 
 @dataclass(frozen=True)
+class MinuteDone:
+    """A model has been kept under load for so many minutes ``of`` those that were asked for."""
+
+    model: str
+    minute: int
+    of: int
+    event: Literal["minute_done"] = "minute_done"
+
+
+@dataclass(frozen=True)
 class WorkerDied:
     """``log``: the file that says more."""
 
@@ -205,10 +215,10 @@ class LossSeen:
 
 @dataclass(frozen=True)
 class TrialJudged:
-    """``loss``: held out, nats a token."""
+    """``loss``: held out, nats a token; null: not a number."""
 
     trial: int
-    loss: float
+    loss: float | None
     event: Literal["trial_judged"] = "trial_judged"
 
 
@@ -228,6 +238,7 @@ RunEvent = (
     | SampleDone
     | ShardDone
     | CellDone
+    | MinuteDone
     | WorkerDied
     | Collected
 )

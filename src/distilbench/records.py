@@ -26,6 +26,10 @@ Outcome = Literal[
     "crash",
     "error",
 ]
+Role = Literal["vanilla", "distilled", "synthetic", "proprietary"]
+"""Of a model in a comparison. ``synthetic``: its pretraining read a teacher's text, as phi's did:
+no vanilla model, and not distilled from one on purpose."""
+ROLES: tuple[Role, ...] = get_args(Role)
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 
 
@@ -36,6 +40,10 @@ KEY = ("model", "task", "profile", "seed", "sample_id", "epoch")
 
 REPEATS = "repeats.parquet"
 """Sample records of cells that were asked again, after the first time, where there are any."""
+REPEAT_CELLS = "repeat_cells.parquet"
+"""Cell records of those askings."""
+SUSTAINED = "sustained.parquet"
+"""Minute records of models that were kept under load, where there are any."""
 
 # How the end of a field's name says its unit: the longest that fits. What has none of these is a
 # name, a share or a count of what the name says.
@@ -49,6 +57,8 @@ _UNITS = {
     "flops": "FLOP",
     "_bytes": "bytes",
     "_usd": "USD",
+    "_mhz": "MHz",
+    "_c": "°C",
     "_s": "s",
     "_j": "J",
     "_w": "W",
@@ -148,8 +158,9 @@ class CellRecord:
     task: str | None = identity("task name in the suite")
     profile: str | None = identity("profile name in the suite")
     seed: int | None = identity("seed of questions, few-shot examples and sampling")
+    repeat: int | None = identity("asking of the cell, from 1")
     config_hash: str | None = identity("SHA-256 over everything that sets the result")
-    role: str | None = setting("vanilla, distilled or proprietary; null: not said")
+    role: str | None = setting("vanilla, distilled, synthetic or proprietary; null: not said")
     card: str | None = setting("id of the model's card in the catalog, null if none")
     flops_source: str | None = identity(
         "where the architecture behind FLOPs is stated, or why there is none"
@@ -238,6 +249,44 @@ class CellRecord:
     energy_idle_j: float | None = measured("part of it that the idle machine would take")
     energy_method: str | None = identity("sensor or estimate behind the joules")
     energy_known: str | None = identity("measured or estimated; null: not available")
+
+
+@dataclass(frozen=True, kw_only=True)
+class MinuteRecord:
+    """One minute of a model under sustained load. ``None``: not available."""
+
+    run: str | None = identity("run directory name")
+    model: str | None = identity("model name in the suite")
+    profile: str | None = identity("profile name in the suite")
+    minute: int | None = identity("minute under load, from 1; null: it never came to a load")
+    begun_s: float | None = measured("when the minute began, since 1970 (UTC)")
+    answers: int | None = measured("answers that ended in it")
+    failed: int | None = measured("questions that ended in it without an answer")
+    decode_tokens_per_s: float | None = derived(
+        "of one slot: tokens after the first, each answer's spread evenly over its decode_s"
+    )
+    output_tokens_per_s: float | None = derived(
+        "of all slots together: tokens, each answer's spread evenly over its total_s"
+    )
+    ttft_p50_s: float | None = measured("median of answers that ended in it")
+    total_p50_s: float | None = measured("median of answers that ended in it")
+    total_p95_s: float | None = measured("95th percentile of answers that ended in it")
+    cpu_temperature_c: float | None = measured("hottest sensor of the processor, highest look")
+    cpu_frequency_mhz: float | None = measured("fastest cores, as many as threads; mean of looks")
+    thermal_throttles: int | None = measured("times that the processor throttled for heat")
+    quota_throttled_s: float | None = measured("of all cores: held back by a CPU quota")
+    gpu_temperature_c: float | None = measured("highest look, hottest of the GPUs in use")
+    gpu_clock_mhz: float | None = measured("mean of looks, slowest of the GPUs in use")
+    gpu_limits: str | None = measured("what lowered the GPU's clock: heat, power; empty: nothing")
+    on_battery: bool | None = measured("the machine ran on its battery")
+    other_cpu_share: float | None = measured("of all cores' time: other processes'")
+    steal_share: float | None = measured("of all cores' time: taken by the hypervisor")
+    suspended_s: float | None = measured("stopped, or the machine asleep; then no rates")
+    begun_anew: bool | None = measured("an attempt before was cut short, and its heat was lost")
+    stopped: str | None = identity("why the load ended before its time; null: it did not")
+    temperature_method: str | None = identity("how the temperature is known, or why it is not")
+    frequency_method: str | None = identity("how the frequency is known, or why it is not")
+    gpu_method: str | None = identity("how the GPU's figures are known, or why they are not")
 
 
 @cache

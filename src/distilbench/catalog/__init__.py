@@ -7,7 +7,9 @@ carries its source, the place in the source, and how it is known. Imports ``arch
 """
 
 from distilbench.catalog._card import (
+    AnswerLength,
     Card,
+    Check,
     Cited,
     Figure,
     HardwareUse,
@@ -18,13 +20,21 @@ from distilbench.catalog._card import (
     Parameters,
     Price,
     Recipe,
-    Role,
     Score,
     ShapeFigure,
     Source,
     Training,
 )
+from distilbench.catalog._checked import (
+    NOT_CHECKED,
+    CitedFigure,
+    check_of,
+    check_words,
+    checked_card,
+    cited_figures,
+)
 from distilbench.catalog._described import blank_card, card_slug, described_card
+from distilbench.catalog._differences import TOLERANCE, CatalogCheck, Difference, check_catalog
 from distilbench.catalog._load import (
     Accelerator,
     Benchmark,
@@ -36,11 +46,18 @@ from distilbench.catalog._load import (
 from distilbench.catalog._scores import common_scores
 
 __all__ = [
+    "NOT_CHECKED",
+    "TOLERANCE",
     "Accelerator",
+    "AnswerLength",
     "Benchmark",
     "Card",
     "Catalog",
+    "CatalogCheck",
+    "Check",
     "Cited",
+    "CitedFigure",
+    "Difference",
     "Figure",
     "HardwareUse",
     "Kind",
@@ -50,13 +67,17 @@ __all__ = [
     "Parameters",
     "Price",
     "Recipe",
-    "Role",
     "Score",
     "ShapeFigure",
     "Source",
     "Training",
     "blank_card",
     "card_slug",
+    "check_catalog",
+    "check_of",
+    "check_words",
+    "checked_card",
+    "cited_figures",
     "cited_in",
     "common_scores",
     "described_card",

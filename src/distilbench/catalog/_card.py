@@ -3,20 +3,39 @@
 from __future__ import annotations
 
 import datetime
+import re
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, HttpUrl, StringConstraints, model_validator
 
 from distilbench.architecture import ModelShape
+from distilbench.records import Role
 
 Kind = Literal["measured", "published", "derived", "estimated"]
-Role = Literal["vanilla", "distilled", "proprietary"]
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.\-]*$")]
 Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 
 
 class _Record(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Check(_Record):
+    """A comparison of figures with what they were taken from."""
+
+    by: Text = Field(description="who compared")
+    against: Text = Field(description="what was at hand: the page, a stored copy, a quotation")
+    on: datetime.date
+    fields: tuple[Text, ...] = Field(
+        (), description="of a source: what was compared, as training.tokens; empty: all of it"
+    )
+    note: Text | None = None
+
+    def covers(self, field: str) -> bool:
+        """Whether a figure at this path of a card, as ``scores[2]``, was compared."""
+        return not self.fields or any(
+            re.match(rf"{re.escape(f)}(?![^.[])", field) for f in self.fields
+        )
 
 
 class Source(_Record):
@@ -27,10 +46,7 @@ class Source(_Record):
     by: Text | None = Field(
         None, description="developer that publishes it, as on cards; null: not entered"
     )
-    checked: Text | None = Field(
-        None,
-        description="how and when our figures were compared with the source, or null: not yet",
-    )
+    checked: tuple[Check, ...] = Field((), description="comparisons with it; none: not checked")
 
 
 class Cited(_Record):
@@ -38,6 +54,9 @@ class Cited(_Record):
 
     source: Slug
     where: Text = Field(description="place in the source: table, section, page or field")
+    checked: Check | None = Field(
+        None, description="of this figure alone; null: as its source says, if it does"
+    )
 
 
 class Figure(Cited):
@@ -207,7 +226,7 @@ class Score(Cited):
     """A published score, in the benchmark's own unit (percent, or rating for Codeforces).
 
     Two scores are compared only where ``benchmark``, ``version``, ``metric``, ``shots`` and
-    ``mode`` agree.
+    ``mode`` agree, and ``samples``, ``decoding`` and ``max_output_tokens`` where both are known.
     """
 
     benchmark: Slug
@@ -219,7 +238,28 @@ class Score(Cited):
     )
     questions: int | None = Field(None, gt=0, description="size of the benchmark, for error bars")
     version: Text | None = Field(None, description="version or window of months of the benchmark")
-    setting: Text | None = Field(None, description="the rest: temperature, samples, harness")
+    samples: int | None = Field(
+        None, gt=0, description="answers a question, averaged; null: the source does not say"
+    )
+    decoding: Literal["greedy", "sampled"] | None = None
+    max_output_tokens: int | None = Field(None, gt=0, description="limit of an answer's length")
+    setting: Text | None = Field(None, description="the rest: temperature, prompt, harness")
+
+
+class AnswerLength(_Record):
+    """Tokens that the model writes in answer to a question of a benchmark, its thoughts among
+    them: the mean over questions."""
+
+    benchmark: Slug
+    mode: Literal["direct", "cot", "thinking"] = Field(description="as in ``Score``")
+    tokens: Figure
+    setting: Text | None = Field(None, description="limit of output, sampling, score it came with")
+
+    @model_validator(mode="after")
+    def _an_answer_has_a_token(self) -> Self:
+        if self.tokens.value <= 0 or self.tokens.low == 0:
+            raise ValueError("an answer has more than 0 tokens; leave out what is not known")
+        return self
 
 
 class Card(_Record):
@@ -229,6 +269,9 @@ class Card(_Record):
     name: Text
     developer: Text
     family: Slug = Field(description="models of one recipe at several sizes share a family")
+    aliases: tuple[Text, ...] = Field(
+        (), description="other names of it in tables of others, as 'GPT-2 (1.5B)'"
+    )
     role: Role
     stage: Literal["base", "instruct", "reasoning"]
     released: datetime.date | None = None
@@ -241,6 +284,7 @@ class Card(_Record):
     sampling: Sampling | None = None
     prices: tuple[Price, ...] = ()
     scores: tuple[Score, ...] = ()
+    answer_lengths: tuple[AnswerLength, ...] = ()
     sources: dict[Slug, Source] = Field(
         default_factory=dict, description="sources of this card only; shared ones: sources.yaml"
     )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, get_args
+from typing import Any
 
 from distilbench.architecture import ModelDescription
-from distilbench.catalog._card import Card, Role
+from distilbench.catalog._card import Card
 from distilbench.errors import InputError, use_one_of
+from distilbench.records import ROLES
 from distilbench.yaml_file import yaml_text
 
 _SOURCE = "model-file"
@@ -47,8 +48,8 @@ def blank_card(model: ModelDescription, name: str, role: str) -> str:
 
     Raises ``InputError`` if ``role`` is none.
     """
-    if role not in get_args(Role):
-        raise InputError("--role", f"{role!r} is no role", use_one_of(role, get_args(Role)))
+    if role not in ROLES:
+        raise InputError("--role", f"{role!r} is no role", use_one_of(role, ROLES))
     known = described_card(model, name).model_dump(
         mode="json", exclude_defaults=True, include={"parameters", "architecture", "licence"}
     )
@@ -79,7 +80,7 @@ _TOP = """\
 _ABOUT = """\
 developer: not stated           # who made it
 family: {family}
-role: {role:<26}# vanilla | distilled | proprietary
+role: {role:<26}# vanilla | distilled | synthetic | proprietary
 stage: base                     # base | instruct | reasoning
 # released: '2026-01-31'
 """

@@ -7,19 +7,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, get_args
 
 from distilbench.catalog import Card, Catalog, Score
+from distilbench.claims._counts import count_outcomes
 from distilbench.claims._curves import contemporary, fit_families, place
-from distilbench.claims._found import Claims, MeasuredBy, SizeVerdict
-from distilbench.claims._scores import (
-    MARGIN_POINTS,
-    SCORE_SCHEMA,
-    compare_scores,
-    count_outcomes,
-    excluded_pairs,
-)
+from distilbench.claims._found import Claims, FamilyCurve, MeasuredBy, Modes, Placement
+from distilbench.claims._matched import SCORE_SCHEMA, excluded_pairs
+from distilbench.claims._remeasured import remeasured
+from distilbench.claims._scores import MARGIN_POINTS, compare_scores
+from distilbench.claims._sides import curve_verdict
+from distilbench.claims._terms import MARGINS, size_sensitivity
 from distilbench.compute import (
     SCOPES,
     CostRatio,
@@ -36,8 +35,6 @@ if TYPE_CHECKING:
     import polars as pl
 
 VANILLA, DISTILLED = "llama-3.1-8b", "deepseek-r1-distill-llama-8b"
-MARGINS = (1.0, 2.0, 5.0, 10.0)
-"""Percentage points at which the page repeats the verdict on claim (b)."""
 
 
 def check_claims(
@@ -48,20 +45,21 @@ def check_claims(
     measured_by: MeasuredBy = "all",
     on_step: Callable[[str], None] = lambda doing: None,
 ) -> Claims:
-    """Check the claims. Ranges go through by Monte Carlo with ``draws`` draws from ``seed``.
-    A model is on par if it is surely less than ``margin`` percentage points below; ``measured_by``
-    takes only scores that makers publish of their own models, or only those of others.
-    ``on_step`` is told each of the three steps as it begins."""
+    """Check the claims, with ``draws`` Monte Carlo draws of ranges from ``seed``. A model is on par
+    if surely less than ``margin`` points below; ``measured_by`` takes only scores that makers
+    publish of their own models, or only others'. ``on_step`` is told of each step as it begins."""
     on_step("comparing published scores")
-    scores = score_frame(catalog, measured_by)
-    reasoned = reasoning_aligned(scores)
+    frames = _frames(catalog)
+    reasoned, scores = frames[measured_by, "merged"], frames[measured_by, "apart"]
     comparisons = contemporary(compare_scores(reasoned, margin=margin), catalog)
     strict = contemporary(compare_scores(scores, margin=margin), catalog)
     on_step("creation cost")
     pair = catalog.card(VANILLA), catalog.card(DISTILLED)
     headline = check_headline(*pair, catalog.cards, catalog.accelerators, draws=draws, seed=seed)
     on_step("performance-to-compute curves")
-    curves = tuple(fit_families(reasoned, catalog))
+    (curves, placements), (_, alone) = (
+        _placed(frames["all", "merged"], catalog, draws, seed, share) for share in (True, False)
+    )
     return Claims(
         catalog=catalog,
         headline=headline,
@@ -71,37 +69,39 @@ def check_claims(
         counts=count_outcomes(comparisons),
         strict_counts=count_outcomes(strict),
         excluded=excluded_pairs(reasoned),
+        remeasured=remeasured(frames["all", "apart"]),
         margin=margin,
         measured_by=measured_by,
-        sensitivity=tuple(size_sensitivity(catalog)),
+        sensitivity=tuple(size_sensitivity(frames, catalog, sorted({*MARGINS, margin}))),
         curves=curves,
-        placements=tuple(place(reasoned, catalog, curves, draws, seed)),
+        placements=_by(measured_by, placements),
+        placed_alone=_by(measured_by, alone),
+        curve_words=curve_verdict(_by(measured_by, placements)),
+        every_placement=placements,
         validation=tuple(validation_table(catalog.cards.values())),
         draws=draws,
         seed=seed,
     )
 
 
-def size_sensitivity(catalog: Catalog) -> Iterator[SizeVerdict]:
-    """Claim (b) under other margins, other sources, and with thinking merged and apart."""
-    for measured_by in get_args(MeasuredBy):
-        scores = score_frame(catalog, measured_by)
-        for modes, frame in (("merged", reasoning_aligned(scores)), ("apart", scores)):
-            for margin in MARGINS:
-                found = contemporary(compare_scores(frame, margin=margin), catalog)
-                for row in count_outcomes(found).to_dicts():
-                    if row["size_band"] in ("5-10x", ">10x"):
-                        yield SizeVerdict(
-                            row["size_band"],
-                            margin,
-                            measured_by,
-                            modes,
-                            row["wins"],
-                            row["ties"],
-                            row["losses"],
-                            row["undecided"],
-                            row["verdict"],
-                        )
+def _placed(
+    scores: pl.DataFrame, catalog: Catalog, draws: int, seed: int, share_slopes: bool
+) -> tuple[tuple[FamilyCurve, ...], tuple[Placement, ...]]:
+    curves = tuple(fit_families(scores, catalog, share_slopes))
+    return curves, tuple(place(scores, catalog, curves, draws, seed))
+
+
+def _by(measured_by: MeasuredBy, placements: Iterable[Placement]) -> tuple[Placement, ...]:
+    return tuple(one for one in placements if measured_by in ("all", one.measured_by))
+
+
+def _frames(catalog: Catalog) -> dict[tuple[MeasuredBy, Modes], pl.DataFrame]:
+    """Scores by whose they are, with thinking merged and apart."""
+    frames: dict[tuple[MeasuredBy, Modes], pl.DataFrame] = {}
+    for who in get_args(MeasuredBy):
+        scores = score_frame(catalog, who)
+        frames |= {(who, "merged"): reasoning_aligned(scores), (who, "apart"): scores}
+    return frames
 
 
 def score_frame(catalog: Catalog, measured_by: MeasuredBy = "all") -> pl.DataFrame:
@@ -121,9 +121,13 @@ def score_frame(catalog: Catalog, measured_by: MeasuredBy = "all") -> pl.DataFra
             "shots": score.shots,
             "mode": score.mode,
             "setting_key": _version(score, catalog),
+            "samples": score.samples,
+            "decoding": score.decoding,
+            "max_output_tokens": score.max_output_tokens,
             "score": score.value,
             "stderr": None,
             "questions": score.questions or catalog.benchmarks[score.benchmark].questions,
+            "measured_by": _measured_by(card, score, catalog),
             "source": score.source,
             "where": score.where,
         }
@@ -153,12 +157,14 @@ def _version(score: Score, catalog: Catalog) -> str | None:
 def reasoning_aligned(scores: pl.DataFrame) -> pl.DataFrame:
     """Scores with the modes "cot" and "thinking" taken as one: in both the model writes out its
     reasoning before the answer, prompted to or by itself. What a thinking model writes is longer,
-    so equal scores are not equal running costs; the page says so."""
+    so equal scores are not equal running costs; the page says so.
+    ``written`` is the mode by itself."""
     import polars as pl
 
     reasoned = pl.col("mode").is_in(["cot", "thinking"])
     return scores.with_columns(
-        pl.when(reasoned).then(pl.lit("reasoned")).otherwise("mode").alias("mode")
+        pl.when(reasoned).then(pl.lit("reasoned")).otherwise("mode").alias("mode"),
+        pl.col("mode").alias("written"),
     )
 
 

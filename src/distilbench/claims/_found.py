@@ -2,37 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, get_args
 
 from distilbench.catalog import Catalog
-from distilbench.compute import SCOPES, CostRatio, Headline, Interval, Scope, ValidationRow
+from distilbench.claims._lengths import Tokens
+from distilbench.compute import CostRatio, Headline, ValidationRow
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from distilbench.stats import Curve, Equivalent, Gain
+    from distilbench.stats import Curve, Equivalent, Gain, Spent
 
 
 MeasuredBy = Literal["all", "maker", "independent"]
 """Whose scores: all, those that makers publish of their own models, those of others."""
+Modes = Literal["merged", "apart"]
+"""Thinking and prompted chain of thought as one mode, or as two."""
+Settings = Literal["as far as known", "all known"]
+"""Whether a comparison counts of which a setting is not known."""
+Word = Literal["supported", "refuted", "contradicted", "not decidable", "undecided", "no data"]
+"""A verdict: of claim (a) by draws (supported, refuted, not decidable), of the others by counts."""
 
 
 @dataclass(frozen=True)
 class SizeVerdict:
-    """Claim (b) in one band of sizes under one margin, one class of sources, and with prompted
-    chain of thought and thinking "merged" or "apart"."""
+    """Claim (b) in one band of sizes under one margin, one class of sources, with prompted
+    chain of thought and thinking "merged" or "apart", and with settings matched "as far as known"
+    or "all known". ``unsettled`` of the comparisons have a setting that is not known.
+    ``low`` and ``high``: see ``count_outcomes``."""
 
     size_band: str
     margin: float
     measured_by: MeasuredBy
-    modes: str
+    modes: Modes
+    settings: Settings
     wins: int
     ties: int
     losses: int
     undecided: int
-    verdict: str
+    unsettled: int
+    on_par_share: float | None
+    low: float | None
+    high: float | None
+    verdict: Word
+
+    @property
+    def comparisons(self) -> int:
+        return self.wins + self.ties + self.losses + self.undecided
 
 
 @dataclass(frozen=True)
@@ -44,30 +62,55 @@ class FamilyCurve:
     metric: str
     shots: int | None
     mode: str
+    version: str | None
     scale: str
     points: pl.DataFrame
     curve: Curve | None
     refused: str | None
 
 
+Axis = Literal["student", "pipeline", "amortised", "lineage", "token", "question"]
+AXES: tuple[Axis, ...] = get_args(Axis)
+"""Compute that a curve may be against: of creation, by scope; of inference, by token and by
+answered question."""
+
+
 @dataclass(frozen=True)
 class Placement:
-    """Where a distilled model stands on a vanilla family's curve."""
+    """Where one published score of a distilled model stands on a vanilla family's curve.
+    ``own_family``: the distilled model's; ``version``: what else of the setting agrees.
+    ``curve_points``: the vanilla models of the curve; ``slopes_of``: the families whose slopes it
+    rests on. ``writes`` and ``family_writes``: tokens of an answer, null where not known."""
 
     model: str
+    own_family: str
     benchmark: str
     metric: str
     shots: int | None
     mode: str
+    version: str | None
     family: str
+    curve_points: int
+    slopes_of: int
     score: float
     questions: int | None
     source: str
     active_parameters: int | None
+    measured_by: MeasuredBy | None
+    """Who published its score and all scores of the curve; null: not one class alone."""
+    writes: Tokens | None
+    family_writes: Tokens | None
     size: Equivalent
-    gains: Mapping[str, Gain]
-    """Compute-equivalent gain by scope of the distilled model's own creation cost. Where only a
-    lower bound of the cost is known the gain is an upper bound; where nothing is, it is absent."""
+    own: Mapping[Axis, Spent]
+    """The distilled model's compute by axis; where nothing is known of it, the axis is absent."""
+    gains: Mapping[Axis, Gain]
+    """Equivalent vanilla compute over the distilled model's own, by axis; an end is open where
+    nothing bounds its cost on that side."""
+
+    @property
+    def curve(self) -> tuple[str, str, str, int | None, str, str | None]:
+        """Which curve it is: its family, and the setting."""
+        return self.family, self.benchmark, self.metric, self.shots, self.mode, self.version
 
 
 @dataclass(frozen=True)
@@ -82,39 +125,37 @@ class Claims:
     counts: pl.DataFrame
     strict_counts: pl.DataFrame
     excluded: pl.DataFrame
+    remeasured: pl.DataFrame
+    """Makers' scores beside those of others, whoever's count."""
     margin: float
     """Percentage points that a model on par may score less."""
     measured_by: MeasuredBy
     sensitivity: tuple[SizeVerdict, ...]
     curves: tuple[FamilyCurve, ...]
     placements: tuple[Placement, ...]
+    placed_alone: tuple[Placement, ...]
+    """The same with every curve's slope from its own family alone."""
+    curve_words: str
+    """Claim (c) in words, from ``placements``."""
+    every_placement: tuple[Placement, ...]
+    """Those of ``placements``, whoever measured."""
     validation: tuple[ValidationRow, ...]
     draws: int
     seed: int
 
-    def summary(self) -> dict[str, Any]:
-        """Verdicts in words and the numbers behind them, for machines."""
+    def placements_by(self, measured_by: MeasuredBy) -> tuple[Placement, ...]:
+        """Those whose score and curve rest on the scores of one class alone."""
+        return tuple(p for p in self.every_placement if measured_by in ("all", p.measured_by))
+
+    def in_words(self) -> dict[str, str]:
+        """A verdict in words for each claim; as data: :func:`distilbench.claims.verdicts`."""
         return {
-            "verdicts": {
-                "(a) creation over 2,000 times cheaper": self.headline.verdict,
-                "(b) on par with models ten times the size": (
-                    f"margin {self.margin:g} points; thinking and chain of thought merged:"
-                    f" {size_verdict(self.counts)}; apart: {size_verdict(self.strict_counts)}"
-                ),
-                "(c) superior performance-to-compute curve": curve_verdict(self.placements),
-            },
-            "ratio_by_scope": {
-                v.scope: v.ratio.central if isinstance(v.ratio, Interval) else None
-                for v in self.headline.scopes
-            },
-            "ratio_bound_by_scope": {v.scope: v.bound for v in self.headline.scopes},
-            "ratio_reason_by_scope": {v.scope: v.reason for v in self.headline.scopes},
-            "counts": self.counts.to_dicts(),
-            "strict_counts": self.strict_counts.to_dicts(),
-            "margin_points": self.margin,
-            "measured_by": self.measured_by,
-            "sensitivity": [asdict(one) for one in self.sensitivity],
-            "placements": len(self.placements),
+            "(a) creation over 2,000 times cheaper": self.headline.verdict,
+            "(b) on par with models ten times the size": (
+                f"margin {self.margin:g} points; thinking and chain of thought merged:"
+                f" {size_verdict(self.counts)}; apart: {size_verdict(self.strict_counts)}"
+            ),
+            "(c) superior performance-to-compute curve": self.curve_words,
         }
 
 
@@ -132,25 +173,3 @@ def size_verdict(counts: pl.DataFrame) -> str:
             f"({row['verdict']})"
         )
     return "; ".join(parts)
-
-
-def curve_counts(placements: Sequence[Placement]) -> dict[Scope, tuple[int, int, int]]:
-    """By scope, on how many placements the gain is surely above one, surely below, and neither
-    (95% intervals); of those whose cost is known under it."""
-    counted: dict[Scope, tuple[int, int, int]] = {}
-    for scope in SCOPES:
-        gains = [p.gains[scope] for p in placements if scope in p.gains]
-        above = sum(g.low is not None and g.low > 1 for g in gains)
-        below = sum(g.high is not None and g.high < 1 for g in gains)
-        counted[scope] = above, below, len(gains) - above - below
-    return counted
-
-
-def curve_verdict(placements: Sequence[Placement]) -> str:
-    """Claim (c) in words."""
-    return "; ".join(
-        f"{scope}: gain above 1 in {above}, below in {below}, undecided in {rest}"
-        if above + below + rest
-        else f"{scope}: no data"
-        for scope, (above, below, rest) in curve_counts(placements).items()
-    )

@@ -135,7 +135,11 @@ def _entrants(cells: pl.DataFrame, catalog: Catalog) -> list[Entrant]:
 def _counterparts(one: Entrant, entrants: list[Entrant]) -> list[tuple[Entrant, Why]]:
     """Counterparts and why they are; each model once: under the same profile where that ran, and of
     several runs that of its own."""
-    others = [e for e in entrants if e.role in ("vanilla", "proprietary") and e.model != one.model]
+    others = [
+        e
+        for e in entrants
+        if e.role in ("vanilla", "synthetic", "proprietary") and e.model != one.model
+    ]
 
     def near(other: Entrant) -> tuple[bool, bool]:
         return other.profile == one.profile, other.run == one.run

@@ -1,20 +1,18 @@
-"""Commands on creation cost: compute, compare, plan-distillation, distil-or-train, reproduce."""
+"""Commands on creation cost: compute, compare, plan-distillation."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from distilbench.cli._options import MODEL_HELP, AnyScope, ModelName
 from distilbench.cli._print import Json, print_json, print_line, print_table, si
-from distilbench.files import must_hold_files
 from distilbench.named import named_cards
 
 if TYPE_CHECKING:
-    from distilbench.catalog import Catalog
     from distilbench.compute import Bound, Plan, Quantity, Unavailable
 
 Cards = Annotated[
@@ -28,8 +26,6 @@ def register(app: typer.Typer) -> None:
     app.command()(compute)
     app.command()(compare)
     app.command("plan-distillation")(plan_distillation)
-    app.command("distil-or-train")(distil_or_train)
-    app.command()(reproduce)
 
 
 def compute(
@@ -120,8 +116,10 @@ def compare(
         bars = _bars(r.ratio)
         if bars:
             print_line(f"{r.scope}: moved most by {bars[0]['unknown']}")
-    columns = ("benchmark", "metric", "shots", "mode", a.id, b.id)
-    print_table(columns, [tuple(s.values()) for s in scores], "scores in the same setting")
+    columns = ("benchmark", "version", "metric", "shots", "mode", a.id, b.id, "sources")
+    print_table(
+        columns, [tuple(s[name] for name in columns) for s in scores], "scores in the same setting"
+    )
 
 
 def plan_distillation(
@@ -191,90 +189,6 @@ def plan_table(
         print_line(
             f"{name}: {value:,.4g}" if isinstance(value, int | float) else f"{name}: {value}"
         )
-
-
-def distil_or_train(
-    budget: Annotated[float, typer.Option(help="Budget in FLOPs, such as 1e21.")],
-    student: Annotated[float, typer.Option(help="Student's parameters, embeddings left out.")],
-    teacher: Annotated[float, typer.Option(help="Teacher's parameters, embeddings left out.")],
-    teacher_tokens: Annotated[float, typer.Option(help="Tokens the teacher was trained on.")],
-    extrapolate: Annotated[bool, typer.Option(help="Leave the fitted range.")] = False,
-    as_json: Json = False,
-) -> None:
-    """Which gives the lower loss under a budget, by the law of arXiv 2502.08606."""
-    from distilbench.compute import Scenario
-    from distilbench.compute import distil_or_train as decide
-
-    scenarios: tuple[Scenario, ...] = (
-        "best case",
-        "teacher inference",
-        "teacher pretraining",
-        "both",
-    )
-    found = [
-        decide(budget, student, teacher, teacher_tokens, scenario=s, extrapolate=extrapolate)
-        for s in scenarios
-    ]
-    if as_json:
-        print_json([asdict(one) for one in found])
-        return
-    rows = [
-        (
-            one.scenario,
-            f"{one.supervised.loss:.4f}",
-            f"{one.distilled.loss:.4f}" if one.distilled else "budget spent on the teacher",
-            one.better,
-        )
-        for one in found
-    ]
-    print_table(("teacher paid for", "loss, trained", "loss, distilled", "better"), rows)
-    for text in (*found[0].outside, f"source: {found[0].source}", found[0].provenance):
-        print_line(text)
-
-
-def reproduce(
-    out: Annotated[Path, typer.Option(help="Folder of the report.")] = Path("runs/reproduce"),
-    cards: Cards = None,
-    draws: Draws = 10_000,
-    seed: Seed = 0,
-    margin: Annotated[
-        float, typer.Option(min=0, help="Percentage points that a model on par may score less.")
-    ] = 5.0,
-    measured_by: Annotated[
-        Literal["all", "maker", "independent"],
-        typer.Option(help="Scores of makers on their own models, of others, or all."),
-    ] = "all",
-    as_json: Json = False,
-) -> None:
-    """Check the three claims of arXiv 2602.20164 on published figures, with no model at hand."""
-    from distilbench.claims import check_claims
-    from distilbench.cli._counts import Steps
-    from distilbench.report import write_claims_report
-
-    must_hold_files(out)
-    step = Steps(4, quiet=as_json)
-    claims = check_claims(
-        _catalog(cards),
-        draws=draws,
-        seed=seed,
-        margin=margin,
-        measured_by=measured_by,
-        on_step=step,
-    )
-    step("figures and page")
-    page = write_claims_report(claims, out)
-    if as_json:
-        print_json({"report": str(page), **claims.summary()})
-        return
-    rows = [(name, text) for name, text in claims.summary()["verdicts"].items()]
-    print_table(("claim", "verdict"), rows)
-    print_line(f"report: {page}")
-
-
-def _catalog(folders: list[Path] | None) -> Catalog:
-    from distilbench.catalog import load_catalog
-
-    return load_catalog(tuple(folders or ()))
 
 
 def _measure(value: Quantity | Unavailable, draws: int, seed: int) -> dict[str, Any]:

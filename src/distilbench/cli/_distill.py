@@ -55,6 +55,8 @@ def distill(
     print_table(columns, [_row(record) for record in result.stages], loaded.name)
     before = f", {result.loss_before:.4f} before training" if result.loss_before else ""
     print_line(f"held-out loss: {result.loss:.4f} nats a token{before}")
+    if result.trouble is not None:
+        print_line(f"note: {result.trouble}")
     if result.accuracy is not None:
         print_line(f"held-out accuracy: {result.accuracy:.1%} of {result.questions} questions")
     print_line(f"student: {result.student_dir}")
@@ -103,6 +105,7 @@ def _facts(result: DistillResult) -> dict[str, Any]:
         "accuracy": result.accuracy,
         "questions": result.questions,
         "trial": result.trial,
+        "trouble": result.trouble,
         "stages": [asdict(record) for record in result.stages],
     }
 

@@ -62,7 +62,9 @@ def import_(
         str | None,
         typer.Option(help="What is the score, in the program's own words."),
     ] = None,
-    role: Annotated[str | None, typer.Option(help="vanilla, distilled or proprietary.")] = None,
+    role: Annotated[
+        str | None, typer.Option(help="vanilla, distilled, synthetic or proprietary.")
+    ] = None,
     card: Annotated[str | None, typer.Option(help="Id of the model's card.")] = None,
     replace: Annotated[
         bool, typer.Option("--replace", help="Put results in the place of older ones.")

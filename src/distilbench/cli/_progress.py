@@ -28,6 +28,7 @@ from distilbench.events import (
     CellBegun,
     CellDone,
     Event,
+    MinuteDone,
     ModelLoaded,
     ModelLoading,
     ModelRefused,
@@ -86,9 +87,8 @@ class Progress:
             case Noted(text):
                 self._say(f"note: {text}")
             case ModelLoading(model, share):
-                self._describe(f"loading {model}{'' if share is None else f', {share:.0%} read'}")
-                if self._lines and share is None:
-                    self._say(self._doing)
+                read = "" if share is None else f", {share:.0%} read"
+                self._turn_to(f"loading {model}{read}", share is None)
             case ModelLoaded(model, load_s) if self._lines:
                 self._say(f"{model} is loaded after {duration(load_s)}")
             case ModelRefused(model, error):
@@ -102,6 +102,8 @@ class Progress:
                 self._end_shard(samples - self._answered.pop((cell, shard), 0))
             case CellDone(cell):
                 self._end_cell(cell)
+            case MinuteDone(model, minute, of):
+                self._turn_to(f"{model} under load: {minute} of {of} minutes", True)
             case WorkerDied(model, reason, log):
                 self._say(f"the worker of {model} died ({reason}), see {log}")
 
@@ -141,6 +143,11 @@ class Progress:
         self._doing = text
         if self._all is not None:
             self._bars.update(self._all, description=printable(text))
+
+    def _turn_to(self, text: str, worth_a_line: bool) -> None:
+        self._describe(text)
+        if self._lines and worth_a_line:
+            self._say(text)
 
     def _say_now_and_then(self) -> None:
         while not self._over.wait(LINE_S):

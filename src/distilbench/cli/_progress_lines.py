@@ -10,6 +10,7 @@ from distilbench.events import (
     AnswersJudged,
     Event,
     LossSeen,
+    Noted,
     StepDone,
     TeacherFirst,
     TextsBegun,
@@ -33,7 +34,7 @@ class Lines:
         self._loss: float | None = None
 
     def on_event(self, event: Event) -> None:
-        text = self._text(event)
+        text = f"note: {event.text}" if isinstance(event, Noted) else self._text(event)
         if text and not self._quiet:
             say(text)
 
@@ -63,7 +64,7 @@ class Lines:
             case LossSeen(_, loss):
                 self._loss = loss
             case TrialJudged(trial, loss):
-                return f"trial {trial}: held-out loss {loss:.4f}"
+                return f"trial {trial}: held-out loss {_nats(loss)}"
         return None
 
     def _begin(self, what: str, total: int, done: int) -> None:
@@ -78,3 +79,7 @@ class Lines:
 
     def _so_far(self, said: str) -> str:
         return f"{said} ({duration(time.perf_counter() - self._started)} so far)"
+
+
+def _nats(loss: float | None) -> str:
+    return "not a number" if loss is None else f"{loss:.4f}"

@@ -43,6 +43,10 @@ Repeats = Annotated[
     int | None,
     typer.Option("--repeats", "-r", min=1, help="Times each cell, in turn with the other models."),
 ]
+Minutes = Annotated[
+    int | None,
+    typer.Option(min=0, help="Minutes that each model is kept under load after its cells."),
+]
 
 
 class PackagedSuite(StrEnum):
@@ -107,6 +111,7 @@ def run(
     max_tokens: Annotated[int | None, typer.Option(min=1, help="Tokens of each answer.")] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Times each question.")] = None,
     repeats: Repeats = None,
+    minutes: Minutes = None,
     models: Annotated[
         str, typer.Option(help="Sources in place of the suite's models, as a,b.")
     ] = "",
@@ -128,7 +133,7 @@ def run(
     from distilbench.runner import run_suite
     from distilbench.suite import Changes
 
-    changes = Changes(limit, max_tokens, epochs, repeats, _listed(models), _listed(tasks))
+    changes = Changes(limit, max_tokens, epochs, repeats, minutes, _listed(models), _listed(tasks))
     if dry:
         from distilbench.cli._dry_run import dry_run
 
@@ -214,6 +219,7 @@ def _listed(text: str) -> tuple[str, ...]:
 
 def _print_result(result: RunResult, page: Path, as_json: bool) -> None:
     from distilbench._api import Run
+    from distilbench.report import sustained_facts
     from distilbench.stats import accuracy_of_answers
 
     samples, cells = (
@@ -226,15 +232,27 @@ def _print_result(result: RunResult, page: Path, as_json: bool) -> None:
         "cells": {"planned": result.planned, "finished": result.finished},
         "failed": list(result.failed),
     }
+    minutes = sustained_facts(Run(result.run_dir).sustained())
     if as_json:
         speeds = Run(result.run_dir).speeds()
-        print_json({**facts, "accuracy": table.to_dicts(), "speeds": speeds.to_dicts()})
+        print_json(
+            {
+                **facts,
+                "accuracy": table.to_dicts(),
+                "speeds": speeds.to_dicts(),
+                "sustained": minutes,
+            }
+        )
         return
     columns = ("model", "profile", "task", "questions", "accuracy", "95% interval")
     print_table(columns, _rows(table))
-    if not result.complete:
+    for one in minutes:
+        print_line(f"{one['model']} under {one['profile']}, under load: {one['said']}")
+    if result.finished < result.planned:
         left = result.planned - result.finished
         print_line(f"{left} of {result.planned} cells are unfinished: run again to resume")
+    if result.unsustained:
+        print_line(f"{result.unsustained} models are still to be kept under load: run again")
     print_line(f"report: {page}")
 
 

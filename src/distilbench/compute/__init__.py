@@ -7,6 +7,7 @@ functions on model cards; every result keeps the figures it was computed from. M
 ``catalog``, ``architecture`` and ``errors``.
 """
 
+from distilbench.compute._capacity_gap import LAW_ERROR, CapacityGap, GapPoint, capacity_gap
 from distilbench.compute._decisions import (
     break_even_served,
     break_even_students,
@@ -57,6 +58,7 @@ from distilbench.compute._headline import (
     ScopeVerdict,
     Verdict,
     check_headline,
+    judge_ratio,
     tokens_at_ratio,
 )
 from distilbench.compute._money import CreationMoney, creation_joules, creation_money
@@ -106,6 +108,7 @@ from distilbench.compute._validation import ValidationRow, validation_table
 __all__ = [
     "BOUND_MARKS",
     "LAW",
+    "LAW_ERROR",
     "LAW_PROVENANCE",
     "LAW_SOURCE",
     "LEAST_UTILISATION",
@@ -118,12 +121,14 @@ __all__ = [
     "Accelerator",
     "Alternative",
     "Bound",
+    "CapacityGap",
     "CostRatio",
     "Creation",
     "CreationMoney",
     "DistilOrTrain",
     "Estimate",
     "Footprint",
+    "GapPoint",
     "Headline",
     "Input",
     "Interval",
@@ -151,6 +156,7 @@ __all__ = [
     "assumed",
     "break_even_served",
     "break_even_students",
+    "capacity_gap",
     "check_headline",
     "co2e_kg",
     "cost_ratio",
@@ -170,6 +176,7 @@ __all__ = [
     "implied_utilisation",
     "interval",
     "joules_to_kwh",
+    "judge_ratio",
     "known",
     "kwh_to_joules",
     "lifetime_flops",

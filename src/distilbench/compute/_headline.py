@@ -95,7 +95,9 @@ def check_headline(
     only, the claim is refuted if the upper bound already is, and undecided otherwise.
     """
     verdicts = tuple(
-        _judge(cost_ratio(vanilla, distilled, cards, scope, accelerators), PAPER_RATIO, draws, seed)
+        judge_ratio(
+            cost_ratio(vanilla, distilled, cards, scope, accelerators), PAPER_RATIO, draws, seed
+        )
         for scope in SCOPES
     )
     tokens = tokens_at_ratio(vanilla, distilled, cards, PAPER_RATIO, accelerators)
@@ -128,7 +130,11 @@ def tokens_at_ratio(
     return cost.central / (6.0 * parameters.central * ratio)
 
 
-def _judge(found: CostRatio, claimed: float, draws: int, seed: int) -> ScopeVerdict:
+def judge_ratio(
+    found: CostRatio, claimed: float = PAPER_RATIO, draws: int = 10_000, seed: int = 0
+) -> ScopeVerdict:
+    """Whether a ratio of creation costs exceeds ``claimed``, by the rule of
+    :func:`check_headline`."""
     bound = found.at_most
     at_most = interval(bound, draws, seed) if bound is not None else None
     if isinstance(found.ratio, Unavailable):

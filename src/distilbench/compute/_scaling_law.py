@@ -44,9 +44,9 @@ class Law:
 LAW = Law()
 LAW_SOURCE = "Busbridge et al. 2025, Distillation Scaling Laws, arXiv 2502.08606"
 LAW_PROVENANCE = (
-    "Form of the law: read in reviews of the paper. Values of the coefficients: not re-read, no"
-    " stored copy has the paper's appendix; compare them with its table of fitted coefficients"
-    " before relying on the third digit."
+    "Unverified: the coefficients were found in no source that could be opened here (looked for in"
+    " November 2026). The form of the law was read in reviews of the paper. Compare the"
+    " coefficients with the paper's table of fitted ones before you decide by them."
 )
 """Shown to the user beside every prediction."""
 
@@ -94,6 +94,8 @@ class DistilOrTrain:
     outside: tuple[str, ...]
     source: str
     provenance: str
+    verified: bool = False
+    """Whether the coefficients were compared with the paper's."""
 
 
 def supervised_loss(parameters: float, tokens: float, law: Law = LAW) -> float:

@@ -18,7 +18,7 @@ from distilbench.engines._memory import MemoryEstimate, predict_memory
 from distilbench.engines._models import card_beside, describe_model, local_path, locate_model
 from distilbench.engines._packaged import PACKAGED, PackagedModel, packaged
 from distilbench.engines._process import EngineDied, EngineError, EngineKilled
-from distilbench.engines._quantize import quantized
+from distilbench.engines._quantize import check_quantization, quantized
 from distilbench.engines._scratch import Scratch, sweep_scratch
 from distilbench.engines._settings import (
     FAILURE_KEY,
@@ -59,6 +59,7 @@ __all__ = [
     "build_advice",
     "build_of",
     "card_beside",
+    "check_quantization",
     "check_tools",
     "describe_model",
     "engine_of",

@@ -16,6 +16,8 @@ BASE_MODEL_STOP = "\nQuestion:"
 """Where a base model has ended its answer and goes on to make up the next question."""
 END_OF_THINKING = "</think>"
 _LABELS = {"system": "", "user": "Question: ", "assistant": "Answer: "}
+_ENDS = ("<|end|>", "<|start|>")
+"""Of the tokens that are left in the text, those by which some models end it."""
 _FIELDS = ["content", "timings", "stop_type", "truncated", "tokens"]
 
 
@@ -128,6 +130,8 @@ def read_reply(body: bytes, streamed: bool, total_s: float) -> Completion:
         total_s=total_s,
     )
     text = "".join(part.get("content", "") for part in decoded)
+    if last.get("stop_type") == "eos":  # that token is text where markers of thoughts are kept
+        text = next((text.removesuffix(end) for end in _ENDS if text.endswith(end)), text)
     tokens = tuple(token for part in decoded for token in part.get("tokens", ()))
     return Completion(text, _ended(last), timing, tokens=tokens)
 

@@ -33,12 +33,17 @@ def quantized(source: Path, to: Quantization, where: str, out: Path | None = Non
     def make(made: Path) -> None:
         if shutil.which("llama-quantize"):
             _by_llama_quantize(source, made, to, where)
-        elif to in _BY_PACKAGE:
-            _by_package(source, made, to)
         else:
-            raise InputError(where, f"{to} is made by llama-quantize, which is not here", _GET_IT)
+            check_quantization(to, where)
+            _by_package(source, made, to)
 
     return made_once(folder / f"{source.stem}-{sha256_of(source)[:8]}-{to}.gguf", make)
+
+
+def check_quantization(to: Quantization, where: str) -> None:
+    """Raises ``InputError`` naming ``where`` if nothing here makes this type."""
+    if to not in _BY_PACKAGE and not shutil.which("llama-quantize"):
+        raise InputError(where, f"{to} is made by llama-quantize, which is not here", _GET_IT)
 
 
 def _by_llama_quantize(source: Path, out: Path, to: Quantization, where: str) -> None:

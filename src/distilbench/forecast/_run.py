@@ -43,14 +43,32 @@ def forecast_run(suite: Suite, suite_file: Path, earlier: Path, gpu: str) -> Run
     accelerator(gpu)  # a name that is none is told also where no model runs on it
     tasks = task_plans(suite)
     seen = seen_runs(earlier)
-    rows = [
-        _row(suite, described, profile, task, seen, gpu)
+    plans = [
+        (describe(suite_file, model, profile, gpu), profile)
         for model in suite.models
         for profile in suite.profiles
-        for described in [describe(suite_file, model, profile, gpu)]
+    ]
+    rows = [
+        _row(suite, described, profile, task, seen, gpu)
+        for described, profile in plans
         for task in tasks
     ]
-    return RunForecast(suite.name, rows, _totals(rows), notes(tasks))
+    return RunForecast(suite.name, rows, _totals(rows), [*notes(tasks), *_under_load(plans)])
+
+
+def _under_load(plans: Sequence[tuple[ModelPlan, Profile]]) -> list[str]:
+    """What is kept under load after the cells: known, so that it is in no estimate."""
+    each = [
+        profile.sustained_minutes
+        for described, profile in plans
+        if profile.sustained_minutes and described.runs_on == HERE
+    ]
+    if not each:
+        return []
+    return [
+        f"{len(each)} time(s) a model is kept under load after its cells: {sum(each):,} minutes in"
+        " all, beside the time above"
+    ]
 
 
 def _row(

@@ -7,9 +7,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from distilbench.errors import InputError
-from distilbench.interchange._imported import ROLES, Imported, Naming
+from distilbench.interchange._imported import Imported, Naming
 from distilbench.interchange._importer import Importer, ResultFile, all_importers
 from distilbench.interchange._write import write_imported
+from distilbench.records import ROLES
 from distilbench.runner import collect, load_cells, opened_run
 
 

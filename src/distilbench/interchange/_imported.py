@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 _UNMATCHED_SEED = 0
-ROLES = ("vanilla", "distilled", "proprietary")
 
 
 @dataclass(frozen=True)

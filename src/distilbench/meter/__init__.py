@@ -3,8 +3,7 @@
 Holds the :class:`Timing` of one generation, the peak memory of a process, the :class:`EnergyMeter`
 (sensors through Zeus, else an estimate from a named TDP), the power cap, the FLOPs of an inference
 from the model's own architecture, the description of the hardware, and what else it was doing
-meanwhile. Imports ``architecture``
-and ``errors``.
+meanwhile, and whether heat, power or a quota slowed it. Imports ``architecture`` and ``errors``.
 """
 
 from distilbench.meter._energy import (
@@ -43,6 +42,7 @@ from distilbench.meter._surroundings import (
     read_stretches,
     summarise,
 )
+from distilbench.meter._throttling import Methods, Reading, ThrottlingSensors, quota_throttled_s
 from distilbench.meter._timing import Timing, summed
 
 __all__ = [
@@ -52,10 +52,13 @@ __all__ = [
     "GpuUse",
     "Hardware",
     "InferenceFlops",
+    "Methods",
     "ProcessTree",
     "ProcessUsage",
+    "Reading",
     "Stretch",
     "Surroundings",
+    "ThrottlingSensors",
     "Timing",
     "Watch",
     "apportion",
@@ -82,6 +85,7 @@ __all__ = [
     "peak_memory_bytes",
     "power_cap",
     "processor_features",
+    "quota_throttled_s",
     "read_bytes",
     "read_stretches",
     "reset_peak_memory",

@@ -222,7 +222,7 @@ def _of_here(error: OSError) -> InputError:
 
 
 def _shards_first(name: str) -> tuple[bool, str]:
-    return name.endswith("/cell.json"), name
+    return name.endswith(("/cell.json", "/ended.json")), name
 
 
 def sent_log(folder: Path) -> Path:

@@ -5,6 +5,7 @@ the pages of these names. Only reads: a run directory, a sweep's or an experimen
 catalog. Imports ``claims``, ``stats``, ``catalog``, ``compute``, ``records`` and ``errors``.
 """
 
+from distilbench.report._capacity_gap import capacity_gap_chart
 from distilbench.report.claims import write_claims_report
 from distilbench.report.experiment import write_experiment_report
 from distilbench.report.load import write_load_report
@@ -52,6 +53,7 @@ from distilbench.report.run import (
     recommendation_sentences,
     run_labels,
     run_warnings,
+    sustained_facts,
     with_ending,
     with_entries,
     write_report,
@@ -80,6 +82,7 @@ __all__ = [
     "Table",
     "Text",
     "answer_of",
+    "capacity_gap_chart",
     "chance",
     "comparison_rows",
     "diff_markdown",
@@ -100,6 +103,7 @@ __all__ = [
     "render_page",
     "run_labels",
     "run_warnings",
+    "sustained_facts",
     "with_ending",
     "with_entries",
     "write_claims_report",

@@ -28,6 +28,7 @@ from distilbench.runner._store import (
     imported_folder,
     is_finished,
 )
+from distilbench.runner._sustained import sustained_minutes
 from distilbench.runner._tables import collect, joined, repeated
 
 __all__ = [
@@ -62,4 +63,5 @@ __all__ = [
     "run_worker",
     "run_workers",
     "sample_record",
+    "sustained_minutes",
 ]

@@ -34,7 +34,7 @@ from distilbench.tasks import QuestionSet, answer_cue, prompts
 if TYPE_CHECKING:
     from inspect_ai import Task
     from inspect_ai.dataset import Sample
-    from inspect_ai.model import ChatMessage
+    from inspect_ai.model import ChatMessage, GenerateConfig
     from inspect_ai.model import Model as InspectModel
 
 _DEFAULT_MAX_TOKENS = 512
@@ -182,6 +182,20 @@ def _evaluate(work: _Answering, loaded: Loaded) -> None:
     if log.status != "success":  # a full disk, a lost folder: no result, and asked again
         said = redact(log.error.message) if log.error else "no reason given"
         raise RuntimeError(f"{cell.name}: Inspect ended it as {log.status}: {said}")
+
+
+def generation_config(cell: Cell, task: Task, engine: Engine) -> GenerateConfig:
+    """How the questions of a cell are answered, as :func:`run_share` has them answered, where no
+    evaluation is around them."""
+    from inspect_ai.model import GenerateConfig
+
+    values = {
+        "max_tokens": _max_tokens(cell, task),
+        **_generation(cell, engine),
+        **engine.options(),
+    }
+    known = {name: value for name, value in values.items() if name in GenerateConfig.model_fields}
+    return task.config.merge(GenerateConfig(**known))
 
 
 def _generation(cell: Cell, engine: Engine) -> dict[str, Any]:

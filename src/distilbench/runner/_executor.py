@@ -42,6 +42,8 @@ class Job(BaseModel):
     number: int = 1
     """From 1, among the jobs of its model and profile."""
     of: int = 1
+    under_load: bool = False
+    """Its cells are answered: their questions are asked again to keep the model under load."""
 
     @property
     def cells(self) -> list[Cell]:
@@ -52,6 +54,8 @@ class Job(BaseModel):
         """The same for the jobs of one model under one profile in one round of repeats."""
         first = self.cells[0]
         name = f"{first.model.name}--{first.profile.name}"
+        if self.under_load:
+            return f"{name}--under-load"
         return name if first.repeat == 1 else f"{name}--repeat-{first.repeat}"
 
     @property
@@ -78,6 +82,9 @@ class Executor(ABC):
     """Runs the workers of a run. ``--executor`` and ``run_suite`` choose one by its name."""
 
     name: ClassVar[str]
+    sustains: ClassVar[bool] = False
+    """Whether its workers are on this machine one after the other, so that one can keep a model
+    under load and see the machine's heat."""
 
     def check(self, cells: Sequence[Cell]) -> list[str]:
         """Raises ``InputError`` if these cells cannot run as it was told to run them, before any

@@ -19,6 +19,7 @@ def identity(run_dir: Path, cell: Cell, asked: QuestionSet) -> dict[str, Any]:
         "task": cell.task.name,
         "profile": cell.profile.name,
         "seed": cell.seed,
+        "repeat": cell.repeat,
         "config_hash": cell.config_hash,
         "model_sha256": cell.file_sha256,
         "slots": cell.profile.slots,

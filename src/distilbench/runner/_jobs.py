@@ -39,10 +39,8 @@ def run_jobs(
         if not is_finished(run_dir, cell) and finish_cell(run_dir, cell):
             on_event(CellDone(cell.name))
 
-    tell = _noted_once(on_event)
-
     def heard(event: Event) -> None:
-        tell(event)
+        on_event(event)
         if isinstance(event, ShardDone):
             left[event.cell].discard(event.shard)
             if not left[event.cell]:
@@ -61,12 +59,12 @@ def run_jobs(
             if code == 0:
                 continue
             model, profile = job.cells[0].model.name, job.cells[0].profile.name
-            reason = _reason(code)
+            reason = reason_of(code)
             on_event(WorkerDied(model, reason, str(job.log)))
             yield f"{model} under {profile}: worker ended with {reason}, see {job.log}"
 
 
-def _noted_once(on_event: OnEvent) -> OnEvent:
+def noted_once(on_event: OnEvent) -> OnEvent:
     """What each worker says of its machine is read once."""
     noted: set[str] = set()
 
@@ -80,7 +78,7 @@ def _noted_once(on_event: OnEvent) -> OnEvent:
     return tell
 
 
-def _reason(code: int) -> str:
+def reason_of(code: int) -> str:
     """Why a worker ended, by its exit status."""
     if code == ENGINE_LOST:
         return f"exit code {code}: its engine was ended from outside (for want of memory?)"

@@ -26,6 +26,11 @@ def watch(run_dir: Path, cell: Cell, shard: Shard, engine: Engine, resumed: int)
     seen = surroundings_file(run_dir, cell, shard)
     if not resumed:  # what was seen beside answers that are asked again
         seen.unlink(missing_ok=True)
+    return watch_into(seen, engine)
+
+
+def watch_into(seen: Path, engine: Engine) -> Watch:
+    """As :func:`watch`, appending to a file."""
     if not engine.works_in_pid:
         return Watch(seen, lambda: _with_ours(engine.cpu_seconds_beside()), lambda: None)
     parent, of_engines = os.getppid(), dict[int, float]()

@@ -255,10 +255,11 @@ def _copy_beside(parts: Sequence[Part], run_dir: Path) -> None:
                 to = run_dir / name / file.name
                 if not to.exists() or name == "workers":
                     copy_file(file, _free(to))
-        for cell in imported_folder(part.folder).glob("*"):
-            to = imported_folder(run_dir) / cell.name
-            if not to.exists() and not cell.name.startswith("."):
-                shutil.copytree(cell, to)
+        beside = (imported_folder(part.folder), part.folder / "sustained")
+        for one in (found for folder in beside for found in sorted(folder.glob("*"))):
+            to = run_dir / one.parent.name / one.name
+            if not to.exists() and not one.name.startswith("."):
+                shutil.copytree(one, to)
 
 
 def _free(path: Path) -> Path:

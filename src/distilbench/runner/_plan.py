@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from distilbench.runner._facts import Facts
 
 NOT_AVAILABLE = "not available"
-_SETS_NO_RESULT = {"machine_usd_per_hour", "grid_g_co2e_per_kwh", "repeats"}
+_SETS_NO_RESULT = {"machine_usd_per_hour", "grid_g_co2e_per_kwh", "repeats", "sustained_minutes"}
 """Fields of a profile that may change while a run goes on: what is finished stays."""
 
 

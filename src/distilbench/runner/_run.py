@@ -34,7 +34,7 @@ from distilbench.meter import busy_sentence, describe_hardware, given_tdp_w, loo
 from distilbench.place import Place, at_work, present
 from distilbench.runner._cards import copy_cards
 from distilbench.runner._executor import Executor, executor_named
-from distilbench.runner._jobs import run_jobs, samples_of, unfinished
+from distilbench.runner._jobs import noted_once, run_jobs, samples_of, unfinished
 from distilbench.runner._leftovers import sweep
 from distilbench.runner._plan import Cell, models_without_flops, plan
 from distilbench.runner._sandbox import refusals, reopen_refused
@@ -44,6 +44,7 @@ from distilbench.runner._store import (
     questions_file,
     read_questions,
 )
+from distilbench.runner._sustained import left, refused, sustain
 from distilbench.runner._tables import collect
 from distilbench.seals import same_seal, sealed
 from distilbench.suite import UNCHANGED, Changes, GivenSuite, Suite, SuiteLike, read_suite
@@ -63,10 +64,12 @@ class RunResult:
     finished: int
     planned: int
     failed: tuple[str, ...]
+    unsustained: int = 0
+    """Models that are still to be kept under load."""
 
     @property
     def complete(self) -> bool:
-        return self.finished == self.planned
+        return self.finished == self.planned and not self.unsustained
 
 
 def run_suite(
@@ -97,7 +100,8 @@ def run_suite(
     with at_work(place, lambda sentence: on_event(Noted(sentence))) as run_dir:
         failed = _run_in(run_dir, given, cells, chosen, on_event)
         finished = sum(is_finished(run_dir, cell) for cell in cells)
-    return RunResult(run_dir, place, finished, len(cells), failed)
+        unsustained = len(left(run_dir, cells))
+    return RunResult(run_dir, place, finished, len(cells), failed, unsustained)
 
 
 def _run_in(
@@ -112,7 +116,7 @@ def _run_in(
             stack.enter_context(alone(run_dir))
         missing = _missing(run_dir, cells)
         _check_engines(given.suite, missing, given.where)
-        warned = executor.check(missing)
+        warned = [*executor.check(missing), *refused(cells, executor)]
         prepare_questions(run_dir, [*missing, *_without_questions(run_dir, cells)])
         if not there:
             run_dir.mkdir(parents=True, exist_ok=True)
@@ -123,7 +127,9 @@ def _run_in(
         on_event(Planned(len(cells), {share.cell.name: samples_of(share) for share in shares}))
         for sentence in (*_notes(run_dir, cells, missing), *warned):
             on_event(Noted(sentence))
-        failed = tuple(run_jobs(run_dir, shares, executor, on_event))
+        tell = noted_once(on_event)
+        failed = tuple(run_jobs(run_dir, shares, executor, tell))
+        failed += tuple(sustain(run_dir, cells, executor, tell))
         collected, _ = collect(run_dir, cells)
         on_event(Collected(collected.select(pl.len()).collect().item()))
     return failed

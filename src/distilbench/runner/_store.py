@@ -14,6 +14,8 @@
         machine.jsonl                   what else the machine did meanwhile, stretch by stretch
         samples.parquet                 sample records of a finished shard
         shard.json                      what was measured; its presence means: finished
+    <run>/sustained/*                   models under load (runner/_sustained.py)
+    <run>/sustained.parquet             their minutes
     <run>/imported/<cell>/*             cell.json and samples.parquet of a cell that another program
                                         measured
 

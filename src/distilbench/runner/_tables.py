@@ -6,9 +6,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distilbench.files import in_a_row, write_parquet
-from distilbench.records import REPEATS, CellRecord, SampleRecord, frame, schema
+from distilbench.records import (
+    REPEAT_CELLS,
+    REPEATS,
+    SUSTAINED,
+    CellRecord,
+    SampleRecord,
+    frame,
+    schema,
+)
 from distilbench.runner._plan import Cell
 from distilbench.runner._store import imported, of_cell
+from distilbench.runner._sustained import sustained_minutes
 
 if TYPE_CHECKING:
     import polars as pl
@@ -17,18 +26,24 @@ if TYPE_CHECKING:
 def collect(run_dir: Path, cells: list[Cell]) -> tuple[pl.LazyFrame, pl.DataFrame]:
     """Write the run's two Parquet files: :func:`joined`, which is returned, the samples as they
     stand in their file; and beside them what cells answered when they were asked again, which is
-    evidence on speed and none on accuracy."""
+    evidence on speed and none on accuracy, and the minutes of models kept under load."""
     import polars as pl
 
     file = run_dir / "samples.parquet"
     samples, records = joined(run_dir, cells)
     write_parquet(file, samples)
     write_parquet(run_dir / "cells.parquet", records)
-    again = repeated(run_dir, cells)
-    if again is None:
-        (run_dir / REPEATS).unlink(missing_ok=True)
+    again, of_again = _asked_again(run_dir, cells)
+    for name, table in ((REPEATS, again), (REPEAT_CELLS, of_again)):
+        if table is None:
+            (run_dir / name).unlink(missing_ok=True)
+        else:
+            write_parquet(run_dir / name, table)
+    minutes = sustained_minutes(run_dir, cells)
+    if minutes.is_empty():
+        (run_dir / SUSTAINED).unlink(missing_ok=True)
     else:
-        write_parquet(run_dir / REPEATS, again)
+        write_parquet(run_dir / SUSTAINED, minutes)
     return pl.scan_parquet(file, glob=False), records
 
 
@@ -50,13 +65,26 @@ def joined(run_dir: Path, cells: list[Cell]) -> tuple[pl.LazyFrame, pl.DataFrame
     for file, record in imported(run_dir):
         pieces.append(file)
         rows.append(record)
+    return in_a_row(pieces, schema(SampleRecord)), _records(rows)
+
+
+def _records(rows: list[dict[str, Any]]) -> pl.DataFrame:
     known = schema(CellRecord)
-    rows = [{k: v for k, v in row.items() if k in known} for row in rows]
-    return in_a_row(pieces, schema(SampleRecord)), frame(rows, CellRecord)
+    return frame([{k: v for k, v in row.items() if k in known} for row in rows], CellRecord)
 
 
 def repeated(run_dir: Path, cells: list[Cell]) -> pl.LazyFrame | None:
     """The sample records of all askings after the first; null: there are none."""
-    again = (of_cell(run_dir, cell) for cell in cells if cell.repeat > 1)
-    pieces = [piece for found in again if found for piece in found[0]]
-    return in_a_row(pieces, schema(SampleRecord)) if pieces else None
+    return _asked_again(run_dir, cells)[0]
+
+
+def _asked_again(
+    run_dir: Path, cells: list[Cell]
+) -> tuple[pl.LazyFrame | None, pl.DataFrame | None]:
+    """And the cell records of those askings."""
+    each = [of_cell(run_dir, cell) for cell in cells if cell.repeat > 1]
+    found = [one for one in each if one]
+    if not found:
+        return None, None
+    pieces = [piece for one in found for piece in one[0]]
+    return in_a_row(pieces, schema(SampleRecord)), _records([record for _, record in found])

@@ -36,6 +36,8 @@ from distilbench.runner._executor import Job
 from distilbench.runner._journal import Journal
 from distilbench.runner._leave import ENGINE_LOST, leave, leave_on_signals, leave_with_parent
 from distilbench.runner._meanwhile import telling_what_is_read
+from distilbench.runner._sustained import Sustained
+from distilbench.runner._under_load import keep_under_load
 from distilbench.tasks import InspectTask, grade
 
 _BESIDE = "several workers asked its server at the same time: measure it with one"
@@ -59,6 +61,10 @@ def _work(job: Job, tell: OnEvent, undo: ExitStack) -> None:
     capped = undo.enter_context(power_cap(profile.power_cap_w, gpu_index))
     install(conduct)
     loaded = _load(job, capped, conduct, tell, undo)
+    if job.under_load:
+        keep_under_load(job.run_dir, Sustained(job.cells), loaded, tell)
+        _leave_if_lost(loaded.engine, undo)
+        return
     _report_samples(journal, conduct, tell, lambda: _leave_if_lost(loaded.engine, undo))
     for share in job.shares:
         tell(CellBegun(share.cell.name))

@@ -74,7 +74,8 @@ def _each(
     """Task by task some draws at a time: task, number of the first one, and means of shape (some
     draws, scores, entries)."""
     generator = np.random.default_rng(seed)
-    needed = samples.select("task", "cluster", "entry", *scores)
+    numbered = pl.col("cluster").cast(pl.Categorical).to_physical()  # names take longer
+    needed = samples.select("task", numbered, "entry", *scores)
     for (task,), mine in each_of(needed, "task", in_order=True):
         figures, times = _alike(mine, list(entries), scores)
         step = max(1, _CHUNK // int(times.sum()))

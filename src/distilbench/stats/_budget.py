@@ -6,9 +6,15 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from distilbench.stats._clusters import unique
+from distilbench.stats._clusters import clustered, unique
 from distilbench.stats._costs import mean_over_tasks
-from distilbench.stats._intervals import check_samples, in_parts, of_questions, of_tasks
+from distilbench.stats._intervals import (
+    check_samples,
+    cluster_number,
+    in_parts,
+    of_tasks,
+    with_intervals,
+)
 
 
 def truncation_curve(
@@ -30,18 +36,12 @@ def truncation_curve(
     found: dict[int, list[pl.DataFrame]] = {budget: [] for budget in budgets}
     for part in in_parts(known):
         questions = _questions(part, [*groups, "sample_id"], budgets)
-        for budget in budgets:
+        means = clustered(questions, groups, *(f"score {budget}" for budget in budgets))
+        for budget, mean in zip(budgets, means, strict=True):
             names = {f"{name} {budget}": name for name in ("score", "binary")}
             mine = questions.select(*groups, "cluster", "samples", *names).rename(names)
-            found[budget].append(of_questions(mine, groups, level=0.95))
-    spent = mean_over_tasks(
-        known.with_columns(
-            pl.col("output_tokens").clip(upper_bound=budget).alias(f"tokens {budget}")
-            for budget in budgets
-        ),
-        by,
-        [f"tokens {budget}" for budget in budgets],
-    )
+            found[budget].append(with_intervals(mine, mean, groups, level=0.95))
+    spent = _spent(known, budgets, by)
     curves = [
         of_tasks(pl.concat(tables), list(by))
         .join(spent, on=list(by))
@@ -58,6 +58,18 @@ def truncation_curve(
     return pl.concat(curves)
 
 
+def _spent(known: pl.DataFrame, budgets: Sequence[int], by: Sequence[str]) -> pl.DataFrame:
+    """Mean over tasks of the tokens spent under each budget."""
+    return mean_over_tasks(
+        known.with_columns(
+            pl.col("output_tokens").clip(upper_bound=budget).alias(f"tokens {budget}")
+            for budget in budgets
+        ),
+        by,
+        [f"tokens {budget}" for budget in budgets],
+    )
+
+
 def _questions(samples: pl.DataFrame, asked: list[str], budgets: Sequence[int]) -> pl.DataFrame:
     """One row a question: ``asked``, cluster, samples, and of each budget score and binary."""
     scored = samples.with_columns(within(budget).alias(f"score {budget}") for budget in budgets)
@@ -72,7 +84,7 @@ def _questions(samples: pl.DataFrame, asked: list[str], budgets: Sequence[int]) 
                 for budget in budgets
             ),
         )
-        .with_columns(pl.col("cluster").fill_null(pl.col("sample_id")))
+        .with_columns(cluster_number())
     )
 
 

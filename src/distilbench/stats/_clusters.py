@@ -11,8 +11,8 @@ from scipy.special import stdtrit
 NO_SPREAD = 1e-18
 
 
-def clustered(questions: pl.DataFrame, groups: list[str], value: str) -> pl.DataFrame:
-    """Mean of ``value`` and how sure it is in each group, one row of input a question.
+def clustered(questions: pl.DataFrame, groups: list[str], *values: str) -> list[pl.DataFrame]:
+    """Mean of each of ``values`` and how sure it is in each group, one row of input a question.
 
     ``stderr`` is the clustered error with the factor G/(G-1) for G clusters (Miller 2024, arXiv
     2411.00640), which Inspect prints too. Intervals and p values rest on ``variance`` and ``df``
@@ -24,46 +24,90 @@ def clustered(questions: pl.DataFrame, groups: list[str], value: str) -> pl.Data
     variance of a variance. Where clusters have one size and tails are light all this is G/(G-1) and
     Student's G-1.
 
-    Returns ``groups`` and mean, stderr, variance, df (these three null for one cluster),
-    n_questions, n_clusters.
+    Returns of each value a table of ``groups`` and mean, stderr, variance, df (these three null
+    for one cluster), n_questions, n_clusters.
     """
     totals = questions.group_by(unique([*groups, "task", "cluster"])).agg(
-        pl.col(value).sum().alias("total"), pl.len().alias("n")
+        pl.col(values).sum(), pl.len().alias("n")
     )
-    return of_clusters(totals, groups)
+    found = of_clusters(totals, groups, values)
+    of_one = ("mean", "stderr", "variance", "df")
+    return [
+        found.select(
+            *groups,
+            *(pl.col(f"{value} {name}").alias(name) for name in of_one),
+            *("n_questions", "n_clusters"),
+        )
+        for value in values
+    ]
 
 
-def of_clusters(totals: pl.DataFrame, groups: list[str]) -> pl.DataFrame:
-    """:func:`clustered` of one row a cluster: the ``total`` of its values, and ``n``, how many."""
-    n = pl.col("n").sum().cast(pl.Float64)
-    mean = pl.col("total").sum() / n
-    residual, share = pl.col("total") - pl.col("n") * mean, pl.col("n") / n
-    square, several = residual.pow(2), pl.len() > 1
-    factor = pl.len() / (pl.len() - 1)
-    return totals.group_by(groups).agg(
-        mean.alias("mean"),
-        pl.when(several).then((factor * square.sum()).sqrt() / n).alias("stderr"),
-        pl.when(several).then((square / (1 - share)).sum() / n.pow(2)).alias("variance"),
-        pl.when(several).then(_freedom(square, share)).alias("df"),
-        pl.col("n").sum().cast(pl.Int64).alias("n_questions"),
-        pl.len().cast(pl.Int64).alias("n_clusters"),
+def of_clusters(totals: pl.DataFrame, groups: list[str], values: Sequence[str]) -> pl.DataFrame:
+    """:func:`clustered` of several values at once, of one row a cluster: what each comes to in it,
+    and ``n``, of how many questions. Returns ``groups``, and of each value ``<value> mean``,
+    ``<value> stderr``, ``<value> variance``, ``<value> df``; n_questions, n_clusters."""
+    each = _squares(totals, groups, values)
+    w, a = pl.col("share"), 1 / (1 - pl.col("share"))
+    several = pl.col("n_clusters") > 1
+    sums = each.group_by(groups).agg(
+        w.pow(2).sum().alias("w2"),
+        (a * w.pow(2)).sum().alias("aw2"),
+        (a.pow(2) * w.pow(4)).sum().alias("a2w4"),
+        pl.col("n_questions", "n_clusters", *(f"{value} mean" for value in values)).first(),
+        *(pl.col(value).sum().alias(f"{value} squares") for value in values),
+        *((pl.col(value) * a).sum().alias(f"{value} spread") for value in values),
+        *(pl.col(value).pow(2).sum().alias(f"{value} fourth") for value in values),
+    )
+    return sums.select(
+        *groups,
+        *(expr for value in values for expr in (
+            pl.col(f"{value} mean"),
+            pl.when(several).then(_stderr(value)).alias(f"{value} stderr"),
+            pl.when(several).then(_variance(value)).alias(f"{value} variance"),
+            pl.when(several).then(_freedom(value)).alias(f"{value} df"),
+        )),
+        pl.col("n_questions", "n_clusters").cast(pl.Int64),
+    )  # fmt: skip
+
+
+def _squares(totals: pl.DataFrame, groups: list[str], values: Sequence[str]) -> pl.DataFrame:
+    """One row a cluster: its ``share`` of the questions of its group, the squared residual of each
+    value, and the group's n_questions, n_clusters and means."""
+    n = pl.col("n").sum()
+    means = totals.group_by(groups).agg(
+        n.alias("n_questions"),
+        pl.len().alias("n_clusters"),
+        *((pl.col(value).sum() / n).alias(f"{value} mean") for value in values),
+    )
+    beside = totals.select(*groups, "n", *values).join(means, on=groups, nulls_equal=True)
+    residuals = ((pl.col(v) - pl.col("n") * pl.col(f"{v} mean")).alias(v) for v in values)
+    return beside.with_columns(
+        (pl.col("n") / pl.col("n_questions")).alias("share"), *(r.pow(2) for r in residuals)
     )
 
 
-def _freedom(square: pl.Expr, w: pl.Expr) -> pl.Expr:
-    """Degrees of freedom of the variance, of the squared residuals of clusters and their shares;
-    inside an aggregation."""
-    a = 1 / (1 - w)
-    of_sizes = w.pow(2).sum() + (a * w.pow(2)).sum().pow(2) - (a.pow(2) * w.pow(4)).sum()
-    tails = pl.len() * square.pow(2).sum() / square.sum().pow(2) - 3
-    heavier = pl.when(square.sum() > NO_SPREAD).then(tails.clip(0)).otherwise(0.0)
-    return (1 / (of_sizes + heavier / (2 * pl.len()))).clip(1)
+def _stderr(value: str) -> pl.Expr:
+    factor = pl.col("n_clusters") / (pl.col("n_clusters") - 1)
+    return (factor * pl.col(f"{value} squares")).sqrt() / pl.col("n_questions")
 
 
-def freedom_of_sum(variances: pl.Expr) -> pl.Expr:
+def _variance(value: str) -> pl.Expr:
+    return pl.col(f"{value} spread") / pl.col("n_questions").cast(pl.Float64).pow(2)
+
+
+def _freedom(value: str) -> pl.Expr:
+    """Degrees of freedom of the variance."""
+    square, n = pl.col(f"{value} squares"), pl.col("n_clusters")
+    of_sizes = pl.col("w2") + pl.col("aw2").pow(2) - pl.col("a2w4")
+    tails = n * pl.col(f"{value} fourth") / square.pow(2) - 3
+    heavier = pl.when(square > NO_SPREAD).then(tails.clip(0)).otherwise(0.0)
+    return (1 / (of_sizes + heavier / (2 * n))).clip(1)
+
+
+def freedom_of_sum(variances: pl.Expr, df: pl.Expr) -> pl.Expr:
     """Degrees of freedom of a sum of independent figures (Welch and Satterthwaite), over rows with
     their ``variances`` and ``df``, inside an aggregation."""
-    return variances.sum().pow(2) / (variances.pow(2) / pl.col("df")).sum()
+    return variances.sum().pow(2) / (variances.pow(2) / df).sum()
 
 
 def t_quantile(df: pl.Expr, level: float) -> pl.Expr:

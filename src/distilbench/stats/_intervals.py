@@ -78,17 +78,31 @@ def _questions(samples: pl.DataFrame, groups: list[str]) -> pl.DataFrame:
             pl.len().alias("samples"),
             pl.col("score").is_in([0.0, 1.0]).all().alias("binary"),
         )
-        .with_columns(pl.col("cluster").fill_null(pl.col("sample_id")))
+        .with_columns(cluster_number())
     )
+
+
+def cluster_number() -> pl.Expr:
+    """``cluster``, or the question itself where it is null, as a number: names take longer."""
+    names = pl.col("cluster").fill_null(pl.col("sample_id"))
+    return names.cast(pl.Categorical).to_physical().alias("cluster")
 
 
 def of_questions(questions: pl.DataFrame, groups: list[str], level: float) -> pl.DataFrame:
     """What :func:`accuracy` returns, of one row a question: ``groups``, task, cluster, score in [0,
     1], samples (what it is the mean of) and binary (whether each of those is 0 or 1)."""
+    [means] = clustered(questions, groups, "score")
+    return with_intervals(questions, means, groups, level)
+
+
+def with_intervals(
+    questions: pl.DataFrame, means: pl.DataFrame, groups: list[str], level: float
+) -> pl.DataFrame:
+    """:func:`of_questions` where their :func:`clustered` means are known."""
     counts = questions.group_by(groups).agg(
         pl.col("samples").sum().alias("n_samples"), pl.col("binary").all()
     )
-    table = clustered(questions, groups, "score").join(counts, on=groups, nulls_equal=True)
+    table = means.join(counts, on=groups, nulls_equal=True)
     return (
         effective_sizes(questions, table, groups, level)
         .with_columns(_interval(level))

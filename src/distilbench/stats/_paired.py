@@ -142,9 +142,9 @@ def _by_task(questions: pl.DataFrame) -> pl.DataFrame:
     accuracies = questions.group_by(groups).agg(
         pl.col("score_a").mean().alias("accuracy_a"), pl.col("score_b").mean().alias("accuracy_b")
     )
+    [means] = clustered(questions, groups, "difference")
     return (
-        clustered(questions, groups, "difference")
-        .rename({"mean": "difference"})
+        means.rename({"mean": "difference"})
         .join(accuracies, on=groups, nulls_equal=True)
         .with_columns(_never_zero().alias("variance"))
     )
@@ -194,7 +194,7 @@ def _overall(tasks: pl.DataFrame) -> pl.DataFrame:
         pl.col("accuracy_a", "accuracy_b", "difference").mean(),
         pl.when(known).then(pl.col("stderr").pow(2).sum().sqrt() / pl.len()).alias("stderr"),
         pl.when(known).then(variance.sum() / pl.len().cast(pl.Float64).pow(2)).alias("variance"),
-        pl.when(known).then(freedom_of_sum(variance)).alias("df"),
+        pl.when(known).then(freedom_of_sum(variance, pl.col("df"))).alias("df"),
     )
 
 

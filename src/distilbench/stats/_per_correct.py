@@ -11,7 +11,7 @@ import polars as pl
 
 from distilbench.stats._clusters import NO_SPREAD, freedom_of_sum, of_clusters, t_interval, unique
 from distilbench.stats._costs import mean_over_tasks
-from distilbench.stats._intervals import check_samples, macro_accuracy
+from distilbench.stats._intervals import check_samples, in_parts, macro_accuracy
 from distilbench.stats._limits import Limits, difference_limits, ratio_limits
 
 COSTS = ("output_tokens", "flops", "total_s", "energy_j")
@@ -21,6 +21,7 @@ def per_correct(
     samples: pl.DataFrame,
     by: Sequence[str] = ("model", "profile"),
     costs: Sequence[str] = COSTS,
+    scored: pl.DataFrame | None = None,
 ) -> pl.DataFrame:
     """Cost of a correct answer: the cost of all answers, wrong ones and those that ran out of time
     too, over the sum of scores.
@@ -28,7 +29,7 @@ def per_correct(
     Sums are of means over tasks, so that each task weighs the same. The 95% interval is made of
     those of cost and accuracy and of their correlation over clusters of questions
     (:func:`ratio_limits`): of the mean cost Student's on the logarithm with the clustered variance,
-    of the accuracy that of :func:`macro_accuracy`.
+    of the accuracy that of :func:`macro_accuracy` (``scored``, where that is at hand).
 
     Returns ``by``, accuracy, answers, correct (the sum of scores), and of each of ``costs``
     (tokens, FLOPs, seconds, joules, or whatever columns of ``samples``) ``<cost>``,
@@ -44,19 +45,13 @@ def per_correct(
         pl.col("score").sum().alias("correct"),
         *(pl.col(cost).null_count().alias(f"{cost}_unknown") for cost in costs),
     )
-    scored = macro_accuracy(needed, groups).select(*groups, "accuracy", "low", "high")
+    sure = macro_accuracy(needed, groups) if scored is None else scored
     whole = counts.join(means, on=groups, nulls_equal=True).join(
-        scored, on=groups, nulls_equal=True
+        sure.select(*groups, "accuracy", "low", "high"), on=groups, nulls_equal=True
     )
-    known = {cost: whole.filter(_is_defined(cost)) for cost in costs}
-    of = [*groups, "task", "cluster"]
-    totals = _totals(needed, of, costs, whole.filter(pl.col("score") > 0), groups)
-    scores = _spread(totals, groups, ("y",))
-    found = {
-        cost: _limits(totals, rows, groups, cost, scores) if rows.height else {}
-        for cost, rows in known.items()
-    }
-    rows = [_row(row, groups, costs, found) for row in whole.iter_rows(named=True)]
+    defined = whole.filter(pl.col("score") > 0)
+    spread = _spread(needed, defined, groups, costs) if defined.height else {}
+    rows = [_row(row, groups, costs, spread) for row in whole.iter_rows(named=True)]
     return pl.DataFrame(rows, schema=_schema(needed, groups, costs)).sort(groups)
 
 
@@ -107,70 +102,67 @@ def _needed(samples: pl.DataFrame, groups: list[str], costs: Sequence[str]) -> p
     ).with_columns(pl.col("cluster").fill_null(pl.col("sample_id")))
 
 
-def _is_defined(cost: str) -> pl.Expr:
-    return (pl.col(f"{cost}_unknown") == 0) & (pl.col("score") > 0)
-
-
-def _totals(
+def _scaled(
     needed: pl.DataFrame,
     of: list[str],
     costs: Sequence[str],
     means: pl.DataFrame,
     groups: list[str],
 ) -> pl.DataFrame:
-    """One row for each ``of`` in the groups of ``means``: ``n`` answers, what they cost together,
-    and their scores (y) in units of the group's mean."""
-    mean = means.select(*groups, pl.col("score").alias("mean score"))
-    return (
-        needed.group_by(unique(of))
-        .agg(pl.len().alias("n"), pl.col("score", *costs).sum())
-        .join(mean, on=groups, nulls_equal=True)
-        .with_columns(y=pl.col("score") / pl.col("mean score"))
-    )
-
-
-def _limits(
-    totals: pl.DataFrame, rows: pl.DataFrame, groups: list[str], cost: str, scores: pl.DataFrame
-) -> dict[tuple[Any, ...], Limits]:
-    """By group, the cost of a correct answer; ``totals`` of clusters, ``scores``: their spread."""
-    spread = _spread(_scaled(totals, rows, groups, cost), groups, ("x", "residual"))
-    joined = rows.join(spread, on=groups, nulls_equal=True)
-    joined = joined.join(scores, on=groups, nulls_equal=True)
-    return {
-        tuple(row[name] for name in groups): _of_row(row, cost)
-        for row in joined.iter_rows(named=True)
+    """One row for each ``of`` in the groups of ``means``: ``n`` answers, their scores (y) and costs
+    (``<cost> x``) in units of the group's means, and the differences: the residuals of the ratios
+    (``<cost> residual``)."""
+    scales = {name: f"mean {name}" for name in ("score", *costs)}
+    totals = needed.group_by(unique(of)).agg(pl.len().alias("n"), pl.col("score", *costs).sum())
+    beside = totals.join(means.select(*groups, *scales).rename(scales), on=groups, nulls_equal=True)
+    x = {
+        cost: pl.when(pl.col(scales[cost]) > 0)
+        .then(pl.col(cost) / pl.col(scales[cost]))
+        .otherwise(pl.col("n"))
+        for cost in costs
     }
-
-
-def _scaled(totals: pl.DataFrame, rows: pl.DataFrame, groups: list[str], cost: str) -> pl.DataFrame:
-    """The totals of these groups, cost (x) in units of its mean as score (y) is, and the
-    difference: the residual of the ratio."""
-    means = rows.select(*groups, pl.col(cost).alias("mean cost"))
-    x = pl.when(pl.col("mean cost") > 0).then(pl.col(cost) / pl.col("mean cost"))
-    return (
-        totals.join(means, on=groups, nulls_equal=True)
-        .with_columns(x=x.otherwise(pl.col("n")))
-        .with_columns(residual=pl.col("x") - pl.col("y"))
+    y = pl.col("score") / pl.col(scales["score"])
+    return beside.select(
+        *unique(of),
+        "n",
+        y.alias("y"),
+        *(x[cost].alias(f"{cost} x") for cost in costs),
+        *((x[cost] - y).alias(f"{cost} residual") for cost in costs),
     )
 
 
-def _spread(scaled: pl.DataFrame, groups: list[str], values: Sequence[str]) -> pl.DataFrame:
-    """By group the variances of the means over tasks of these columns, and their degrees of
-    freedom; one row of input a cluster."""
-    made = scaled.select(groups).unique()
+def _spread(
+    needed: pl.DataFrame, means: pl.DataFrame, groups: list[str], costs: Sequence[str]
+) -> dict[tuple[Any, ...], dict[str, Any]]:
+    """By group in ``means``, how sure the means over tasks of y and of each cost's x and residual
+    are: ``<name> variance`` and ``<name> df``. Of a cost that some answers do not tell it says
+    nothing."""
+    values = ("y", *(f"{cost} {part}" for cost in costs for part in ("x", "residual")))
+    of = [*groups, "task", "cluster"]
+    tasks = [
+        of_clusters(_scaled(part, of, costs, means, groups), unique([*groups, "task"]), values)
+        for part in in_parts(needed)
+    ]
+    found = _over_tasks(pl.concat(tasks), groups, values)
+    return {tuple(row[name] for name in groups): row for row in found.iter_rows(named=True)}
+
+
+def _over_tasks(tasks: pl.DataFrame, groups: list[str], values: Sequence[str]) -> pl.DataFrame:
+    """Variances of the means over tasks of these values, and their degrees of freedom."""
+    made = []
     for value in values:
-        of_tasks = of_clusters(scaled.with_columns(total=value), unique([*groups, "task"]))
-        variance, all_known = pl.col("variance"), pl.col("variance").is_not_null().all()
-        table = of_tasks.group_by(groups).agg(
-            pl.when(all_known).then(variance.sum() / pl.len().pow(2)).alias(f"{value} variance"),
-            pl.when(all_known).then(freedom_of_sum(variance)).alias(f"{value} df"),
-        )
-        made = made.join(table, on=groups, nulls_equal=True)
-    return made
+        variance = pl.col(f"{value} variance")
+        all_known = pl.when(variance.is_not_null().all())
+        df = freedom_of_sum(variance, pl.col(f"{value} df"))
+        made += [
+            all_known.then(variance.sum() / pl.len().pow(2)).alias(f"{value} variance"),
+            all_known.then(df).alias(f"{value} df"),
+        ]
+    return tasks.group_by(groups).agg(made)
 
 
-def _of_row(row: dict[str, Any], cost: str) -> Limits:
-    mean, variance, df = row[cost], row["x variance"], row["x df"]
+def _limits(row: dict[str, Any], cost: str, spread: dict[str, Any]) -> Limits:
+    mean, variance, df = row[cost], spread[f"{cost} x variance"], spread[f"{cost} x df"]
     score = row["score"]
     # The accuracy is of questions, the sums are of answers: alike but for uneven repetitions.
     below = Limits(
@@ -182,9 +174,8 @@ def _of_row(row: dict[str, Any], cost: str) -> Limits:
         return ratio_limits(Limits.exactly(mean), below)
     wide = math.exp(t_interval(max(df, 1.0)) * variance**0.5)
     above = Limits(mean, mean / wide, mean * wide)
-    return ratio_limits(
-        above, below, correlation(variance, row["y variance"], row["residual variance"])
-    )
+    together = correlation(variance, spread["y variance"], spread[f"{cost} residual variance"])
+    return ratio_limits(above, below, together)
 
 
 def correlation(one: float, other: float, of_difference: float) -> float:
@@ -200,24 +191,27 @@ def _correlation_of_residuals(samples: pl.DataFrame, one: str, other: str, cost:
     needed = _needed(pair, ["entry"], (cost,))
     means = mean_over_tasks(needed, ("entry",), ("score", cost))
     asked = ["task", "cluster", "sample_id"]
-    totals = _totals(needed, ["entry", *asked], (cost,), means, ["entry"])
-    questions = _scaled(totals, means, ["entry"], cost).with_columns(
-        pl.col("residual") / pl.col("n")
+    questions = _scaled(needed, ["entry", *asked], (cost,), means, ["entry"]).with_columns(
+        pl.col(f"{cost} residual") / pl.col("n")
     )
     first, second = (
-        questions.filter(pl.col("entry") == entry).select(*asked, pl.col("residual").alias(name))
+        questions.filter(pl.col("entry") == entry).select(
+            *asked, pl.col(f"{cost} residual").alias(name)
+        )
         for entry, name in ((one, "x"), (other, "y"))
     )
     both = (
         first.join(second, on=asked)
-        .with_columns(residual=pl.col("x") - pl.col("y"), pair=pl.lit(0))
-        .group_by("pair", "task", "cluster")
+        .with_columns(residual=pl.col("x") - pl.col("y"))
+        .group_by("task", "cluster")
         .agg(pl.len().alias("n"), pl.col("x", "y", "residual").sum())
     )
     if both.is_empty():
         return 0.0
-    row = _spread(both, ["pair"], ("x", "y", "residual")).row(0, named=True)
-    figures = [row[f"{name} variance"] for name in ("x", "y", "residual")]
+    values = ("x", "y", "residual")
+    tasks = of_clusters(both, ["task"], values).with_columns(pair=pl.lit(0))
+    row = _over_tasks(tasks, ["pair"], values).row(0, named=True)
+    figures = [row[f"{name} variance"] for name in values]
     return 0.0 if None in figures else correlation(*figures)
 
 
@@ -225,15 +219,16 @@ def _row(
     row: dict[str, Any],
     groups: list[str],
     costs: Sequence[str],
-    found: dict[str, dict[tuple[Any, ...], Limits]],
+    spread: dict[tuple[Any, ...], dict[str, Any]],
 ) -> dict[str, Any]:
     made = {name: row[name] for name in (*groups, "answers", "correct")}
     made["accuracy"] = row["score"]
     for cost in costs:
-        limits = found[cost].get(tuple(row[name] for name in groups), (None, None, None))
-        ends = (cost, f"{cost}_low", f"{cost}_high")
-        made |= dict(zip(ends, limits, strict=True))
-        made[f"{cost}_unknown"] = row[f"{cost}_unknown"]
+        ends, unknown = (cost, f"{cost}_low", f"{cost}_high"), row[f"{cost}_unknown"]
+        limits: Sequence[float | None] = (None, None, None)
+        if not unknown and row["score"] > 0:
+            limits = _limits(row, cost, spread[tuple(row[name] for name in groups)])
+        made |= dict(zip(ends, limits, strict=True)) | {f"{cost}_unknown": unknown}
     return made
 
 

@@ -124,7 +124,8 @@ def _excess(known: pl.DataFrame, level: float) -> pl.DataFrame:
         unknown = ("excess", "excess_stderr", "excess_low", "excess_high")
         nothing = [pl.lit(None, pl.Float64).alias(name) for name in unknown]
         return known.select("entry").unique().with_columns(nothing)
-    tasks = clustered(paired, ["entry", "kind", "task"], "lead").with_columns(
+    [means] = clustered(paired, ["entry", "kind", "task"], "lead")
+    tasks = means.with_columns(
         sign=pl.when(pl.col("kind") == "public").then(1.0).otherwise(-1.0),
         weight=1 / pl.len().over("entry", "kind").cast(pl.Float64),
     )
@@ -136,7 +137,7 @@ def _excess(known: pl.DataFrame, level: float) -> pl.DataFrame:
         .agg(
             (pl.col("sign") * pl.col("weight") * pl.col("mean")).sum().alias("excess"),
             pl.when(known_all).then(part.sum().sqrt()).alias("excess_stderr"),
-            pl.when(known_all).then(freedom_of_sum(part)).alias("df"),
+            pl.when(known_all).then(freedom_of_sum(part, pl.col("df"))).alias("df"),
         )
         .with_columns(excess_low=pl.col("excess") - half, excess_high=pl.col("excess") + half)
         .drop("df")

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from math import exp, hypot, log, sqrt
 
 import numpy as np
@@ -117,36 +118,47 @@ def timed(samples: pl.DataFrame, beside: Sequence[str] = ()) -> pl.DataFrame:
         *absent,
         repeat.fill_null(1).alias("repeat"),
     )
+    # What names a cell and its asking, of what is known.
+    cell = _numbered(*(name for name in _CELL if name in told.columns), "repeat")
     made = pl.when(after_first() > 0).then(after_first())
     read = pl.col("input_tokens") - pl.col("cached_tokens").fill_null(0)
-    return _with_clock(told).with_columns(
+    return _with_clock(told.with_columns(cell.alias("_cell"))).with_columns(
         pl.when(pl.col("decode_s") > 0).then(made).cast(pl.Float64).alias("_made"),
         pl.when((pl.col("prefill_s") > 0) & (read > 0)).then(read).cast(pl.Float64).alias("_read"),
         pl.when(pl.col("outcome") != "timeout").then(1.0).otherwise(0.0).alias("_one"),
-        pl.concat_str(pl.col("task", "seed", "sample_id"), separator="\0", ignore_nulls=True).alias(
-            "_question"
-        ),
+        _numbered("task", "seed", "sample_id").alias("_question"),
     )
+
+
+def _numbered(*names: str) -> pl.Expr:
+    """A number for each combination of these columns' values."""
+    name = pl.concat_str(pl.col(names), separator="\0", ignore_nulls=True)
+    return name.cast(pl.Categorical).to_physical()
 
 
 def _with_clock(samples: pl.DataFrame) -> pl.DataFrame:
     """With each answer's part of the time in which any of its cell was in flight: its seconds over
     the mean number of answers beside it. Null in a cell where one does not tell its time. An answer
     of several calls is in flight between them too."""
-    cells = _cells(samples)
     took = pl.when(pl.col("model_calls") > 1).then("answer_s").otherwise("total_s")
     ended = pl.col("begun_s") + took
     spans = samples.with_columns(ended.alias("_ended")).sort("begun_s")
-    before = pl.col("_ended").cum_max().shift(1).over(cells).fill_null(pl.col("begun_s"))
+    before = pl.col("_ended").cum_max().shift(1).over("_cell").fill_null(pl.col("begun_s"))
     alone = (pl.col("_ended") - pl.max_horizontal(before, "begun_s")).clip(0)
-    known = pl.col("_ended").is_not_null().all().over(cells)
-    share = took * alone.sum().over(cells) / took.sum().over(cells)
-    return spans.with_columns(pl.when(known).then(share).alias("_clock_s")).drop("_ended")
-
-
-def _cells(samples: pl.DataFrame) -> list[str]:
-    """What names a cell and its asking, of what is known."""
-    return [*(name for name in _CELL if name in samples.columns), "repeat"]
+    sums = (
+        spans.with_columns(_alone=alone, _took=took)
+        .group_by("_cell")
+        .agg(
+            pl.col("_ended").is_not_null().all().alias("_known"),
+            pl.col("_alone", "_took").sum().name.suffix(" of cell"),
+        )
+    )
+    share = took * pl.col("_alone of cell") / pl.col("_took of cell")
+    return (
+        spans.join(sums, on="_cell", maintain_order="left")
+        .with_columns(pl.when("_known").then(share).alias("_clock_s"))
+        .drop("_ended", "_known", "_alone of cell", "_took of cell")
+    )
 
 
 def rate_of(group: pl.DataFrame, figure: Figure, level: float = 0.95) -> Rate | None:
@@ -168,8 +180,9 @@ def rate_of(group: pl.DataFrame, figure: Figure, level: float = 0.95) -> Rate | 
     n = known["_question"].n_unique()
     of_questions = _of_percentile if figure.share else _over_questions
     below, above = of_questions(known, figure, value, n, level)
-    parts = known.partition_by("repeat")
-    each = [found for part in parts if (found := _value(part, figure))]
+    several = known["repeat"].n_unique() > 1
+    parts = known.partition_by("repeat") if several else ()
+    each = [found for part in parts if (found := _value(part, figure))] or [value]
     between = None
     if len(each) > 1:
         between = float(np.std(np.log(each), ddof=1))
@@ -199,9 +212,9 @@ def _over_questions(
     questions, all repeats and epochs of a question together."""
     if n < 2:
         return None, None
-    sums = known.group_by("_question").agg(
-        pl.col(figure.over).sum().alias("over"), pl.col(str(figure.under)).sum().alias("under")
-    )
+    sums = known.select("_question", over=figure.over, under=str(figure.under))
+    if n < len(known):
+        sums = sums.group_by("_question").sum()
     residual = (sums["over"] - value * sums["under"]).to_numpy()
     error = sqrt(n / (n - 1) * float((residual**2).sum())) / float(sums["over"].sum())
     distance = t_interval(n - 1, level) * error
@@ -222,6 +235,7 @@ def _of_percentile(
     return below, above
 
 
+@cache
 def ranks(n: int, share: float, level: float = 0.95) -> tuple[int | None, int | None]:
     """Ranks (from 1) of the values of ``n`` between which a percentile lies with ``level``.
 
@@ -273,10 +287,10 @@ def steadiness(samples: pl.DataFrame, slots: int) -> Steadiness:
 
 
 def _steadiness(told: pl.DataFrame, slots: int) -> Steadiness:
-    cells, needed = _cells(told), ("_made", "decode_s", "begun_s")
-    known = told.select(*cells, "_question", *needed).drop_nulls(needed)
+    needed = ("_made", "decode_s", "begun_s")
+    known = told.select("_cell", "_question", *needed).drop_nulls(needed)
     placed = known.sort("begun_s").with_columns(
-        pl.int_range(pl.len()).over(cells).alias("_place"), pl.len().over(cells).alias("_of")
+        pl.int_range(pl.len()).over("_cell").alias("_place"), pl.len().over("_cell").alias("_of")
     )
     early = placed.filter(pl.col("_place") < slots)
     rest = placed.filter(pl.col("_place") >= slots)

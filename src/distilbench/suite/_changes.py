@@ -23,6 +23,8 @@ class Changes:
     """Times each question, in place of the suite's and of every task's own."""
     repeats: int | None = None
     """Times each cell, in place of every profile's own."""
+    minutes: int | None = None
+    """That each model is kept under load, in place of every profile's own."""
     models: tuple[str, ...] = ()
     """Sources of the models in place of the suite's."""
     tasks: tuple[str, ...] = ()
@@ -45,8 +47,10 @@ class Changes:
         if self.tasks and isinstance(tasks, list):
             data["tasks"] = tasks = _kept(tasks, self.tasks, where)
         profiles = data.get("profiles") or [{}]
-        if self.repeats is not None and isinstance(profiles, list):
-            data["profiles"] = [_with(one, {"repeats": self.repeats}) for one in profiles]
+        of_profiles = {"repeats": self.repeats, "sustained_minutes": self.minutes}
+        given = {field: value for field, value in of_profiles.items() if value is not None}
+        if given and isinstance(profiles, list):
+            data["profiles"] = [_with(one, given) for one in profiles]
         if self.epochs is not None:
             data["epochs"] = self.epochs
             if isinstance(tasks, list):

@@ -88,6 +88,13 @@ class Profile(BaseModel):
         description="times that each cell is asked, in turn with the other models: how sure speeds"
         " are; accuracy is that of the first",
     )
+    sustained_minutes: int = Field(
+        0,
+        ge=0,
+        le=1_440,
+        description="minutes that each model is kept under load once all cells are answered: what"
+        " heat does to speed; 0: none",
+    )
     time_per_question_s: int | None = Field(None, ge=1, description="then the outcome is timeout")
     energy_per_question_j: float | None = Field(
         None, gt=0, description="a question that took more has the outcome over_energy"

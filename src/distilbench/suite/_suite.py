@@ -18,6 +18,7 @@ from pydantic import (
 )
 
 from distilbench.architecture import Quantization
+from distilbench.records import Role
 from distilbench.source import Source, plain_name
 from distilbench.suite._profile import Name, Profile, one_for_each
 from distilbench.tasks import TaskSpec, one_for_each_template
@@ -79,9 +80,7 @@ class Model(_Part):
         None, description="GGUF that a server: source is to run: a path, hf: or pypi:"
     )
     name: Name = Field("", validate_default=False, description="default: made from the source")
-    role: Literal["vanilla", "distilled", "proprietary"] | None = Field(
-        None, description="default: the role on the model's card"
-    )
+    role: Role | None = Field(None, description="default: the role on the model's card")
     card: str | None = Field(None, description="id of the model's card in the catalog")
     quantization: Quantization | None = Field(
         None, description="make this of the source first; a list makes one model of each"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from distilbench.tasks import _inspect_task, _local_file, _reasoning_gym
 from distilbench.tasks._extract import extract
@@ -54,14 +54,13 @@ def build_task(spec: TaskSpec, asked: QuestionSet, seed: int = 0) -> Task:
         return _likelihood_task(spec, asked)
     from inspect_ai import Task
     from inspect_ai.dataset import MemoryDataset, Sample
-    from inspect_ai.model import ChatMessageUser
     from inspect_ai.solver import generate
 
     prefix = _prefix(spec, asked.examples)
     samples = [
         Sample(
             id=question.id,
-            input=[*prefix, ChatMessageUser(content=_asked(spec, question))],
+            input=_with_system([*prefix, *_turns(spec, question)]),
             target=question.target,
             metadata={"cluster": question.cluster, _LETTERS_KEY: question.letters},
         )
@@ -157,14 +156,35 @@ def answer_scorer(how: str, pattern: str | None, grader: str) -> Scorer:
 
 
 def _prefix(spec: ReasoningGymTask | FileTask, examples: tuple[Question, ...]) -> list[ChatMessage]:
-    from inspect_ai.model import ChatMessageAssistant, ChatMessageSystem, ChatMessageUser
+    from inspect_ai.model import ChatMessageAssistant, ChatMessageSystem
 
     instruction = _instruction(spec)
     messages: list[ChatMessage] = [ChatMessageSystem(content=instruction)] if instruction else []
     for example in examples:
-        messages.append(ChatMessageUser(content=_asked(spec, example)))
+        messages += _turns(spec, example)
         messages.append(ChatMessageAssistant(content=worked_answer(spec, example)))
     return messages
+
+
+def _turns(spec: ReasoningGymTask | FileTask, question: Question) -> list[ChatMessage]:
+    """What is said before a question, and the question."""
+    from inspect_ai.model import ChatMessageAssistant, ChatMessageSystem, ChatMessageUser
+
+    kinds: dict[str, Any] = {"system": ChatMessageSystem, "assistant": ChatMessageAssistant}
+    before = [kinds.get(role, ChatMessageUser)(content=said) for role, said in question.before]
+    return [*before, ChatMessageUser(content=_asked(spec, question))]
+
+
+def _with_system(messages: list[ChatMessage]) -> list[ChatMessage]:
+    """One system message, at the beginning, where chat templates want it: the task's instruction
+    and those of the conversations, each once."""
+    from inspect_ai.model import ChatMessageSystem
+
+    said = dict.fromkeys(message.text for message in messages if message.role == "system")
+    if not said:
+        return messages
+    others = [message for message in messages if message.role != "system"]
+    return [ChatMessageSystem(content="\n\n".join(said)), *others]
 
 
 def _instruction(spec: ReasoningGymTask | FileTask) -> str | None:

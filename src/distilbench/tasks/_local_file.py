@@ -10,6 +10,7 @@ from typing import Any
 
 from distilbench.errors import InputError
 from distilbench.tasks._cells import ABSENT, names_of, text_of, value_at
+from distilbench.tasks._chat import Conversation, Turn, conversation_of
 from distilbench.tasks._choice import letters_in
 from distilbench.tasks._offered import Choices, choice_columns, choices_of, right_letters
 from distilbench.tasks._questions import Question, QuestionSet, SkippedRows
@@ -33,11 +34,13 @@ class _Entry:
     choices: Choices | None
     cluster: str | None
     stratum: str | None
+    before: tuple[Turn, ...] = ()
 
     @property
     def same(self) -> Same:
         choices = self.choices.offered.values() if self.choices else ()
-        return _words(self.text), frozenset(map(_words, choices))
+        said = " ".join([*(said for _, said in self.before), self.text])
+        return _words(said), frozenset(map(_words, choices))
 
 
 _Asked = tuple[Question, Same]
@@ -151,7 +154,8 @@ def _entry(spec: FileTask, where: str, number: int, row: Row, stratify: str | No
             raise InputError(where, f"column {column!r} is empty", "fill it or remove the row")
         return found
 
-    question, _ = text(spec.question), text(spec.answer)
+    question, before = _conversation(spec, where, row) or (text(spec.question), ())
+    text(spec.answer)
     try:
         choices = choices_of(spec, row) if spec.choices else None
     except ValueError as error:
@@ -166,7 +170,24 @@ def _entry(spec: FileTask, where: str, number: int, row: Row, stratify: str | No
         choices=choices,
         cluster=text(spec.cluster) if spec.cluster else None,
         stratum=text(stratify) if stratify else None,
+        before=before,
     )
+
+
+def _conversation(spec: FileTask, where: str, row: Row) -> Conversation | None:
+    """The question, if it is a list of chat messages."""
+    try:
+        found = conversation_of(value_at(row, spec.question))
+    except ValueError as error:
+        remedy = "correct the row, or name the column of the prompt alone as 'question'"
+        raise InputError(where, f"column {spec.question!r} {error}", remedy) from error
+    if found and found.before and spec.likelihood:
+        raise InputError(
+            where,
+            f"column {spec.question!r} holds a conversation, which 'likelihood' scores as one text",
+            "drop 'likelihood' of the task, or give one text",
+        )
+    return found
 
 
 def _inner(column: str, value: Any) -> str | None:
@@ -255,4 +276,5 @@ def _question(spec: FileTask, entry: _Entry, target: str) -> Question:
         letters="".join(offered) if offered else letters_in(text),
         choices=scored if spec.likelihood else None,
         stratum=entry.stratum,
+        before=entry.before,
     )

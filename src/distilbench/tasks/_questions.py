@@ -21,6 +21,8 @@ class Question(BaseModel):
     """What is chosen of by likelihood, in the order of ``letters``; null: an answer is written."""
     stratum: str | None = None
     """Of a random subset: the stratum that it was drawn from."""
+    before: tuple[tuple[str, str], ...] = ()
+    """Of a question that is a conversation: the turns before ``text``, who speaks and what."""
 
 
 class SkippedRows(BaseModel):

@@ -36,6 +36,7 @@ class CardFacts:
     data_digest: str
     loss: float
     accuracy: float | None
+    trouble: str | None = None
 
 
 def write_card(facts: CardFacts, folder: Path, origin: Origin, models: Path) -> Path:
@@ -104,6 +105,7 @@ def _card(
     stages = measured_stages(facts)
     training = next((s for s in stages if s["name"] == "student_training"), {})
     hardware = next((r.hardware for r in facts.records if r.hardware), "an unnamed machine")
+    trouble = f"; {facts.trouble}" if facts.trouble else ""
     accuracy = "" if facts.accuracy is None else f", held-out accuracy {facts.accuracy:.3f}"
     card: dict[str, Any] = {
         "id": slug(recipe.name),
@@ -112,7 +114,7 @@ def _card(
         "family": slug(recipe.name),
         "role": "distilled" if is_distilled else "vanilla",
         "stage": "instruct" if recipe.data.task else "base",
-        "note": f"{recipe.method}; held-out loss {facts.loss:.4f} nats a token{accuracy}",
+        "note": f"{recipe.method}; held-out loss {facts.loss:.4f} nats a token{accuracy}{trouble}",
         "sources": {_SOURCE: {"title": f"distilbench {version('distilbench')} on {hardware}"}},
         "lineage": {"base": base},
         **_shape(described),

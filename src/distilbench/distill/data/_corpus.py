@@ -76,7 +76,7 @@ class Corpus:
         """SHA-256 over everything the student may be trained on (the teacher's answers apart)."""
         parts = [
             *self.train_texts,
-            *(a.question.text + "\n" + a.gold for a in self.train),
+            *("\n".join(map(str, (*_words(a.question), a.gold))) for a in self.train),
         ]
         return hashlib.sha256("\x00".join(parts).encode()).hexdigest()
 
@@ -93,9 +93,8 @@ def load_corpus(recipe: Recipe, where: str) -> Corpus:
     wanted = recipe.data.questions
     held = make_questions(_asking(spec, recipe.held_out.questions), recipe.held_out.seed)
     made = make_questions(_asking(spec, wanted + recipe.held_out.questions), recipe.data.seed)
-    secret = {question.text for question in held.questions}
-    secret |= {question.text for question in held.examples}
-    fresh = [question for question in made.questions if question.text not in secret]
+    secret = {_words(question) for question in (*held.questions, *held.examples)}
+    fresh = [question for question in made.questions if _words(question) not in secret]
     if not fresh:
         raise InputError(
             f"{where}: field 'data'",
@@ -116,15 +115,27 @@ def prompt_ids(tokenizer: PreTrainedTokenizerBase, asked: Asked) -> tuple[int, .
     if tokenizer.chat_template:
         text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
         return tuple(tokenizer(str(text), add_special_tokens=False)["input_ids"])
-    return tuple(tokenizer(few_shot_prompt(messages))["input_ids"])
+    return tuple(unended(tokenizer, tokenizer(few_shot_prompt(messages))["input_ids"]))
 
 
 def completion_ids(tokenizer: PreTrainedTokenizerBase, answer: str) -> tuple[int, ...]:
-    """Tokens of an answer and its end."""
+    """Tokens of an answer and its end, once: an answer may bear it already."""
     text = answer.strip() if tokenizer.chat_template else f" {answer.strip()}"
-    ids = list(tokenizer(text, add_special_tokens=False)["input_ids"])
+    ids = unended(tokenizer, tokenizer(text, add_special_tokens=False)["input_ids"])
     end = tokenizer.eos_token_id
     return tuple(ids if end is None else [*ids, end])
+
+
+def unended(tokenizer: PreTrainedTokenizerBase, ids: Sequence[int]) -> list[int]:
+    """Tokens without the end tokens behind them, which a text, or a tokenizer that ends whatever
+    it reads, may bring. White space before them is not the text's either."""
+    left, end = list(ids), tokenizer.eos_token_id
+    while left and left[-1] == end:
+        left.pop()
+    if len(left) < len(ids):
+        while left and not str(tokenizer.decode(left[-1:])).strip():
+            left.pop()
+    return left
 
 
 def answered(
@@ -144,9 +155,14 @@ def blocks(
     end = tokenizer.eos_token_id
     ids: list[int] = []
     for text in texts:
-        ids += [*tokenizer(text)["input_ids"], *([] if end is None else [end])]
+        ids += [*unended(tokenizer, tokenizer(text)["input_ids"]), *([] if end is None else [end])]
     cut = [tuple(ids[at : at + max_length]) for at in range(0, len(ids), max_length)]
     return [Example((), part) for part in cut if len(part) > 1]
+
+
+def _words(question: Question) -> tuple[object, ...]:
+    """All that is said up to the answer: of two conversations the last turn may be the same."""
+    return (*question.before, question.text)
 
 
 def _asking(spec: Task, questions: int) -> Task:

@@ -37,6 +37,27 @@ def held_out_examples(
     return some_left([example for example in made if example], where)
 
 
+def length_notes(
+    prompts: Sequence[int], examples: Sequence[int], max_length: int, context: int | None
+) -> Iterator[str]:
+    """What the user should know of lengths, in tokens: of the ``prompts`` of all questions, and of
+    the ``examples`` that are trained on. ``context``: the student's; null: not known."""
+    left_out = sum(length >= max_length for length in prompts)
+    if left_out:
+        yield (
+            f"{left_out:,} of {len(prompts):,} questions are not trained on: their prompt alone"
+            f" fills 'training.max_length' ({max_length:,}); the longest has {max(prompts):,}"
+            " tokens"
+        )
+    longer = [length for length in (*prompts, *examples) if context and length > context]
+    if longer:
+        yield (
+            f"prompts or examples are longer than the student's context ({context:,} tokens; the"
+            f" longest has {max(longer):,}): it will not run on them; raise 'student.new.context',"
+            " or give shorter ones"
+        )
+
+
 def some_texts(corpus: Corpus, texts: Texts) -> list[str]:
     """A few training texts, for pruning by activation."""
     if corpus.train_texts:

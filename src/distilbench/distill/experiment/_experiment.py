@@ -145,7 +145,7 @@ def _student(
         "seed": seed,
     }
     if arm != "vanilla":
-        fields["teacher"] = {"source": teacher, "engine": "transformers"}
+        fields["teacher"] = {"source": teacher}
     # The verifier rejects some of the teacher's answers: the others are then seen more often.
     steps = max(1, budget // spec.batch_size)
     return _recipe(

@@ -14,7 +14,7 @@ checkpoint, and teacher outputs are in the cache.
 from __future__ import annotations
 
 import shutil
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 from distilbench.distill.accounts import (
@@ -35,12 +35,15 @@ from distilbench.distill.teacher import (
     teacher_answers,
 )
 from distilbench.distill.training import Bench, Judged, Trial, check_accelerate, held_out_accuracy
-from distilbench.distill.weights import export_gguf, load
+from distilbench.distill.weights import check_export, export_gguf, load
 from distilbench.errors import InputError
 from distilbench.events import AccuracyMeasured, AnswersJudged, OnEvent, WeightsLoading, ignore
 from distilbench.files import alone, read_json, whole_alone, write_json, write_text
 from distilbench.source import Source
-from distilbench.yaml_file import yaml_text
+from distilbench.yaml_file import parse_yaml, read_yaml, yaml_text
+
+_RECIPE = "recipe.yaml"
+_MAY_CHANGE = frozenset({"export", "machine", "plan"})
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,9 @@ class DistillResult:
     questions: int | None
     trial: int
     """Which values of the sweep were kept."""
+    trouble: str | None = None
+    """In words, why the kept student is no trained model: its loss is that of guessing, or above
+    that before training. Null: nothing was found."""
 
 
 def make_student(
@@ -88,8 +94,15 @@ def run_recipe(
     place = out / recipe.name
     place.mkdir(parents=True, exist_ok=True)
     with alone(place):
-        _keep_recipe(recipe, place)
-        return _Run(Bench(recipe, folder, place, on_event)).result()
+        _check_same(recipe, place)
+        run = _Run(Bench(recipe, folder, place, on_event))
+        try:
+            return run.result()
+        except InputError:
+            if not _has_trained(place):  # what is corrected may be any part of it
+                shutil.rmtree(place / "trials", ignore_errors=True)
+                (place / _RECIPE).unlink(missing_ok=True)
+            raise
 
 
 @dataclass
@@ -102,12 +115,15 @@ class _Run:
     def result(self) -> DistillResult:
         bench, recipe = self.bench, self.recipe
         check_accelerate(recipe, bench.folder, bench.where)
+        check_export(recipe, bench.folder, bench.where)
         corpus = load_corpus(recipe, bench.where)
         teaching = find_teacher(
             recipe, bench.folder, bench.place.parent, bench.where, bench.on_event, run_recipe
         )
         if not (self.student_dir / "result.json").is_file():
             check_lineage(recipe, teaching, bench.folder)
+        write_text(bench.place / _RECIPE, _text(recipe))
+        if not (self.student_dir / "result.json").is_file():
             trial, judged = self._make(corpus, teaching)
             write_json(self.student_dir / "result.json", {"trial": trial, **asdict(judged)})
         return self._finish(corpus, teaching)
@@ -119,13 +135,25 @@ class _Run:
             Trial(self.bench, number, corpus, texts, teaching).judged()
             for number in range(len(self.recipe.trials()))
         ]
-        best = min(range(len(found)), key=lambda n: found[n][1].loss)
+        best = self._best([judged.loss for _, judged in found])
         model, judged = found[best]
         with whole_alone(self.student_dir) as partial:
             shutil.copytree(model, partial)
         if self.recipe.held_out.accuracy and corpus.held_out:
             judged = self._accuracy(corpus, judged)
         return best, judged
+
+    def _best(self, losses: list[float | None]) -> int:
+        """The trial with the lowest loss; one that is not a number has lost."""
+        left = [n for n, loss in enumerate(losses) if loss is not None]
+        if not left:
+            of = "the training" if len(losses) == 1 else f"each of the {len(losses)} trainings"
+            raise InputError(
+                self.bench.where,
+                f"{of} diverged: the held-out loss is not a number",
+                "lower 'training.learning_rate', and give the recipe another 'name'",
+            )
+        return min(left, key=lambda n: losses[n] or 0.0)
 
     def _texts(self, corpus: Corpus, teaching: Teaching) -> list[list[str]]:
         """The answers that the student learns from, for each training question."""
@@ -186,6 +214,9 @@ class _Run:
         found further users since."""
         bench = self.bench
         noted = read_json(self.student_dir / "result.json", {"trial": int, "loss": float})
+        judged = Judged(**{field.name: noted[field.name] for field in fields(Judged)})
+        kept = Trial(bench, noted["trial"], corpus, (), teaching)
+        trouble = judged.trouble(kept.loss_before())
         records = self._records(teaching, noted["trial"])
         write_stages(records, self.student_dir / "stages.parquet")
         facts = CardFacts(
@@ -195,10 +226,10 @@ class _Run:
             data_digest=corpus.digest,
             loss=noted["loss"],
             accuracy=noted["accuracy"],
+            trouble=trouble,
         )
         card_file = write_card(facts, self.student_dir, teaching, bench.folder)
         self._export()
-        kept = Trial(bench, noted["trial"], corpus, (), teaching)
         return DistillResult(
             folder=bench.place,
             student_dir=self.student_dir,
@@ -209,27 +240,53 @@ class _Run:
             accuracy=noted["accuracy"],
             questions=noted["questions"],
             trial=noted["trial"],
+            trouble=trouble,
         )
 
     def _records(self, teaching: Teaching, kept: int) -> list[StageRecord]:
         """The teacher's and the student's own, of which the trial ``kept`` is marked."""
-        records = [*teaching.records(), *self.bench.meter.records()]
+        own = [self._paid(record) for record in self.bench.meter.records()]
+        records = [*teaching.records(), *own]
         return [replace(r, kept=r.trial == kept) if r.trial is not None else r for r in records]
+
+    def _paid(self, record: StageRecord) -> StageRecord:
+        """With its price, if the recipe's machine was not named yet when it was made."""
+        machine = self.recipe.machine
+        if machine is None or record.machine is not None or record.wall_s is None:
+            return record
+        usd = record.wall_s / 3600 * machine.usd_per_hour
+        return replace(record, machine=machine.name, usd=usd)
 
     def _export(self) -> None:
         for quantization in self.recipe.export:
             file = self.student_dir / f"{self.recipe.name}-{quantization}.gguf"
             if not file.is_file():
-                kind = None if quantization.lower() == "f16" else quantization
-                export_gguf(self.student_dir, file, kind)
+                export_gguf(self.student_dir, file, quantization)
 
 
-def _keep_recipe(recipe: Recipe, place: Path) -> None:
-    """A folder holds one recipe: its stages could not be told apart otherwise."""
-    file = place / "recipe.yaml"
-    text = yaml_text(recipe.model_dump(mode="json", exclude_defaults=True))
-    if file.is_file() and file.read_text("utf-8") != text:
+def _check_same(recipe: Recipe, place: Path) -> None:
+    """A folder holds one recipe: its stages could not be told apart otherwise. What is done with a
+    student when it is finished, and what is known of the machine, may change."""
+    file = place / _RECIPE
+    if not file.is_file():
+        return
+    kept = read_yaml(file, "'method:' and 'student:'").data
+    given = parse_yaml(_text(recipe), "'method:' and 'student:'", str(file)).data
+    differ = {name for name in {*kept, *given} if kept.get(name) != given.get(name)}
+    if other := sorted(differ - _MAY_CHANGE):
         raise InputError(
-            str(place), "holds a student of another recipe", "give the recipe another 'name'"
+            str(place),
+            f"holds a student of another recipe (the fields that differ: {', '.join(other)})",
+            "give the recipe another 'name'",
         )
-    write_text(file, text)
+
+
+def _text(recipe: Recipe) -> str:
+    return yaml_text(recipe.model_dump(mode="json", exclude_defaults=True))
+
+
+def _has_trained(place: Path) -> bool:
+    """Whether a training has left a checkpoint or a model."""
+    return any(
+        any(place.glob(f"trials/*/{kind}")) for kind in ("checkpoints/checkpoint-*", "model")
+    )

@@ -34,6 +34,10 @@ class Aim:
     needs_task: ClassVar[bool] = False
     """Whether it trains on questions of a task only, not on plain text."""
 
+    fused_head: ClassVar[bool] = False
+    """Whether its loss can project hidden states to logits by TRL's fused head, piece by piece, as
+    the SFT trainer's own does. It does if the recipe's ``training.fused_head`` says so."""
+
     def __init__(self, distillation: Distillation) -> None:
         self.distillation = distillation
 

@@ -111,7 +111,16 @@ class Distillation(Part):
         "bucket",
         description="probability beyond top_k: dropped and the rest renormalised, or one bucket",
     )
+    temperature_squared: bool = Field(
+        False, description="multiply the loss by temperature squared (Hinton et al. 2015)"
+    )
     on_policy_share: float = Field(1.0, ge=0, le=1, description="steps on the student's own text")
+
+    @property
+    def loss_scale(self) -> float:
+        """What the divergence is multiplied by. Its gradients shrink as 1 / T^2 (Hinton et al.
+        2015, arXiv 1503.02531, section 2.1)."""
+        return self.temperature**2 if self.temperature_squared else 1.0
 
     @property
     def beta_of_divergence(self) -> float:
@@ -136,6 +145,9 @@ class Training(Part):
     precision: Literal["float32", "bfloat16"] = "float32"
     attention: Literal["eager", "sdpa", "flash_attention_2"] = "sdpa"
     gradient_checkpointing: bool = False
+    fused_head: bool = Field(
+        False, description="project to logits in pieces: less memory, one projection more"
+    )
     checkpoint_every: int = Field(200, ge=1, description="steps between checkpoints")
     lora: Lora | None = None
 

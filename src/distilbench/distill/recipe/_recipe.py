@@ -8,7 +8,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
+from distilbench.architecture import QUANTIZATIONS
 from distilbench.distill.recipe._aim import Aim, aim_of, known_method
+from distilbench.distill.recipe._idle import idle_setting
 from distilbench.distill.recipe._parts import (
     Data,
     Distillation,
@@ -26,6 +28,12 @@ from distilbench.yaml_file import HomePath
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._\-]*$", max_length=80)]
 _SWEPT = ("learning_rate", "epochs", "batch_size", "beta", "temperature", "on_policy_share")
+
+
+def _known_type(name: str) -> str:
+    if name.upper() not in map(str.upper, QUANTIZATIONS):
+        raise ValueError(f"it is one of {', '.join(QUANTIZATIONS)}")
+    return name
 
 
 class Recipe(Part):
@@ -51,7 +59,9 @@ class Recipe(Part):
     accelerate: HomePath | None = Field(
         None, description="configuration of accelerate launch, for training in several processes"
     )
-    export: tuple[str, ...] = Field((), description="GGUF files to write: f16, Q8_0, Q4_K_M, ...")
+    export: tuple[Annotated[str, AfterValidator(_known_type)], ...] = Field(
+        (), description="GGUF files to write: f16, Q8_0, Q4_K_M, ..."
+    )
     seed: int = 0
 
     @model_validator(mode="after")
@@ -70,6 +80,8 @@ class Recipe(Part):
             raise ValueError(f"'sweep' lists values of: {', '.join(_SWEPT)}")
         for training, distillation in self.trials():  # each value is checked by its own field
             self._check_aim(training, distillation)
+        if idle := idle_setting(self):
+            raise ValueError(idle)
         return self
 
     def _check_aim(self, training: Training, distillation: Distillation) -> None:

@@ -11,6 +11,8 @@ from distilbench.architecture import ModelShape, describe
 from distilbench.distill.accounts import FlopSample, generation_flops, shape_of
 from distilbench.distill.data import Asked, prompt_ids
 from distilbench.distill.teacher._answers import Answer, Sampling
+from distilbench.distill.teacher._cache import key_of
+from distilbench.distill.teacher._served import served_digest
 from distilbench.distill.weights import Loaded, device
 from distilbench.engines import (
     FAILURE_KEY,
@@ -34,10 +36,13 @@ class TransformersGenerator:
     """A teacher in this process, by ``model.generate``."""
 
     def __init__(self, teacher: Loaded, sampling: Sampling) -> None:
-        self.digest, self.shape = teacher.digest, shape_of(teacher.model)
+        self.shape = shape_of(teacher.model)
         self._model, self._tokenizer, self._sampling = teacher.model, teacher.tokenizer, sampling
         self._sample = FlopSample(every=10)
         self._ends = _end_tokens(teacher)
+        # What renders a prompt and ends an answer sets the text as the weights do.
+        template = teacher.tokenizer.chat_template
+        self.digest = key_of(model=teacher.digest, template=template, ends=self._ends)
 
     def answer(self, asked: Sequence[tuple[Asked, int]]) -> list[Answer]:
         import torch
@@ -48,10 +53,11 @@ class TransformersGenerator:
         pad = int(tokenizer.pad_token_id)
         ids = torch.tensor([[pad] * (width - len(p)) + list(p) for p in prompts])
         mask = torch.tensor([[0] * (width - len(p)) + [1] * len(p) for p in prompts])
-        torch.manual_seed(self._sampling.seed + asked[0][1])
+        seeds = [_seed(self._sampling, one, number) for one, number in asked]
 
         def work() -> Any:
-            with torch.inference_mode():
+            with torch.random.fork_rng(), torch.inference_mode():
+                torch.manual_seed(int(key_of(seeds=seeds)[:15], 16))
                 return model.generate(
                     ids.to(device()), attention_mask=mask.to(device()), **self._settings()
                 )
@@ -92,7 +98,8 @@ class TransformersGenerator:
         answers = []
         for row, prompt in zip(made, prompts, strict=True):
             written = self._until_end(row)
-            text = str(self._tokenizer.decode(written, skip_special_tokens=True))
+            said = written[:-1] if written and written[-1] in self._ends else written
+            text = str(self._tokenizer.decode(said, skip_special_tokens=True))
             answers.append(
                 Answer(
                     text=_stopped(text, self._sampling.stop),
@@ -125,6 +132,13 @@ class TransformersGenerator:
         if chosen.stop:
             settings |= {"stop_strings": list(chosen.stop), "tokenizer": self._tokenizer}
         return settings
+
+
+def _seed(sampling: Sampling, asked: Asked, number: int) -> int:
+    """The random state of one answer, below 2^31: questions that shared one would be answered by
+    the same draws."""
+    made = key_of(seed=sampling.seed, messages=list(asked.messages), sample=number)
+    return int(made[:8], 16) >> 1
 
 
 def _end_tokens(teacher: Loaded) -> list[int]:
@@ -184,7 +198,7 @@ class EngineGenerator:
                 stop_seqs=list(chosen.stop) or None,
                 temperature=chosen.temperature,
                 top_p=chosen.top_p,
-                seed=chosen.seed + number,
+                seed=_seed(chosen, asked, number),
             ),
         )
         failed = (output.metadata or {}).get(FAILURE_KEY)
@@ -229,7 +243,7 @@ def engine_generator(
     kind.check(asked, where)
     if file is not None:
         shape = describe(file).architecture
-    digest = str(source) if file is None else sha256_of(file)
+    digest = served_digest(source, asked.reference) if file is None else sha256_of(file)
     return EngineGenerator(kind(asked), digest, shape, sampling, where)
 
 

@@ -12,7 +12,7 @@ from distilbench.distill.accounts import Attempt, FlopSample, forward, forward_f
 from distilbench.distill.data import Example, to_batch
 from distilbench.distill.recipe import Distillation
 from distilbench.distill.teacher._cache import Output, TeacherCache, key_of
-from distilbench.distill.weights import Loaded, device
+from distilbench.distill.weights import Loaded, device, token_rows
 from distilbench.events import OnEvent, TextsBegun, TextsDone
 from distilbench.files import whole_file
 
@@ -55,18 +55,25 @@ def top_logits(
     logits: torch.Tensor, labels: torch.Tensor, k: int, temperature: float
 ) -> dict[str, torch.Tensor]:
     """The k best of the positions whose next token is labelled: ``tokens`` (positions, k), int32,
-    and ``logprobs``, float32: at ``temperature``, under the whole softmax. ``logits`` (length,
-    vocabulary), ``labels`` (length)."""
+    and ``logprobs``, float32: at ``temperature``, under the whole softmax; and of all other tokens
+    together ``rest`` (positions), the log of their probability, -inf where there are none.
+    ``logits`` (length, vocabulary), ``labels`` (length)."""
     import torch
 
     wanted = labels[1:] >= 0
     logprobs = torch.log_softmax(logits[:-1][wanted].float() / temperature, dim=-1)
     best = logprobs.topk(min(k, logprobs.shape[-1]), dim=-1)
-    return {"tokens": best.indices.to(torch.int32).cpu(), "logprobs": best.values.cpu()}
+    others = logprobs.scatter(-1, best.indices, -torch.inf)
+    return {
+        "tokens": best.indices.to(torch.int32).cpu(),
+        "logprobs": best.values.cpu(),
+        "rest": others.logsumexp(-1).cpu(),
+    }
 
 
 def read_logits(file: Path) -> dict[str, torch.Tensor]:
-    """``tokens`` and ``logprobs`` of shape (labelled positions, k)."""
+    """``tokens`` and ``logprobs`` of shape (labelled positions, k), ``rest`` (labelled
+    positions)."""
     from safetensors.torch import load_file
 
     return dict(load_file(str(file)))
@@ -86,7 +93,7 @@ def _score(
     energy_before = record.energy_j
     batch = to_batch([e for _, e in part], int(teacher.tokenizer.pad_token_id))
     rows, length = batch["input_ids"].shape
-    logits = forward(teacher.model, batch, sample, record)
+    logits = forward(teacher.model, batch, sample, record)[..., : token_rows(teacher.tokenizer)]
     for row, (key, _) in enumerate(part):
         best = top_logits(
             logits[row].cpu(), batch["labels"][row], distillation.top_k or 1,
@@ -113,7 +120,7 @@ def _save(tensors: dict[str, torch.Tensor], file: Path) -> None:
 
 def _key(teacher: Loaded, example: Example, distillation: Distillation) -> str:
     return key_of(
-        kind="logits",
+        kind="logits with rest",
         teacher=teacher.digest,
         prompt=example.prompt,
         completion=example.completion,

@@ -63,8 +63,12 @@ class Teaching(Origin):
         return stated.shape if stated else None
 
     def records(self) -> list[StageRecord]:
-        """The teacher's own stages, if it was made here: as the stage ``teacher_training``."""
-        return [replace(record, stage="teacher_training") for record in self.stages]
+        """The teacher's own stages, if it was made here: all that made it as the stage
+        ``teacher_training``; its evaluation, which made nothing, as what it is."""
+        return [
+            record if record.stage == "evaluation" else replace(record, stage="teacher_training")
+            for record in self.stages
+        ]
 
 
 def find_teacher(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,15 +12,33 @@ from distilbench.distill.recipe import Generation
 from distilbench.distill.teacher import Sampling, TransformersGenerator, accepted
 from distilbench.distill.weights import Loaded, device
 
+_NEAR = 0.95  # of ln V
+
 
 @dataclass(frozen=True)
 class Judged:
-    """``loss``: nats for each labelled token. ``accuracy``: null if not asked for."""
+    """``loss``: nats for each labelled token; null: it is not a finite number. ``accuracy``: null
+    if not asked for. ``guessing``: the loss of guessing among all tokens alike, ln V."""
 
-    loss: float
+    loss: float | None
     tokens: int
     accuracy: float | None = None
     questions: int | None = None
+    guessing: float | None = None
+
+    def trouble(self, before: float | None = None) -> str | None:
+        """In words, why this is no trained model; ``before``: its loss before training."""
+        if self.loss is None:
+            return "the held-out loss is not a number: the training diverged"
+        said = f"the held-out loss, {self.loss:.4f} nats a token,"
+        if self.guessing and self.loss > _NEAR * self.guessing:
+            return (
+                f"{said} is about that of guessing among all tokens ({self.guessing:.4f}) or worse:"
+                " the training diverged, or has hardly begun"
+            )
+        if before is not None and self.loss > before:
+            return f"{said} is above that before training ({before:.4f}): it made the model worse"
+        return None
 
 
 def held_out_loss(
@@ -40,7 +59,9 @@ def held_out_loss(
         )
         total, labelled = total + float(losses), labelled + int((labels != IGNORED).sum())
         attempt.beat()
-    return Judged(total / labelled, labelled)
+    loss, tokens = total / labelled, int(model.config.vocab_size)
+    finite = math.isfinite(loss)
+    return Judged(loss if finite else None, labelled, guessing=math.log(tokens))
 
 
 def held_out_accuracy(

@@ -51,6 +51,11 @@ def check_accelerate(recipe: Recipe, folder: Path, where: str) -> None:
     if not file.is_file():
         raise InputError(where, f"there is no file {file}", "make one: accelerate config")
     settings = read_yaml(file, "compute_environment:").data
+    if settings.get("distributed_type") == "MULTI_CPU":
+        raise InputError(
+            where, f"{file} is for MULTI_CPU, for which accelerate launch starts one process",
+            "train on the CPU without 'accelerate', or use distributed_type: MULTI_GPU or FSDP",
+        )  # fmt: skip
     if settings.get("distributed_type") != "FSDP":
         return
     if recipe.training.lora:
@@ -67,6 +72,19 @@ def check_accelerate(recipe: Recipe, folder: Path, where: str) -> None:
             where, f"{file} saves the weights in parts ({kind})",
             "set fsdp_state_dict_type: FULL_STATE_DICT",
         )  # fmt: skip
+
+
+def check_started(recipe: Recipe, folder: Path) -> None:
+    """In a launched process: raises ``InputError`` if fewer were started than the configuration
+    asks for, which accelerate does not always say."""
+    file = folder / str(recipe.accelerate)
+    asked = read_yaml(file, "compute_environment:").data.get("num_processes")
+    if isinstance(asked, int) and asked > ranks():
+        raise InputError(
+            f"{file}: field 'num_processes'",
+            f"asks for {asked} processes, and accelerate launch started {ranks()}",
+            "correct 'num_processes' or 'distributed_type' (accelerate config makes the file anew)",
+        )
 
 
 def launch(

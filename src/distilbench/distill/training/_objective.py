@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from distilbench.distill.accounts import TrainingShape, shape_of
 from distilbench.distill.data import Collator, Corpus, Example, Texts, training_examples
@@ -24,10 +24,6 @@ class Objective(Aim, ABC):
     Recipe, plan and card ask what :class:`Aim` says; the training asks the rest. torch and TRL are
     imported in the methods, since a recipe is checked without them.
     """
-
-    fused_head: ClassVar[bool] = False
-    """Whether its loss projects hidden states to logits by TRL's fused head, as the SFT trainer's
-    own does."""
 
     @abstractmethod
     def trainer(self, settings: dict[str, Any], max_new_tokens: int) -> tuple[Any, Any]:
@@ -91,7 +87,7 @@ class Objective(Aim, ABC):
             shape=shape_of(student),
             checkpointing=training.gradient_checkpointing,
             adapter_parameters=trained if training.lora else 0,
-            fused_head=self.fused_head,
+            fused_head=self.fused_head and training.fused_head,
             compact_head=torch.cuda.is_available(),
             divergence_passes=self.divergence_passes,
         )

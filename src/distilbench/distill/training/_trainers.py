@@ -9,6 +9,7 @@ from distilbench.distill.data import rows
 from distilbench.distill.recipe import Training
 from distilbench.distill.training._job import Job
 from distilbench.distill.training._step_meter import StepMeter
+from distilbench.distill.training._with_loss import cross_entropy, with_loss
 from distilbench.distill.weights import Loaded
 from distilbench.events import LossSeen, OnEvent, StepDone
 
@@ -26,6 +27,8 @@ def metered_trainer(
     from transformers import PrinterCallback
 
     kind, config = job.objective.trainer(_settings(job, steps), job.max_new_tokens)
+    if job.objective.fused_head and not job.training.fused_head:
+        kind = with_loss(kind, cross_entropy)  # as many projections as where a teacher is compared
     live: dict[str, Any] = {}
     if job.objective.needs == "live":
         assert teacher is not None

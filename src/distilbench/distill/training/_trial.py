@@ -14,7 +14,9 @@ from distilbench.distill.data import (
     Example,
     Texts,
     held_out_examples,
+    length_notes,
     load_corpus,
+    prompt_ids,
     some_texts,
 )
 from distilbench.distill.recipe import Recipe
@@ -22,11 +24,11 @@ from distilbench.distill.teacher import Teaching, cache_logits, find_teacher
 from distilbench.distill.training._bench import Bench
 from distilbench.distill.training._evaluate import Judged, held_out_loss
 from distilbench.distill.training._job import Job
-from distilbench.distill.training._launch import is_launched, launch
+from distilbench.distill.training._launch import check_started, is_launched, launch
 from distilbench.distill.training._objective import Objective, objective_of
 from distilbench.distill.training._train import train
 from distilbench.distill.weights import Loaded, load, prepare, start_student
-from distilbench.events import TrialJudged, WeightsLoading, ignore
+from distilbench.events import Noted, TrialJudged, WeightsLoading, ignore
 from distilbench.files import read_json, write_json
 from distilbench.source import Source
 
@@ -56,13 +58,15 @@ class Trial:
         """The trained student's folder, and how good it is; what is there already is kept."""
         noted = self.place / "judged.json"
         if noted.is_file():
-            return self.place / "model", Judged(**read_json(noted, {"loss": float, "tokens": int}))
+            return self.place / "model", Judged(**read_json(noted, {"tokens": int}))
         if not (self.place / "model").is_dir():
             self.train()
         judged = self._judge(load(Source.at(self.place / "model"), Path(), self.bench.where))
         write_json(noted, asdict(judged))
         shutil.rmtree(self.place / "checkpoints", ignore_errors=True)
         self.bench.on_event(TrialJudged(self.number, judged.loss))
+        if trouble := judged.trouble(self.loss_before()):
+            self.bench.on_event(Noted(f"trial {self.number}: {trouble}"))
         return self.place / "model", judged
 
     def train(self) -> None:
@@ -79,6 +83,7 @@ class Trial:
             self.corpus, self.texts, student.tokenizer, teacher.tokenizer if teacher else None,
             self.training.max_length, bench.where,
         )  # fmt: skip
+        self._note_lengths(student, examples)
         logits = self._cached_logits(examples, teacher)
         if recipe.accelerate is not None and not is_launched():
             source = self.teaching.source
@@ -97,6 +102,15 @@ class Trial:
             logits=logits,
         )
         self._metered(job, student, teacher)
+
+    def _note_lengths(self, student: Loaded, examples: Sequence[Example]) -> None:
+        """Say what is left out, cut, or longer than the student's context."""
+        prompts = [len(prompt_ids(student.tokenizer, asked)) for asked in self.corpus.train]
+        context = getattr(student.model.config, "max_position_embeddings", None)
+        for said in length_notes(
+            prompts, [len(e.ids) for e in examples], self.training.max_length, context
+        ):
+            self.bench.on_event(Noted(said))
 
     def _metered(self, job: Job, student: Loaded, teacher: Loaded | None) -> None:
         meter = self.bench.meter
@@ -155,13 +169,14 @@ class Trial:
     def loss_before(self) -> float | None:
         """Held-out loss before training; null if it started from nothing."""
         noted = self.place / "start.json"
-        return float(read_json(noted, {"loss": float})["loss"]) if noted.is_file() else None
+        return read_json(noted, {"tokens": int})["loss"] if noted.is_file() else None
 
 
 def train_launched(job: dict[str, Any]) -> None:
     """Train one student in each of several processes; ``job`` is what :func:`launch` wrote."""
     recipe, place = Recipe.model_validate(job["recipe"]), Path(job["place"])
     bench = Bench(recipe, Path(job["folder"]), place, ignore)
+    check_started(recipe, bench.folder)
     corpus = load_corpus(recipe, bench.where)
     teaching = find_teacher(recipe, bench.folder, place, bench.where, bench.on_event, _made_before)
     logits = None if job["logits"] is None else [Path(file) for file in job["logits"]]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from distilbench.distill.data import IGNORED
+
 Loss = Callable[[Any, Any, dict[str, Any], Any], Any]
 """Of a trainer, the student's logits, a batch, and the labels of all ranks by their number (null:
 Trainer takes the mean itself)."""
@@ -27,6 +29,19 @@ def with_loss(trainer: Any, loss: Loss) -> Any:
             return (found, outputs) if return_outputs else found
 
     return WithLoss
+
+
+def cross_entropy(trainer: Any, logits: Any, inputs: dict[str, Any], num_items: Any) -> Any:
+    """Mean negative log-likelihood of the labelled tokens, from whole logits: a :data:`Loss`."""
+    import torch
+
+    labels = inputs["labels"][:, 1:]
+    wanted = labels != IGNORED
+    total = torch.nn.functional.cross_entropy(
+        logits[:, :-1][wanted].float(), labels[wanted], reduction="sum"
+    )
+    items = of_this_rank(trainer, num_items)
+    return total / (wanted.sum() if items is None else items)
 
 
 def with_teacher(trainer: Any) -> Any:

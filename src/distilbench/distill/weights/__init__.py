@@ -2,6 +2,7 @@
 as students, written as GGUF. Imports ``recipe``.
 """
 
+from distilbench.distill.weights._exportable import check_export
 from distilbench.distill.weights._gguf_export import export_gguf
 from distilbench.distill.weights._loading import quiet_loading
 from distilbench.distill.weights._models import (
@@ -11,10 +12,12 @@ from distilbench.distill.weights._models import (
     prepare,
     same_tokens,
     start_student,
+    token_rows,
 )
 
 __all__ = [
     "Loaded",
+    "check_export",
     "device",
     "export_gguf",
     "load",
@@ -22,4 +25,5 @@ __all__ = [
     "quiet_loading",
     "same_tokens",
     "start_student",
+    "token_rows",
 ]

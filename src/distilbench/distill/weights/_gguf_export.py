@@ -13,6 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
+from distilbench.architecture import QUANTIZATIONS, Quantization
 from distilbench.distill.weights._gguf_tokenizer import add_tokenizer
 from distilbench.distill.weights._loading import quiet_loading
 from distilbench.engines import quantized
@@ -35,6 +36,15 @@ class _Source(NamedTuple):
         return str(self.folder)
 
 
+def gguf_kind(name: str) -> Quantization:
+    """The type of a GGUF that a recipe's ``export`` names; case does not matter.
+
+    >>> gguf_kind("q8_0"), gguf_kind("f16")
+    ('Q8_0', 'F16')
+    """
+    return next(kind for kind in QUANTIZATIONS if kind.upper() == name.upper())
+
+
 def export_gguf(model_folder: Path, out: Path, quantization: str | None = None) -> Path:
     """Write the model in ``model_folder`` to the file ``out``; returns it.
 
@@ -42,7 +52,7 @@ def export_gguf(model_folder: Path, out: Path, quantization: str | None = None) 
     Llama's architecture (Llama, SmolLM2, Mistral without a sliding window). Raises ``InputError``
     naming the folder for another architecture or tokenizer.
     """
-    kind = (quantization or "F16").upper()
+    kind = gguf_kind(quantization or "F16")
     source = _read(model_folder)
     if kind in ("F32", "F16"):
         with whole_file(out) as partial:
@@ -52,7 +62,7 @@ def export_gguf(model_folder: Path, out: Path, quantization: str | None = None) 
     with TemporaryDirectory(dir=out.parent, prefix=".quantizing-") as folder:
         whole = Path(folder, f"{out.stem}.gguf")
         _write(source, whole, "F16")
-        quantized(whole, kind, source.where, whole.parent).replace(out)  # type: ignore[arg-type]
+        quantized(whole, kind, source.where, whole.parent).replace(out)
     return out
 
 
@@ -65,15 +75,20 @@ def _read(folder: Path) -> _Source:
         config = AutoConfig.from_pretrained(folder)
         tokenizer = AutoTokenizer.from_pretrained(folder)
     source = _Source(folder, config, tokenizer)
+    check_architecture(config, source.where, _OTHERWISE)
+    return source
+
+
+def check_architecture(config: Any, where: str, otherwise: str) -> None:
+    """Raises ``InputError`` naming ``where``, with the remedy ``otherwise``, for a configuration of
+    transformers whose models are not exported."""
     kind = config.model_type
     if kind not in _ARCHITECTURES or getattr(config, "sliding_window", None):
-        raise InputError(source.where, f"{kind!r} models are not exported here", _OTHERWISE)
+        raise InputError(where, f"{kind!r} models are not exported here", otherwise)
     rope = config.rope_parameters or {}
     if rope.get("rope_type", "default") != "default":
-        raise InputError(
-            source.where, f"rotary scaling {rope['rope_type']!r} is not exported here", _OTHERWISE
-        )
-    return source
+        said = f"rotary scaling {rope['rope_type']!r} is not exported here"
+        raise InputError(where, said, otherwise)
 
 
 def _write(source: _Source, out: Path, kind: str) -> None:

@@ -23,13 +23,7 @@ def add_tokenizer(writer: Any, folder: Path, tokenizer: Any, vocab: int, otherwi
     ``vocab`` is the number of embeddings; ids without a token are marked as unused. Raises
     ``InputError`` naming ``folder``, with the remedy ``otherwise``, for another kind of tokenizer.
     """
-    file = folder / "tokenizer.json"
-    if not file.is_file():
-        raise InputError(str(folder), "has no tokenizer.json", otherwise)
-    data = json.loads(file.read_text("utf-8"))
-    pre = _pre_tokenizer(data)
-    if data["model"].get("type") != "BPE" or pre is None:
-        raise InputError(str(file), "is not a byte-level BPE whose splitting is known", otherwise)
+    data, pre = check_tokenizer(folder, otherwise)
     tokens, kinds = _tokens(data, vocab)
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre(pre)
@@ -38,6 +32,19 @@ def add_tokenizer(writer: Any, folder: Path, tokenizer: Any, vocab: int, otherwi
     merges = data["model"]["merges"]
     writer.add_token_merges([m if isinstance(m, str) else " ".join(m) for m in merges])
     _add_special(writer, tokenizer)
+
+
+def check_tokenizer(folder: Path, otherwise: str) -> tuple[dict[str, Any], str]:
+    """The data of a folder's tokenizer, and llama.cpp's name for how it cuts text. Raises
+    ``InputError`` naming the folder, with the remedy ``otherwise``, for one of another kind."""
+    file = folder / "tokenizer.json"
+    if not file.is_file():
+        raise InputError(str(folder), "has no tokenizer.json", otherwise)
+    data = json.loads(file.read_text("utf-8"))
+    pre = _pre_tokenizer(data)
+    if data["model"].get("type") != "BPE" or pre is None:
+        raise InputError(str(file), "is not a byte-level BPE whose splitting is known", otherwise)
+    return data, pre
 
 
 def _pre_tokenizer(data: dict[str, Any]) -> str | None:

@@ -36,7 +36,7 @@ def load_pretrained(
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     problem, remedy = f"{source} could not be loaded", "check the model and the network"
-    with quiet_loading(), _one_sentence(where, problem, remedy):
+    with quiet_loading(), one_sentence(where, problem, remedy):
         model = AutoModelForCausalLM.from_pretrained(
             place, dtype=torch.float32, attn_implementation=attention, use_safetensors=True
         )
@@ -75,7 +75,7 @@ def quiet_loading() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _one_sentence(where: str, problem: str, remedy: str) -> Iterator[None]:
+def one_sentence(where: str, problem: str, remedy: str) -> Iterator[None]:
     """What transformers raises of a model as ``InputError``; of a file or the disk as it is."""
     try:
         yield
@@ -103,7 +103,7 @@ def _convert(file: Path, out: Path, where: str) -> None:
         )  # fmt: skip
     problem = f"{file.name} is not a GGUF that transformers reads"
     with quiet_loading():
-        with _one_sentence(where, problem, "give the model as a Hugging Face folder"):
+        with one_sentence(where, problem, "give the model as a Hugging Face folder"):
             tokenizer = AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name)
             read = AutoModelForCausalLM.from_pretrained(
                 file.parent, gguf_file=file.name, dtype=torch.float32

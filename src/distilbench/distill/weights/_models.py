@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,9 +18,12 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 
+_NOT_OF_THE_MODEL = ("_name_or_path", "transformers_version", "dtype", "architectures")
+
+
 @dataclass
 class Loaded:
-    """A model, its tokenizer, and the SHA-256 of its weights."""
+    """A model, its tokenizer, and the SHA-256 of its content (:func:`content_digest`)."""
 
     model: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
@@ -33,7 +37,7 @@ def load(source: Source, folder: Path, where: str) -> Loaded:
 
     model, tokenizer = load_pretrained(source, folder, where)
     padded(tokenizer, where)
-    return Loaded(model, tokenizer, weights_digest(model))
+    return Loaded(model, tokenizer, content_digest(model, tokenizer))
 
 
 def load_tokenizer(source: str, folder: Path, where: str) -> PreTrainedTokenizerBase:
@@ -66,9 +70,20 @@ def same_tokens(one: PreTrainedTokenizerBase, other: PreTrainedTokenizerBase) ->
     return bool(one.get_vocab() == other.get_vocab())
 
 
-def weights_digest(model: PreTrainedModel) -> str:
-    """SHA-256 over names, shapes and values of all weights."""
-    digest = hashlib.sha256()
+def token_rows(tokenizer: PreTrainedTokenizerBase) -> int:
+    """Rows of an embedding that are tokens: what a model has beyond them is padding."""
+    return int(max(tokenizer.get_vocab().values())) + 1
+
+
+def content_digest(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> str:
+    """SHA-256 over all that sets a model's logits: its configuration, its tokenizer, and names,
+    shapes and values of all weights. Where it lies, and what saved it, is not of it."""
+    config = {k: v for k, v in model.config.to_dict().items() if k not in _NOT_OF_THE_MODEL}
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    read = backend.to_str() if backend is not None else tokenizer.get_vocab()
+    marks = [tokenizer.bos_token_id, tokenizer.eos_token_id]
+    facts = json.dumps([config, read, marks], sort_keys=True, default=str)
+    digest = hashlib.sha256(facts.encode())
     for name, tensor in sorted(model.state_dict().items()):
         digest.update(f"{name}{tuple(tensor.shape)}".encode())
         digest.update(tensor.detach().float().cpu().contiguous().numpy().tobytes())

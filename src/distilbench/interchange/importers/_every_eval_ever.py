@@ -8,10 +8,10 @@ from typing import Any
 
 from distilbench.errors import InputError
 from distilbench.interchange._exported import SOURCE
-from distilbench.interchange._imported import ROLES, Imported, Naming, number, share, whole
+from distilbench.interchange._imported import Imported, Naming, number, share, whole
 from distilbench.interchange._importer import Importer, ResultFile
 from distilbench.interchange._read import check_samples, choose_metric, mapping, read_json_lines
-from distilbench.records import ORIGIN
+from distilbench.records import ORIGIN, ROLES
 
 _SCHEMA = "0.3"
 _SHOTS = ("num_fewshot", "n_shot", "fewshot")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from distilbench.claims import Claims, Placement, curve_counts
-from distilbench.compute import BOUND_MARKS, Headline, Interval, Scope, ScopeVerdict, Unavailable
+from distilbench.claims import LARGER_WORDS, Claims, size_sentence, verdicts
+from distilbench.compute import BOUND_MARKS, Headline, Interval, ScopeVerdict, Unavailable
 from distilbench.report.claims._cells import range_text, ratio_text
+from distilbench.report.claims._curve_card import curve_card
 from distilbench.report.page import NOT_AVAILABLE, Card, Cards, Fact, Section, Tone, listed, spread
 
 if TYPE_CHECKING:
@@ -15,33 +17,42 @@ if TYPE_CHECKING:
 
 CLAIM_A = "Claim (a): creation compute"
 CLAIM_B = "Claim (b): against larger models"
-CLAIM_C = "Claim (c): the performance-to-compute curve"
 QUESTION = (
     "The paper claims that a distilled 8B takes over 2,000 times less compute to create, that it"
     " reasons on par with, or better than, models ten times its size, and that distillation gives a"
     " superior performance-to-compute curve. Do published figures bear that out?"
 )
-_TONES: dict[str, Tone] = {
+TONES: dict[str, Tone] = {
     "supported": "good", "refuted": "bad", "contradicted": "bad", "not decidable": "open",
     "undecided": "open",
 }  # fmt: skip
-_BANDS = {"5-10x": "5 to 10 times its size", ">10x": "more than 10 times its size"}
 
 
 def answer(claims: Claims) -> Section:
     """A card for each claim."""
     names = claims.catalog.card(claims.headline.vanilla).name
     cards = (
-        creation_card(claims.headline, names),
+        of_class(creation_card(claims.headline, names), claims),
         size_card(claims.counts, claims.strict_counts, claims.margin),
         curve_card(claims.placements),
     )
     return Section("The answer", (Cards("The three claims", cards),))
 
 
+def of_class(card: Card, claims: Claims) -> Card:
+    """The card of claim (a) where no figure is of the class of sources that was asked for: no
+    data, as the verdict under the page's terms says, and what anyone's figures give."""
+    own = [one for one in verdicts(claims).verdicts if one.claim == "a"]
+    if any(one.verdict != "no data" for one in own):
+        return card
+    anyone = f"By anyone's figures: {card.badge}."
+    return replace(card, badge="no data", tone="none",
+                   sentences=(own[0].evidence.sentence, anyone, *card.sentences))  # fmt: skip
+
+
 def creation_card(head: Headline, vanilla: str) -> Card:
     """Claim (a): the ratio under each scope, and what decides where nothing does yet."""
-    badge, tone = spread((one.verdict for one in head.scopes), _TONES, "by scope")
+    badge, tone = spread((one.verdict for one in head.scopes), TONES, "by scope")
     facts = [Fact(one.scope, _ratio(one), _ratio_note(one)) for one in head.scopes]
     return Card(
         f"(a) Over {head.claimed_ratio:,.0f} times less compute to create than {vanilla}",
@@ -98,16 +109,16 @@ def size_card(counts: pl.DataFrame, strict: pl.DataFrame, margin: float) -> Card
     reasoning as one mode and as two; the badge is of both."""
     merged, apart = (_of_bands(frame) for frame in (counts, strict))
     bands = [*merged, *apart]
-    badge, tone = spread((row["verdict"] for row in bands), _TONES, "by size")
+    badge, tone = spread((row["verdict"] for row in bands), TONES, "by size")
     facts = [
-        Fact(f"{_BANDS[row['size_band']]}{modes}", _on_par(row), "share of comparisons")
+        Fact(f"{LARGER_WORDS[row['size_band']]}{modes}", _on_par(row), "share of comparisons")
         for modes, rows in (("", merged), (", modes apart", apart))
         for row in rows
     ]
     said = [
         *map(size_sentence, merged),
         "With prompted chain of thought and thinking kept apart: "
-        + "; ".join(f"{row['verdict']} {_BANDS[row['size_band']]}" for row in apart)
+        + "; ".join(f"{row['verdict']} {LARGER_WORDS[row['size_band']]}" for row in apart)
         + f". On par: surely less than {margin:g} points below.",
     ]
     title = "(b) On par with, or better than, models ten times its size"
@@ -116,7 +127,7 @@ def size_card(counts: pl.DataFrame, strict: pl.DataFrame, margin: float) -> Card
 
 def _of_bands(counts: pl.DataFrame) -> list[dict[str, Any]]:
     rows = {row["size_band"]: row for row in counts.to_dicts()}
-    return [rows[band] for band in _BANDS]
+    return [rows[band] for band in LARGER_WORDS]
 
 
 def _on_par(row: Mapping[str, Any]) -> str:
@@ -125,78 +136,3 @@ def _on_par(row: Mapping[str, Any]) -> str:
         return NOT_AVAILABLE
     lost = row["losses"] / row["comparisons"]
     return f"shown on par or better in {share:.0%}, lost in {lost:.0%}"
-
-
-def size_sentence(row: Mapping[str, Any]) -> str:
-    """The counts against vanilla models of one band of sizes, and what they show of the claim."""
-    larger = _BANDS[row["size_band"]]
-    if not row["comparisons"]:
-        return (
-            f"No data: no comparison in like settings with a vanilla model {larger} is published."
-        )
-    shows = {
-        "supported": "so that more than half are on par or better",
-        "contradicted": "so that more than half are lost",
-        "undecided": "so that neither is shown of more than half",
-    }[row["verdict"]]
-    return (
-        f"{row['verdict'].capitalize()} against models {larger}: {row['wins']:,} wins,"
-        f" {row['ties']:,} on par, {row['losses']:,} losses and {row['undecided']:,} undecided;"
-        f" on par or better is shown in {row['on_par_share']:.0%}, {shows}."
-    )
-
-
-def curve_card(placements: Sequence[Placement]) -> Card:
-    """Claim (c): on which side of the vanilla curves distilled models stand, scope by scope."""
-    counted = curve_counts(placements)
-    badge, tone = _side(*(sum(each) for each in zip(*counted.values(), strict=True)))
-    facts = [
-        Fact(scope, _counts(*found), "placements with a gain surely above 1, below 1, and neither")
-        for scope, found in counted.items()
-    ]
-    title = "(c) A superior performance-to-compute curve"
-    said = [NO_PLACEMENT] if badge == _NO_DATA else [curve_sentence(counted), _WHAT_A_GAIN_IS]
-    return Card(title, badge, tone, said, facts, more=CLAIM_C)
-
-
-_NO_DATA = "no data"
-NO_PLACEMENT = (
-    "No data: no distilled model has a published score in the setting of a fitted family."
-)
-_WHAT_A_GAIN_IS = (
-    "A model lies above the curve if the vanilla compute for its score is surely more than its own,"
-    " and below it if it is surely less (95% intervals)."
-)
-
-
-def curve_sentence(counted: Mapping[Scope, tuple[int, int, int]]) -> str:
-    """How many placements lie above and below, under the narrowest scope with any and the
-    widest."""
-    known = {scope: found for scope, found in counted.items() if any(found)}
-    parts = [
-        f"under scope {scope} {known[scope][0]} of {sum(known[scope])} placements lie above the"
-        f" curve of their vanilla family and {known[scope][1]} below"
-        for scope in dict.fromkeys((next(iter(known)), next(reversed(known))))
-    ]
-    said = ", ".join(parts)
-    return f"{said[0].upper()}{said[1:]}."
-
-
-def _side(above: int, below: int, rest: int) -> tuple[str, Tone]:
-    """The badge of placements, whatever the scope, and its tone."""
-    if not above + below + rest:
-        return _NO_DATA, "none"
-    if above and below:
-        return "above and below the curve", "open"
-    if not above + below:
-        return "undecided", "open"
-    word = "above the curve" if above else "below the curve"
-    if rest:
-        return f"{word}, or undecided", "open"
-    return word, "good" if above else "bad"
-
-
-def _counts(above: int, below: int, rest: int) -> str:
-    if not above + below + rest:
-        return NOT_AVAILABLE
-    return f"{above} above, {below} below, {rest} undecided"

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from distilbench.catalog import Catalog, Figure, cited_in
+from distilbench.catalog import NOT_CHECKED, Catalog, Check, Figure, check_words, cited_in
 from distilbench.claims import Claims
 from distilbench.compute import (
     LEAST_UTILISATION,
@@ -21,23 +21,25 @@ from distilbench.compute import (
     distillation_stages,
     implied_utilisation,
 )
-from distilbench.report.claims._answer import CLAIM_A, CLAIM_C, NO_PLACEMENT, QUESTION, answer
+from distilbench.report.claims._answer import CLAIM_A, QUESTION, answer
 from distilbench.report.claims._cells import (
     flops_cell,
-    gain_text,
     interval_cell,
     model_cell,
     quantity_cell,
     range_text,
-    size_range,
-    size_text,
     source_cell,
     yes_no,
 )
 from distilbench.report.claims._charts import tornado_chart
+from distilbench.report.claims._curve_card import NO_PLACEMENT
+from distilbench.report.claims._curves import curves
 from distilbench.report.claims._placed import placed
+from distilbench.report.claims._remeasured import remeasured_section
+from distilbench.report.claims._rulings import rulings
 from distilbench.report.claims._sizes import sizes
-from distilbench.report.page import Cell, Chart, Details, Section, Shown, Table, Text, render_page
+from distilbench.report.claims._studies import studies
+from distilbench.report.page import Cell, Chart, Section, Shown, Table, Text, render_page
 
 PAPER = "arXiv 2602.20164"
 
@@ -159,50 +161,6 @@ def hours(claims: Claims) -> Section:
     return Section("Hours against tokens", (Text(note), table))
 
 
-def curves(claims: Claims) -> Section:
-    """Claim (c): the fitted families and where distilled models stand on them."""
-    fitted = [c for c in claims.curves if c.curve is not None]
-    blocks: list[Any] = [
-        Text(
-            "A curve is fitted to each vanilla family with three or more sizes, on each benchmark"
-            " in one setting, and distilled models are placed on the curves of families not older"
-            " than themselves by more than a year and a half; the scatter about the curves is taken"
-            " to be alike in all of them. The"
-            " equivalent vanilla size is where the curve reaches the distilled model's score; the"
-            " compute-equivalent gain is the vanilla compute at that point over the distilled"
-            " model's own, under each scope. Nothing is extrapolated: ≥ and ≤ are bounds, at the"
-            " ends of the family or because a part of the model's own cost is not published."
-        )
-    ]
-    columns = (
-        Shown("distilled model", "model", partial(model_cell, claims.catalog)),
-        Shown("benchmark", "benchmark"),
-        Shown("shots", "shots"),
-        Shown("score", "score", "{:.1f}"),
-        Shown("against family", "family"),
-        Shown("equivalent vanilla size", "size", size_text),
-        Shown("95% interval", "size", lambda size: size_range(size.low, size.high)),
-        *(
-            Shown(f"gain: {scope}", "gains", lambda gains, scope=scope: gain_text(gains.get(scope)))
-            for scope in SCOPES
-        ),
-    )
-    caption = "Equivalent size and compute-equivalent gain"
-    blocks.append(Table.of(caption, claims.placements, columns))
-    refused = [curve for curve in claims.curves if curve.refused]
-    if refused:
-        why = (
-            Shown("family", "family"),
-            Shown("benchmark", "benchmark"),
-            Shown("against", "scale"),
-            Shown("reason", "refused"),
-        )
-        blocks.append(Details("Families without a curve", (Table.of("Why", refused, why),)))
-    if not fitted:
-        blocks.append(Text("No family of the catalog has three sizes in one setting."))
-    return Section(CLAIM_C, blocks)
-
-
 def validation(claims: Claims) -> Section:
     return Section("Are the formulas right?", validation_blocks(claims))
 
@@ -258,16 +216,25 @@ def sources(claims: Claims) -> Section:
     columns = (
         Shown("key", "key"),
         Shown("publication", ("title", "url"), lambda t, url: Cell(t, href=str(url or "") or None)),
-        Shown("compared", "checked", lambda checked: checked or "not re-read"),
+        Shown("checked", "checked", _checked),
     )
     known = sorted(_all_sources(claims.catalog))
     note = (
-        "'Compared' says how and when our figures were compared with the publication. Not re-read:"
-        " taken from what is widely published, and still to be compared."
+        "'Checked' says by whom our figures were compared with what, and which where not all were."
+        " Not checked: taken from what is widely published, and still to be compared. Of each"
+        " figure: distilbench catalog show CARD."
     )
     table = Table.of("Sources", ({"key": key, **dict(source)} for key, source in known), columns)
     anchored = replace(table, anchors=[f"source-{key}" for key, _ in known])
     return Section("Sources", (Text(note), anchored))
+
+
+def _checked(checks: tuple[Check, ...]) -> str:
+    said = (
+        f"{', '.join(check.fields)}: {check_words(check)}" if check.fields else check_words(check)
+        for check in checks
+    )
+    return "; ".join(said) or NOT_CHECKED
 
 
 def _tornado(scope: str, bars: tuple[TornadoBar, ...]) -> Chart:
@@ -291,6 +258,7 @@ def _all_sources(catalog: Catalog) -> Iterator[tuple[str, Any]]:
 
 
 SECTIONS = (
-    chart, creation_ratio, all_ratios, hours, sizes, curves, validation, assumptions, sources,
+    rulings, chart, creation_ratio, all_ratios, hours, sizes, remeasured_section, curves,
+    studies, validation, assumptions, sources,
 )  # fmt: skip
 """The sections of the page, functions of the claims, in their order."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from distilbench.claims import Claims, count_outcomes
+from distilbench.claims import Claims, SizeVerdict, count_outcomes
 from distilbench.report.claims._answer import CLAIM_B
 from distilbench.report.claims._cells import model_cell, source_cell
 from distilbench.report.page import Details, Section, Shown, Table, Text
@@ -20,6 +20,9 @@ _NOTE = (
     " not, and does not lie below zero either, the pair is undecided: that no difference is shown"
     " does not make two models equal (published scores cannot be paired, so undecided ones are too"
     " many). Where the number of questions is not known, on par is within one point ('by rule')."
+    " Samples averaged, greedy or sampled, and the limit of output must not differ where they are"
+    " known of both scores. Most publications do not say them all: such a comparison is kept, and"
+    " counted as 'settings not all known'."
 )
 _OUTCOMES = (
     Shown("wins", "wins"),
@@ -33,15 +36,17 @@ _COUNTS = (
     Shown("comparisons", "comparisons"),
     *_OUTCOMES,
     Shown("by rule", "by_rule"),
+    Shown("settings not all known", "unsettled"),
     Shown("shown on par or better", "on_par_share", lambda s: None if s is None else f"{s:.0%}"),
     Shown("verdict", "verdict"),
 )
-_FLIPS = "Does the verdict hang on the margin, on who measured, on the modes?"
+_FLIPS = "Does the verdict hang on the margin, on who measured, on modes, on settings not known?"
 _SENSITIVITY = (
     _BAND,
     Shown("margin, points", "margin", "{:g}"),
     Shown("measured by", "measured_by"),
     Shown("thinking and chain of thought", "modes"),
+    Shown("settings", "settings"),
     *_OUTCOMES,
     Shown("verdict", "verdict"),
 )
@@ -53,7 +58,7 @@ def sizes(claims: Claims) -> Section:
     counts = "Distilled against vanilla, by how much larger the vanilla is"
     strict = "The same, chain of thought and thinking kept apart"
     every = _every(claims)
-    left_out = claims.excluded.group_by("differs").len().sort("len", descending=True)
+    left_out = claims.excluded.group_by("differs").len().sort("len", "differs", descending=True)
     excluded = Table.of(
         "Pairs on one benchmark that were not compared, by the settings that differ",
         left_out,
@@ -65,12 +70,24 @@ def sizes(claims: Claims) -> Section:
             Text(f"{_NOTE} The margin here is {claims.margin:g} percentage points."),
             Table.of(counts, claims.counts, _COUNTS),
             Table.of(strict, claims.strict_counts, _COUNTS),
-            Table.of(_FLIPS, claims.sensitivity, _SENSITIVITY),
+            Table.of(_FLIPS, _shown(claims), _SENSITIVITY),
             Details("By distilled model", (_by_model(claims),)),
             Details(f"All {len(every.rows)} comparisons, with sources", (every,)),
             Details("What was not compared", (excluded,)),
         ),
     )
+
+
+def _shown(claims: Claims) -> list[SizeVerdict]:
+    """The verdict under other terms, one or two of them changed: all of them are in the controls
+    at the head of the page."""
+    margins = {1.0, 10.0, claims.margin}
+    return [
+        one
+        for one in claims.sensitivity
+        if one.margin in margins
+        and (one.settings == "as far as known" or one.margin == claims.margin)
+    ]
 
 
 def _every(claims: Claims) -> Table:
@@ -89,6 +106,7 @@ def _every(claims: Claims) -> Table:
         Shown("difference", "difference", "{:+.1f}"),
         Shown("margin in standard errors", "margin_se", "{:.1f}"),
         Shown("outcome", "outcome"),
+        Shown("not known of both", "unknown"),
     )
     return Table.of("Every comparison", claims.comparisons, columns)
 

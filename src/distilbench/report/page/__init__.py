@@ -49,6 +49,7 @@ from distilbench.report.page._questions import (
     Questions,
     Said,
 )
+from distilbench.report.page._rulings import Ruled, Ruling, Rulings, Term
 from distilbench.report.page._table import Cell, Known, Shown, Table
 
 __all__ = [
@@ -75,10 +76,14 @@ __all__ = [
     "Measure",
     "Pre",
     "Questions",
+    "Ruled",
+    "Ruling",
+    "Rulings",
     "Said",
     "Section",
     "Shown",
     "Table",
+    "Term",
     "Text",
     "Tone",
     "anchor",

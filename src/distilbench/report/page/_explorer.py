@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from distilbench.report.page._drawing import PALETTE
 
 ROLE_SHAPES = {
-    "distilled": "circle", "vanilla": "square", "proprietary": "diamond", "not said": "cross",
+    "distilled": "circle", "vanilla": "square", "synthetic": "triangle-up",
+    "proprietary": "diamond", "not said": "cross",
 }  # fmt: skip
 _GREY, _LINE = "#9aa3ad", "#7a8694"
 

@@ -25,6 +25,7 @@ from distilbench.report.page._format import anchor
 from distilbench.report.page._libraries import datatables, vega
 from distilbench.report.page._questions import Questions
 from distilbench.report.page._rows import html_rows, markdown_rows
+from distilbench.report.page._rulings import Rulings
 from distilbench.report.page._table import Table
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ class Section:
 
     title: str
     blocks: Sequence[
-        Text | Pre | Table | Chart | Details | Cards | Explorer | Curves | Questions
+        Text | Pre | Table | Chart | Details | Cards | Explorer | Curves | Questions | Rulings
     ] = field(default_factory=tuple)
 
     @property
@@ -124,7 +125,7 @@ def render_page(
         **said,
         scripts=scripts,
         policy=_policy(scripts, asks),
-        styles=[_script("questions.css")] if questions else [],
+        styles=_styles(blocks),
         specification=_specification,
         inlined=_inlined,
     )
@@ -143,11 +144,12 @@ def _scripts(blocks: Sequence[Any], refreshes: bool) -> tuple[str, ...]:
     ]
     own = [
         ("tables.js", {"Table"}),
-        ("views.js", {"Chart", "Explorer", "Curves"}),
+        ("views.js", {"Chart", "Explorer", "Curves", "Rulings"}),
         ("charts.js", {"Chart"}),
         ("explorer-figures.js", {"Explorer"}),
         ("explorer.js", {"Explorer"}),
         ("curves.js", {"Curves"}),
+        ("rulings.js", {"Rulings"}),
         ("questions.js", {"Questions"}),
     ]
     return (
@@ -155,6 +157,13 @@ def _scripts(blocks: Sequence[Any], refreshes: bool) -> tuple[str, ...]:
         *(_script(name) for name, of in own if of & kinds),
         *((_script("live.js"),) if refreshes else ()),
     )
+
+
+def _styles(blocks: Sequence[Any]) -> list[str]:
+    """The styles of those blocks that have some of their own."""
+    kinds = {_kind(block) for block in blocks}
+    own = {"Questions": "questions.css", "Rulings": "rulings.css"}
+    return [_script(name) for kind, name in own.items() if kind in kinds]
 
 
 def render_fragment(title: str, lede: str, blocks: Sequence[Any]) -> str:
@@ -205,9 +214,9 @@ def _svg(chart: Chart) -> str:
 def _write_images(chart: Chart, out_dir: Path) -> None:
     import vl_convert
 
-    spec = {**chart.specification, "width": _IMAGE_WIDTH}
-    write_text(out_dir / f"{chart.name}.svg", _svg(chart))
-    write_bytes(out_dir / f"{chart.name}.png", vl_convert.vegalite_to_png(spec, scale=2))
+    drawn = _svg(chart)
+    write_text(out_dir / f"{chart.name}.svg", drawn)
+    write_bytes(out_dir / f"{chart.name}.png", vl_convert.svg_to_png(drawn, scale=2))
 
 
 def _script(name: str) -> str:

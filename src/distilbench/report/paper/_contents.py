@@ -55,7 +55,7 @@ def contents_of_run(data: RunData) -> Contents:
 
 def contents_of_claims(claims: Claims) -> Contents:
     """What the page on the claims of arXiv 2602.20164 holds, and a table of its verdicts."""
-    rows = list(claims.summary()["verdicts"].items())
+    rows = list(claims.in_words().items())
     own = {"verdicts": Table("The claims of arXiv 2602.20164", ("claim", "verdict"), rows)}
     return _contents("the claims", claims_sections(claims), own)
 

@@ -26,6 +26,7 @@ from distilbench.report.run._report import picture, write_report, write_runs_rep
 from distilbench.report.run._running import Ratio
 from distilbench.report.run._sections import sections
 from distilbench.report.run._several import read_runs, run_labels
+from distilbench.report.run._sustained import sustained_facts
 from distilbench.report.run._verdicts import creation_text
 from distilbench.report.run._warnings import run_warnings
 
@@ -62,6 +63,7 @@ __all__ = [
     "run_labels",
     "run_warnings",
     "sections",
+    "sustained_facts",
     "with_ending",
     "with_entries",
     "write_report",

@@ -230,3 +230,23 @@ def rates_with_intervals(table: pl.DataFrame, entries: list[str], title: str) ->
         x="value:Q", shape=shape("entry", entries)
     )
     return styled((bars + points).properties(height=max(60, 34 * len(entries))))
+
+
+def rates_by_minute(table: pl.DataFrame, entries: list[str]) -> Any:
+    """Columns entry, minute, rate (tokens/s), cpu_temperature_c, cpu_frequency_mhz (null: none): a
+    line for each entry, from 0."""
+    import altair as alt
+
+    base = alt.Chart(inline(table.to_dicts())).encode(
+        x=alt.X("minute:Q", title="minute under load", axis=alt.Axis(tickMinStep=1)),
+        y=alt.Y("rate:Q", title="tokens/s", scale=alt.Scale(zero=True)),
+        color=colour("entry", entries),
+        tooltip=tooltips(
+            {"entry": "model", "minute": "minute"},
+            {},
+            {"rate": "tokens/s", "cpu_temperature_c": "°C", "cpu_frequency_mhz": "MHz"},
+            ".3~s",
+        ),
+    )
+    points = base.mark_point(size=45, filled=True).encode(shape=shape("entry", entries))
+    return styled((base.mark_line(strokeWidth=2) + points).properties(height=260))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from distilbench.claims import MARGIN, question_costs, with_usd
 from distilbench.errors import InputError
-from distilbench.files import read_columns, read_json
-from distilbench.records import KEY, OUTCOMES
+from distilbench.files import read_json
 from distilbench.report.run._entries import foreign, others, with_entries, with_variant
 from distilbench.report.run._marks import marks
+from distilbench.report.run._tables import read_table, refuse_strange
 
 if TYPE_CHECKING:
     import polars as pl
@@ -163,7 +163,8 @@ class RunData:
         from distilbench.stats import COSTS, per_correct
 
         priced = with_usd(self.used, self.cells, self.catalog)
-        found = per_correct(priced, ("entry",), (*COSTS, "usd"))
+        scored = self.comparison.accuracy if self.comparable else None
+        found = per_correct(priced, ("entry",), (*COSTS, "usd"), scored)
         return {row["entry"]: row for row in found.iter_rows(named=True)}
 
     @cached_property
@@ -195,8 +196,8 @@ def read_run(run_dir: Path, known: KnownCards | None = None) -> RunData:
     if not all(isinstance(cell, str) for cell in facts["cells"]):
         where = f"{run_dir / 'run.json'}: field 'cells'"
         raise InputError(where, "is no list of names", "put back a copy of it")
-    samples, cells = (_table(run_dir, name) for name in ("samples", "cells"))
-    _refuse_strange(samples, run_dir / "samples.parquet")
+    samples, cells = (read_table(run_dir, name) for name in ("samples", "cells"))
+    refuse_strange(samples, run_dir / "samples.parquet")
     suite_text = _suite_text(run_dir)
     if samples.is_empty() and foreign(cells).is_empty():
         raise InputError(str(run_dir), "holds no finished sample", "run the suite again")
@@ -218,13 +219,6 @@ def catalog_of(folders: Sequence[Path]) -> KnownCards:
         return load_catalog(), (f"The cards beside the models are left out: {error}.",)
 
 
-def _known(column: pl.Series) -> pl.Series:
-    """With null for what is no number, but for a score: that is refused where it is used."""
-    if column.name == "score" or not column.dtype.is_float() or not column.is_nan().any():
-        return column
-    return column.fill_nan(None)
-
-
 def _suite_text(run_dir: Path) -> str:
     """The exact suite; empty for a run of imported results alone, which has none."""
     path = run_dir / "suite.yaml"
@@ -232,51 +226,6 @@ def _suite_text(run_dir: Path) -> str:
         return path.read_text("utf-8") if path.exists() else ""
     except UnicodeDecodeError as error:
         raise InputError(str(path), "is damaged", "put back a copy of it, or remove it") from error
-
-
-def _table(run_dir: Path, name: str) -> pl.DataFrame:
-    """One of the two tables of all cells, which can be made again."""
-    path, remedy = run_dir / f"{name}.parquet", f"make it again: distilbench report {run_dir}"
-    try:
-        return _compact(map(_known, read_columns(path, remedy)))
-    except FileNotFoundError as error:
-        raise InputError(str(path), "is missing", remedy) from error
-
-
-def _refuse_strange(samples: pl.DataFrame, path: Path) -> None:
-    """Raises ``InputError`` where a record bears no name, or ended as no record of ours does: whole
-    tables come from strangers too."""
-    remedy = "put back a copy of the run's records, or run the suite again"
-    for name in KEY:
-        if empty := samples[name].null_count():
-            raise InputError(f"{path}: column {name!r}", f"is empty in {empty:,} rows", remedy)
-    ended = samples["outcome"].unique(maintain_order=True).drop_nulls().to_list()
-    for outcome in ended:
-        if outcome not in OUTCOMES:
-            said = f"holds {str(outcome)[:40]!r}, which is none of {', '.join(OUTCOMES)}"
-            raise InputError(f"{path}: column 'outcome'", said, remedy)
-
-
-def _compact(columns: Iterable[pl.Series]) -> pl.DataFrame:
-    """A table in little memory. Each column in one piece: were there several, polars would copy the
-    whole table when a column is put beside. And one that holds the same everywhere, as most names
-    of a run and all that was not measured, as one value."""
-    import polars as pl
-
-    kept: list[pl.Series] = []
-    same: list[pl.Expr] = []
-    names: list[str] = []
-    for column in columns:
-        names.append(column.name)
-        if is_one := _is_one_value(column):
-            same.append(pl.lit(column[0], column.dtype).alias(column.name))
-        if not is_one or not kept:
-            kept.append(column.rechunk())
-    return pl.DataFrame(kept).with_columns(same).select(names)
-
-
-def _is_one_value(column: pl.Series) -> bool:
-    return len(column) > 1 and column.eq_missing(column[:1].new_from_index(0, len(column))).all()
 
 
 def _shared(samples: pl.DataFrame) -> pl.DataFrame:

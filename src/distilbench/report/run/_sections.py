@@ -32,6 +32,7 @@ from distilbench.report.run._results import pareto_figures, results
 from distilbench.report.run._served import latency
 from distilbench.report.run._speeds import speeds
 from distilbench.report.run._subsets import full_scores
+from distilbench.report.run._sustained import under_load
 from distilbench.report.run._thinking import thinking
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ RESULTS: tuple[MakeSection, ...] = (
     money,
     latency,
     speeds,
+    under_load,
     thinking,
     quantization,
     limits,

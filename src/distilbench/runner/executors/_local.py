@@ -17,6 +17,7 @@ class Local(Executor):
     side by side on what one model is asked, if it is served outside of them."""
 
     name = "local"
+    sustains = True
 
     def __init__(self, workers: int = 1) -> None:
         self._workers = workers

@@ -24,7 +24,7 @@ class CachedLogit(Objective):
 
     method = "logit"
     needs = "cached logits"
-    heeds = ("divergence", "beta", "temperature", "top_k", "tail")
+    heeds = ("divergence", "beta", "temperature", "temperature_squared", "top_k", "tail")
 
     @classmethod
     def takes(cls, distillation: Distillation) -> bool:
@@ -51,11 +51,13 @@ class CachedLogit(Objective):
             logits[:, :-1][wanted],
             inputs["teacher_tokens"],
             inputs["teacher_logprobs"],
+            inputs["teacher_rest"],
             beta=self.distillation.beta_of_divergence,
             temperature=self.distillation.temperature,
             tail=self.distillation.tail,
         )
         items = of_this_rank(trainer, num_items_in_batch)
+        total = total * self.distillation.loss_scale
         return total / (wanted.sum() if items is None else items)
 
 
@@ -69,15 +71,17 @@ class CachedLogitCollator:
         import torch
 
         made = to_batch([as_example(row) for row in batch], self.pad)
-        tokens, logprobs = [], []
+        tokens, logprobs, rest = [], [], []
         for row in batch:
             found = read_logits(Path(row["logits"]))
             tokens.append(found["tokens"].long())
             logprobs.append(found["logprobs"].float())
+            rest.append(found["rest"].float())
         return {
             **made,
             "teacher_tokens": torch.cat(tokens),
             "teacher_logprobs": torch.cat(logprobs),
+            "teacher_rest": torch.cat(rest),
         }
 
 
@@ -85,6 +89,7 @@ def top_k_divergence(
     student_logits: torch.Tensor,
     teacher_tokens: torch.Tensor,
     teacher_logprobs: torch.Tensor,
+    teacher_rest: torch.Tensor,
     *,
     beta: float,
     temperature: float,
@@ -95,21 +100,26 @@ def top_k_divergence(
     outcomes: the teacher's k best tokens, and all other tokens together.
 
     ``student_logits``: (positions, vocabulary). ``teacher_tokens`` and ``teacher_logprobs``:
-    (positions, k), log-probabilities at ``temperature`` under the teacher's whole softmax. The
-    student's probabilities come from its whole softmax. ``bucket``: the teacher's rest is what its
-    k best leave of 1. ``renormalise``: its rest is 0 and its k best are scaled to sum to 1.
+    (positions, k), log-probabilities at ``temperature`` under the teacher's whole softmax;
+    ``teacher_rest`` (positions), the log of what all its other tokens have. The student's
+    probabilities come from its whole softmax, its rest as a sum over the other tokens: 1 less the
+    k best, and a teacher's rest so, would be lost to rounding where a distribution is sharp.
+    ``bucket``: the rest is one outcome. ``renormalise``: the teacher's rest is 0 and its k best
+    are scaled to sum to 1.
     """
     import torch
 
-    log_q = torch.log_softmax(student_logits.float() / temperature, dim=-1)
-    log_q = log_q.gather(-1, teacher_tokens)
-    log_q = torch.cat([log_q, _rest(log_q)], dim=-1)
-    log_p = teacher_logprobs.float()
-    if tail == "bucket":
-        log_p = torch.cat([log_p, _rest(log_p)], dim=-1)
+    whole = torch.log_softmax(student_logits.float() / temperature, dim=-1)
+    log_q, log_p = whole.gather(-1, teacher_tokens), teacher_logprobs.float()
+    if torch.isneginf(teacher_rest).all():  # the k best are all tokens; more rows are padding
+        log_q, log_p = log_q.log_softmax(-1), log_p.log_softmax(-1)
     else:
-        log_p = torch.log_softmax(log_p, dim=-1)
-        log_p = torch.cat([log_p, torch.full_like(log_p[:, :1], -torch.inf)], dim=-1)
+        others = whole.scatter(-1, teacher_tokens, -torch.inf)
+        log_q = torch.cat([log_q, others.logsumexp(-1, keepdim=True)], dim=-1)
+        rest = teacher_rest.float()[:, None]
+        if tail == "renormalise":
+            log_p, rest = log_p.log_softmax(-1), torch.full_like(rest, -torch.inf)
+        log_p = torch.cat([log_p, rest], dim=-1)
     if beta == 0:
         return _kl(log_p, log_q)
     if beta == 1:
@@ -117,14 +127,6 @@ def top_k_divergence(
     weights = torch.tensor([beta, 1 - beta], device=log_p.device).log()
     mixture = torch.logaddexp(log_p + weights[0], log_q + weights[1])
     return beta * _kl(log_p, mixture) + (1 - beta) * _kl(log_q, mixture)
-
-
-def _rest(logprobs: torch.Tensor) -> torch.Tensor:
-    """Log of what the probabilities leave of 1; at least 1e-6, so that its gradient is finite."""
-    import torch
-
-    total = logprobs.exp().sum(-1, keepdim=True)
-    return torch.log((1 - total).clamp_min(1e-6))
 
 
 def _kl(log_p: torch.Tensor, log_q: torch.Tensor) -> torch.Tensor:

@@ -43,7 +43,7 @@ class Gold(Objective):
     method = "logit"
     divergences = ("gold",)
     needs = "live"
-    heeds = ("divergence", "beta", "temperature")
+    heeds = ("divergence", "beta", "temperature", "temperature_squared")
 
     def check(self, student: StudentSpec, data: Data, training: Training) -> None:
         if data.task is None:
@@ -78,7 +78,12 @@ class Gold(Objective):
     def trainer(self, settings: dict[str, Any], max_new_tokens: int) -> tuple[Any, Any]:
         from trl import SFTConfig
 
-        return with_loss(_trainer(self.distillation), _loss), SFTConfig(**settings)
+        return with_loss(_trainer(self.distillation), self._loss), SFTConfig(**settings)
+
+    def _loss(
+        self, trainer: Any, logits: Any, inputs: dict[str, Any], num_items_in_batch: Any
+    ) -> Any:
+        return _loss(trainer, logits, inputs, num_items_in_batch) * self.distillation.loss_scale
 
 
 @dataclass(frozen=True)

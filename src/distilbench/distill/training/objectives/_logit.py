@@ -16,7 +16,7 @@ class Logit(Objective):
 
     method = "logit"
     needs = "live"
-    heeds: ClassVar[tuple[str, ...]] = ("divergence", "beta", "temperature")
+    heeds: ClassVar[tuple[str, ...]] = ("divergence", "beta", "temperature", "temperature_squared")
 
     @classmethod
     def takes(cls, distillation: Distillation) -> bool:
@@ -50,7 +50,7 @@ class Logit(Objective):
         if trainer.lmbda:
             items = (labels != IGNORED).sum().clamp_min(1)
             items = items * trainer.args.gradient_accumulation_steps
-        return trainer.generalized_jsd_loss(
+        found = trainer.generalized_jsd_loss(
             logits[:, :-1],
             taught[:, :-1],
             labels=labels,
@@ -58,3 +58,4 @@ class Logit(Objective):
             temperature=self.loss_temperature,
             num_items_in_batch=items,
         )
+        return found * self.distillation.loss_scale
