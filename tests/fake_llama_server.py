@@ -34,6 +34,7 @@ HELP = """
 --threads-http N
 --no-webui
 """
+SYSTEM_INFO = "system_info: n_threads = 2 / 2 | CPU : SSE3 = 1 | AVX2 = 1 | CUDA : ARCHS = 800 | "
 VERSION = "version: 6789 (abcdef)\nbuilt with cc (Debian) 12.2 for x86_64-linux-gnu"
 
 
@@ -102,6 +103,9 @@ def main() -> None:
         print(VERSION, file=sys.stderr)
     elif "--list-devices" in sys.argv:
         print("Available devices:\n  CUDA0: NVIDIA Test (24125 MiB, 23821 MiB free)")
+    elif "/no/model.gguf" in sys.argv:
+        print("0.00 I cmn common_param: " + SYSTEM_INFO, file=sys.stderr)
+        sys.exit(1)
     elif HOW == "dies":
         print("llama_model_load: error loading model: unknown architecture", file=sys.stderr)
         sys.exit(1)

@@ -69,6 +69,7 @@ def planned_run(folder: Path) -> Path:
         *(pl.lit(value, cells.schema[name]).alias(name) for name, value in RECORDED.items()),
         card=pl.col("model"),
         role=pl.lit(None, pl.String),
+        data_revision=pl.when(pl.col("task") == "gsm").then(pl.lit("0a1b2c3")),
     )
     cells.write_parquet(run / "cells.parquet")
     facts = json.loads((run / "run.json").read_text())
@@ -309,7 +310,7 @@ def test_methods_say_what_the_records_know(data: Any) -> None:
         " 32 tokens an answer, SHA-256 cdcdcdcdcdcdcdcd...." in text["Tasks"]
     )
     assert (
-        "gsm: 40 questions of the Inspect task inspect_evals/gsm8k, asked and graded by the"
+        "gsm: 40 questions of the Inspect task inspect_evals/gsm8k at commit 0a1b2c3, asked and"
         in (text["Tasks"])
     )
     assert "own: 40 questions from the file own.jsonl, no examples" in text["Tasks"]

@@ -287,6 +287,8 @@ def test_a_run_measures_it_as_the_embedded_engine(tmp_path: Path, model: Path) -
     cell = pl.read_parquet(result.run_dir / "cells.parquet").row(0, named=True)
     assert cell["engine"] == "llama.cpp (llama-server)"
     assert cell["engine_version"].startswith("6789 (abcdef)")
+    assert cell["engine_build"] == "CPU: SSE3, AVX2; CUDA: ARCHS=800"
+    assert cell["engine_package"] is None
     assert cell["runs_on"] == "the run's machine"
     assert cell["spin_count"] is None  # it has no libgomp
     for known in ("peak_memory_bytes", "load_s", "predicted_memory_bytes", "model_sha256"):

@@ -22,6 +22,8 @@ from distilbench.errors import InputError, use_one_of
 from distilbench.keys import is_secret_name, redact
 
 _ASKED_S = 60.0  # that it may take to say what it is; a build for GPUs looks for them first
+_NO_MODEL = "/no/model.gguf"  # it tells its build and ends
+_TELLS_BUILD_S = 15.0
 _FLAG = re.compile(r"(?<![\w-])--?[a-zA-Z][\w-]*")
 _DEVICE = re.compile(r"^\s+(\w+): (.+) \((\d+) MiB, \d+ MiB free\)\s*$", re.MULTILINE)
 _NO_GPU = ("CPU", "BLAS", "RPC")
@@ -138,6 +140,36 @@ def version_of(path: Path) -> str | None:
     built = re.search(r"^built with (.+)$", said, re.MULTILINE)
     parts = [number and number[1].strip(), built and f"built with {built[1].strip()}"]
     return ", ".join(part for part in parts if part) or None
+
+
+def system_info_of(path: Path) -> str | None:
+    """What its llama.cpp says that it was compiled for, printed before it looks for a model: it is
+    given one that is not there. Null: it says nothing that is understood."""
+    try:
+        return _system_info(path, path.stat().st_mtime_ns)
+    except OSError:
+        return None
+
+
+@cache
+def _system_info(path: Path, changed_ns: int) -> str | None:
+    try:
+        done = subprocess.run(
+            [str(path), "--model", _NO_MODEL, "--port", "0", "--log-verbosity", "4"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_TELLS_BUILD_S,
+            env={**program_environment(), "CUDA_VISIBLE_DEVICES": ""},
+            check=False,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    found = re.search(
+        r"system_info: [^|\n]*\|(.+)$", done.stdout + "\n" + done.stderr, re.MULTILINE
+    )
+    return found[1].strip() if found else None
 
 
 def devices_of(path: Path, where: str) -> list[GpuDevice]:

@@ -6,7 +6,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from distilbench.engines._binary import Binary, devices_of, find_program, version_of
+from distilbench.engines._binary import (
+    Binary,
+    devices_of,
+    find_program,
+    system_info_of,
+    version_of,
+)
+from distilbench.engines._build import build_of
 from distilbench.engines._contract import Assignment
 from distilbench.engines._gpu import memory_of
 from distilbench.engines.kinds.file import Embedded
@@ -47,6 +54,8 @@ class LlamaServer(Embedded):
             **super().facts(),
             "engine": "llama.cpp (llama-server)",
             "engine_version": version_of(binary.path),
+            **build_of(system_info_of(binary.path))._asdict(),
+            "engine_package": None,
             "spin_count": spins if pid and _waits_by_libgomp(pid) else None,
         }
 

@@ -17,7 +17,7 @@ _MODEL = (
     "role", "card", "declared_name", "parameters", "quantization", "bits_per_weight", "engine",
     "engine_version", "runs_on", "model_sha256", "model_file_bytes", "origin",
 )  # fmt: skip
-_TASK = ("epochs", "template", "contamination", "skipped_rows")
+_TASK = ("data_revision", "epochs", "template", "contamination", "skipped_rows")
 
 
 def models_of(data: RunData) -> list[dict[str, Any]]:
@@ -44,6 +44,7 @@ def tasks_of(data: RunData) -> list[dict[str, Any]]:
             **row,
             "questions": counted.get(row["task"], 0),
             **_asked(planned.get(row["task"], [])),
+            "at": f" at commit {row['data_revision']}" if row["data_revision"] else "",
         }
         for row in _first(data.cells, "task", _TASK)
     ]
