@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from distilbench.claims import (
@@ -16,6 +15,7 @@ from distilbench.claims import (
 )
 from distilbench.compute import BOUND_MARKS, Headline, Interval, Scope, ScopeVerdict, Unavailable
 from distilbench.report.claims._cells import range_text, ratio_text
+from distilbench.report.claims._of_class import of_class
 from distilbench.report.page import NOT_AVAILABLE, Card, Cards, Fact, Section, Tone, listed, spread
 
 if TYPE_CHECKING:
@@ -44,17 +44,6 @@ def answer(claims: Claims) -> Section:
         curve_card(claims.placements),
     )
     return Section("The answer", (Cards("The three claims", cards),))
-
-
-def of_class(card: Card, claims: Claims) -> Card:
-    """The card of claim (a) where no figure is of the class of sources that was asked for: no
-    data, as the verdict under the page's terms says, and what anyone's figures give."""
-    own = [one for one in verdicts(claims).verdicts if one.claim == "a"]
-    if any(one.verdict != "no data" for one in own):
-        return card
-    anyone = f"By anyone's figures: {card.badge}."
-    return replace(card, badge="no data", tone="none",
-                   sentences=(own[0].evidence.sentence, anyone, *card.sentences))  # fmt: skip
 
 
 def creation_card(head: Headline, vanilla: str) -> Card:
