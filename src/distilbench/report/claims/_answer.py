@@ -5,14 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from distilbench.claims import (
-    LARGER_WORDS,
-    Claims,
-    Placement,
-    curve_counts,
-    size_sentence,
-    verdicts,
-)
+from distilbench.claims import LARGER_WORDS, Claims, Placement, curve_counts, size_sentence
 from distilbench.compute import BOUND_MARKS, Headline, Interval, Scope, ScopeVerdict, Unavailable
 from distilbench.report.claims._cells import range_text, ratio_text
 from distilbench.report.claims._of_class import of_class
