@@ -8,15 +8,13 @@ from typing import Any
 import polars as pl
 import pytest
 
-from distilbench.claims import Placement, curve_counts, size_sentence
+from distilbench.claims import size_sentence
 from distilbench.compute import Headline, Interval, ScopeVerdict, TornadoBar, Unavailable
 from distilbench.report.claims._answer import (
     CLAIM_A,
     creation_card,
-    curve_card,
     size_card,
 )
-from distilbench.stats import Equivalent, Gain
 
 
 def ratio(central: float) -> Interval:
@@ -142,64 +140,3 @@ def test_the_badge_of_claim_b_is_the_verdict_or_both() -> None:
     nothing = pl.DataFrame([{**far, "size_band": "5-10x"}, far])
     none = size_card(nothing, nothing, 5.0)
     assert (none.badge, none.tone) == ("no data", "none")
-
-
-def placement(**limits: tuple[float | None, float | None]) -> Placement:
-    """A placement with the limits of its gain by scope."""
-    gains = {name: Gain(1.0, "=", low, high, 1.0, 0.95) for name, (low, high) in limits.items()}
-    size = Equivalent("parameters", 1e9, "=", None, None, 0.95)
-    return Placement(
-        "m", "b", "accuracy", 0, "direct", "f", 50.0, None, "s", None, None, size, gains
-    )  # fmt: skip
-
-
-UP, DOWN, BOTH = (1.5, 9.0), (0.1, 0.9), (0.5, 2.0)
-
-
-@pytest.mark.parametrize(
-    ("placements", "badge", "tone", "first"),
-    [
-        (
-            [placement(student=UP), placement(student=UP, lineage=UP)], "above the curve", "good",
-            "Under scope student 2 of 2 placements lie above the curve of their vanilla family and"
-            " 0 below, under scope lineage 1 of 1 placements lie above the curve of their vanilla"
-            " family and 0 below.",
-        ),
-        (
-            [placement(student=DOWN)], "below the curve", "bad",
-            "Under scope student 0 of 1 placements lie above the curve of their vanilla family and"
-            " 1 below.",
-        ),
-        (
-            [placement(student=UP), placement(student=BOTH)], "above the curve, or undecided",
-            "open",
-            "Under scope student 1 of 2 placements lie above the curve of their vanilla family and"
-            " 0 below.",
-        ),
-        (
-            [placement(student=UP, lineage=DOWN)], "above and below the curve", "open",
-            "Under scope student 1 of 1 placements lie above the curve of their vanilla family and"
-            " 0 below, under scope lineage 0 of 1 placements lie above the curve of their vanilla"
-            " family and 1 below.",
-        ),
-        (
-            [placement(student=BOTH), placement(student=(None, None))], "undecided", "open",
-            "Under scope student 0 of 2 placements lie above the curve of their vanilla family and"
-            " 0 below.",
-        ),
-        (
-            [placement()], "no data", "none",
-            "No data: no distilled model has a published score in the setting of a fitted family.",
-        ),
-    ],
-)  # fmt: skip
-def test_claim_c_in_words(placements: list[Placement], badge: str, tone: str, first: str) -> None:
-    card = curve_card(placements)
-    assert (card.badge, card.tone) == (badge, tone)
-    assert card.sentences[0] == first
-
-
-def test_placements_are_counted_by_the_ends_of_their_gains() -> None:
-    places = [placement(student=UP), placement(student=(None, 0.9)), placement(student=(2.0, None))]
-    assert curve_counts(places)["student"] == (2, 1, 0)
-    assert curve_counts(places)["lineage"] == (0, 0, 0)

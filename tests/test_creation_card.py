@@ -97,7 +97,7 @@ def test_text_of_a_card_is_no_markup(catalog: Catalog) -> None:
     ("model", "scope", "right"),
     [
         (STUDENT, "student", "5.19e+20 FLOPs"),
-        (STUDENT, "lineage", "≤ 9.44e+23 FLOPs"),
+        (STUDENT, "lineage", "≤ 8.92e+23 FLOPs"),
         ("gemma-3-1b", "lineage", "≥ 1.2e+22 FLOPs"),
         ("gpt-4o-0513", "lineage", "not available"),
     ],

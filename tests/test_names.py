@@ -80,7 +80,7 @@ def test_the_card_beside_a_model_is_its_card(config: Path) -> None:
         assert found["own_training"]["6nd"]["value"] == pytest.approx(6e9 * WEIGHTS, rel=0.01)
 
 
-@pytest.mark.parametrize("role", ["vanilla", "distilled", "proprietary"])
+@pytest.mark.parametrize("role", ["vanilla", "distilled", "synthetic", "proprietary"])
 def test_a_new_card_is_valid_as_written_and_filled_in(
     config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, role: str
 ) -> None:

@@ -41,7 +41,7 @@ BELOW = {"text": "0.5 (0.2 to 0.9)", "low": 0.2, "high": 0.9}
 def model(name: str, score: float, **more: Any) -> dict[str, Any]:
     return {
         "setting": FIRST, "model": name, "family": "thin", "score": score, "low": score - 5,
-        "high": score + 5, "source": "own", "least": [],
+        "high": score + 5, "source": "own", "marks": {}, "notes": {},
         "x": {"student": 1e20, "lineage": 1e24, "inference": 1.4e10},
         "places": [{"family": "big", "size": "70B", "gains": {"student": ABOVE, "lineage": BELOW}}],
         **more,
@@ -51,7 +51,7 @@ def model(name: str, score: float, **more: Any) -> dict[str, Any]:
 MODELS = [
     model("alpha", 60.0),
     model("beta", 50.0, family="wide", x={"student": 4e20, "lineage": 2e24, "inference": 2e10}),
-    model("gamma", 40.0, source="lab", least=["lineage"],
+    model("gamma", 40.0, source="lab", marks={"lineage": "≥ "}, notes={"lineage": "a range"},
           x={"student": None, "lineage": 3e24, "inference": 3e10},
           places=[{"family": "big", "size": "≥ 8B", "gains": {}}]),
     model("delta", 30.0, setting=SECOND),
@@ -118,9 +118,9 @@ def test_it_opens_with_the_benchmark_and_tells_what_the_curves_say(
 ) -> None:
     page, troubles = ready(browser, report)
     assert said(page) == (
-        "3 scores of 3 distilled models. Against the curves, in 2 comparisons with a known cost,"
-        " vanilla surely takes more compute for the same score in 2, less in 0; 0 undecided. 1 not"
-        " drawn: this compute is not available of them."
+        "3 scores of 3 distilled models. Against the curves, in 2 comparisons of a model with a"
+        " curve, vanilla surely takes more compute for the same score in 2, less in 0; 0 undecided."
+        " 1 not drawn: this compute is not available of them."
     )
     assert diamonds(page) == 2
     label = page.locator(".curved").get_attribute("aria-label")
@@ -142,13 +142,38 @@ def test_the_scope_moves_the_models_and_turns_the_verdict(browser: Browser, repo
         page, f"{STATUS}.textContent.includes('more compute for the same score in 0, less in 2')"
     )
     wait_until(page, "document.querySelectorAll('.curved .layer_5_marks path').length === 3")
-    assert rows(page)[2][3] == "≥ 3.00e24"
+    assert rows(page)[2][3] == "≥ 3.00e24, a range"
     filled = page.locator(".curved .layer_6_marks path").count()
     assert filled == 2, "a lower bound is hollow"
     choose(page, "x", "inference")
     wait_until(page, f"!{STATUS}.textContent.includes('Against')")
-    assert rows(page)[0][5] == "–"
+    assert rows(page)[0][5] == "not available (big)"
     assert "inference FLOPs of a token" in page.locator(".curved").inner_text()
+    assert troubles == []
+    page.close()
+
+
+def test_a_model_that_two_measured_is_one_and_an_answer_has_a_gain_too(
+    browser: Browser, tmp_path: Path
+) -> None:
+    """Alpha lies above by one laboratory and below by another: undecided; beta above by two of
+    three."""
+
+    def by(source: str, name: str, gain: dict[str, Any]) -> dict[str, Any]:
+        places = [{"family": "big", "size": "70B", "gains": {"inference": gain}}]
+        return model(name, 50.0, source=source, places=places)
+
+    scores = [
+        by("own", "alpha", ABOVE), by("lab", "alpha", BELOW),
+        by("own", "beta", ABOVE), by("lab", "beta", ABOVE), by("third", "beta", BELOW),
+    ]  # fmt: skip
+    block = curves(scores, {"own": "o", "lab": "l", "third": "t"})
+    made = render_page("t", "", [Section("s", (block,))], tmp_path)
+    page, troubles = ready(browser, made)
+    choose(page, "x", "inference")
+    wait_until(page, f"{STATUS}.textContent.includes('in 2 comparisons of a model with a curve')")
+    assert "more compute for the same score in 1, less in 0; 1 undecided." in said(page)
+    assert rows(page)[0][5] == "3 (2 to 5) (big)"
     assert troubles == []
     page.close()
 

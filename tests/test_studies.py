@@ -58,7 +58,8 @@ def test_density_counts_students_that_answer_directly() -> None:
     def placement(mode: str, low: float, high: float) -> Placement:
         size = Equivalent("parameters", (low + high) / 2, "=", low, high, 0.95)
         return Placement(
-            "m", "b", "accuracy", 0, mode, "f", 50.0, None, "s", int(8e9), None, size, {}
+            "m", "students", "b", "accuracy", 0, mode, None, "f", 3, 1, 50.0, None, "s", int(8e9),
+            None, None, None, size, {}, {},
         )  # fmt: skip
 
     thin, dense = placement("direct", 1e9, 4e9), placement("direct", 9e9, 2e10)

@@ -57,7 +57,7 @@ def test_every_claim_has_a_verdict_under_every_scope_once(found: Verdicts) -> No
     assert {(s, m) for claim, s, m in keys if claim == "b"} == {
         (band, modes) for band in ("5-10x", ">10x") for modes in ("merged", "apart")
     }
-    assert {scope for claim, scope, _ in keys if claim == "c"} == set(SCOPES)
+    assert {scope for claim, scope, _ in keys if claim == "c"} == {*SCOPES, "token", "question"}
 
 
 def one(found: Verdicts, claim: str, scope: str, **terms: Any) -> Verdict:
@@ -120,12 +120,20 @@ def test_the_counts_of_claim_b_are_those_of_its_comparisons(found: Verdicts) -> 
         assert {key for row in rows for key in row.sources} == keys
 
 
-def test_claim_c_counts_its_placements(found: Verdicts) -> None:
+def test_claim_c_counts_what_its_placements_show(found: Verdicts) -> None:
     for verdict in (v for v in found.verdicts if v.claim == "c"):
         rows, counts = verdict.evidence.placements, verdict.evidence.counts
-        assert len(rows) == counts["placements"]
-        assert sum(r.gain_low is not None and r.gain_low > 1 for r in rows) == counts["above"]
-        assert sum(r.gain_high is not None and r.gain_high < 1 for r in rows) == counts["below"]
+        assert len({r.distilled for r in rows}) == counts["models"]
+        assert len({r.benchmark for r in rows}) == sum(
+            counts[f"benchmarks_{side}"] for side in ("above", "below", "undecided")
+        )
+        if all(r.gain_low is None or r.gain_low <= 1 for r in rows):
+            assert counts["families_above"] == 0
+        if all(r.gain_high is None or r.gain_high >= 1 for r in rows):
+            assert counts["families_below"] == 0
+    student = one(found, "c", "student", measured_by="all")
+    assert student.estimate.value is not None
+    assert student.estimate.value > 0.5
     nobody = one(found, "c", "student", measured_by="independent")
     assert (nobody.verdict, nobody.estimate.value) == ("no data", None)
 

@@ -252,6 +252,7 @@ def test_one_model_only_has_no_pair_and_says_what_to_add(tmp_path: Path) -> None
         (("llama-3.1-70b", "olmo-2-7b"), [("olmo-2-7b", "nearest in size")]),
         ((BASE, "gpt-4o-mini"), [(BASE, "its base"), ("gpt-4o-mini", "proprietary")]),
         (("deepseek-r1-distill-qwen-7b",), []),
+        (("phi-4-mini", "olmo-2-7b"), [("olmo-2-7b", "nearest in size")]),  # synthetic: not asked
     ],
 )
 def test_counterparts_come_from_the_cards(
@@ -266,6 +267,13 @@ def test_counterparts_come_from_the_cards(
     pairs = run_pairs(rows, cells, catalog)
     mine = [(p.counterpart.entry, p.why) for p in pairs if p.distilled.entry == STUDENT]
     assert mine == found
+
+
+def test_a_synthetic_model_is_a_counterpart_as_a_base_only() -> None:
+    names = ("phi-4-reasoning", "phi-4", "phi-2")
+    rows, cells = run_of({m: [True, False] for m in names}, {m: {"card": m} for m in names})
+    pairs = run_pairs(rows, cells, load_catalog())
+    assert [(p.counterpart.entry, p.why) for p in pairs] == [("phi-4", "its base")]
 
 
 def test_the_first_screen_of_a_hostile_run_is_text(tmp_path: Path) -> None:

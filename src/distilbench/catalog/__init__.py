@@ -7,6 +7,7 @@ carries its source, the place in the source, and how it is known. Imports ``arch
 """
 
 from distilbench.catalog._card import (
+    AnswerLength,
     Card,
     Check,
     Cited,
@@ -48,6 +49,7 @@ __all__ = [
     "NOT_CHECKED",
     "TOLERANCE",
     "Accelerator",
+    "AnswerLength",
     "Benchmark",
     "Card",
     "Catalog",

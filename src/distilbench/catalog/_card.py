@@ -246,6 +246,22 @@ class Score(Cited):
     setting: Text | None = Field(None, description="the rest: temperature, prompt, harness")
 
 
+class AnswerLength(_Record):
+    """Tokens that the model writes in answer to a question of a benchmark, its thoughts among
+    them: the mean over questions."""
+
+    benchmark: Slug
+    mode: Literal["direct", "cot", "thinking"] = Field(description="as in ``Score``")
+    tokens: Figure
+    setting: Text | None = Field(None, description="limit of output, sampling, score it came with")
+
+    @model_validator(mode="after")
+    def _an_answer_has_a_token(self) -> Self:
+        if self.tokens.value <= 0 or self.tokens.low == 0:
+            raise ValueError("an answer has more than 0 tokens; leave out what is not known")
+        return self
+
+
 class Card(_Record):
     """One model."""
 
@@ -268,6 +284,7 @@ class Card(_Record):
     sampling: Sampling | None = None
     prices: tuple[Price, ...] = ()
     scores: tuple[Score, ...] = ()
+    answer_lengths: tuple[AnswerLength, ...] = ()
     sources: dict[Slug, Source] = Field(
         default_factory=dict, description="sources of this card only; shared ones: sources.yaml"
     )

@@ -14,9 +14,9 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from distilbench.catalog._card import Card, Cited, Figure, Source
 from distilbench.errors import InputError, use_one_of
@@ -54,6 +54,19 @@ class Benchmark(BaseModel):
     questions: int | None = Field(None, gt=0)
     higher_is_better: bool = True
     versions: bool = Field(False, description="scores without their version are not comparable")
+    chance: float | None = Field(
+        None,
+        ge=0,
+        lt=100,
+        description="percent that guessing gives: 0 for free answers, 25 for four choices; null:"
+        " not one for all questions, or not entered",
+    )
+
+    @model_validator(mode="after")
+    def _chance_of_percent(self) -> Self:
+        if self.unit != "percent" and self.chance is not None:
+            raise ValueError(f"field 'chance': guessing gives no share of a {self.unit}")
+        return self
 
 
 class Catalog(BaseModel):
@@ -168,6 +181,10 @@ def _check(catalog: Catalog, card: Card, where: str) -> None:
         if score.benchmark not in catalog.benchmarks:
             field = f"scores[{index}].benchmark"
             raise _unknown(where, field, score.benchmark, catalog.benchmarks)
+    for index, length in enumerate(card.answer_lengths):
+        if length.benchmark not in catalog.benchmarks:
+            field = f"answer_lengths[{index}].benchmark"
+            raise _unknown(where, field, length.benchmark, catalog.benchmarks)
     _follow(catalog, card, where, ())
 
 

@@ -10,19 +10,21 @@ models. Pure: whoever prints them asks here. Imports ``compute``, ``stats`` and 
 from distilbench.claims._check import DISTILLED, VANILLA, check_claims
 from distilbench.claims._choice import choice_facts, stated_grid
 from distilbench.claims._counts import BANDS, count_outcomes, verdict
-from distilbench.claims._curves import own_costs
 from distilbench.claims._found import (
+    AXES,
+    Axis,
     Claims,
     FamilyCurve,
     MeasuredBy,
     Placement,
     SizeVerdict,
-    curve_counts,
-    curve_verdict,
     size_verdict,
 )
 from distilbench.claims._ledger import UNITS, Ledger, Made, Side, Unit
+from distilbench.claims._lengths import Tokens, answer_tokens, family_tokens
 from distilbench.claims._matched import KNOWN_SETTING, SCORE_SCHEMA, TOLERANCE, excluded_pairs
+from distilbench.claims._measured_lengths import with_lengths
+from distilbench.claims._own import PER_TOKEN, own_costs
 from distilbench.claims._pairs import (
     MARGIN,
     Accuracy,
@@ -38,11 +40,22 @@ from distilbench.claims._remeasured import remeasured
 from distilbench.claims._run_curves import RunCurve, Standing, outdated, run_curves, standing
 from distilbench.claims._scores import MARGIN_POINTS, compare_scores
 from distilbench.claims._sentences import LARGER_WORDS, size_sentence
+from distilbench.claims._sides import (
+    AXIS_WORDS,
+    CurveVerdict,
+    Support,
+    Tally,
+    axis_sentence,
+    curve_verdict,
+    verdicts_by_axis,
+)
 from distilbench.claims._studies import ONE_OFF, OneOff, StudyRow, one_offs, study_rows
 from distilbench.claims._terms import LARGER, MARGINS, TIMES
 from distilbench.claims._verdicts import is_own, verdicts
 
 __all__ = [
+    "AXES",
+    "AXIS_WORDS",
     "BANDS",
     "DISTILLED",
     "KNOWN_SETTING",
@@ -52,14 +65,17 @@ __all__ = [
     "MARGINS",
     "MARGIN_POINTS",
     "ONE_OFF",
+    "PER_TOKEN",
     "SCORE_SCHEMA",
     "TIMES",
     "TOLERANCE",
     "UNITS",
     "VANILLA",
     "Accuracy",
+    "Axis",
     "Claims",
     "Creation",
+    "CurveVerdict",
     "Entrant",
     "FamilyCurve",
     "Ledger",
@@ -74,18 +90,23 @@ __all__ = [
     "SizeVerdict",
     "Standing",
     "StudyRow",
+    "Support",
+    "Tally",
     "Terms",
+    "Tokens",
     "Unit",
     "Verdict",
     "Verdicts",
+    "answer_tokens",
+    "axis_sentence",
     "check_claims",
     "choice_facts",
     "compare_scores",
     "count_outcomes",
-    "curve_counts",
     "curve_verdict",
     "entry_facts",
     "excluded_pairs",
+    "family_tokens",
     "is_own",
     "one_offs",
     "outdated",
@@ -103,5 +124,7 @@ __all__ = [
     "study_rows",
     "verdict",
     "verdicts",
+    "verdicts_by_axis",
+    "with_lengths",
     "with_usd",
 ]

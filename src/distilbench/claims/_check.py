@@ -7,16 +7,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, get_args
 
 from distilbench.catalog import Card, Catalog, Score
 from distilbench.claims._counts import count_outcomes
 from distilbench.claims._curves import contemporary, fit_families, place
-from distilbench.claims._found import Claims, MeasuredBy, Modes
+from distilbench.claims._found import Claims, FamilyCurve, MeasuredBy, Modes, Placement
 from distilbench.claims._matched import SCORE_SCHEMA, excluded_pairs
 from distilbench.claims._remeasured import remeasured
 from distilbench.claims._scores import MARGIN_POINTS, compare_scores
+from distilbench.claims._sides import curve_verdict
 from distilbench.claims._terms import MARGINS, size_sensitivity
 from distilbench.compute import (
     SCOPES,
@@ -44,10 +45,9 @@ def check_claims(
     measured_by: MeasuredBy = "all",
     on_step: Callable[[str], None] = lambda doing: None,
 ) -> Claims:
-    """Check the claims. Ranges go through by Monte Carlo with ``draws`` draws from ``seed``.
-    A model is on par if it is surely less than ``margin`` percentage points below; ``measured_by``
-    takes only scores that makers publish of their own models, or only those of others.
-    ``on_step`` is told each of the three steps as it begins."""
+    """Check the claims, with ``draws`` Monte Carlo draws of ranges from ``seed``. A model is on par
+    if surely less than ``margin`` points below; ``measured_by`` takes only scores that makers
+    publish of their own models, or only others'. ``on_step`` is told of each step as it begins."""
     on_step("comparing published scores")
     frames = _frames(catalog)
     reasoned, scores = frames[measured_by, "merged"], frames[measured_by, "apart"]
@@ -57,10 +57,9 @@ def check_claims(
     pair = catalog.card(VANILLA), catalog.card(DISTILLED)
     headline = check_headline(*pair, catalog.cards, catalog.accelerators, draws=draws, seed=seed)
     on_step("performance-to-compute curves")
-    margins = sorted({*MARGINS, margin})
-    everyone = frames["all", "merged"]
-    curves = tuple(fit_families(everyone, catalog))
-    placements = tuple(place(everyone, catalog, curves, draws, seed))
+    (curves, placements), (_, alone) = (
+        _placed(frames["all", "merged"], catalog, draws, seed, share) for share in (True, False)
+    )
     return Claims(
         catalog=catalog,
         headline=headline,
@@ -73,14 +72,27 @@ def check_claims(
         remeasured=remeasured(frames["all", "apart"]),
         margin=margin,
         measured_by=measured_by,
-        sensitivity=tuple(size_sensitivity(frames, catalog, margins)),
+        sensitivity=tuple(size_sensitivity(frames, catalog, sorted({*MARGINS, margin}))),
         curves=curves,
-        placements=tuple(p for p in placements if measured_by in ("all", p.measured_by)),
+        placements=_by(measured_by, placements),
+        placed_alone=_by(measured_by, alone),
+        curve_words=curve_verdict(_by(measured_by, placements)),
         every_placement=placements,
         validation=tuple(validation_table(catalog.cards.values())),
         draws=draws,
         seed=seed,
     )
+
+
+def _placed(
+    scores: pl.DataFrame, catalog: Catalog, draws: int, seed: int, share_slopes: bool
+) -> tuple[tuple[FamilyCurve, ...], tuple[Placement, ...]]:
+    curves = tuple(fit_families(scores, catalog, share_slopes))
+    return curves, tuple(place(scores, catalog, curves, draws, seed))
+
+
+def _by(measured_by: MeasuredBy, placements: Iterable[Placement]) -> tuple[Placement, ...]:
+    return tuple(one for one in placements if measured_by in ("all", one.measured_by))
 
 
 def _frames(catalog: Catalog) -> dict[tuple[MeasuredBy, Modes], pl.DataFrame]:
@@ -145,12 +157,14 @@ def _version(score: Score, catalog: Catalog) -> str | None:
 def reasoning_aligned(scores: pl.DataFrame) -> pl.DataFrame:
     """Scores with the modes "cot" and "thinking" taken as one: in both the model writes out its
     reasoning before the answer, prompted to or by itself. What a thinking model writes is longer,
-    so equal scores are not equal running costs; the page says so."""
+    so equal scores are not equal running costs; the page says so.
+    ``written`` is the mode by itself."""
     import polars as pl
 
     reasoned = pl.col("mode").is_in(["cot", "thinking"])
     return scores.with_columns(
-        pl.when(reasoned).then(pl.lit("reasoned")).otherwise("mode").alias("mode")
+        pl.when(reasoned).then(pl.lit("reasoned")).otherwise("mode").alias("mode"),
+        pl.col("mode").alias("written"),
     )
 
 

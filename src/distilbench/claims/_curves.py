@@ -2,24 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from distilbench.catalog import Card, Catalog
+from distilbench.catalog import Catalog
 from distilbench.claims._found import FamilyCurve, MeasuredBy, Placement
-from distilbench.compute import SCOPES, Interval, Quantity, Scope, interval, scope_cost
+from distilbench.claims._lengths import answer_tokens, family_tokens
+from distilbench.claims._own import (
+    creation_gains,
+    inference_costs,
+    inference_gains,
+    own_costs,
+)
+from distilbench.compute import Quantity, Scope, scope_cost
 from distilbench.errors import InputError
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from distilbench.stats import Equivalent, Gain
+    from distilbench.stats import Scatter, SlopePrior, Spent
 
 CONTEMPORARY_DAYS = 548
 """A vanilla model more than a year and a half older is no counterpart: data and recipes of all
 models improve with time, and a comparison would count that as distillation's."""
-_SETTING = ("benchmark", "metric", "shots", "mode")
+SIZES = 3
+"""Sizes of a family below which it has no curve; two lend their slope to others."""
+_SETTING = ("benchmark", "metric", "shots", "mode", "setting_key")
+_SAID = ("model", "score", "questions", "source", "active_parameters")
+_SCALES = ("compute_flops", "parameters", "active_parameters")
 
 
 def contemporary(comparisons: pl.DataFrame, catalog: Catalog) -> pl.DataFrame:
@@ -32,9 +44,16 @@ def contemporary(comparisons: pl.DataFrame, catalog: Catalog) -> pl.DataFrame:
     return comparisons.join(wanted, on=pairs.columns, how="semi")
 
 
-def fit_families(scores: pl.DataFrame, catalog: Catalog) -> Iterator[FamilyCurve]:
-    """A curve for every vanilla family with three or more sizes on a benchmark in one setting,
-    against creation compute and against parameters; scatter pooled over each scale's curves."""
+def fit_families(
+    scores: pl.DataFrame, catalog: Catalog, share_slopes: bool = True
+) -> Iterator[FamilyCurve]:
+    """A curve for every vanilla family with SIZES sizes or more on a benchmark in one setting,
+    against creation compute, parameters, and active parameters where those are fewer.
+
+    Its lower asymptote is the benchmark's level of chance. Scatter is pooled over each scale's
+    curves; slopes are partially pooled over the families of one setting, where there are enough of
+    them and ``share_slopes``.
+    """
     import polars as pl
 
     from distilbench.stats import pool_scatter
@@ -43,11 +62,91 @@ def fit_families(scores: pl.DataFrame, catalog: Catalog) -> Iterator[FamilyCurve
     with_cost = vanilla.with_columns(
         pl.Series("compute_flops", _creation_flops(vanilla["model"], catalog), pl.Float64)
     )
-    for scale in ("compute_flops", "parameters"):
-        first = list(_fit_each(with_cost, scale))
+    for scale in _SCALES:
+        groups = list(_groups(with_cost, scale, catalog))
+        first = [_fitted(one, scale, draws=2) for one in groups if one.sizes >= SIZES]
         fitted = [found.curve for found in first if found.curve is not None]
-        pooled = pool_scatter(fitted) if fitted else None
-        yield from _fit_each(with_cost, scale, pooled)
+        if not fitted:
+            yield from first
+            continue
+        scatter = pool_scatter(fitted)
+        slopes = _slopes(groups, scale, scatter) if share_slopes else {}
+        for one in groups:
+            if one.sizes >= SIZES:
+                yield _fitted(one, scale, scatter, slopes.get(one.setting))
+
+
+@dataclass(frozen=True)
+class _Group:
+    """The models of one family in one setting, each once."""
+
+    family: str
+    setting: tuple[Any, ...]
+    points: pl.DataFrame
+    sizes: int
+    chance: float | None
+
+    @property
+    def where(self) -> str:
+        return f"{self.family} on {self.setting[0]}"
+
+
+def _groups(scores: pl.DataFrame, scale: str, catalog: Catalog) -> Iterator[_Group]:
+    import polars as pl
+
+    usable = scores.filter(pl.col(scale).is_not_null())
+    for key, points in usable.group_by("family", *_SETTING, maintain_order=True):
+        one_each = points.unique("model", keep="first", maintain_order=True)
+        dense = (one_each["parameters"] == one_each["active_parameters"]).all()
+        if scale == "active_parameters" and dense:
+            continue  # the same curve as against parameters
+        chance = catalog.benchmarks[str(key[1])].chance
+        yield _Group(str(key[0]), key[1:], one_each, one_each[scale].n_unique(), chance)
+
+
+def _slopes(
+    groups: Sequence[_Group], scale: str, scatter: Scatter
+) -> Mapping[tuple[Any, ...], SlopePrior]:
+    """What the families of each setting say of each other's slopes; also those of two sizes, and
+    those whose score falls, since to choose among slopes would raise their mean."""
+    from distilbench.stats import FEWEST_FAMILIES, pool_slopes, slope_of
+
+    found: dict[tuple[Any, ...], list[Any]] = {}
+    for one in groups:
+        if one.sizes > 1 and one.chance is not None:
+            slope = slope_of(one.points, scale, one.chance, one.where)
+            found.setdefault(one.setting, []).append(slope)
+    return {
+        setting: pool_slopes(slopes, scatter.dispersion)
+        for setting, slopes in found.items()
+        if len(slopes) >= FEWEST_FAMILIES
+    }
+
+
+def _fitted(
+    one: _Group,
+    scale: str,
+    scatter: Scatter | None = None,
+    slope: SlopePrior | None = None,
+    draws: int = 2000,
+) -> FamilyCurve:
+    from distilbench.stats import fit_curve
+
+    curve, refused = None, None
+    if one.chance is None:
+        refused = f"what guessing gives on {one.setting[0]} is not one number"
+    else:
+        try:
+            curve = fit_curve(
+                one.points, scale=scale, lower=one.chance, scatter=scatter, slope=slope,
+                draws=draws, where=one.where,
+            )  # fmt: skip
+        except InputError as error:
+            refused = str(error)
+    benchmark, metric, shots, mode, version = one.setting
+    return FamilyCurve(
+        one.family, benchmark, metric, shots, mode, version, scale, one.points, curve, refused
+    )
 
 
 def place(
@@ -57,11 +156,9 @@ def place(
     draws: int,
     seed: int,
 ) -> Iterator[Placement]:
-    """Equivalent vanilla size and compute-equivalent gain of each distilled model on each curve
-    fitted in its setting."""
+    """Each published score of a distilled model on each curve fitted in its setting: equivalent
+    vanilla size, and the gain in compute of creation and of inference."""
     import polars as pl
-
-    from distilbench.stats import equivalent
 
     fitted = {(c.scale, c.family, *_key(c)): c for c in curves if c.curve is not None}
     distilled = scores.filter(pl.col("role") == "distilled")
@@ -75,87 +172,46 @@ def place(
             size = fitted.get(("parameters", family, *key))
             if scale != "compute_flops" or tuple(key) != setting or size is None:
                 continue
-            if not _contemporary(catalog, row["model"], found.points["model"]):
-                continue
-            assert found.curve is not None
-            assert size.curve is not None
-            at = row["score"], _standard_error(row["score"], row["questions"])
-            yield Placement(
-                model=row["model"],
-                benchmark=row["benchmark"],
-                metric=row["metric"],
-                shots=row["shots"],
-                mode=row["mode"],
-                family=family,
-                score=row["score"],
-                questions=row["questions"],
-                source=row["source"],
-                active_parameters=row["active_parameters"],
-                measured_by=_one_class([row["measured_by"], *found.points["measured_by"]]),
-                size=equivalent(size.curve, *at),
-                gains=dict(gains(equivalent(found.curve, *at), own[row["model"]])),
-            )
+            if _contemporary(catalog, row["model"], found.points["model"]):
+                active = fitted.get(("active_parameters", family, *key), size)
+                yield _placed(row, (found, size, active), own[row["model"]], catalog)
 
 
-def _fit_each(scores: pl.DataFrame, scale: str, pooled: Any = None) -> Iterator[FamilyCurve]:
-    import polars as pl
+def _placed(
+    row: Mapping[str, Any],
+    curves: tuple[FamilyCurve, FamilyCurve, FamilyCurve],
+    creation: Mapping[Scope, Spent],
+    catalog: Catalog,
+) -> Placement:
+    """One score on a family's curves against creation compute, parameters, active parameters."""
+    from distilbench.stats import equivalent
 
-    from distilbench.stats import fit_curve
-
-    usable = scores.filter(pl.col(scale).is_not_null())
-    for key, points in usable.group_by("family", *_SETTING, maintain_order=True):
-        one_each = points.unique("model", keep="first", maintain_order=True)
-        if one_each[scale].n_unique() < 3:
-            continue
-        family, benchmark, metric, shots, mode = key
-        curve, refused = None, None
-        try:
-            curve = fit_curve(
-                one_each, scale=scale, scatter=pooled, where=f"{family} on {benchmark}"
-            )
-        except InputError as error:
-            refused = str(error)
-        yield FamilyCurve(
-            str(family), str(benchmark), str(metric), shots, str(mode), scale, one_each, curve,
-            refused,
-        )  # fmt: skip
-
-
-def own_costs(
-    card: Card, catalog: Catalog, draws: int = 10_000, seed: int = 0
-) -> dict[Scope, tuple[Interval, bool]]:
-    """Creation cost of a model under each scope, and whether it is whole or a lower bound; without
-    the scopes of which nothing is known."""
-    found: dict[Scope, tuple[Interval, bool]] = {}
-    for scope in SCOPES:
-        cost = scope_cost(card, catalog.cards, scope, catalog.accelerators)
-        if cost.at_least is None:
-            continue
-        least = interval(cost.at_least, draws, seed)
-        whole = isinstance(cost.flops, Quantity) and not cost.omits
-        if isinstance(cost.flops, Quantity) and whole:
-            # a share of the teacher's training lies between none of it and what is charged
-            full = interval(cost.flops, draws, seed)
-            found[scope] = replace(full, p2_5=least.p2_5, p5=least.p5), whole
-        else:
-            found[scope] = least, whole
-    return found
-
-
-def gains(
-    compute: Equivalent, own: Mapping[Scope, tuple[Interval, bool]]
-) -> Iterator[tuple[Scope, Gain]]:
-    """Compute-equivalent gain under each scope, from :func:`own_costs`."""
-    from distilbench.stats import compute_equivalent_gain
-
-    for scope, (cost, whole) in own.items():
-        # a range that lies to one side of its central value still has to hold it
-        low, high = min(cost.p2_5, cost.central), max(cost.p97_5, cost.central)
-        gain = compute_equivalent_gain(compute, cost.central, low, high)
-        if whole:
-            yield scope, gain
-        elif gain.bound != ">=":  # a cost that is at least so much bounds the gain from above
-            yield scope, replace(gain, bound="<=", low=None)
+    found, benchmark = curves[0], row["benchmark"]
+    error = _standard_error(row["score"], row["questions"])
+    compute, size, active = (
+        equivalent(one.curve, row["score"], error)  # type: ignore[arg-type]
+        for one in curves
+    )
+    writes = answer_tokens(catalog.cards[row["model"]], benchmark, row["written"], catalog)
+    written = found.points.select("model", "written").iter_rows()
+    theirs = family_tokens(written, benchmark, catalog)
+    running = inference_costs(row["active_parameters"], writes)
+    return Placement(
+        **{name: row[name] for name in (*_SETTING[:4], *_SAID)},
+        own_family=row["family"],
+        measured_by=_one_class([row["measured_by"], *found.points["measured_by"]]),
+        version=row["setting_key"],
+        family=found.family,
+        curve_points=found.points.height,
+        slopes_of=found.curve.slopes_of,  # type: ignore[union-attr]
+        writes=writes,
+        family_writes=theirs,
+        size=size,
+        own=dict(chain(creation.items(), running.items())),
+        gains=dict(
+            chain(creation_gains(compute, creation), inference_gains(active, running, theirs))
+        ),
+    )
 
 
 def _creation_flops(models: Iterable[str], catalog: Catalog) -> list[float | None]:
@@ -190,4 +246,4 @@ def _one_class(classes: Iterable[MeasuredBy | None]) -> MeasuredBy | None:
 
 
 def _key(curve: FamilyCurve) -> tuple[Any, ...]:
-    return curve.benchmark, curve.metric, curve.shots, curve.mode
+    return curve.benchmark, curve.metric, curve.shots, curve.mode, curve.version

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 from distilbench.catalog import Catalog
-from distilbench.compute import SCOPES, CostRatio, Headline, Scope, ValidationRow
+from distilbench.claims._lengths import Tokens
+from distilbench.compute import CostRatio, Headline, ValidationRow
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from distilbench.stats import Curve, Equivalent, Gain
+    from distilbench.stats import Curve, Equivalent, Gain, Spent
 
 
 MeasuredBy = Literal["all", "maker", "independent"]
@@ -61,32 +62,55 @@ class FamilyCurve:
     metric: str
     shots: int | None
     mode: str
+    version: str | None
     scale: str
     points: pl.DataFrame
     curve: Curve | None
     refused: str | None
 
 
+Axis = Literal["student", "pipeline", "amortised", "lineage", "token", "question"]
+AXES: tuple[Axis, ...] = get_args(Axis)
+"""Compute that a curve may be against: of creation, by scope; of inference, by token and by
+answered question."""
+
+
 @dataclass(frozen=True)
 class Placement:
-    """Where a distilled model stands on a vanilla family's curve."""
+    """Where one published score of a distilled model stands on a vanilla family's curve.
+    ``own_family``: the distilled model's; ``version``: what else of the setting agrees.
+    ``curve_points``: the vanilla models of the curve; ``slopes_of``: the families whose slopes it
+    rests on. ``writes`` and ``family_writes``: tokens of an answer, null where not known."""
 
     model: str
+    own_family: str
     benchmark: str
     metric: str
     shots: int | None
     mode: str
+    version: str | None
     family: str
+    curve_points: int
+    slopes_of: int
     score: float
     questions: int | None
     source: str
     active_parameters: int | None
     measured_by: MeasuredBy | None
     """Who published its score and all scores of the curve; null: not one class alone."""
+    writes: Tokens | None
+    family_writes: Tokens | None
     size: Equivalent
-    gains: Mapping[str, Gain]
-    """Compute-equivalent gain by scope of the distilled model's own creation cost. Where only a
-    lower bound of the cost is known the gain is an upper bound; where nothing is, it is absent."""
+    own: Mapping[Axis, Spent]
+    """The distilled model's compute by axis; where nothing is known of it, the axis is absent."""
+    gains: Mapping[Axis, Gain]
+    """Equivalent vanilla compute over the distilled model's own, by axis; an end is open where
+    nothing bounds its cost on that side."""
+
+    @property
+    def curve(self) -> tuple[str, str, str, int | None, str, str | None]:
+        """Which curve it is: its family, and the setting."""
+        return self.family, self.benchmark, self.metric, self.shots, self.mode, self.version
 
 
 @dataclass(frozen=True)
@@ -109,6 +133,10 @@ class Claims:
     sensitivity: tuple[SizeVerdict, ...]
     curves: tuple[FamilyCurve, ...]
     placements: tuple[Placement, ...]
+    placed_alone: tuple[Placement, ...]
+    """The same with every curve's slope from its own family alone."""
+    curve_words: str
+    """Claim (c) in words, from ``placements``."""
     every_placement: tuple[Placement, ...]
     """Those of ``placements``, whoever measured."""
     validation: tuple[ValidationRow, ...]
@@ -127,7 +155,7 @@ class Claims:
                 f"margin {self.margin:g} points; thinking and chain of thought merged:"
                 f" {size_verdict(self.counts)}; apart: {size_verdict(self.strict_counts)}"
             ),
-            "(c) superior performance-to-compute curve": curve_verdict(self.placements),
+            "(c) superior performance-to-compute curve": self.curve_words,
         }
 
 
@@ -145,25 +173,3 @@ def size_verdict(counts: pl.DataFrame) -> str:
             f"({row['verdict']})"
         )
     return "; ".join(parts)
-
-
-def curve_counts(placements: Sequence[Placement]) -> dict[Scope, tuple[int, int, int]]:
-    """By scope, on how many placements the gain is surely above one, surely below, and neither
-    (95% intervals); of those whose cost is known under it."""
-    counted: dict[Scope, tuple[int, int, int]] = {}
-    for scope in SCOPES:
-        gains = [p.gains[scope] for p in placements if scope in p.gains]
-        above = sum(g.low is not None and g.low > 1 for g in gains)
-        below = sum(g.high is not None and g.high < 1 for g in gains)
-        counted[scope] = above, below, len(gains) - above - below
-    return counted
-
-
-def curve_verdict(placements: Sequence[Placement]) -> str:
-    """Claim (c) in words."""
-    return "; ".join(
-        f"{scope}: gain above 1 in {above}, below in {below}, undecided in {rest}"
-        if above + below + rest
-        else f"{scope}: no data"
-        for scope, (above, below, rest) in curve_counts(placements).items()
-    )

@@ -126,8 +126,8 @@ class Verdict(_Record):
     claim: Literal["a", "b", "c"]
     claimed: str
     scope: str = Field(
-        description="(a), (c): student, pipeline, amortised or lineage; (b): how many times larger"
-        " the vanilla models are"
+        description="(a): student, pipeline, amortised or lineage; (b): how many times larger the"
+        " vanilla models are; (c): a scope of creation, or inference by token or by question"
     )
     terms: Terms
     estimate: Estimate

@@ -11,15 +11,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from distilbench.claims._curves import CONTEMPORARY_DAYS, gains
-from distilbench.compute import Interval, Scope
+from distilbench.claims._curves import CONTEMPORARY_DAYS
+from distilbench.claims._own import creation_gains
+from distilbench.compute import Scope
 from distilbench.errors import InputError
 
 if TYPE_CHECKING:
     import polars as pl
 
     from distilbench.catalog import Card
-    from distilbench.stats import Curve, Equivalent, Gain
+    from distilbench.stats import Curve, Equivalent, Gain, Spent
 
 FEWEST = 3
 """Sizes of a family below which no curve is fitted."""
@@ -86,7 +87,7 @@ def standing(
     curve: Curve,
     score: float,
     stderr: float,
-    own: float | Mapping[Scope, tuple[Interval, bool]] | None,
+    own: float | Mapping[Scope, Spent] | None,
 ) -> Standing:
     """``score`` and ``stderr`` in percent; ``own``: the model's own size on the curve's scale, or
     its creation cost under each scope (:func:`own_costs`); null: not known."""
@@ -96,7 +97,7 @@ def standing(
     if own is None:
         return Standing(size, {})
     if isinstance(own, Mapping):
-        return Standing(size, dict(gains(size, own)))
+        return Standing(size, {**dict(creation_gains(size, own))})
     return Standing(size, {curve.scale: compute_equivalent_gain(size, own)})
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from distilbench.compute import BOUND_MARKS, SCOPE_WORDS, Interval, ScopeVerdict, Unavailable
@@ -59,21 +59,6 @@ def _unsettled(row: Mapping[str, Any]) -> str:
     """In how many comparisons it is not known of a setting whether it is the same."""
     many = row["unsettled"]
     return f"; in {many:,} of the {row['comparisons']:,} a setting is not known" if many else ""
-
-
-def placed_sentence(
-    word: str, scope: str, above: int, below: int, rest: int, names: Sequence[str]
-) -> str:
-    """Claim (c) under one scope; ``names``: the vanilla families."""
-    counted = above + below + rest
-    if not counted:
-        return f"No data: under scope {scope} no distilled model of known cost stands on a curve."
-    families = f"{len(names)} famil{'y' if len(names) == 1 else 'ies'} ({', '.join(names)})"
-    return (
-        f"{word.capitalize()} under scope {scope}: {above} of {counted} placements lie above the"
-        f" curve of their vanilla family, {below} below, and {rest} on neither side surely; the"
-        f" curves are of {families}."
-    )
 
 
 def _ratio(value: float) -> str:

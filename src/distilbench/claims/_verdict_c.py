@@ -1,61 +1,57 @@
-"""Claim (c) as records: on which side of the vanilla curves distilled models stand."""
+"""Claim (c) as records: on which side of the vanilla curves families of distilled models stand."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from typing import get_args
 
-from distilbench.claims._counts import on_par_limits
-from distilbench.claims._counts import verdict as word_of_counts
-from distilbench.claims._found import Claims, MeasuredBy, Placement, curve_counts
+from distilbench.claims._found import Axis, Claims, MeasuredBy, Placement
 from distilbench.claims._publications import publications
 from distilbench.claims._record import Estimate, Evidence, Placed, Span, Terms, Verdict
-from distilbench.claims._sentences import placed_sentence
-from distilbench.compute import SCOPES, Scope
+from distilbench.claims._sides import CurveVerdict, Tally, axis_sentence, verdicts_by_axis
 
 _METHOD = (
-    "Wilson, at as many trials as there are distilled models: the lower limit of what lies above,"
-    " the upper one of what does not lie below"
+    "Wilson, at as many trials as there are families: the lower limit of those above, the upper one"
+    " of those not below; the verdict asks the same of benchmarks"
 )
 
 
 def curve_verdicts(claims: Claims) -> Iterator[Verdict]:
-    """Under every scope and class of sources."""
+    """On every axis of compute, by class of sources."""
     for measured_by in get_args(MeasuredBy):
         places = claims.placements_by(measured_by)
-        for scope in SCOPES:
-            yield _verdict(claims, places, scope, measured_by)
+        for found in verdicts_by_axis(places):
+            yield _verdict(claims, places, found, measured_by)
 
 
 def _verdict(
-    claims: Claims, places: Sequence[Placement], scope: Scope, measured_by: MeasuredBy
+    claims: Claims, places: Sequence[Placement], found: CurveVerdict, measured_by: MeasuredBy
 ) -> Verdict:
-    known = [place for place in places if scope in place.gains]
-    above, below, rest = curve_counts(places)[scope]
-    models = len({place.model for place in known})
-    share = above / len(known) if known else None
-    low, high = on_par_limits(above, 0, below, rest, models)
-    word = word_of_counts(above, 0, below, rest, models)
-    families = sorted({place.family for place in known})
+    known = [place for place in places if found.axis in place.gains]
+    low, high = found.families.limits
+    share = found.families.above / found.families.count if found.families.count else None
     return Verdict(
         claim="c",
         claimed="distillation gives a superior performance-to-compute curve",
-        scope=scope,
+        scope=found.axis,
         terms=Terms(measured_by=measured_by, modes="merged"),
         estimate=Estimate(
-            what="share of placements that lie surely above the curve of a vanilla family",
+            what="share of families of distilled models that stand above vanilla curves",
             value=share,
             unit="share",
         ),
         interval=None if share is None else Span(low=low, high=high, level=0.95, method=_METHOD),
-        verdict=word,
+        verdict=found.verdict,
         evidence=Evidence(
-            sentence=placed_sentence(word, scope, above, below, rest, families),
+            sentence=axis_sentence(found),
             counts={
-                "placements": len(known), "above": above, "below": below, "undecided": rest,
-                "models": models, "families": len(families),
+                **_counted("families", found.families),
+                **_counted("benchmarks", found.benchmarks),
+                "models": found.models, "scores": found.scores, "cost_at_least": found.open,
+                "cost_not_known": found.unknown, "curves": len(found.rests_on),
             },
-            placements=tuple(_placed(place, scope) for place in known),
+            placements=tuple(_placed(place, found.axis) for place in known),
             sources=tuple(
                 publications(claims.catalog, ((place.model, place.source) for place in known))
             ),
@@ -63,8 +59,12 @@ def _verdict(
     )  # fmt: skip
 
 
-def _placed(place: Placement, scope: Scope) -> Placed:
-    gain = place.gains[scope]
+def _counted(name: str, tally: Tally) -> dict[str, int]:
+    return {f"{name}_{side}": count for side, count in asdict(tally).items()}
+
+
+def _placed(place: Placement, axis: Axis) -> Placed:
+    gain = place.gains[axis]
     return Placed(
         distilled=place.model, family=place.family, benchmark=place.benchmark, score=place.score,
         gain=gain.value, gain_low=gain.low, gain_high=gain.high, source=place.source,

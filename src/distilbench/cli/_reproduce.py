@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from distilbench.cli._creation import Cards, Draws, Seed
+from distilbench.cli._lengths import Lengths, with_measured_lengths
 from distilbench.cli._print import Json, print_json, print_line, print_table
 from distilbench.files import must_hold_files, write_text
 
@@ -28,6 +29,7 @@ def reproduce(
         Literal["all", "maker", "independent"],
         typer.Option(help="Scores of makers on their own models, of others, or all."),
     ] = "all",
+    lengths: Lengths = None,
     as_json: Json = False,
 ) -> None:
     """Check the three claims of arXiv 2602.20164 on published figures, with no model at hand."""
@@ -38,8 +40,9 @@ def reproduce(
 
     must_hold_files(out)
     step = Steps(4, quiet=as_json)
+    catalog, told = with_measured_lengths(load_catalog(tuple(cards or ())), lengths or [])
     claims = check_claims(
-        load_catalog(tuple(cards or ())),
+        catalog,
         draws=draws,
         seed=seed,
         margin=margin,
@@ -54,5 +57,6 @@ def reproduce(
         print_json(found.model_dump(mode="json"))
         return
     print_table(("claim", "verdict"), list(claims.in_words().items()))
-    print_line(f"report: {page}")
+    for line in (*told, f"report: {page}"):
+        print_line(line)
     print_line(f"verdicts as data: {out / 'verdicts.json'}")

@@ -32,13 +32,12 @@ from distilbench.stats._costs import costs, mean_over_tasks, percentile
 from distilbench.stats._curve import (
     Curve,
     Equivalent,
-    Gain,
     Scatter,
-    compute_equivalent_gain,
     equivalent,
     fit_curve,
     pool_scatter,
     predict,
+    slope_of,
 )
 from distilbench.stats._density import capability_density
 from distilbench.stats._epochs import by_epoch, same_questions
@@ -52,6 +51,7 @@ from distilbench.stats._equal_accuracy import (
     shared_levels,
 )
 from distilbench.stats._frontier import frontier_probability, hypervolume, pareto, standings
+from distilbench.stats._gain import Gain, Known, Spent, both, compute_equivalent_gain, gain_over
 from distilbench.stats._intervals import (
     accuracy,
     macro_accuracy,
@@ -89,10 +89,12 @@ from distilbench.stats._rates import (
 from distilbench.stats._recommend import Facts, choose, recommend
 from distilbench.stats._repeats import cons_at_k, pass_at_k, pass_questions, repeats, steps
 from distilbench.stats._several import Decision, decide, holm
+from distilbench.stats._slopes import FEWEST_FAMILIES, OwnSlope, SlopePrior, pool_slopes
 from distilbench.stats._subset import full_score
 
 __all__ = [
     "COSTS",
+    "FEWEST_FAMILIES",
     "NAMED_COSTS",
     "Candidate",
     "Closest",
@@ -105,16 +107,20 @@ __all__ = [
     "Facts",
     "FallenOut",
     "Gain",
+    "Known",
     "Limits",
     "MeasuredCurve",
     "Meeting",
     "NamedCost",
+    "OwnSlope",
     "PairCost",
     "Rate",
     "Recommendation",
     "Requirements",
     "Scatter",
     "SeedMean",
+    "SlopePrior",
+    "Spent",
     "Steadiness",
     "accuracy",
     "accuracy_of_answers",
@@ -122,6 +128,7 @@ __all__ = [
     "bootstrap",
     "bootstrap_accuracies",
     "bootstrap_scores",
+    "both",
     "by_epoch",
     "capability_density",
     "cheaper",
@@ -141,6 +148,7 @@ __all__ = [
     "flops_at",
     "frontier_probability",
     "full_score",
+    "gain_over",
     "holm",
     "hypervolume",
     "in_common",
@@ -160,6 +168,7 @@ __all__ = [
     "per_correct_pair",
     "percentile",
     "pool_scatter",
+    "pool_slopes",
     "power",
     "predict",
     "questions_needed",
@@ -172,6 +181,7 @@ __all__ = [
     "seed_interval",
     "share_interval",
     "shared_levels",
+    "slope_of",
     "smallest_difference",
     "spent",
     "standings",

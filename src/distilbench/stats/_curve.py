@@ -17,7 +17,10 @@ scatter at a point is never less than they are.
 
 Three points leave one degree of freedom, and intervals so wide that they seldom decide anything.
 Families or benchmarks may lend each other their scatter (``pool_scatter``), at the price of one
-assumption to be stated beside the result: that the scatter is alike in all of them.
+assumption to be stated beside the result: that the scatter is alike in all of them. They may lend
+each other their slope too (``slope``, see :mod:`distilbench.stats._slopes`): the score equation of
+the slope then has a normal prior, and each draw moves both the scores and the prior's mean, which
+for a straight line with normal errors draws from the posterior exactly.
 """
 
 from __future__ import annotations
@@ -32,6 +35,7 @@ from numpy.typing import NDArray
 from scipy.special import expit, logit
 
 from distilbench.errors import InputError
+from distilbench.stats._slopes import OwnSlope, Prior, SlopePrior
 
 Bound = Literal["=", ">=", "<="]
 Floats = NDArray[np.float64]
@@ -70,6 +74,8 @@ class Curve:
     dispersion_draws: Floats = field(repr=False)
     stderr: float = 0.0
     """Root mean square of the given standard errors, as a share of the score range."""
+    slopes_of: int = 1
+    """Families whose slopes the curve's rests on; 1: its own alone."""
 
 
 @dataclass(frozen=True)
@@ -90,25 +96,13 @@ class Equivalent:
     level: float
 
 
-@dataclass(frozen=True)
-class Gain:
-    """Equivalent vanilla compute over own compute; read ``bound``, ``low`` and ``high`` as in
-    :class:`Equivalent`."""
-
-    value: float
-    bound: Bound
-    low: float | None
-    high: float | None
-    own: float
-    level: float
-
-
 def fit_curve(
     points: pl.DataFrame,
     scale: str = "compute_flops",
     stderr: str | None = None,
     lower: float = 0.0,
     scatter: Scatter | None = None,
+    slope: SlopePrior | None = None,
     draws: int = 2000,
     seed: int = 0,
     where: str = "vanilla family",
@@ -117,21 +111,19 @@ def fit_curve(
     ``score`` in percent, ``lower`` the score of chance in percent (a score below it counts as it).
 
     ``stderr`` names a column of standard errors in percent; a null there sets no floor. ``scatter``
-    replaces the points' own scatter (see :func:`pool_scatter`). ``where`` names the family in
-    messages. Raises InputError below 3 distinct values of ``scale``, for a value out of range, and
-    for a family whose score does not rise with ``scale``.
+    replaces the points' own scatter (see :func:`pool_scatter`). ``slope`` is what other families
+    say of this one's slope (see :func:`pool_slopes`). ``where`` names the family in messages.
+    Raises InputError below 3 distinct values of ``scale``, for a value out of range, and for a
+    family whose score does not rise with ``scale``.
     """
     x, y, errors = _columns(points, scale, stderr, lower, where)
     centre, width = float(x.mean()), float(x.std())
     z = (x - centre) / width
-    fitted = _fit(z, y[None, :])[0]
-    if fitted[1] <= 1e-9:
-        raise InputError(
-            where, f"score does not rise with {scale}", "leave the family's curve out, or mend data"
-        )
-    f = expit(fitted[0] + fitted[1] * z)
-    own = Scatter(float(((y - f) ** 2 / _variance(f)).sum() / (len(y) - 2)), len(y) - 2)
-    drawn, scores = _drawn_scores(f, errors, scatter or own, draws, seed)
+    alone, f, own = _alone(z, y, scale, where)
+    used = scatter or own
+    drawn, scores = _drawn_scores(f, errors, used, draws, seed)
+    central = slope.centre(width, used.dispersion) if slope else None
+    fitted = _fit(z, y[None, :], central)[0] if slope else alone
     return Curve(
         scale=scale,
         lower=lower,
@@ -143,11 +135,38 @@ def fit_curve(
         intercept=float(fitted[0]),
         slope=float(fitted[1]),
         own_scatter=own,
-        scatter=scatter or own,
-        draws=_fit(z, scores),
+        scatter=used,
+        draws=_fit(z, scores, slope.drawn(width, drawn, seed) if slope else None),
         dispersion_draws=drawn,
         stderr=float(np.sqrt((errors**2).mean())),
+        slopes_of=slope.families if slope else 1,
     )
+
+
+def _alone(z: Floats, y: Floats, scale: str, where: str) -> tuple[Floats, Floats, Scatter]:
+    """Intercept and slope of a family by itself, the curve at its points, the scatter about it."""
+    alone = _fit(z, y[None, :])[0]
+    if alone[1] <= 1e-9:
+        raise InputError(
+            where, f"score does not rise with {scale}", "leave the family's curve out, or mend data"
+        )
+    f = expit(alone[0] + alone[1] * z)
+    freedom = len(y) - 2
+    return alone, f, Scatter(float(((y - f) ** 2 / _variance(f)).sum() / freedom), freedom)
+
+
+def slope_of(points: pl.DataFrame, scale: str, lower: float, where: str) -> OwnSlope:
+    """The slope of one family by itself, whatever its sign, from 2 or more values of ``scale``;
+    arguments and errors as of :func:`fit_curve`."""
+    x, y, _ = _columns(points, scale, None, lower, where, least=2)
+    width = float(x.std())
+    z = (x - x.mean()) / width
+    intercept, slope = _fit(z, y[None, :])[0]
+    f = expit(intercept + slope * z)
+    weight = _variance(f)
+    middle = (weight * z).sum() / weight.sum()
+    unit = 1 / (weight * (z - middle) ** 2).sum()
+    return OwnSlope(float(slope / width), float(unit / width**2))
 
 
 def _drawn_scores(
@@ -241,35 +260,8 @@ def equivalent(
     )
 
 
-def compute_equivalent_gain(
-    vanilla: Equivalent, own: float, own_low: float | None = None, own_high: float | None = None
-) -> Gain:
-    """How many times its own compute a vanilla model would need for the same score.
-
-    The compute-equivalent gain of Davidson et al. 2023 (arXiv 2312.07413), there for enhancements
-    after training. ``own`` is the distilled model's compute on the scale of ``vanilla`` (creation
-    or inference FLOPs, of one scope), with its range where it is estimated. The two ranges are
-    combined end against end, which is wider than either level: no gain is claimed from luck in
-    both. Raises InputError unless 0 < own_low <= own <= own_high.
-    """
-    low = own if own_low is None else own_low
-    high = own if own_high is None else own_high
-    if not 0 < low <= own <= high:
-        raise InputError(
-            "own compute", f"0 < {low:g} <= {own:g} <= {high:g} does not hold", "give it in order"
-        )
-    return Gain(
-        value=vanilla.value / own,
-        bound=vanilla.bound,
-        low=None if vanilla.low is None else vanilla.low / high,
-        high=None if vanilla.high is None else vanilla.high / low,
-        own=own,
-        level=vanilla.level,
-    )
-
-
 def _columns(
-    points: pl.DataFrame, scale: str, stderr: str | None, lower: float, where: str
+    points: pl.DataFrame, scale: str, stderr: str | None, lower: float, where: str, least: int = 3
 ) -> tuple[Floats, Floats, Floats]:
     """log10 of scale, and score and its error as shares of the way from ``lower`` to 100."""
     wanted = [scale, "score"] + ([stderr] if stderr else [])
@@ -281,11 +273,11 @@ def _columns(
         raise InputError(where, f"{scale} is missing or not above 0", "leave such models out")
     if y.null_count() or not y.is_between(0, 100).all():
         raise InputError(where, "score is missing or not in percent", "leave such models out")
-    if x.n_unique() < 3:
+    if x.n_unique() < least:
         raise InputError(
             where,
             f"{x.n_unique()} distinct values of {scale} do not make a curve",
-            "give at least 3 sizes",
+            f"give at least {least} sizes",
         )
     errors = (
         points[stderr].cast(pl.Float64).fill_null(0.0).to_numpy() if stderr else np.zeros(len(x))
@@ -299,16 +291,20 @@ def _variance(share: Floats) -> Floats:
     return np.maximum(share * (1 - share), 1e-4)
 
 
-def _fit(z: Floats, y: Floats) -> Floats:
+def _fit(z: Floats, y: Floats, prior: Prior | None = None) -> Floats:
     """Solve the logistic score equations for each row of ``y`` (rows, points) by damped Newton
-    steps: array (rows, 2) of intercept and slope, the slope held within STEEPEST."""
+    steps: array (rows, 2) of intercept and slope, the slope held within STEEPEST. ``prior``: mean
+    of the slope, and its weight, one or one for each row."""
     found = np.zeros((len(y), 2))
+    mean, pull = prior if prior is not None else (0.0, 0.0)
     for _ in range(200):
         f = expit(found[:, :1] + found[:, 1:] * z)
         weight = np.maximum(f * (1 - f), 1e-7)
-        g0, g1 = (y - f).sum(axis=1), ((y - f) * z).sum(axis=1)
-        h00, h01, h11 = weight.sum(axis=1), (weight * z).sum(axis=1), (weight * z**2).sum(axis=1)
-        # The cross-term makes this positive for 3 or more distinct z (Cauchy-Schwarz).
+        g0 = (y - f).sum(axis=1)
+        g1 = ((y - f) * z).sum(axis=1) - pull * (found[:, 1] - mean)
+        h00, h01 = weight.sum(axis=1), (weight * z).sum(axis=1)
+        h11 = (weight * z**2).sum(axis=1) + pull
+        # The cross-term makes this positive for 2 or more distinct z (Cauchy-Schwarz).
         determinant = h00 * h11 - h01**2
         step = np.stack([h11 * g0 - h01 * g1, h00 * g1 - h01 * g0], axis=1) / determinant[:, None]
         slope = found[:, 1]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from distilbench.errors import InputError
-from distilbench.stats._curve import Equivalent, Gain, compute_equivalent_gain
+from distilbench.stats._curve import Equivalent
+from distilbench.stats._gain import Gain, compute_equivalent_gain
 
 
 def capability_density(vanilla: Equivalent, parameters: float) -> Gain:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from distilbench.claims import LARGER_WORDS, Claims, Placement, curve_counts, size_sentence
-from distilbench.compute import BOUND_MARKS, Headline, Interval, Scope, ScopeVerdict, Unavailable
+from distilbench.claims import LARGER_WORDS, Claims, size_sentence
+from distilbench.compute import BOUND_MARKS, Headline, Interval, ScopeVerdict, Unavailable
 from distilbench.report.claims._cells import range_text, ratio_text
+from distilbench.report.claims._curve_card import curve_card
 from distilbench.report.claims._of_class import of_class
 from distilbench.report.page import NOT_AVAILABLE, Card, Cards, Fact, Section, Tone, listed, spread
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
 CLAIM_A = "Claim (a): creation compute"
 CLAIM_B = "Claim (b): against larger models"
-CLAIM_C = "Claim (c): the performance-to-compute curve"
 QUESTION = (
     "The paper claims that a distilled 8B takes over 2,000 times less compute to create, that it"
     " reasons on par with, or better than, models ten times its size, and that distillation gives a"
@@ -125,59 +125,3 @@ def _on_par(row: Mapping[str, Any]) -> str:
         return NOT_AVAILABLE
     lost = row["losses"] / row["comparisons"]
     return f"shown on par or better in {share:.0%}, lost in {lost:.0%}"
-
-
-def curve_card(placements: Sequence[Placement]) -> Card:
-    """Claim (c): on which side of the vanilla curves distilled models stand, scope by scope."""
-    counted = curve_counts(placements)
-    badge, tone = _side(*(sum(each) for each in zip(*counted.values(), strict=True)))
-    facts = [
-        Fact(scope, _counts(*found), "placements with a gain surely above 1, below 1, and neither")
-        for scope, found in counted.items()
-    ]
-    title = "(c) A superior performance-to-compute curve"
-    said = [NO_PLACEMENT] if badge == _NO_DATA else [curve_sentence(counted), _WHAT_A_GAIN_IS]
-    return Card(title, badge, tone, said, facts, more=CLAIM_C)
-
-
-_NO_DATA = "no data"
-NO_PLACEMENT = (
-    "No data: no distilled model has a published score in the setting of a fitted family."
-)
-_WHAT_A_GAIN_IS = (
-    "A model lies above the curve if the vanilla compute for its score is surely more than its own,"
-    " and below it if it is surely less (95% intervals)."
-)
-
-
-def curve_sentence(counted: Mapping[Scope, tuple[int, int, int]]) -> str:
-    """How many placements lie above and below, under the narrowest scope with any and the
-    widest."""
-    known = {scope: found for scope, found in counted.items() if any(found)}
-    parts = [
-        f"under scope {scope} {known[scope][0]} of {sum(known[scope])} placements lie above the"
-        f" curve of their vanilla family and {known[scope][1]} below"
-        for scope in dict.fromkeys((next(iter(known)), next(reversed(known))))
-    ]
-    said = ", ".join(parts)
-    return f"{said[0].upper()}{said[1:]}."
-
-
-def _side(above: int, below: int, rest: int) -> tuple[str, Tone]:
-    """The badge of placements, whatever the scope, and its tone."""
-    if not above + below + rest:
-        return _NO_DATA, "none"
-    if above and below:
-        return "above and below the curve", "open"
-    if not above + below:
-        return "undecided", "open"
-    word = "above the curve" if above else "below the curve"
-    if rest:
-        return f"{word}, or undecided", "open"
-    return word, "good" if above else "bad"
-
-
-def _counts(above: int, below: int, rest: int) -> str:
-    if not above + below + rest:
-        return NOT_AVAILABLE
-    return f"{above} above, {below} below, {rest} undecided"

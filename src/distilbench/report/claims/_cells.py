@@ -9,6 +9,7 @@ from distilbench.compute import BOUND_MARKS, Bound, CostRatio, Interval, Unavail
 from distilbench.report.page import NOT_AVAILABLE, Cell
 
 if TYPE_CHECKING:
+    from distilbench.claims import Tokens
     from distilbench.stats import Equivalent, Gain
 
 
@@ -20,10 +21,18 @@ def size_text(found: Equivalent) -> str:
 def gain_text(gain: Gain | None) -> str:
     if gain is None:
         return NOT_AVAILABLE
-    mark = {"=": "", ">=": "≥ ", "<=": "≤ "}[gain.bound]
+    mark = BOUND_MARKS[gain.bound]
     low = f"{gain.low:.2g}" if gain.low is not None else "?"
     high = f"{gain.high:.2g}" if gain.high is not None else "?"
     return f"{mark}{gain.value:.2g} ({low} to {high})"
+
+
+def tokens_text(writes: Tokens | None) -> str:
+    if writes is None:
+        return NOT_AVAILABLE
+    if writes.low == writes.high:
+        return f"{writes.value:,.0f} tokens"
+    return f"{writes.value:,.0f} tokens ({writes.low:,.0f} to {writes.high:,.0f})"
 
 
 def size_range(low: float | None, high: float | None) -> str:

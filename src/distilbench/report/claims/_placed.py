@@ -5,21 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from distilbench.claims import Claims, FamilyCurve, Placement
-from distilbench.compute import SCOPES, Quantity, scope_cost
-from distilbench.report.claims._cells import gain_text, size_text
+from distilbench.claims import (
+    AXES,
+    PER_TOKEN,
+    Axis,
+    Claims,
+    FamilyCurve,
+    Placement,
+    answer_tokens,
+)
+from distilbench.claims import family_tokens as tokens_of_family
+from distilbench.compute import BOUND_MARKS, SCOPES
+from distilbench.report.claims._cells import gain_text, size_text, tokens_text
 from distilbench.report.page import Curves
 
 _LINE_POINTS = 60
-_PER_TOKEN = 2.0
-"""Inference FLOPs of a token for each active parameter, attention left out."""
-_LINES = {"compute_flops": "creation", "parameters": "inference"}
 _AXES = (
     *(
         {"key": scope, "title": f"creation FLOPs, scope {scope}", "lines": "creation"}
         for scope in SCOPES
     ),
-    {"key": "inference", "title": "inference FLOPs of a token (2N)", "lines": "inference"},
+    {"key": "token", "title": "inference FLOPs of a token (2N)", "lines": "token"},
+    {"key": "question", "title": "inference FLOPs of an answered question", "lines": "question"},
 )
 
 
@@ -40,18 +47,19 @@ def placed(claims: Claims) -> Curves | None:
     )
     return Curves(
         "placed",
-        "Diamonds: distilled models, at their creation compute under the scope chosen; hollow where"
-        " a part of it is not published, so that it is more. Circles and lines: vanilla families at"
-        " the compute of their pretraining, with the 95% interval of the curve. Vertical lines: 95%"
-        " intervals from the number of questions, where it is known. Benchmark, families and who"
-        " measured choose what is drawn; the curves stay what they are. The address of this page"
-        " holds the view.",
+        "Diamonds: distilled models, at the compute chosen: of creation under a scope, of a token,"
+        " or of an answered question; hollow where it is a bound (a part is not published, or a"
+        " share may be counted too high) or within a range (lengths of answers). Circles and lines:"
+        " vanilla families at the same compute (creation: of their pretraining), with the 95%"
+        " interval of the curve. Vertical lines: 95% intervals from the number of questions, where"
+        " it is known. Benchmark, families and who measured choose what is drawn; the curves stay"
+        " what they are. The address of this page holds the view.",
         f"Scores of distilled models among the curves of vanilla families, against compute, on"
         f" {len(settings)} benchmarks. At first {settings[0]}: {shown}. The numbers stand in the"
         " table below.",
         settings,
         _AXES,
-        [row for found in fitted for row in _line(found)],
+        [row for found in fitted for row in _line(claims, found)],
         points,
         models,
         {key: _title(claims, key) for key in sorted(used)},
@@ -59,9 +67,10 @@ def placed(claims: Claims) -> Curves | None:
 
 
 def setting(one: FamilyCurve | Placement) -> str:
-    """Benchmark, metric, shots and mode, as words."""
+    """Benchmark, metric, shots, mode and version, as words."""
     shots = "shots not stated" if one.shots is None else f"{one.shots}-shot"
-    return f"{one.benchmark} ({one.metric}, {shots}, {one.mode})"
+    version = f", {one.version}" if one.version else ""
+    return f"{one.benchmark} ({one.metric}, {shots}, {one.mode}{version})"
 
 
 def _count(models: list[dict[str, Any]], name: str) -> int:
@@ -82,7 +91,7 @@ def _models(claims: Claims) -> Iterator[dict[str, Any]]:
         if first.questions:
             low, high = share_interval(first.score / 100, first.questions)
             ends = (100 * low, 100 * high)
-        costs = {axis["key"]: _cost(claims, first, axis["key"]) for axis in _AXES}
+        costs = {axis: _cost(first, axis) for axis in AXES}
         yield {
             "setting": name,
             "model": card.name,
@@ -91,8 +100,9 @@ def _models(claims: Claims) -> Iterator[dict[str, Any]]:
             "low": ends[0],
             "high": ends[1],
             "source": source,
-            "x": {key: x for key, (x, _) in costs.items()},
-            "least": [key for key, (_, least) in costs.items() if least],
+            "x": {key: x for key, (x, _, _) in costs.items()},
+            "marks": {key: mark for key, (_, mark, _) in costs.items() if mark},
+            "notes": {key: note for key, (_, _, note) in costs.items() if note},
             "places": [_place(one) for one in places],
         }
 
@@ -100,23 +110,22 @@ def _models(claims: Claims) -> Iterator[dict[str, Any]]:
 def _place(place: Placement) -> dict[str, Any]:
     """What a curve says of a model."""
     gains = {
-        scope: {"text": gain_text(gain), "low": gain.low, "high": gain.high}
-        for scope, gain in place.gains.items()
+        axis: {"text": gain_text(gain), "low": gain.low, "high": gain.high}
+        for axis, gain in place.gains.items()
     }
     return {"family": place.family, "size": size_text(place.size), "gains": gains}
 
 
-def _cost(claims: Claims, place: Placement, axis: str) -> tuple[float | None, bool]:
-    """A distilled model's compute on an axis, and whether it is a lower bound."""
-    if axis == "inference":
-        active = place.active_parameters
-        return (_PER_TOKEN * active if active else None), False
-    card, catalog = claims.catalog.cards[place.model], claims.catalog
-    scope = next(one for one in SCOPES if one == axis)
-    cost = scope_cost(card, catalog.cards, scope, catalog.accelerators)
-    if isinstance(cost.flops, Quantity) and not cost.omits:
-        return cost.flops.central, False
-    return (None, False) if cost.at_least is None else (cost.at_least.central, True)
+def _cost(place: Placement, axis: Axis) -> tuple[float | None, str, str]:
+    """A distilled model's compute on an axis, the mark of a bound or a range, and what is to be
+    said of it."""
+    spent = place.own.get(axis)
+    if spent is None:
+        return None, "", ""
+    if axis == "question" and place.writes is not None:
+        mark = "" if spent.low == spent.high else "~ "
+        return spent.value, mark, tokens_text(place.writes)
+    return spent.value, BOUND_MARKS[spent.bound], ""
 
 
 def _points(claims: Claims, fitted: list[FamilyCurve]) -> Iterator[dict[str, Any]]:
@@ -124,43 +133,54 @@ def _points(claims: Claims, fitted: list[FamilyCurve]) -> Iterator[dict[str, Any
     found: dict[tuple[str, str], dict[str, Any]] = {}
     for curve in fitted:
         for row in curve.points.iter_rows(named=True):
-            active = row["active_parameters"]
+            card, active = claims.catalog.cards[row["model"]], row["active_parameters"]
+            token = PER_TOKEN * active if active else None
+            writes = answer_tokens(card, curve.benchmark, row["written"], claims.catalog)
             found[setting(curve), row["model"]] = {
                 "setting": setting(curve),
-                "model": claims.catalog.cards[row["model"]].name,
+                "model": card.name,
                 "family": curve.family,
                 "score": row["score"],
                 "source": row["source"],
                 "x": {
                     "creation": row["compute_flops"],
-                    "inference": _PER_TOKEN * active if active else None,
+                    "token": token,
+                    "question": token * writes.value if token and writes else None,
                 },
             }
     yield from found.values()
 
 
-def _line(found: FamilyCurve) -> Iterator[dict[str, Any]]:
-    """A family's curve with its band. Sizes are total parameters: where some of a family's models
-    use a part of them for a token, its curve against size is none against inference."""
+def _line(claims: Claims, found: FamilyCurve) -> Iterator[dict[str, Any]]:
+    """A family's curve with its band, on each axis that its scale gives. Against size it is one of
+    inference where all weights are used for a token, or where the scale counts those that are; per
+    answer its lengths are taken as those of the family, whichever the size."""
     import numpy as np
 
     from distilbench.stats import predict
 
     assert found.curve is not None
-    scale = 1.0
-    if found.scale == "parameters":
-        if not (found.points["parameters"] == found.points["active_parameters"]).all():
-            return
-        scale = _PER_TOKEN
+    models = found.points.select("model", "written").iter_rows()
+    writes = tokens_of_family(models, found.benchmark, claims.catalog)
+    dense = (found.points["parameters"] == found.points["active_parameters"]).all()
+    factors: dict[str, float] = {}
+    if found.scale == "compute_flops":
+        factors = {"creation": 1.0}
+    elif found.scale == "active_parameters" or dense:
+        factors = {"token": PER_TOKEN}
+        if writes is not None:
+            factors["question"] = PER_TOKEN * writes.value
     grid = np.geomspace(found.curve.low_end, found.curve.high_end, _LINE_POINTS)
-    for row in predict(found.curve, grid).iter_rows(named=True):
-        yield {
-            "setting": setting(found),
-            "axis": _LINES[found.scale],
-            "family": found.family,
-            "x": row[found.scale] * scale,
-            **{name: round(row[name], 3) for name in ("score", "low", "high")},
-        }
+    rows = list(predict(found.curve, grid).iter_rows(named=True)) if factors else []
+    for axis, factor in factors.items():
+        for row in rows:
+            yield {
+                "setting": setting(found),
+                "axis": axis,
+                "family": found.family,
+                "x": row[found.scale] * factor,
+                **{name: round(row[name], 3) for name in ("score", "low", "high")},
+            }
 
 
 def _title(claims: Claims, key: str) -> str:

@@ -21,26 +21,25 @@ from distilbench.compute import (
     distillation_stages,
     implied_utilisation,
 )
-from distilbench.report.claims._answer import CLAIM_A, CLAIM_C, NO_PLACEMENT, QUESTION, answer
+from distilbench.report.claims._answer import CLAIM_A, QUESTION, answer
 from distilbench.report.claims._cells import (
     flops_cell,
-    gain_text,
     interval_cell,
     model_cell,
     quantity_cell,
     range_text,
-    size_range,
-    size_text,
     source_cell,
     yes_no,
 )
 from distilbench.report.claims._charts import tornado_chart
+from distilbench.report.claims._curve_card import NO_PLACEMENT
+from distilbench.report.claims._curves import curves
 from distilbench.report.claims._placed import placed
 from distilbench.report.claims._remeasured import remeasured_section
 from distilbench.report.claims._rulings import rulings
 from distilbench.report.claims._sizes import sizes
 from distilbench.report.claims._studies import studies
-from distilbench.report.page import Cell, Chart, Details, Section, Shown, Table, Text, render_page
+from distilbench.report.page import Cell, Chart, Section, Shown, Table, Text, render_page
 
 PAPER = "arXiv 2602.20164"
 
@@ -160,50 +159,6 @@ def hours(claims: Claims) -> Section:
     )
     table = Table.of("Published hours of students beside 6 N D", frame, columns)
     return Section("Hours against tokens", (Text(note), table))
-
-
-def curves(claims: Claims) -> Section:
-    """Claim (c): the fitted families and where distilled models stand on them."""
-    fitted = [c for c in claims.curves if c.curve is not None]
-    blocks: list[Any] = [
-        Text(
-            "A curve is fitted to each vanilla family with three or more sizes, on each benchmark"
-            " in one setting, and distilled models are placed on the curves of families not older"
-            " than themselves by more than a year and a half; the scatter about the curves is taken"
-            " to be alike in all of them. The"
-            " equivalent vanilla size is where the curve reaches the distilled model's score; the"
-            " compute-equivalent gain is the vanilla compute at that point over the distilled"
-            " model's own, under each scope. Nothing is extrapolated: ≥ and ≤ are bounds, at the"
-            " ends of the family or because a part of the model's own cost is not published."
-        )
-    ]
-    columns = (
-        Shown("distilled model", "model", partial(model_cell, claims.catalog)),
-        Shown("benchmark", "benchmark"),
-        Shown("shots", "shots"),
-        Shown("score", "score", "{:.1f}"),
-        Shown("against family", "family"),
-        Shown("equivalent vanilla size", "size", size_text),
-        Shown("95% interval", "size", lambda size: size_range(size.low, size.high)),
-        *(
-            Shown(f"gain: {scope}", "gains", lambda gains, scope=scope: gain_text(gains.get(scope)))
-            for scope in SCOPES
-        ),
-    )
-    caption = "Equivalent size and compute-equivalent gain"
-    blocks.append(Table.of(caption, claims.placements, columns))
-    refused = [curve for curve in claims.curves if curve.refused]
-    if refused:
-        why = (
-            Shown("family", "family"),
-            Shown("benchmark", "benchmark"),
-            Shown("against", "scale"),
-            Shown("reason", "refused"),
-        )
-        blocks.append(Details("Families without a curve", (Table.of("Why", refused, why),)))
-    if not fitted:
-        blocks.append(Text("No family of the catalog has three sizes in one setting."))
-    return Section(CLAIM_C, blocks)
 
 
 def validation(claims: Claims) -> Section:

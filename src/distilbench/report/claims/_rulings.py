@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from distilbench.claims import LARGER_WORDS, Claims, Verdict, verdicts
+from distilbench.claims import AXIS_WORDS, LARGER_WORDS, Claims, Verdict, verdicts
 from distilbench.compute import PAPER_RATIO, SCOPE_WORDS
-from distilbench.report.claims._answer import CLAIM_A, CLAIM_B, CLAIM_C, TONES
+from distilbench.report.claims._answer import CLAIM_A, CLAIM_B, TONES
+from distilbench.report.claims._curve_card import CLAIM_C
 from distilbench.report.page import Ruled, Ruling, Rulings, Section, Term, anchor
 
 TITLE = "Change the terms: which verdicts flip?"
@@ -26,7 +27,7 @@ Links = dict[tuple[str, str], list[tuple[str, str]]]
 Found = dict[tuple[str, ...], Ruling]
 _A = ("times", "scope", "who")
 _B = ("margin", "larger", "modes", "settings", "who")
-_C = ("scope", "who")
+_C = ("axis", "who")
 
 
 def rulings(claims: Claims) -> Section:
@@ -57,7 +58,8 @@ def _terms(claims: Claims, of: Mapping[str, list[Verdict]]) -> Iterable[Term]:
     times = sorted({one.terms.times or 0.0 for one in of["a"]})
     margins = sorted({one.terms.margin_points or 0.0 for one in of["b"]})
     yield Term("who", "figures of", _WHO, claims.measured_by)
-    yield Term("scope", "(a), (c): creation counts", _scopes(), "student")
+    yield Term("scope", "(a): creation counts", _scopes(), "student")
+    yield Term("axis", "(c): compute", _axes(), "student")
     yield Term(
         "times", "(a): times less compute", {_key(one): f"over {one:,.0f}" for one in times},
         _key(PAPER_RATIO),
@@ -85,6 +87,10 @@ def _scopes() -> dict[str, str]:
     return {scope: f"{scope}: {words}" for scope, words in SCOPE_WORDS.items()}
 
 
+def _axes() -> dict[str, str]:
+    return {axis: words.removeprefix("by ") for axis, words in AXIS_WORDS.items()}
+
+
 def _of(found: Iterable[Verdict], names: tuple[str, ...], links: Links) -> Found:
     return {
         tuple(_value(one, name) for name in names): Ruling(
@@ -101,6 +107,7 @@ def _value(one: Verdict, name: str) -> str:
     values: dict[str, Any] = {
         "who": one.terms.measured_by,
         "scope": one.scope,
+        "axis": one.scope,
         "larger": one.scope,
         "times": one.terms.times,
         "margin": one.terms.margin_points,

@@ -28,8 +28,9 @@ class Curves:
     family's lines goes with it (``lines``). ``lines``: rows of setting, axis, family, x, score,
     low, high. ``points``: the models of the families; setting, model, family, score, source, x by
     name of the lines, null where not known. ``models``: those that are placed; the same with low
-    and high (null: not known), x by key of the axes, ``least`` (keys under which x is a lower
-    bound) and ``places``: for each curve its family, size as words, and by axis the gain (text,
+    and high (null: not known), x by key of the axes, ``marks`` (by key, where x is a bound or
+    within a range: what stands before it), ``notes`` (by key, what else is to be said) and
+    ``places``: for each curve its family, size as words, and by axis the gain (text,
     low, high). ``sources``: titles by key.
     """
 

@@ -24,7 +24,7 @@ def _models(block: Curves, setting: str, key: str) -> list[dict[str, Any]]:
     known = [m for m in block.models if m["setting"] == setting and m["x"][key] is not None]
     return [
         {**one, "x": one["x"][key], "places": None, "number": str(n),
-         "bound": "at least" if key in one["least"] else "known"}
+         "bound": "bound" if key in one["marks"] else "known"}
         for n, one in enumerate(sorted(known, key=lambda m: -m["score"]), start=1)
     ]  # fmt: skip
 
@@ -33,8 +33,8 @@ def _figure(block: Curves, setting: str, axis: Mapping[str, str], models: Rows) 
     words = "; ".join(f"{m['model']} {m['score']:.1f} at {si(m['x'])}" for m in models)
     names = "; ".join(f"{m['number']} {m['model']}" for m in models)
     hollow = (
-        " Hollow: the compute is a lower bound, as a part of it is not published."
-        if any(m["bound"] == "at least" for m in models)
+        " Hollow: the compute is a bound, or within a range."
+        if any(m["bound"] == "bound" for m in models)
         else ""
     )
     lines = [dict(r) for r in block.lines if (r["setting"], r["axis"]) == (setting, axis["lines"])]

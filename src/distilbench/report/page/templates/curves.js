@@ -30,20 +30,26 @@ for (const root of document.querySelectorAll("[data-curves]")) {
     }
   };
 
-  // Whether the gain of a placement lies surely above 1, below it, or neither.
+  // Whether the gain of a model on a curve lies surely above 1, below it, or neither; of a model that
+  // several measured, what more than half of its scores say.
+  const side = ({ low, high }) => (low !== null && low > 1 ? "above" : high !== null && high < 1 ? "below" : "open");
   const counted = (places) => {
-    const known = places.filter((place) => place.gain);
-    const above = known.filter((place) => place.gain.low !== null && place.gain.low > 1).length;
-    const below = known.filter((place) => place.gain.high !== null && place.gain.high < 1).length;
-    return { above, below, open: known.length - above - below, known: known.length };
+    const sides = Object.groupBy(places.filter((place) => place.gain), (place) => `${place.model} on ${place.family}`);
+    const found = { above: 0, below: 0, open: 0, known: Object.keys(sides).length };
+    for (const all of Object.values(sides)) {
+      const more = ["above", "below"].find((name) => 2 * all.filter((place) => side(place.gain) === name).length > all.length);
+      found[more ?? "open"] += 1;
+    }
+    return found;
   };
+  const cost = (one, key) => (one.marks[key] ?? "") + scientific(one.x[key]) + (one.notes[key] ? `, ${one.notes[key]}` : "");
   const told = (all, shown, places, axis, unnamed) => {
     if (!all.length) return "No distilled model is left by this choice.";
     const parts = [`${several(all.length, "score")} of ${several(unique(all.map((one) => one.model)).length, "distilled model")}.`];
     const gains = counted(places);
     if (gains.known) {
-      parts.push(`Against the curves, in ${several(gains.known, "comparison")} with a known cost, vanilla surely takes more compute for the same score in ${gains.above}, less in ${gains.below}; ${gains.open} undecided.`);
-    } else if (axis.lines === "creation") parts.push("No comparison with a known cost.");
+      parts.push(`Against the curves, in ${several(gains.known, "comparison")} of a model with a curve, vanilla surely takes more compute for the same score in ${gains.above}, less in ${gains.below}; ${gains.open} undecided.`);
+    } else parts.push("No comparison with a known cost.");
     const missing = all.length - shown.length;
     if (missing) parts.push(`${missing} not drawn: this compute is not available of them.`);
     if (unnamed) parts.push(`${several(unnamed, "name")} found no room: hover, or read the table.`);
@@ -54,8 +60,8 @@ for (const root of document.querySelectorAll("[data-curves]")) {
     const list = (text) => places.map((place) => `${text(place)} (${place.family})`).join("; ") || "not available";
     const cells = [
       one.model, one.family, one.score.toFixed(1) + (one.low === null ? "" : ` (${one.low.toFixed(1)} to ${one.high.toFixed(1)})`),
-      at === null ? "not available" : (one.least.includes(axis.key) ? "≥ " : "") + scientific(at),
-      list((place) => place.size), axis.lines === "creation" ? list((place) => place.gain?.text ?? "not available") : "–",
+      at === null ? "not available" : cost(one, axis.key),
+      list((place) => place.size), list((place) => place.gain?.text ?? "not available"),
       data.sources[one.source] ?? one.source,
     ];
     const line = document.createElement("tr");
@@ -72,14 +78,14 @@ for (const root of document.querySelectorAll("[data-curves]")) {
     const all = data.models.filter((one) => one.setting === setting && (!family || one.family === family) && (!source || one.source === source))
       .sort((a, b) => b.score - a.score);
     const placed = new Map(all.map((one) => [one, one.places.filter((place) => !curve || place.family === curve)
-      .map((place) => ({ ...place, gain: place.gains[axis.key] ?? null }))]));
+      .map((place) => ({ ...place, model: one.model, gain: place.gains[axis.key] ?? null }))]));
     const shown = all.filter((one) => one.x[axis.key] !== null);
     const points = data.points.filter((one) => here(one) && one.x[axis.lines] !== null);
     const lines = data.lines.filter((one) => here(one) && one.axis === axis.lines);
     const models = shown.map((one) => ({
-      ...one, x: one.x[axis.key], places: null, known: one.least.includes(axis.key) ? "at least" : "known",
+      ...one, x: one.x[axis.key], places: null, known: axis.key in one.marks ? "bound" : "known",
       said: `${one.score.toFixed(1)}${one.low === null ? "" : ` (95%: ${one.low.toFixed(1)} to ${one.high.toFixed(1)})`}`,
-      cost: `${one.least.includes(axis.key) ? "at least " : ""}${scientific(one.x[axis.key])}, ${axis.title}`, by: data.sources[one.source] ?? one.source,
+      cost: `${cost(one, axis.key)}, ${axis.title}`, by: data.sources[one.source] ?? one.source,
     }));
     const vanilla = points.map((one) => ({
       ...one, x: one.x[axis.lines], said: one.score.toFixed(1), cost: `${scientific(one.x[axis.lines])}, ${axis.title}`, by: data.sources[one.source] ?? one.source,
