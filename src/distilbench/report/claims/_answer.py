@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from distilbench.claims import LARGER_WORDS, Claims, size_sentence, verdicts
+from distilbench.claims import LARGER_WORDS, Claims, size_sentence
 from distilbench.compute import BOUND_MARKS, Headline, Interval, ScopeVerdict, Unavailable
 from distilbench.report.claims._cells import range_text, ratio_text
 from distilbench.report.claims._curve_card import curve_card
+from distilbench.report.claims._of_class import of_class
 from distilbench.report.page import NOT_AVAILABLE, Card, Cards, Fact, Section, Tone, listed, spread
 
 if TYPE_CHECKING:
@@ -37,17 +37,6 @@ def answer(claims: Claims) -> Section:
         curve_card(claims.placements),
     )
     return Section("The answer", (Cards("The three claims", cards),))
-
-
-def of_class(card: Card, claims: Claims) -> Card:
-    """The card of claim (a) where no figure is of the class of sources that was asked for: no
-    data, as the verdict under the page's terms says, and what anyone's figures give."""
-    own = [one for one in verdicts(claims).verdicts if one.claim == "a"]
-    if any(one.verdict != "no data" for one in own):
-        return card
-    anyone = f"By anyone's figures: {card.badge}."
-    return replace(card, badge="no data", tone="none",
-                   sentences=(own[0].evidence.sentence, anyone, *card.sentences))  # fmt: skip
 
 
 def creation_card(head: Headline, vanilla: str) -> Card:
