@@ -82,8 +82,10 @@ def tiny(tmp_path: Path) -> Path:
 
 @pytest.mark.model
 def test_transformers_give_tokens_and_time_and_no_time_to_first_token(
-    tmp_path: Path, tiny: Path
+    tmp_path: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # Inspect's provider asks the hub for the name too: without a network, again and again.
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     rows = [{"question": f"What is {a} + 1?", "answer": str(a + 1)} for a in range(2)]
     (tmp_path / "sums.jsonl").write_text("\n".join(map(json.dumps, rows)))
     suite = tmp_path / "tiny.yaml"
