@@ -16,6 +16,9 @@ from distilbench.engines import separate
 from distilbench.events import OnEvent, TextsBegun, TextsDone
 from distilbench.tasks import judge
 
+_RULES = 2
+"""What an answer's text is: since 2 without the end token, each sample with a seed of its own."""
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -106,6 +109,7 @@ def teacher_answers(
 def answer_key(digest: str, asked: Asked, sampling: Sampling, number: int) -> str:
     return key_of(
         kind="text",
+        rules=_RULES,
         teacher=digest,
         messages=list(asked.messages),
         sampling=[sampling.max_tokens, sampling.stop, sampling.temperature, sampling.top_p],
