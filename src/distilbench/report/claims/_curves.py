@@ -59,7 +59,7 @@ def curves(claims: Claims) -> Section:
             _verdicts(claims),
             Text(_FIT),
             Text(_INFERENCE),
-            _placements(claims),
+            Details("Every score beside the curves", (_placements(claims),)),
             Details("Tokens of an answer, and where they are from", (_lengths(claims),)),
             Details("The curves", (_fitted(claims),)),
             *_refused(claims),
