@@ -6,9 +6,12 @@ them against the installed version, and ``make newest-inspect`` against the newe
 
 from __future__ import annotations
 
+import sys
 from contextlib import suppress
+from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
+from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,8 +67,23 @@ def import_ahead(provider: str | None = None) -> None:
 
 
 def patch_zipfile() -> None:
-    """Have Python's zipfile read zstandard, in which Inspect packs its logs; Python 3.14 does."""
-    import inspect_ai._util.zipfile  # noqa: F401
+    """Have Python's zipfile read zstandard, in which Inspect packs its logs, as Inspect does;
+    Python 3.14 does. Inspect's module is run by itself where it is found: the package around it
+    takes more than a second to import."""
+    if "inspect_ai" in sys.modules or not _run_alone("inspect_ai", "_util/zipfile.py"):
+        import inspect_ai._util.zipfile  # noqa: F401
+
+
+@cache
+def _run_alone(package: str, file: str) -> bool:
+    """Run a module of a package that is not imported. False: there is none."""
+    found = find_spec(package)
+    path = Path(str(found and found.origin)).parent / file
+    alone = spec_from_file_location(f"_{path.stem}_alone", path)
+    if alone is None or alone.loader is None or not path.is_file():
+        return False
+    alone.loader.exec_module(module_from_spec(alone))
+    return True
 
 
 def deserializing() -> dict[str, Any]:

@@ -14,7 +14,6 @@ from distilbench.transcripts._logs import (
     check_log,
     read_log,
     read_log_header,
-    read_log_sample,
     read_log_samples,
 )
 from distilbench.transcripts._transcript import (
@@ -35,7 +34,6 @@ __all__ = [
     "read_journal_from",
     "read_log",
     "read_log_header",
-    "read_log_sample",
     "read_log_samples",
     "read_transcript",
     "read_transcripts",

@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from distilbench.errors import InputError
 from distilbench.seals import sealed_line, unsealed_line
@@ -15,6 +15,7 @@ from distilbench.seals import sealed_line, unsealed_line
 if TYPE_CHECKING:
     from inspect_ai.log import EvalSample
 
+Sample = TypeVar("Sample")
 JOURNAL = "journal.jsonl"
 
 
@@ -26,27 +27,42 @@ def journal_line(sample: EvalSample) -> bytes:
 def read_journal(folder: Path) -> Iterator[EvalSample]:
     """Its samples, oldest first. A line that is not as it was written, as the last one of a worker
     that died while it wrote, is passed over: that sample is asked again."""
-    for sample, _ in read_journal_from(folder, 0):
-        yield sample
+    return journal_as(_whole, folder)
 
 
 def read_journal_from(folder: Path, first: int) -> Iterator[tuple[EvalSample, int]]:
     """Its samples from a byte on, each with the byte behind it. A last line that is not whole yet
     is left for the next time. Raises ``InputError`` on one that is as it was written and no sample:
     a journal may come from a stranger, or of another version of Inspect."""
+    return _lines_as(_whole, folder, first)
+
+
+def journal_as(read: Callable[[bytes], Sample], folder: Path) -> Iterator[Sample]:
+    """Its samples as ``read`` makes them of their JSON. Raises as :func:`read_journal_from`."""
+    for sample, _ in _lines_as(read, folder, 0):
+        yield sample
+
+
+def _whole(text: bytes) -> EvalSample:
     from inspect_ai.log import EvalSample
 
+    return EvalSample.model_validate_json(text)
+
+
+def _lines_as(
+    read: Callable[[bytes], Sample], folder: Path, first: int
+) -> Iterator[tuple[Sample, int]]:
     if not (folder / JOURNAL).is_file():
         return
     with (folder / JOURNAL).open("rb") as lines:
         lines.seek(first)
         for line in lines:
-            sample = unsealed_line(line)
+            text = unsealed_line(line)
             first += len(line)
-            if sample is None:
+            if text is None:
                 continue
             try:
-                found = EvalSample.model_validate_json(sample)
+                found = read(text)
             except ValueError as error:
                 where = f"{folder / JOURNAL}: the line that ends at byte {first:,}"
                 remedy = "remove the file: what it holds is asked again"

@@ -7,19 +7,21 @@ Logs come from strangers too. A ``.eval`` is a ZIP archive whose members are pac
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from struct import Struct
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 from zipfile import BadZipFile, ZipFile
 
 from distilbench.errors import InputError
-from distilbench.inspect_private import deserializing, patch_zipfile
+from distilbench.inspect_private import patch_zipfile
+from distilbench.transcripts._texts import inspect_sample
 
 if TYPE_CHECKING:
     from inspect_ai.log import EvalLog, EvalSample
 
+Sample = TypeVar("Sample")
 _MOST_BYTES = 64 * 2**20
 """Of a member, or of a log that is one JSON text: as Python's values it is up to 20 times that."""
 _CHUNK = 2**20
@@ -55,30 +57,32 @@ def read_log_samples(path: Path) -> Iterator[EvalSample]:
     if path.suffix != ".eval":
         yield from read_log_header(path).samples or ()
         return
-    from inspect_ai.log import EvalSample
+    yield from samples_as(inspect_sample, path)
 
+
+def samples_as(read: Callable[[bytes], Sample], path: Path) -> Iterator[Sample]:
+    """The samples of a ``.eval`` log as ``read`` makes them of their JSON, in the order of the
+    file. Raises as :func:`read_log_header`."""
     with _one_sentence(path), _opened(path) as archive:
         for info in archive.infolist():
             name = info.filename
             # Of two members of one name the later one counts, for Inspect too.
             if _SAMPLE.fullmatch(name) and archive.getinfo(name) is info:
-                content = _member(archive, name, path)
-                yield EvalSample.model_validate_json(content, context=deserializing())
+                yield read(_member(archive, name, path))
             else:  # its name in the file: that in the directory may be another for a turned bit
                 archive.open(info).close()
 
 
-def read_log_sample(path: Path, sample_id: str, epoch: int) -> EvalSample | None:
+def sample_as(
+    read: Callable[[bytes], Sample], path: Path, sample_id: str, epoch: int
+) -> Sample | None:
     """One sample of a ``.eval`` log, by its place in the archive; null if it is not there. Raises
     as :func:`read_log_header`."""
-    from inspect_ai.log import EvalSample
-
     name = f"samples/{sample_id}_epoch_{epoch}.json"
     with _one_sentence(path), _opened(path) as archive:
         if name not in archive.namelist():
             return None
-        content = _member(archive, name, path)
-        return EvalSample.model_validate_json(content, context=deserializing())
+        return read(_member(archive, name, path))
 
 
 def read_log(path: Path) -> EvalLog:

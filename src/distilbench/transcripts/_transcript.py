@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from distilbench.transcripts._journal import read_journal
-from distilbench.transcripts._logs import read_log_sample, read_log_samples
+from distilbench.transcripts._journal import journal_as
+from distilbench.transcripts._logs import sample_as, samples_as
+from distilbench.transcripts._texts import SampleTexts, UserText, sample_texts
 
 if TYPE_CHECKING:
     from inspect_ai.log import EvalSample
@@ -45,35 +46,33 @@ def read_transcripts(run_dir: Path, cell: str) -> Iterator[Transcript]:
     ``InputError`` if a log is damaged."""
     for folder in _log_folders(run_dir, cell):
         for log in sorted(folder.glob("*.eval")):
-            yield from map(transcript_of, read_log_samples(log))
-        yield from map(transcript_of, read_journal(folder))
+            yield from map(transcript_of, samples_as(sample_texts, log))
+        yield from map(transcript_of, journal_as(sample_texts, folder))
 
 
 def read_transcript(run_dir: Path, cell: str, sample_id: str, epoch: int) -> Transcript | None:
     """That of one sample; null if no log holds it. Of each log, only its list of names and that
     sample are read. Raises as :func:`read_transcripts`."""
     for folder in _log_folders(run_dir, cell):
-        newest: EvalSample | None = None
-        for sample in read_journal(folder):
+        newest: SampleTexts | EvalSample | None = None
+        for sample in journal_as(sample_texts, folder):
             if (str(sample.id), sample.epoch) == (sample_id, epoch):
                 newest = sample
         for log in sorted(folder.glob("*.eval"), reverse=True):
-            newest = newest or read_log_sample(log, sample_id, epoch)
+            newest = newest or sample_as(sample_texts, log, sample_id, epoch)
         if newest:
             return transcript_of(newest)
     return None
 
 
-def transcript_of(sample: EvalSample) -> Transcript:
+def transcript_of(sample: SampleTexts | EvalSample) -> Transcript:
     """A sample of a log in plain text."""
-    from inspect_ai.model import ChatMessageUser
-
-    messages = sample.messages
+    messages: list[Any] = [*sample.messages]
     first = next((n for n, m in enumerate(messages) if _is_generated(m)), len(messages))
     prompt, said = messages[:first], messages[first:]
     if not messages:  # it ended before the model was asked
         given = sample.input
-        prompt = given if isinstance(given, list) else [ChatMessageUser(content=given)]
+        prompt = [*given] if isinstance(given, list) else [UserText(content=given)]
     if not said and sample.output.completion:
         said = [c.message for c in sample.output.choices[:1]]
     notes = [s.explanation for s in (sample.scores or {}).values() if s.explanation]
