@@ -490,6 +490,11 @@ def test_an_upper_bound_of_creation_is_said_by_the_command(priced_run: Path) -> 
     both = found["FLOPs", "lineage"]["both_to_be_made"]  # what the base took cancels
     assert (both["bound"], both["answers"]) == ("<=", pytest.approx(2500))
     data = read_run(priced_run)
+    facts = choice_facts(data.used, data.cells, data.catalog, "amortised")["student"]
+    assert facts["creation_flops"] == pytest.approx(15e15)
+    assert "all of its teacher's training" in str(facts["creation_at_most"])
+    surely = choice_facts(data.used, data.cells, data.catalog, "pipeline")["student"]
+    assert (surely["creation_flops"], surely["creation_at_most"]) == (pytest.approx(9e15), None)
     amortised = data.pairs[0].in_unit("FLOPs")[2]
     assert _costs(amortised, 100.0)[2].startswith("≤ 1.52e+14")  # 15e15 / 100 + 2e12
     cells = [str(block) for block in lifetime(data).blocks if type(block).__name__ == "Table"]
