@@ -23,6 +23,8 @@ from distilbench.cli import app
 from distilbench.cli._break_even import _costs, _side_json
 from distilbench.compute import Input, known, scope_cost
 from distilbench.report import ledger_sentences, read_run
+from distilbench.report.paper._against import against
+from distilbench.report.run._explorer import explorer
 from distilbench.report.run._ledger import lifetime
 from distilbench.report.run._ledger_words import meeting_words
 from distilbench.stats import Limits, difference_limits, meeting, per_correct, ratio_limits
@@ -413,6 +415,10 @@ training, all of which is charged to it as no other student is known."""
 
 @pytest.fixture
 def priced_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    return run_with_prices(tmp_path, monkeypatch)
+
+
+def run_with_prices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Each has 50 of 100 right, with 1 and 4 of everything an answer: 2 and 8 a correct one."""
     cards = tmp_path / "cards"
     cards.mkdir()
@@ -499,3 +505,22 @@ def test_an_upper_bound_of_creation_is_said_by_the_command(priced_run: Path) -> 
     assert _costs(amortised, 100.0)[2].startswith("≤ 1.52e+14")  # 15e15 / 100 + 2e12
     cells = [str(block) for block in lifetime(data).blocks if type(block).__name__ == "Table"]
     assert any("≤ 1.5e+16" in text and "at most" in text for text in cells)
+
+
+def test_the_explorer_marks_a_creation_that_is_a_bound(priced_run: Path) -> None:
+    (block,) = explorer(read_run(priced_run)).blocks
+    points = {point["entry"]: point for point in block.data()["points"]}
+    one = points["student"]
+    marks = [one["marks"][f"creation {scope}"] for scope in ("student", "amortised", "lineage")]
+    assert marks == ["", "≤ ", "≤ "]
+    assert (
+        "at most, it may be counted too high: student: all of its teacher's training"
+        in (one["known"]["creation amortised"])
+    )
+    assert "creation student" not in one["known"]
+    assert one["money"]["amortised"]["mark"] == "≤ "
+    assert set(points["begin"]["marks"].values()) == {""}
+    figures = {one.name: one.caption for one in against(block)}
+    said = "A bound of the cost, not the cost: student (≤)."
+    assert figures["cost-creation-amortised"].endswith(said)
+    assert "bound" not in figures["cost-creation-pipeline"]
