@@ -12,16 +12,19 @@ from typing import Any
 
 import polars as pl
 import pytest
+import yaml
 from scipy import stats as scipy_stats
 from typer.testing import CliRunner
 
 from distilbench.catalog import load_catalog
 from distilbench.claims import Made, Pair, Side, choice_facts, run_pairs
-from distilbench.claims._ledger import _bounded
+from distilbench.claims._made import met
 from distilbench.cli import app
 from distilbench.cli._break_even import _costs, _side_json
-from distilbench.compute import scope_cost
+from distilbench.compute import Input, known, scope_cost
 from distilbench.report import ledger_sentences, read_run
+from distilbench.report.paper._against import against
+from distilbench.report.run._explorer import explorer
 from distilbench.report.run._ledger import lifetime
 from distilbench.report.run._ledger_words import meeting_words
 from distilbench.stats import Limits, difference_limits, meeting, per_correct, ratio_limits
@@ -261,31 +264,96 @@ def test_page_and_command_have_one_number(run: Path) -> None:
     assert "in US dollars: not available" in said.stdout
 
 
+EXACT = Made(Limits.exactly(60.0), None, "derived")
+LEAST = replace(EXACT, omits=("pretraining",))
+MOST = replace(
+    EXACT, exceeds=("teacher",), at_least=known(Input("spent", 45, 45, 45, "derived", "here"))
+)
+NONE = replace(EXACT, limits=Limits.exactly(0.0))
+FEWER, MORE = Limits(3, 2, 4), Limits(-3, -4, -2)
+
+
 def test_a_meeting_that_is_not_decidable_says_what_creation_leaves_out() -> None:
     """More of the counterpart's creation is an earlier meeting: nothing bounds it from below."""
-    open_ = meeting(Limits(60, 50, 70), Limits(3, -1, 4))
+    mine = replace(EXACT, limits=Limits(60, 50, 70))
+    open_ = met(mine, NONE, Limits(3, -1, 4))
+    assert (open_.case, open_.answers) == ("not decidable", 20.0)
     assert open_.low is not None
-    assert _bounded(open_, (), ()) == open_
-    theirs = _bounded(open_, (), ("pretraining",))
+    theirs = met(mine, replace(NONE, omits=("pretraining",)), Limits(3, -1, 4))
     assert (theirs.case, theirs.answers, theirs.low) == ("not decidable", 20.0, None)
     assert theirs.why == f"{open_.why}; creation is not known whole: pretraining"
-    mine = _bounded(open_, ("teacher",), ())  # more of it is a later one
-    assert mine.low == open_.low
-    assert _bounded(open_, ("teacher",), ("teacher",)).low is None
+    short = met(replace(mine, omits=("teacher",)), NONE, Limits(3, -1, 4))  # more is a later one
+    assert short.low == open_.low
     assert "surely not before" not in meeting_words(theirs)
-    assert "surely not before" in meeting_words(mine)
+    assert "surely not before" in meeting_words(short)
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs", "saved", "said"),
+    [
+        # 60 / 3; from 45 / 4 surely spent, to 60 / 2.
+        (MOST, None, FEWER, ("pays for itself", "<=", 20.0, 11.25, 30.0)),
+        (MOST, NONE, FEWER, ("pays for itself", "<=", 20.0, 11.25, 30.0)),
+        (replace(MOST, at_least=None), None, FEWER, ("pays for itself", "<=", 20.0, None, 30.0)),
+        (LEAST, None, FEWER, ("pays for itself", ">=", 20.0, 15.0, None)),
+        # 90 - 60, or 90 - 45 where that was all that was spent: 45 / 2 is the farthest.
+        (replace(EXACT, limits=Limits.exactly(90.0)), MOST, FEWER,
+         ("pays for itself", ">=", 10.0, 7.5, 22.5)),
+        (replace(MOST, limits=Limits.exactly(90.0)), MOST, FEWER,
+         ("not decidable", "=", 10.0, None, None)),
+        (replace(MOST, omits=("more",)), None, FEWER, ("not decidable", "=", 20.0, None, None)),
+        # It takes less to create: 60 less, or 45 less, over 3 more a correct answer.
+        (NONE, MOST, MORE, ("cheaper until", "<=", 20.0, 11.25, 30.0)),
+        (replace(MOST, limits=Limits.exactly(50.0)), replace(EXACT, limits=Limits.exactly(80.0)),
+         MORE, ("cheaper until", ">=", 10.0, 7.5, 17.5)),
+        # What was surely spent decides what the rest cannot change.
+        (MOST, None, MORE, ("never", "=", None, None, None)),
+        (MOST, replace(EXACT, limits=Limits.exactly(40.0)), MORE, ("never", "=", None, None, None)),
+        (MOST, replace(EXACT, limits=Limits.exactly(50.0)), MORE,
+         ("not decidable", "=", None, None, None)),
+        (replace(EXACT, limits=Limits.exactly(40.0)), MOST, FEWER,
+         ("cheaper at once", "=", None, None, None)),
+        (replace(EXACT, limits=Limits.exactly(50.0)), MOST, FEWER,
+         ("not decidable", "=", None, None, None)),
+    ],
+)  # fmt: skip
+def test_a_creation_that_is_a_bound_makes_the_meeting_one(
+    mine: Made, theirs: Made | None, saved: Limits, said: tuple[Any, ...]
+) -> None:
+    found = met(mine, theirs, saved)
+    ends = [None if end is None else pytest.approx(end) for end in said[2:]]
+    assert [found.case, found.bound, found.answers, found.low, found.high] == [*said[:2], *ends]
+    if found.bound != "=" or found.case == "not decidable":
+        assert "creation " in (found.why or "")
+
+
+def test_a_meeting_that_is_a_bound_in_words() -> None:
+    assert meeting_words(met(MOST, None, FEWER)) == (
+        "pays for itself after at most 20 correct answers (95% interval 11.25 to 30; creation may"
+        " be counted too high: teacher)"
+    )
+    assert meeting_words(met(LEAST, None, FEWER)) == (
+        "pays for itself after at least 20 correct answers (95% interval 15 or more; creation is"
+        " not known whole: pretraining)"
+    )
+    unknown = meeting_words(met(replace(MOST, at_least=None), None, FEWER))
+    assert "at most 20 correct answers (95% interval 30 or less; " in unknown
 
 
 def test_a_lifetime_cost_of_a_creation_that_is_not_known_whole_is_at_least_that() -> None:
     """600 / 100 + 2 of a correct answer, if 600 is not all; where it has been made, 2."""
-    known = Made(Limits.exactly(600.0), None, "derived")
-    least = replace(known, omits=("teacher",))
+    whole = Made(Limits.exactly(600.0), None, "derived")
+    least = replace(whole, omits=("teacher",))
     serving = Limits(2.0, 1.0, None)
-    one, other = Side("s", least, serving), Side("v", known, serving)
+    one, other = Side("s", least, serving), Side("v", whole, serving)
     ledger = replace(pair_of().ledgers[0], distilled=one, counterpart=other)
     assert _costs(ledger, 100.0)[2:] == ("≥ 8 (7 or more)", "8 (7 or more)", "2 (1 or more)")
     bounds = [_side_json(side, 100.0)["lifetime"]["bound"] for side in (one, other)]
     assert bounds == [">=", "="]
+    most = replace(one, creation=replace(whole, exceeds=("teacher",)))
+    assert _costs(replace(ledger, distilled=most), 100.0)[2] == "≤ 8 (7 or more)"
+    assert _side_json(most, 100.0)["creation"]["exceeds"] == ("teacher",)
+    assert _side_json(most, 100.0)["lifetime"]["bound"] == "<="
     silent = replace(one, serving=None)
     assert _costs(replace(ledger, distilled=silent), 100.0)[2] == "not available"
     assert _side_json(silent, 100.0)["lifetime"] is None
@@ -304,3 +372,155 @@ def test_why_no_dollars_are_known_is_true() -> None:
     facts = choice_facts(silent, cells, load_catalog())
     assert facts[BASE]["usd"] == "it has a price, but the tokens of no answer are known"
     assert facts[STUDENT]["usd"] == "no price in the suite or on its card"
+
+
+def cited(value: float) -> dict[str, Any]:
+    return {"value": value, "source": "here", "where": "a table", "kind": "measured"}
+
+
+def card_of(id_: str, **fields: Any) -> dict[str, Any]:
+    named = {"id": id_, "name": id_, "developer": "d", "family": "f", "role": "vanilla"}
+    sources = {"here": {"title": "A table"}}
+    return {**named, "stage": "base", "sources": sources, **fields}
+
+
+def stage(name: str, flops: float, joules: float, usd: float) -> dict[str, Any]:
+    took = {"flops": cited(flops), "energy_j": cited(joules), "usd": cited(usd)}
+    return {"name": name, **took}
+
+
+STAGES = [
+    stage("student_training", 6e15, 900, 90),
+    stage("teacher_generation", 3e15, 300, 30),
+]
+MADE_CARDS = [
+    card_of(
+        "student",
+        role="distilled",
+        lineage={
+            "base": "begin", "teacher": "teacher",
+            "recipe": {"method": "sequence-level", "stages": STAGES},
+        },
+    ),
+    card_of(
+        "begin",
+        parameters={"total": cited(2e6)},
+        training={"tokens": cited(5e8), "cost_usd": cited(30)},
+    ),
+    card_of("teacher", parameters={"total": cited(1e6)}, training={"tokens": cited(1e9)}),
+]  # fmt: skip
+"""Creation: 9e15 FLOPs of its own and its teacher's, and 6 x 1e6 x 1e9 = 6e15 of the teacher's
+training, all of which is charged to it as no other student is known."""
+
+
+@pytest.fixture
+def priced_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    return run_with_prices(tmp_path, monkeypatch)
+
+
+def run_with_prices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Each has 50 of 100 right, with 1 and 4 of everything an answer: 2 and 8 a correct one."""
+    cards = tmp_path / "cards"
+    cards.mkdir()
+    for one in MADE_CARDS:
+        (cards / f"{one['id']}.yaml").write_text(yaml.safe_dump(one))
+    monkeypatch.setenv("DISTILBENCH_CARDS", str(cards))
+    each = {"student": 1.0, "begin": 4.0}
+    rows = [
+        sample(model, "sums", n, n % 2 == 0, flops=took * 1e12, energy_j=took,
+               energy_method="counter", input_tokens=1_000_000, cached_tokens=0, output_tokens=0)
+        for model, took in each.items()
+        for n in range(100)
+    ]  # fmt: skip
+    made = make_run(tmp_path, rows)
+    pl.read_parquet(made / "cells.parquet").with_columns(
+        card=pl.col("model"), role=pl.lit(None, pl.String), price_source=pl.lit("a shop"),
+        input_usd_per_mtok=pl.col("model").replace_strict(each), energy_known=pl.lit("measured"),
+        cached_input_usd_per_mtok=pl.lit(None, pl.Float64), output_usd_per_mtok=pl.lit(0.0),
+    ).write_parquet(made / "cells.parquet")  # fmt: skip
+    return made
+
+
+def found_by_the_command(run: Path) -> dict[tuple[str, str], dict[str, Any]]:
+    done = CliRunner().invoke(
+        app, ["break-even", str(run), "--answers", "100", "--json"], catch_exceptions=False
+    )
+    assert done.exit_code == 0, done.output
+    (pair,) = json.loads(done.stdout)["pairs"]
+    return {(one["unit"], one["scope"]): one for one in pair["ledgers"]}
+
+
+def test_joules_and_dollars_by_hand(priced_run: Path) -> None:
+    """A correct answer of it takes 6 less: 900 J and 300 J, 90 and 30 USD of creation; the
+    counterpart's took 30 USD, and nobody says how many joules."""
+    found = found_by_the_command(priced_run)
+
+    def answers(unit: str, scope: str) -> tuple[Any, Any]:
+        one = found[unit, scope]
+        return one["counterpart_there_already"]["answers"], one["both_to_be_made"]["answers"]
+
+    assert answers("joules", "student") == (pytest.approx(150), None)  # 900 / 6
+    assert answers("joules", "pipeline") == (pytest.approx(200), None)  # 1200 / 6
+    assert answers("US dollars", "student") == (pytest.approx(15), pytest.approx(10))
+    assert answers("US dollars", "pipeline") == (pytest.approx(20), pytest.approx(15))
+    for unit, scope in (("joules", "amortised"), ("US dollars", "lineage")):
+        assert found[unit, scope]["counterpart_there_already"]["case"] == "not available"
+    for unit, spent in (("joules", 900.0), ("US dollars", 90.0)):
+        one = found[unit, "student"]
+        assert one["distilled"]["creation"]["value"] == spent
+        assert one["distilled"]["correct_answer"]["value"] == pytest.approx(2)
+        assert one["counterpart"]["correct_answer"]["value"] == pytest.approx(8)
+        assert one["distilled"]["lifetime"]["value"] == pytest.approx(spent / 100 + 2)
+        assert one["counterpart_there_already"]["bound"] == "="
+    said = CliRunner().invoke(app, ["break-even", str(priced_run), "--scope", "student"])
+    there = "scope student, begin being there already: student pays for itself after"
+    assert f"In joules, {there} 150 correct answers (95% interval " in said.stdout
+    assert f"In US dollars, {there} 15 correct answers (95% interval " in said.stdout
+
+
+def test_an_upper_bound_of_creation_is_said_by_the_command(priced_run: Path) -> None:
+    """6e12 FLOPs less a correct answer: 15e15 with all of the teacher's training, 9e15 surely."""
+    found = found_by_the_command(priced_run)
+    one = found["FLOPs", "amortised"]
+    there = one["counterpart_there_already"]
+    assert (there["case"], there["bound"]) == ("pays for itself", "<=")
+    assert there["answers"] == pytest.approx(2500)
+    assert there["low"] < 1500 < 2500 < there["high"]
+    assert "pays for itself after at most 2500 correct answers" in there["words"].replace(",", "")
+    assert (one["distilled"]["creation"]["bound"], one["distilled"]["lifetime"]["bound"]) == (
+        "<=", "<=",
+    )  # fmt: skip
+    exact = found["FLOPs", "pipeline"]["counterpart_there_already"]
+    assert (exact["bound"], exact["answers"]) == ("=", pytest.approx(1500))
+    assert there["low"] == pytest.approx(exact["low"])  # no share of the teacher's at all
+    both = found["FLOPs", "lineage"]["both_to_be_made"]  # what the base took cancels
+    assert (both["bound"], both["answers"]) == ("<=", pytest.approx(2500))
+    data = read_run(priced_run)
+    facts = choice_facts(data.used, data.cells, data.catalog, "amortised")["student"]
+    assert facts["creation_flops"] == pytest.approx(15e15)
+    assert "all of its teacher's training" in str(facts["creation_at_most"])
+    surely = choice_facts(data.used, data.cells, data.catalog, "pipeline")["student"]
+    assert (surely["creation_flops"], surely["creation_at_most"]) == (pytest.approx(9e15), None)
+    amortised = data.pairs[0].in_unit("FLOPs")[2]
+    assert _costs(amortised, 100.0)[2].startswith("≤ 1.52e+14")  # 15e15 / 100 + 2e12
+    cells = [str(block) for block in lifetime(data).blocks if type(block).__name__ == "Table"]
+    assert any("≤ 1.5e+16" in text and "at most" in text for text in cells)
+
+
+def test_the_explorer_marks_a_creation_that_is_a_bound(priced_run: Path) -> None:
+    (block,) = explorer(read_run(priced_run)).blocks
+    points = {point["entry"]: point for point in block.data()["points"]}
+    one = points["student"]
+    marks = [one["marks"][f"creation {scope}"] for scope in ("student", "amortised", "lineage")]
+    assert marks == ["", "≤ ", "≤ "]
+    assert (
+        "at most, it may be counted too high: student: all of its teacher's training"
+        in (one["known"]["creation amortised"])
+    )
+    assert "creation student" not in one["known"]
+    assert one["money"]["amortised"]["mark"] == "≤ "
+    assert set(points["begin"]["marks"].values()) == {""}
+    figures = {one.name: one.caption for one in against(block)}
+    said = "A bound of the cost, not the cost: student (≤)."
+    assert figures["cost-creation-amortised"].endswith(said)
+    assert "bound" not in figures["cost-creation-pipeline"]

@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, Page
 
 from distilbench.records import CellRecord, frame
 from distilbench.report import write_report
+from tests.test_break_even import run_with_prices
 from tests.test_report import HOSTILE, cell, make_run, sample
 from tests.test_report_browser import WAIT_MS, opened, overlapping, wait_until
 
@@ -186,3 +187,19 @@ def test_what_is_drawn_first_are_the_numbers_of_the_records(report: Path) -> Non
         assert point["costs"]["energy_j"] is None
     assert {axis["key"] for axis in data["axes"]}.isdisjoint({"energy_j", "usd"})
     assert cells.height == len(data["points"])
+
+
+def test_a_creation_that_is_an_upper_bound_is_marked(
+    browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All of the teacher's training is charged to the student: 15e15 FLOPs at most."""
+    run = run_with_prices(tmp_path, monkeypatch)
+    page, troubles = opened(browser, write_report(run), 1400, "light")
+    ready(page)
+    page.locator("select[name=x]").select_option("creation amortised")
+    wait_until(page, "document.querySelector('table.drawn').textContent.includes('≤ ')")
+    row = page.locator("table.drawn tbody tr", has_text="student").first
+    assert "≤ " in row.locator("td").nth(3).text_content()
+    assert "at most, it may be counted too high" in row.locator("td").nth(4).text_content()
+    assert troubles == []
+    page.close()

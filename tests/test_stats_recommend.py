@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from distilbench.cli._recommend import _row
 from distilbench.errors import InputError
 from distilbench.report import recommendation_sentences
 from distilbench.stats import Facts, Recommendation, Requirements, recommend
@@ -228,6 +229,37 @@ def test_every_cost_limits() -> None:
         "a": ("creation FLOPs 5e+20 > 1e+20",),
         "b": ("creation FLOPs is not available",),
     }
+
+
+def test_a_creation_that_is_an_upper_bound_is_within_a_limit_or_not_known_to_be() -> None:
+    """At most 5e20: within 6e20 for sure, and of 1e20 nobody knows, unlike a known 5e20."""
+    samples, cells = run_of({"a": RIGHT, "b": HALF})
+    facts: Facts = {
+        "a": {"creation_flops": 5e20, "creation_at_most": "t: its training is shared"},
+        "b": {"creation_flops": 5e20, "creation_at_most": None},
+    }
+
+    def found(most: float) -> Recommendation:
+        return recommend(samples, cells, Requirements(creation_flops=most), draws=50, facts=facts)
+
+    within = found(6e20)
+    assert [one.entry for one in within.candidates] == ["a", "b"]
+    assert within.candidates[0].creation_at_most == "t: its training is shared"
+    assert _row(within.candidates[0], "")["creation FLOPs"] == "≤ 5e+20"
+    assert _row(within.candidates[1], "")["creation FLOPs"] == "5e+20"
+    beyond = found(1e20)
+    assert {out.entry: out.reasons for out in beyond.fallen_out} == {
+        "a": (
+            "creation FLOPs are not known to be within 1e+20: at most 5e+20"
+            " (t: its training is shared)",
+        ),
+        "b": ("creation FLOPs 5e+20 > 1e+20",),
+    }
+    assert [one.entry for one in beyond.closest] == ["b"]
+    weights = {"accuracy": 1.0, "creation": 0.5}
+    weighed = recommend(samples, cells, Requirements(), draws=50, facts=facts, weights=weights)
+    said = " ".join(recommendation_sentences(weighed))
+    assert "Creation FLOPs of a are an upper bound, and weighed as such" in said
 
 
 def test_a_utility_is_the_sum_of_weighted_doublings() -> None:

@@ -20,8 +20,9 @@ from distilbench.claims._found import (
     SizeVerdict,
     size_verdict,
 )
-from distilbench.claims._ledger import UNITS, Ledger, Made, Side, Unit
+from distilbench.claims._ledger import UNITS, Ledger, Side, Unit
 from distilbench.claims._lengths import Tokens, answer_tokens, family_tokens
+from distilbench.claims._made import Made
 from distilbench.claims._matched import KNOWN_SETTING, SCORE_SCHEMA, TOLERANCE, excluded_pairs
 from distilbench.claims._measured_lengths import with_lengths
 from distilbench.claims._own import PER_TOKEN, own_costs

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from distilbench.claims._prices import entry_facts, priced, with_usd
-from distilbench.compute import Quantity, Scope, Unavailable, joules_to_kwh, scope_cost
+from distilbench.compute import Quantity, Scope, ScopeCost, Unavailable, joules_to_kwh, scope_cost
 
 if TYPE_CHECKING:
     import polars as pl
@@ -23,6 +23,7 @@ def choice_facts(
 ) -> Facts:
     """Of each entry of ``samples`` (of the questions in common) US dollars and grams of CO2e of a
     question, and FLOPs of creation under ``scope``; words where one is not known.
+    ``creation_at_most``: why those FLOPs are an upper bound, or null.
 
     ``g_co2e_per_kwh``: the electricity; null: what the suite states.
     """
@@ -46,7 +47,7 @@ def choice_facts(
             "usd_unknown": unknown[entry],
             "co2e_g": _grams(row, grid),
             "co2e_g_unknown": row["energy_j_unknown"],
-            "creation_flops": _creation(catalog.cards.get(cards[entry] or ""), catalog, scope),
+            **_creation(catalog.cards.get(cards[entry] or ""), catalog, scope),
         }
     return made
 
@@ -90,14 +91,20 @@ def _grams(row: dict[str, Any], grid: float | None) -> float | str:
     return float(joules_to_kwh(row["energy_j"]) * grid)
 
 
-def _creation(card: Card | None, catalog: Catalog, scope: Scope) -> float | str:
+def _creation(card: Card | None, catalog: Catalog, scope: Scope) -> dict[str, float | str | None]:
     if card is None:
-        return "no card"
+        return {"creation_flops": "no card", "creation_at_most": None}
     cost = scope_cost(card, catalog.cards, scope, catalog.accelerators)
+    flops = _flops(cost)
+    at_most = "; ".join(cost.exceeds) if cost.bound == "<=" else None
+    return {"creation_flops": flops, "creation_at_most": at_most}
+
+
+def _flops(cost: ScopeCost) -> float | str:
     least = f"; at least {cost.at_least.central:.3g}" if cost.at_least is not None else ""
     if isinstance(cost.flops, Unavailable):
-        return f"scope {scope}: {cost.flops.reason}{least}"
+        return f"scope {cost.scope}: {cost.flops.reason}{least}"
     if cost.omits:
-        return f"scope {scope}: not counted: {', '.join(cost.omits)}{least}"
+        return f"scope {cost.scope}: not counted: {', '.join(cost.omits)}{least}"
     assert isinstance(cost.flops, Quantity)
     return cost.flops.central

@@ -8,9 +8,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from distilbench.catalog import Card, Catalog, Kind
+from distilbench.claims._made import Made, around, met, of_draws
 from distilbench.claims._prices import entry_facts, priced, with_usd
 from distilbench.compute import (
     SCOPES,
+    Bound,
     Quantity,
     Scope,
     Unavailable,
@@ -31,17 +33,6 @@ UNITS: dict[Unit, str] = {"FLOPs": "flops", "joules": "energy_j", "US dollars": 
 
 
 @dataclass(frozen=True)
-class Made:
-    """Creation of one model in one unit; ``omits``: parts that are not in it, so that it is a lower
-    bound."""
-
-    limits: Limits
-    quantity: Quantity | None
-    known: Kind
-    omits: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
 class Side:
     """One model of a ledger: its creation, and what a correct answer takes; null where that is not
     known, ``why`` saying what is missing of which card or answers."""
@@ -50,6 +41,11 @@ class Side:
     creation: Made | None
     serving: Limits | None
     why: tuple[str, ...] = ()
+
+    @property
+    def bound(self) -> Bound:
+        """How a lifetime cost, creation included, stands to what is spent."""
+        return self.creation.bound if self.creation and self.serving else "="
 
     def lifetime(self, answers: float, *, exists: bool = False) -> Limits | None:
         """What a correct answer costs if so many are served: creation / answers + serving.
@@ -155,14 +151,18 @@ def _creation(
     if unit == "US dollars":
         return _dollars(card, catalog, scope)
     if unit == "joules":
-        found, omits = creation_joules(card, scope), tuple[str, ...]()
-    else:
-        cost = scope_cost(card, catalog.cards, scope, catalog.accelerators)
-        found, omits = cost.flops, cost.omits
+        return _made(creation_joules(card, scope))
+    cost = scope_cost(card, catalog.cards, scope, catalog.accelerators)
+    made = _made(cost.flops)
+    if isinstance(made, str):
+        return made
+    return replace(made, omits=cost.omits, exceeds=cost.exceeds, at_least=cost.at_least)
+
+
+def _made(found: Quantity | Unavailable) -> Made | str:
     if isinstance(found, Unavailable):
         return f"creation: {found.reason}"
-    drawn = interval(found)
-    return Made(_limits(drawn.central, drawn.p2_5, drawn.p97_5), found, drawn.kind, omits)
+    return Made(of_draws(found), found, interval(found).kind)
 
 
 def _dollars(card: Card, catalog: Catalog, scope: Scope) -> Made | str:
@@ -172,57 +172,18 @@ def _dollars(card: Card, catalog: Catalog, scope: Scope) -> Made | str:
     if money.usd is None:
         return f"{card.id}: no US dollars of its creation are stated or measured in scope {scope}"
     known: Kind = "estimated" if money.known == "estimated" else "derived"
-    return Made(_limits(money.usd, money.usd, money.usd), None, known)
-
-
-def _limits(value: float, low: float, high: float) -> Limits:
-    from distilbench.stats import Limits
-
-    return Limits(value, min(low, value), max(high, value))
+    return Made(around(money.usd, money.usd, money.usd), None, known)
 
 
 def _meeting(one: Side, other: Side, serving: PairCost | tuple[str, ...], exists: bool) -> Meeting:
-    from distilbench.stats import Meeting, PairCost, difference_limits, meeting
+    from distilbench.stats import Meeting, PairCost
 
     missing = [*one.why, *(() if exists else other.why)]
     if not isinstance(serving, PairCost):
         missing += serving
     if missing or one.creation is None or not isinstance(serving, PairCost):
         return Meeting("not available", why="; ".join(missing))
-    if exists:
-        return _bounded(meeting(one.creation.limits, serving.saved), one.creation.omits, ())
-    theirs = other.creation
-    assert theirs is not None
-    if one.creation.quantity is not None and theirs.quantity is not None:
-        drawn = interval(one.creation.quantity - theirs.quantity)  # what both rest on cancels
-        extra = _limits(drawn.central, drawn.p2_5, drawn.p97_5)
-    else:
-        extra = difference_limits(one.creation.limits, theirs.limits)
-    return _bounded(meeting(extra, serving.saved), one.creation.omits, theirs.omits)
-
-
-def _bounded(found: Meeting, mine: tuple[str, ...], theirs: tuple[str, ...]) -> Meeting:
-    """The meeting where a creation cost is a lower bound: ``mine`` and ``theirs`` are what is not
-    counted of the distilled model's and the counterpart's."""
-    from distilbench.stats import Meeting
-
-    if found.case == "not available" or not (mine or theirs):
-        return found
-    if found.case == "not decidable":  # more of the counterpart's is an earlier meeting
-        why = f"{found.why}; creation is not known whole: {_parts(mine, theirs)}"
-        return replace(found, low=None if theirs else found.low, why=why)
-    at_once, never = found.case == "cheaper at once", found.case == "never"
-    if (at_once and not mine) or (never and not theirs):
-        return found
-    if at_once or never or (mine and theirs):
-        why = f"creation is not known whole: {_parts(mine, theirs)}"
-        return Meeting("not decidable", found.answers, why=why)
-    more = bool(mine) == (found.case == "pays for itself")
-    return replace(found, bound=">=" if more else "<=", why=", ".join(mine or theirs))
-
-
-def _parts(mine: tuple[str, ...], theirs: tuple[str, ...]) -> str:
-    return ", ".join(dict.fromkeys((*mine, *theirs)))
+    return met(one.creation, None if exists else other.creation, serving.saved)
 
 
 def _prices(names: tuple[str, str], cells: pl.DataFrame, catalog: Catalog) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from distilbench.cli._print import Json, print_json, print_line, print_table
 from distilbench.errors import InputError
 
 if TYPE_CHECKING:
-    from distilbench.claims import Ledger, Pair, Side
+    from distilbench.claims import Ledger, Made, Pair, Side
     from distilbench.stats import Limits
 
 
@@ -78,17 +78,14 @@ def _print(pair: Pair, scope: AnyScope, answers: float | None) -> None:
 
 
 def _costs(one: Ledger, answers: float) -> tuple[str, ...]:
+    from distilbench.compute import BOUND_MARKS
+
     there = one.counterpart.lifetime(answers, exists=True)
     made = [
-        f"{'≥ ' if _is_least(side) else ''}{_limits_text(side.lifetime(answers))}"
+        f"{BOUND_MARKS[side.bound]}{_limits_text(side.lifetime(answers))}"
         for side in (one.distilled, one.counterpart)
     ]
     return (one.unit, one.scope, *made, _limits_text(there))
-
-
-def _is_least(side: Side) -> bool:
-    """Whether what its creation is known to take is less than all, so that a lifetime cost is."""
-    return side.serving is not None and side.creation is not None and bool(side.creation.omits)
 
 
 def _limits_text(found: Limits | None) -> str:
@@ -128,8 +125,13 @@ def _side_json(side: Side, answers: float | None) -> dict[str, Any]:
     made = side.creation
     lifetime = side.lifetime(answers) if answers is not None else None
     return {
-        "creation": made and {**made.limits._asdict(), "known": made.known, "omits": made.omits},
+        "creation": made and _made_json(made),
         "correct_answer": side.serving and side.serving._asdict(),
-        "lifetime": lifetime and {**lifetime._asdict(), "bound": ">=" if _is_least(side) else "="},
+        "lifetime": lifetime and {**lifetime._asdict(), "bound": side.bound},
         "not_available": side.why,
     }
+
+
+def _made_json(made: Made) -> dict[str, Any]:
+    why = {"bound": made.bound, "omits": made.omits, "exceeds": made.exceeds}
+    return {**made.limits._asdict(), "known": made.known, **why}

@@ -161,9 +161,11 @@ _ALWAYS = (
 
 
 def _row(c: Candidate, mark: str) -> dict[str, Any]:
+    from distilbench.compute import BOUND_MARKS
     from distilbench.report import chance
 
     guess = "~" if c.energy_known == "estimated" else ""
+    most = BOUND_MARKS["<=" if c.creation_at_most else "="]
     return {
         "model": c.entry,
         "utility": None if c.utility is None else f"{c.utility:+.3g}",
@@ -180,5 +182,5 @@ def _row(c: Candidate, mark: str) -> dict[str, Any]:
         "USD / 1,000": c.usd and f"{1000 * c.usd:.3g}",
         "g CO2e": c.co2e_g and f"{guess}{c.co2e_g:.3g}",
         "output tokens": c.output_tokens and f"{c.output_tokens:,.1f}",
-        "creation FLOPs": c.creation_flops and f"{c.creation_flops:.3g}",
+        "creation FLOPs": c.creation_flops and f"{most}{c.creation_flops:.3g}",
     }

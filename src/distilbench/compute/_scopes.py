@@ -76,7 +76,7 @@ class ScopeCost:
     @property
     def bound(self) -> Bound:
         """How ``flops``, else ``at_least``, stands to what was spent."""
-        return _bound(bool(self.omits) or isinstance(self.flops, Unavailable), bool(self.exceeds))
+        return bound_of(bool(self.omits) or isinstance(self.flops, Unavailable), bool(self.exceeds))
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ class CostRatio:
         denominator makes it too small."""
         above, below = self.numerator, self.denominator
         cut = bool(below.omits) or isinstance(below.flops, Unavailable)
-        return _bound(bool(above.omits or below.exceeds), cut or bool(above.exceeds))
+        return bound_of(bool(above.omits or below.exceeds), cut or bool(above.exceeds))
 
     @property
     def why_bound(self) -> tuple[str, ...]:
@@ -108,7 +108,9 @@ class CostRatio:
         return tuple(dict.fromkeys((*self.numerator.exceeds, *self.denominator.exceeds)))
 
 
-def _bound(at_least: bool, at_most: bool) -> Bound:
+def bound_of(at_least: bool, at_most: bool) -> Bound:
+    """How a figure stands to what was spent where parts of it may be missing (``at_least``), or
+    counted too high (``at_most``)."""
     bounds: dict[tuple[bool, bool], Bound] = {
         (False, False): "=", (True, False): ">=", (False, True): "<=", (True, True): "~",
     }  # fmt: skip

@@ -20,7 +20,7 @@ class Meeting:
     *cheaper until* then, *cheaper at once* and always, *never* cheaper; *not decidable*: an
     interval holds 0, ``answers`` being what the central values say, if they meet; *not available*.
     ``low`` and ``high``: 95%; null: not bounded. ``why`` says what is not known. ``bound``: ``>=``
-    or ``<=`` where a creation cost is a lower bound."""
+    or ``<=`` where a creation cost is a bound."""
 
     case: Case
     answers: float | None = None

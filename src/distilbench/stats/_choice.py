@@ -104,6 +104,8 @@ class Candidate:
     """US dollars of a question."""
     co2e_g: float | None
     creation_flops: float | None
+    creation_at_most: str | None
+    """Why ``creation_flops`` is an upper bound of what was spent; null: it is none."""
     energy_known: str | None
     """How ``energy_j``, and so ``co2e_g``, is known: measured or estimated."""
     utility: float | None

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
 Facts = Mapping[str, Mapping[str, float | str | None]]
 """Of entries what the records do not hold: usd and co2e_g of a question (``<name>_unknown``: of so
-many answers not known) and creation_flops; words: why one is not known."""
+many answers not known) and creation_flops; words: why one is not known. ``creation_at_most``: why
+creation_flops is an upper bound; null: it is none."""
 _OF_CALLERS = ("usd", "co2e_g", "creation_flops")
 
 
@@ -183,7 +184,8 @@ def _rows(figures: pl.DataFrame, facts: Facts) -> list[dict[str, Any]]:
         mine = facts.get(row["entry"], {})
         given = {name: mine.get(name) for name in (*_OF_CALLERS, "usd_unknown", "co2e_g_unknown")}
         why = {name: value for name, value in given.items() if isinstance(value, str)}
-        rows.append({**row, **given, **dict.fromkeys(why), "why": why})
+        at_most = mine.get("creation_at_most")
+        rows.append({**row, **given, **dict.fromkeys(why), "why": why, "creation_at_most": at_most})
     return rows
 
 

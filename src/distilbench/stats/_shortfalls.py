@@ -56,6 +56,12 @@ def _bounded(row: dict[str, Any], cost: NamedCost, bound: float) -> Iterator[Sho
     if not over:  # a mean without some may be too low: those that ran out of time took most
         yield from _unknown(row, cost)
         return
+    if cost.column == "creation_flops" and row["creation_at_most"]:
+        said = f"{cost.words} are not known to be within {cost.said(bound)}"
+        yield Shortfall(
+            cost.words, f"{said}: at most {cost.said(figure)} ({row['creation_at_most']})"
+        )
+        return
     gap = abs(figure - bound)
     value, limit = cost.said(figure), cost.said(bound)
     value += _BUSY if cost.column in _OF_THE_CLOCK and row["busy"] else ""

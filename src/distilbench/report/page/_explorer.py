@@ -67,11 +67,12 @@ class Choice:
 class Explorer:
     """A score against a cost, both chosen by the reader. ``points``: one a model, with entry, role,
     family, costs (by key of ``axes``; null: not known), known (by the same keys, where it is not
-    what the axis says), partly (by the same keys, of how many questions it is not known), scores
-    (by key of ``measures``: value, low and high, or null), barred (why it is never picked, or
-    empty), alike (the number of the group that answers identically), grid (g CO2e / kWh that the
-    suite states, or null) and money (by scope: USD, how known, accelerator-hours, FLOPs of the
-    rest).
+    what the axis says), marks (by the same keys, what stands before a bound), partly (by the same
+    keys, of how many questions it is not known), scores (by key of ``measures``: value, low and
+    high, or null), barred (why it is never picked, or empty), alike (the number of the group that
+    answers identically), grid (g CO2e / kWh that the suite states, or null) and money (by scope:
+    USD, how known, accelerator-hours, FLOPs of the rest; mark and bound, where what follows from
+    these is a bound).
 
     ``draws``: of each measure how the points stand to each other in bootstrap draws
     (``stats.standings``). ``curves``: by scale and measure, of each vanilla family its curve or why

@@ -40,12 +40,15 @@ def against(block: Explorer) -> Iterator[Chart]:
         ]
         if not rows:
             continue
-        words = "; ".join(f"{r['entry']} {r['accuracy']:.1%} at {si(r['cost'])}" for r in rows)
+        words = "; ".join(
+            f"{r['entry']} {r['accuracy']:.1%} at {r['mark']}{si(r['cost'])}" for r in rows
+        )
         named = _named(rows)
         yield Chart(
             f"cost-{'-'.join(axis.key.replace('_', '-').split())}",
             f"{_begun(measure.title)} against {axis.title}, {axis.known}. Shape: role; colour:"
-            f" family; bars: 95% intervals; dashed: the Pareto frontier.{_key(named)}",
+            f" family; bars: 95% intervals; dashed: the Pareto frontier.{_key(named)}"
+            f"{_marked(rows)}",
             f"Accuracy against {axis.title}: {words}",
             _chart(named, axis, measure),
         )
@@ -68,6 +71,11 @@ def _key(named: Sequence[Mapping[str, Any]]) -> str:
     return f" {'; '.join(numbered)}." if numbered else ""
 
 
+def _marked(rows: Sequence[Mapping[str, Any]]) -> str:
+    bounds = [f"{row['entry']} ({row['mark'].strip()})" for row in rows if row["mark"]]
+    return f" A bound of the cost, not the cost: {', '.join(bounds)}." if bounds else ""
+
+
 def _ends(rows: Sequence[Mapping[str, Any]]) -> tuple[list[float], float]:
     """Ends of the axis of costs, logarithmic where all are above zero, and the top of the other."""
     costs = [row["cost"] for row in rows]
@@ -80,6 +88,7 @@ def _row(point: Mapping[str, Any], axis: Axis, measure: Measure) -> dict[str, An
     return {
         "entry": point["entry"], "role": point["role"], "family": point["family"],
         "cost": float(point["costs"][axis.key]), "accuracy": accuracy, "low": low, "high": high,
+        "mark": point["marks"].get(axis.key, ""),
     }  # fmt: skip
 
 

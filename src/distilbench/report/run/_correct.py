@@ -79,7 +79,7 @@ def _cell(
 def interval_words(low: float | None, high: float | None, form: Callable[[float], str]) -> str:
     """The 95% interval behind a figure; an end that is not bounded is said."""
     if low is None:
-        return ""
+        return "" if high is None else f" ({form(high)} or less)"
     return f" ({form(low)} or more)" if high is None else f" ({form(low)} to {form(high)})"
 
 

@@ -7,9 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from distilbench.claims import choice_facts, stated_grid
 from distilbench.compute import (
+    BOUND_MARKS,
     REGIONS,
     SCOPES,
+    Bound,
     Quantity,
+    Scope,
+    ScopeCost,
+    bound_of,
     creation_money,
     scope_cost,
     scope_costs,
@@ -107,7 +112,8 @@ def _points(data: RunData, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         entry, card = row["entry"], data.catalog.cards.get(row["card"] or "")
         costs = {axis.key: row.get(axis.key) for axis in _AXES if not axis.key.startswith("money")}
         usd = facts[entry]["usd"]
-        costs |= {"usd": None if isinstance(usd, str) else usd} | _creation(data, card)
+        made_by = scope_costs(card, data.catalog.cards, data.catalog.accelerators) if card else {}
+        costs |= {"usd": None if isinstance(usd, str) else usd} | _creation(made_by)
         joules, grid = energy.get(entry, (None, None))
         made.append(
             {
@@ -115,7 +121,8 @@ def _points(data: RunData, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
                 "role": data.roles.get(entry) or "not said",
                 "family": card.family if card else str(row["model"]),
                 "costs": costs,
-                "known": {"energy_j": joules or "not available"},
+                "known": {"energy_j": joules or "not available"} | _bounds(made_by),
+                "marks": {f"creation {s}": BOUND_MARKS[_bound(one)] for s, one in made_by.items()},
                 "barred": barred.get(entry, ""),
                 "partly": _partly(row, facts[entry]),
                 "alike": alike.get(entry, -1),
@@ -167,14 +174,36 @@ def _alike(data: RunData) -> dict[str, int]:
     return found | {entry: -2 - place for place, entry in enumerate(others)}
 
 
-def _creation(data: RunData, card: Card | None) -> dict[str, float | None]:
-    if card is None:
-        return {}
-    found = scope_costs(card, data.catalog.cards, data.catalog.accelerators)
+def _creation(found: Mapping[Scope, ScopeCost]) -> dict[str, float | None]:
     return {
         f"creation {scope}": cost.flops.central if isinstance(cost.flops, Quantity) else None
         for scope, cost in found.items()
     }
+
+
+def _bounds(found: Mapping[Scope, ScopeCost]) -> dict[str, str]:
+    """How creation is known where it is a bound."""
+    return {
+        f"creation {scope}": f"{_CARD}; {why}"
+        for scope, cost in found.items()
+        if (why := _why_bound(cost))
+    }
+
+
+def _why_bound(cost: ScopeCost) -> str:
+    low, high = ", ".join(cost.omits), ", ".join(cost.exceeds)
+    said = {
+        "=": "",
+        ">=": f"at least, not counted: {low}",
+        "<=": f"at most, it may be counted too high: {high}",
+        "~": f"it may be counted too high: {high}; not counted: {low}",
+    }
+    return said[_bound(cost)]
+
+
+def _bound(cost: ScopeCost) -> Bound:
+    """Of what the cost says, apart from whether its FLOPs are known: hours may be."""
+    return bound_of(bool(cost.omits), bool(cost.exceeds))
 
 
 def _money(data: RunData, card: Card | None) -> dict[str, dict[str, Any]]:
@@ -186,11 +215,11 @@ def _money(data: RunData, card: Card | None) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for scope in SCOPES:
         money = creation_money(card, cards, scope, accelerators)
-        least = bool(scope_cost(card, cards, scope, accelerators).omits)
+        cost = scope_cost(card, cards, scope, accelerators)
         if money.usd is not None or money.hours or money.flops:
             found[scope] = {
                 "usd": money.usd, "known": money.known, "hours": money.hours, "flops": money.flops,
-                "least": least,
+                "mark": BOUND_MARKS[_bound(cost)], "bound": _why_bound(cost),
             }  # fmt: skip
     return found
 

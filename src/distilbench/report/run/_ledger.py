@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from distilbench.compute import SCOPE_WORDS, SCOPES
+from distilbench.compute import BOUND_MARKS, SCOPE_WORDS, SCOPES
 from distilbench.report.page import NOT_AVAILABLE, Cell, Chart, Details, Section, Shown, Table, Text
 from distilbench.report.run._charts import lifetime_cost
 from distilbench.report.run._correct import interval_words
@@ -74,8 +74,9 @@ def _made(side: Side, unit: str) -> Cell:
     low, high = (f"{end:.3g}" for end in (made.limits.low, made.limits.high))
     title = f"95%: {low} to {high}" if low != high else ""
     title += f"; not counted: {', '.join(made.omits)}" if made.omits else ""
-    mark = "≥ " if made.omits else ""
-    return Cell(f"{mark}{made.limits.value:.3g}", title=title or None, kind=made.known)
+    title += f"; may be counted too high: {', '.join(made.exceeds)}" if made.exceeds else ""
+    text = f"{BOUND_MARKS[made.bound]}{made.limits.value:.3g}"
+    return Cell(text, title=title.removeprefix("; ") or None, kind=made.known)
 
 
 def _serving(limits: Limits | None, known: Any) -> Cell:
@@ -112,6 +113,7 @@ def _chart(names: str, drawn: Sequence[Ledger], number: int) -> Chart:
     caption = (
         f"{names}: FLOPs of a correct answer, creation shared among those that are served, with the"
         " 95% band. Dashed: the counterpart being there already. Diamonds: where they meet."
+        " Where the table marks a creation as a bound (≤, ≥), its line and where they meet are one."
     )
     scopes: list[str] = [scope for scope in SCOPES if any(one.scope == scope for one in drawn)]
     chart = lifetime_cost(lines, points, _entries(drawn), scopes)

@@ -92,12 +92,10 @@ def paid_back(pair: Pair) -> str:
 
 def _answers(found: Meeting) -> str:
     assert found.answers is not None
-    missing = f"; not counted: {found.why}" if found.why and found.bound != "=" else ""
     inner = interval_words(found.low, found.high, counted).removeprefix(" (").removesuffix(")")
-    return (
-        f"{_SAYS[found.bound]}{counted(found.answers)} correct answers"
-        f" (95% interval {inner}{missing})"
-    )
+    notes = [f"95% interval {inner}" if inner else "", found.why or ""]
+    said = "; ".join(note for note in notes if note)
+    return f"{_SAYS[found.bound]}{counted(found.answers)} correct answers ({said})"
 
 
 def _central(found: Meeting) -> str:

@@ -105,6 +105,12 @@ def _by_utility(found: Recommendation, best: Candidate) -> Iterator[str]:
         " weight of 0.2 on a cost says that five doublings of it are worth one of a weight of 1."
         " The draws are of the questions, and so of the accuracy; costs stay as measured."
     )
+    at_most = [one.entry for one in found.candidates if one.creation_at_most]
+    if at_most and "creation FLOPs" in (found.utility or ""):
+        yield (
+            f"Creation FLOPs of {', '.join(at_most)} are an upper bound, and weighed as such: with"
+            " less it would rank higher."
+        )
     if found.ties:
         names = ", ".join(f"{tie.entry} ({tie.utility:+.3g})" for tie in found.ties)
         one = len(found.ties) == 1

@@ -51,7 +51,7 @@ for (const root of document.querySelectorAll("[data-explorer]")) {
     const worked = money.flops > 0 ? money.flops / on.value / 3600 : 0;
     const parts = [money.hours > 0 ? `${number(money.hours)} published hours` : "", worked ? `${number(worked)} hours from FLOPs on ${on.title}, ${on.source}` : ""];
     return [(money.hours + worked) * Number(price),
-      `${worked ? "estimated" : "derived"}: ${parts.filter(Boolean).join(" and ")} x USD ${price}${money.least ? "; at least: a part is not published" : ""}`];
+      `${worked ? "estimated" : "derived"}: ${parts.filter(Boolean).join(" and ")} x USD ${price}${money.bound ? "; " + money.bound : ""}`, money.mark];
   };
   // Whether the score is of one task, and the cost of all: what each task took by itself is not in the page.
   const several = data.measures.filter((one) => one.key.startsWith("task ")).length > 1;
@@ -62,7 +62,7 @@ for (const root of document.querySelectorAll("[data-explorer]")) {
     if (axis.key === "co2e_g") found = grams(point);
     else if (axis.key.startsWith("money ")) found = dollars(point, axis.key.slice(6));
     else if (axis.key === "output_tokens" && measure.spent) found = measure.spent[i] === null ? null : [measure.spent[i], "derived: what was within the budget"];
-    else if (point.costs[axis.key] !== null) found = [point.costs[axis.key], point.known[axis.key] ?? axis.known];
+    else if (point.costs[axis.key] !== null) found = [point.costs[axis.key], point.known[axis.key] ?? axis.known, point.marks?.[axis.key]];
     if (!found) return null;
     if (axis.each && measure.answers > 1) return [found[0] * measure.answers, `${found[1]}; of ${measure.answers} answers`];
     if (overAll(axis, measure)) return [found[0], `${found[1]}; over all tasks`];
@@ -132,7 +132,7 @@ for (const root of document.querySelectorAll("[data-explorer]")) {
     return {
       entry: point.entry, role: point.role, family: point.family, x: costs[i]?.[0] ?? null, y: score?.[0] ?? null, low: score?.[1], high: score?.[2],
       score: score ? `${percent(score[0])} (95%: ${percent(score[1])} to ${percent(score[2])})` : "not available",
-      cost: costs[i] ? number(costs[i][0]) : "not available", told: costs[i]?.[1] ?? "not available",
+      cost: costs[i] ? (costs[i][2] ?? "") + number(costs[i][0]) : "not available", told: costs[i]?.[1] ?? "not available",
       sure: on.has(i) ? share(on.get(i)) + " of draws" : "not available", equal: equal(i, axis, measure, times),
       why: why[i] || "no", fate: why[i] ? "out" : "kept",
     };
