@@ -205,7 +205,9 @@ def test_a_data_set_that_cannot_be_fetched_is_one_sentence(
     "bad",
     [
         {"inspect": "tasks/evil.py"},
-        {"inspect": "evil.py@task"},
+        {"inspect": "tasks/evil.py@task"},
+        {"inspect": "../evil.py@task"},
+        {"inspect": "/tmp/evil.py@task"},
         {"inspect": "../evil"},
         {"inspect": "gsm8k"},
         {"sandbox": "local"},

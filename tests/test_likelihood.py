@@ -35,6 +35,7 @@ from distilbench.errors import InputError
 from distilbench.forecast._tasks import task_plans
 from distilbench.meter import inference_flops
 from distilbench.runner import run_suite
+from distilbench.runner._calls import Calls
 from distilbench.runner._records import _flops, _passes
 from distilbench.suite import read_suite
 from distilbench.tasks import LIKELIHOODS_KEY, FileTask, Template, build_task, make_questions
@@ -212,7 +213,8 @@ def test_flops_are_those_of_each_text_by_itself() -> None:
     told = scored([(what, likelihood([-1.0] * 5, False))] * 4, [0, 1000, 1000, 1000], 1.0)
     assert told.timing.input_tokens == 4 * 1004
     sample = EvalSample(id="q", epoch=1, input="?", target="A", output=scored_output("m", told))
-    found = _flops(shape, _passes(sample))
+    calls = Calls([told.timing], True, None, None, None)
+    found = _flops(shape, _passes(sample, calls))
     assert found["flops"] == 4 * (
         shape.forward_flops(1000, logits=1).total + shape.decode_flops(4, context=1000).total
     )
