@@ -113,7 +113,7 @@ class Placement:
         return self.family, self.benchmark, self.metric, self.shots, self.mode, self.version
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Claims:
     """All that the claims page shows. Frames have the columns that ``stats`` documents."""
 

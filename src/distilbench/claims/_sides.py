@@ -36,6 +36,10 @@ class Tally:
         return verdict(self.above, 0, self.below, self.undecided)
 
     @property
+    def words(self) -> str:
+        return f"{self.above} above, {self.below} below, {self.undecided} undecided"
+
+    @property
     def limits(self) -> tuple[float | None, float | None]:
         """The lower Wilson limit of the share above, and the upper one of the share not below."""
         return on_par_limits(self.above, 0, self.below, self.undecided, self.count)
@@ -205,16 +209,12 @@ def _least(supports: Sequence[Support]) -> int:
 def curve_verdict(placements: Sequence[Placement]) -> str:
     """Claim (c) in words."""
     return "; ".join(
-        f"{one.axis}: {one.verdict} (families: {_counts(one.families)}; benchmarks:"
-        f" {_counts(one.benchmarks)}{_alone(one.rests_on)})"
+        f"{one.axis}: {one.verdict} (families: {one.families.words}; benchmarks:"
+        f" {one.benchmarks.words}{_alone(one.rests_on)})"
         if one.verdict != "no data"
         else f"{one.axis}: no data"
         for one in verdicts_by_axis(placements)
     )
-
-
-def _counts(tally: Tally) -> str:
-    return f"{tally.above} above, {tally.below} below, {tally.undecided} undecided"
 
 
 def _alone(supports: Sequence[Support]) -> str:

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from distilbench.claims._found import Claims, SizeVerdict
 from distilbench.claims._publications import publications
 from distilbench.claims._record import Compared, Estimate, Evidence, Span, Terms, Verdict
 from distilbench.claims._sentences import LARGER_WORDS, size_sentence
-
-if TYPE_CHECKING:
-    pass
 
 _METHOD = (
     "Wilson, at as many trials as there are distilled scores: the lower limit of what is shown to"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from importlib.metadata import version
 
 from distilbench.claims._found import Claims
@@ -12,6 +13,7 @@ from distilbench.claims._verdict_c import curve_verdicts
 from distilbench.compute import PAPER_RATIO
 
 
+@lru_cache(maxsize=1)  # the page asks twice, and who writes them beside it once more
 def verdicts(claims: Claims) -> Verdicts:
     """The verdict of every claim under every scope, with what it rests on; and, without that, the
     verdicts under other thresholds, margins, sources, modes and settings."""

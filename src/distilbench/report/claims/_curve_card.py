@@ -8,7 +8,6 @@ from distilbench.claims import (
     AXIS_WORDS,
     CurveVerdict,
     Placement,
-    Tally,
     axis_sentence,
     verdicts_by_axis,
 )
@@ -50,7 +49,3 @@ def _counts(found: CurveVerdict) -> str:
         f"{families.above} of {families.count} families above, {families.below} below;"
         f" {benchmarks.above} of {benchmarks.count} benchmarks above, {benchmarks.below} below"
     )
-
-
-def tally_text(tally: Tally) -> str:
-    return f"{tally.above} above, {tally.below} below, {tally.undecided} undecided"

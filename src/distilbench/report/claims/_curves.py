@@ -23,7 +23,7 @@ from distilbench.report.claims._cells import (
     source_cell,
     tokens_text,
 )
-from distilbench.report.claims._curve_card import CLAIM_C, NO_PLACEMENT, tally_text
+from distilbench.report.claims._curve_card import CLAIM_C, NO_PLACEMENT
 from distilbench.report.claims._placed import setting
 from distilbench.report.page import Cell, Details, Section, Shown, Table, Text
 
@@ -77,8 +77,8 @@ def _verdicts(claims: Claims) -> Table:
         Shown("compute", "axis", lambda axis: AXIS_WORDS[axis].removeprefix("by ")),
         Shown("slopes of families", "slopes"),
         Shown("verdict", "by"),
-        Shown("families", "found", lambda one: tally_text(one.families)),
-        Shown("benchmarks", "found", lambda one: tally_text(one.benchmarks)),
+        Shown("families", "found", lambda one: one.families.words),
+        Shown("benchmarks", "found", lambda one: one.benchmarks.words),
         Shown("models", "found", lambda one: one.models),
         Shown("compute at least", "found", lambda one: one.open),
         Shown("compute not known", "found", lambda one: one.unknown),
