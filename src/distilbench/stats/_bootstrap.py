@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from distilbench.stats._clusters import numbered
 from distilbench.stats._common import each_of
 
 _CHUNK = 200_000  # clusters drawn in one batch: what fits into a core's cache is 6 times faster
@@ -74,8 +75,7 @@ def _each(
     """Task by task some draws at a time: task, number of the first one, and means of shape (some
     draws, scores, entries)."""
     generator = np.random.default_rng(seed)
-    numbered = pl.col("cluster").cast(pl.Categorical).to_physical()  # names take longer
-    needed = samples.select("task", numbered, "entry", *scores)
+    needed = samples.select("task", numbered(pl.col("cluster")), "entry", *scores)
     for (task,), mine in each_of(needed, "task", in_order=True):
         figures, times = _alike(mine, list(entries), scores)
         step = max(1, _CHUNK // int(times.sum()))

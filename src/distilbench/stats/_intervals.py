@@ -8,7 +8,7 @@ import polars as pl
 from scipy.special import ndtri
 
 from distilbench.errors import InputError
-from distilbench.stats._clusters import NO_SPREAD, clustered, t_quantile, unique
+from distilbench.stats._clusters import NO_SPREAD, clustered, numbered, t_quantile, unique
 from distilbench.stats._common import each_of
 from distilbench.stats._correlated import effective_sizes
 
@@ -83,9 +83,8 @@ def _questions(samples: pl.DataFrame, groups: list[str]) -> pl.DataFrame:
 
 
 def cluster_number() -> pl.Expr:
-    """``cluster``, or the question itself where it is null, as a number: names take longer."""
-    names = pl.col("cluster").fill_null(pl.col("sample_id"))
-    return names.cast(pl.Categorical).to_physical().alias("cluster")
+    """``cluster``, or the question itself where it is null, as a number."""
+    return numbered(pl.col("cluster").fill_null(pl.col("sample_id"))).alias("cluster")
 
 
 def of_questions(questions: pl.DataFrame, groups: list[str], level: float) -> pl.DataFrame:

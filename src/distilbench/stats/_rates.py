@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.special import bdtr
 
 from distilbench.stats._answered import spent
-from distilbench.stats._clusters import t_interval
+from distilbench.stats._clusters import numbered, t_interval
 from distilbench.stats._costs import after_first
 
 Floats = NDArray[np.float64]
@@ -119,21 +119,20 @@ def timed(samples: pl.DataFrame, beside: Sequence[str] = ()) -> pl.DataFrame:
         repeat.fill_null(1).alias("repeat"),
     )
     # What names a cell and its asking, of what is known.
-    cell = _numbered(*(name for name in _CELL if name in told.columns), "repeat")
+    cell = _combination(*(name for name in _CELL if name in told.columns), "repeat")
     made = pl.when(after_first() > 0).then(after_first())
     read = pl.col("input_tokens") - pl.col("cached_tokens").fill_null(0)
     return _with_clock(told.with_columns(cell.alias("_cell"))).with_columns(
         pl.when(pl.col("decode_s") > 0).then(made).cast(pl.Float64).alias("_made"),
         pl.when((pl.col("prefill_s") > 0) & (read > 0)).then(read).cast(pl.Float64).alias("_read"),
         pl.when(pl.col("outcome") != "timeout").then(1.0).otherwise(0.0).alias("_one"),
-        _numbered("task", "seed", "sample_id").alias("_question"),
+        _combination("task", "seed", "sample_id").alias("_question"),
     )
 
 
-def _numbered(*names: str) -> pl.Expr:
+def _combination(*names: str) -> pl.Expr:
     """A number for each combination of these columns' values."""
-    name = pl.concat_str(pl.col(names), separator="\0", ignore_nulls=True)
-    return name.cast(pl.Categorical).to_physical()
+    return numbered(pl.concat_str(pl.col(names), separator="\0", ignore_nulls=True))
 
 
 def _with_clock(samples: pl.DataFrame) -> pl.DataFrame:
