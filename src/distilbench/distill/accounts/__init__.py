@@ -19,6 +19,7 @@ from distilbench.distill.accounts._stages import (
     StageMeter,
     StageRecord,
     read_stages,
+    usd_of,
     write_stages,
 )
 
@@ -39,6 +40,7 @@ __all__ = [
     "generation_flops",
     "read_stages",
     "shape_of",
+    "usd_of",
     "write_card",
     "write_stages",
 ]

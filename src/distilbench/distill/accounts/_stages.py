@@ -102,6 +102,11 @@ class StageRecord:
             self.flops_6nd = (self.flops_6nd or 0.0) + by_6nd
 
 
+def usd_of(wall_s: float, usd_per_hour: float) -> float:
+    """What a machine costs for so long, in US dollars."""
+    return wall_s / 3600 * usd_per_hour
+
+
 @dataclass(frozen=True)
 class SharedCost:
     """Cost of a student's teacher outputs of one stage, whoever of its users paid for it.
@@ -158,7 +163,7 @@ class Attempt:
         record.peak_memory_bytes = max(sum(peaks), record.peak_memory_bytes or 0) or None
         record.peak_gpu_bytes = _gpu_peak()
         if self.usd_per_hour is not None and record.wall_s is not None:
-            record.usd = record.wall_s / 3600 * self.usd_per_hour
+            record.usd = usd_of(record.wall_s, self.usd_per_hour)
 
 
 @dataclass

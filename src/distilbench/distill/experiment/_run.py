@@ -22,6 +22,7 @@ from distilbench.distill.accounts import (
     StageRecord,
     check_lineage,
     read_stages,
+    usd_of,
     write_card,
     write_stages,
 )
@@ -254,7 +255,7 @@ class _Run:
         machine = self.recipe.machine
         if machine is None or record.machine is not None or record.wall_s is None:
             return record
-        usd = record.wall_s / 3600 * machine.usd_per_hour
+        usd = usd_of(record.wall_s, machine.usd_per_hour)
         return replace(record, machine=machine.name, usd=usd)
 
     def _export(self) -> None:
