@@ -221,25 +221,21 @@ def test_an_objective_that_is_no_time_is_refused(option: str, value: str) -> Non
     assert f"{option}: is " in refusal("load", "none.gguf", option, value)
 
 
+DISTIL_OR_TRAIN = (
+    "distil-or-train", "--budget", "1.8e20", "--student", "3e8", "--teacher", "7e9",
+    "--teacher-tokens", "2e11",
+)  # fmt: skip
+
+
 def test_the_capacity_gap_is_told_and_drawn(tmp_path: Path) -> None:
-    words = [
-        "--budget",
-        "1.8e20",
-        "--student",
-        "3e8",
-        "--teacher",
-        "7e9",
-        "--teacher-tokens",
-        "2e11",
-    ]
-    done = CliRunner().invoke(app, ["distil-or-train", *words, "--out", str(tmp_path / "g.svg")])
+    done = CliRunner().invoke(app, [*DISTIL_OR_TRAIN, "--out", str(tmp_path / "g.svg")])
     assert done.exit_code == 0
     assert "Capacity gap (unverified)" in done.stdout
     assert "better (unverified)" in done.stdout
     svg = (tmp_path / "g.svg").read_text()
     assert "unverified" in svg
     assert "the teacher asked for" in svg
-    data = answer("distil-or-train", *words)
+    data = answer(*DISTIL_OR_TRAIN)
     assert data["verified"] is False
     assert all(one["verified"] is False for one in data["scenarios"])
     assert len(data["capacity_gap"]["points"]) == 41
@@ -247,15 +243,5 @@ def test_the_capacity_gap_is_told_and_drawn(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["gap.gif", "gap", "."])
 def test_a_drawing_of_no_known_form_is_refused_before_any_work(tmp_path: Path, name: str) -> None:
-    words = [
-        "--budget",
-        "1.8e20",
-        "--student",
-        "3e8",
-        "--teacher",
-        "7e9",
-        "--teacher-tokens",
-        "2e11",
-    ]
-    assert "--out" in refusal("distil-or-train", *words, "--out", str(tmp_path / name))
+    assert "--out" in refusal(*DISTIL_OR_TRAIN, "--out", str(tmp_path / name))
     assert not list(tmp_path.iterdir())

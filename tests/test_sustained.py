@@ -258,7 +258,7 @@ def test_a_model_under_load_on_a_fake_machine(falls: bool, monkeypatch: Any) -> 
     machine = _Machine(falls)
     model = _Model(machine)
     load = under_load._Load(_loaded(model), machine.begun + 1.8)
-    under_load._ask(load, [_question()] * 3, machine, lambda minute: None)  # type: ignore[arg-type]
+    under_load._ask(load, [_question()] * 3, machine, lambda: None)  # type: ignore[arg-type]
     assert load.stopped is None
     seen = [Stretch(0.0, 0.9, False, 0.0), Stretch(0.9, 1.8, False, 0.0 if falls else 0.5)]
     rows = minute_rows(load.answers, load.looks, seen, (0.0, machine.begun), 6, 0.3)
@@ -275,7 +275,7 @@ def test_a_model_under_load_on_a_fake_machine(falls: bool, monkeypatch: Any) -> 
 def test_a_model_that_answers_no_more_ends_the_load() -> None:
     load = under_load._Load(_loaded(_Model(_Machine(False), fails=True)), time.monotonic() + 60)
     sensors: Any = _Machine(False)
-    under_load._ask(load, [_question()], sensors, lambda minute: None)
+    under_load._ask(load, [_question()], sensors, lambda: None)
     assert load.stopped == "no question was answered any more: the server is gone"
     assert 6 <= len(load.answers) <= 8
 

@@ -65,6 +65,8 @@ class _Load:
     at_work: int = 0
     """Questions in flight that were begun in time."""
     failures: int = 0
+    told: int = 0
+    """Minutes that were told."""
     stopped: str | None = None
     """Why it ended before its time."""
 
@@ -91,7 +93,7 @@ def keep_under_load(run_dir: Path, what: Sustained, loaded: Loaded, tell: OnEven
         with watch_into(seen, loaded.engine):
             begun, clock = time.time(), time.monotonic()
             load.ends = clock + what.minutes * _MINUTE_S
-            _ask(load, questions, sensors, partial(_tell, what, clock, tell))
+            _ask(load, questions, sensors, partial(_tell, load, what, clock, tell))
     if loaded.engine.lost:
         return  # it is begun anew by the next run
     rows = minute_rows(
@@ -112,10 +114,10 @@ def keep_under_load(run_dir: Path, what: Sustained, loaded: Loaded, tell: OnEven
     what.finish(run_dir, frame([{**row, **about} for row in whole or [{}]], MinuteRecord))
 
 
-def _tell(what: Sustained, clock: float, tell: OnEvent, minute: list[int]) -> None:
+def _tell(load: _Load, what: Sustained, clock: float, tell: OnEvent) -> None:
     done = min(what.minutes, int((time.monotonic() - clock) / _MINUTE_S))
-    if done > minute[0]:
-        minute[0] = done
+    if done > load.told:
+        load.told = done
         tell(MinuteDone(what.model, done, what.minutes))
 
 
@@ -182,15 +184,13 @@ def _ask(
     load: _Load,
     questions: Sequence[Question],
     sensors: ThrottlingSensors,
-    told: Callable[[list[int]], None],
+    tell: Callable[[], None],
 ) -> None:
     import anyio
 
-    minute = [0]
-
     def look() -> None:
         load.looks.append(Look(time.monotonic(), sensors.read()))
-        told(minute)
+        tell()
 
     async def all_slots() -> None:
         waiting = cycle(questions)
