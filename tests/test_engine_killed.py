@@ -266,6 +266,7 @@ def test_a_question_that_is_given_up_ends_its_template(tmp_path: Path) -> None:
     asked(path, work)
 
 
+@pytest.mark.cold  # its only child is the engine
 def test_an_engine_that_loads_ends_with_its_worker(tmp_path: Path) -> None:
     """It sees nothing of its standard input while llama.cpp loads."""
     if not sys.platform.startswith("linux"):

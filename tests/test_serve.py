@@ -22,7 +22,7 @@ from distilbench.engines import quantized
 from distilbench.runner import run_suite
 from tests.test_served import artefacts
 
-pytestmark = pytest.mark.model
+pytestmark = [pytest.mark.model, pytest.mark.cold]
 
 KEY = "planted-server-key-0815"
 
@@ -43,7 +43,7 @@ def served(model: str, folder: Path) -> Iterator[str]:
     assert process.stdout is not None
     said = process.stdout.readline()
     assert "serving" in said, said
-    engines = psutil.Process(process.pid).children()
+    engines = psutil.Process(process.pid).children()  # hence cold: nothing else may be below
     assert [engine.environ()["GOMP_SPINCOUNT"] for engine in engines] == ["500"]
     try:
         yield said.split(" at ")[1].split()[0]

@@ -14,7 +14,10 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.warm import heed_signals
+
 pytestmark = [
+    pytest.mark.cold,  # its processes are looked at from outside
     pytest.mark.model,
     pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals"),
 ]
@@ -60,12 +63,6 @@ def started(folder: Path) -> subprocess.Popen[str]:
         start_new_session=True,
         preexec_fn=heed_signals,
     )
-
-
-def heed_signals() -> None:
-    """Also where the tests themselves were started in the background, or behind ``nohup``."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_DFL)
 
 
 def wait(moment: Callable[[Path, int], bool], folder: Path, command: subprocess.Popen[str]) -> None:

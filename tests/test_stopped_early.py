@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.test_stopped import heed_signals
+from tests.warm import heed_signals
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 

@@ -31,7 +31,7 @@ import threading
 import types
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -44,8 +44,9 @@ IMPORTED = (
 LEAVES = ("distilbench.runner._worker", "distilbench.tasks._make")
 """Start none of ours."""
 READ_OUTSIDE_PYTHON = (
-    "PYTHON", "LD_", "LC_", "LANG", "MALLOC_", "GLIBC_", "OMP_", "OPENBLAS_", "MKL_", "GOMP_",
-    "POLARS_", "RAYON_", "TZ",
+    "PYTHONHASH", "PYTHONUNBUFFERED", "PYTHONDONT", "PYTHONWARN", "PYTHONUTF8", "PYTHONIO",
+    "PYTHONSAFE", "PYTHONMALLOC", "PYTHONOPT", "LD_", "LC_", "LANG", "MALLOC_", "GLIBC_", "OMP_",
+    "OPENBLAS_", "MKL_", "GOMP_", "POLARS_", "RAYON_", "FSSPEC_", "TZ",
 )  # fmt: skip
 _ROOT = str(Path(__file__).parents[1])
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36  # linux/prctl.h
@@ -54,21 +55,52 @@ _ASIDE = 500  # descriptors wait above this number until their places are free
 _start_cold = getattr(subprocess, "_fork_exec", None)
 
 
-@dataclass
-class Stock:
-    """A process that forks, as seen by its parent. ``looked_at``: what was looked at in the
-    environment while it imported, with its values before and after: libraries set some."""
+def heed_signals() -> None:
+    """For ``preexec_fn``: also where the tests themselves were started in the background, or behind
+    ``nohup``."""
+    for number in _MINDED:
+        signal.signal(number, signal.SIG_DFL)
 
-    end: socket.socket
+
+@dataclass
+class Seen:
+    """What decides whether the imports would have gone just so: names in the environment that
+    something looked at meanwhile, with their values before and after, as libraries set some; and
+    the names of what is imported."""
+
     looked_at: dict[str, list[str | None]]
-    process: Any = None
-    lock: threading.Lock = field(default_factory=threading.Lock)
+    imported: list[str]
 
     def suits(self, environment: dict[str, str]) -> bool:
         outside = {n for n in {*environment, *_at_start} if n.startswith(READ_OUTSIDE_PYTHON)}
-        return all(environment.get(n) in values for n, values in self.looked_at.items()) and all(
-            environment.get(n) == _at_start.get(n) for n in outside
+        values = {n: values for n, values in self.looked_at.items() if n != "PYTHONPATH"}
+        return (
+            all(environment.get(name) in known for name, known in values.items())
+            and all(environment.get(name) == _at_start.get(name) for name in outside)
+            and self._has_no_others(environment.get("PYTHONPATH", "").split(os.pathsep))
         )
+
+    def _has_no_others(self, folders: list[str]) -> bool:
+        """Whether the path brings nothing in the place of what is imported, and no package."""
+        before = set((self.looked_at["PYTHONPATH"][0] or "").split(os.pathsep))
+        new = [Path(folder) for folder in folders if folder not in {*before, *sys.path}]
+        held = {path.name for folder in new if folder.is_dir() for path in folder.iterdir()}
+        others = {"sitecustomize", "usercustomize", *self.imported}
+        return (
+            before <= {*folders, ""}
+            and not any(name.endswith(("-info", ".pth")) for name in held)
+            and not others & {name.partition(".")[0] for name in held}
+        )
+
+
+@dataclass
+class Stock:
+    """A process that forks, as seen by its parent."""
+
+    end: socket.socket
+    seen: Seen
+    process: Any = None
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
     def take(self, asked: dict[str, Any], fds: Sequence[int]) -> int:
         """The process id of a new child of this process, with ``fds`` in the places of
@@ -116,18 +148,19 @@ def _start(*given: Any) -> int:
      group, gid, gids, uid, umask, prepare) = given[:22]  # fmt: skip
     words = [os.fsdecode(word) for word in words]
     folder = os.fsdecode(cwd) if cwd is not None else os.getcwd()
-    plain = (group, gid, gids, uid, umask, prepare) == (-1, None, None, None, -1, None)
+    plain = (group, gid, gids, uid, umask) == (-1, None, None, None, -1)
+    plain = plain and prepare in (None, heed_signals)
     if not _is_cold and plain and _is_ours(words) and os.path.isdir(folder):
         environment = dict(os.environ) if listed is None else _pairs(listed)
         places = {0: reads, 1: writes, 2: errors}
         places = {place: place if fd == -1 else fd for place, fd in places.items()}
         places |= {fd: fd for fd in keep if fd != said_of_exec}
         stock = _stocked()
-        if stock.suits(environment) and not any(os.isatty(fd) for fd in places.values()):
+        if stock.seen.suits(environment) and not any(os.isatty(fd) for fd in places.values()):
             asked = {
                 "words": words, "folder": folder, "environment": environment,
                 "places": list(places), "session": session,
-                "ignored": [n for n in _MINDED if signal.getsignal(n) is signal.SIG_IGN],
+                "ignored": [] if prepare else _ignored(),
                 "cores": sorted(os.sched_getaffinity(0)),
             }  # fmt: skip
             if pid := stock.take(asked, list(places.values())):
@@ -145,6 +178,10 @@ def _is_ours(words: Sequence[str]) -> bool:
         return words[2].startswith(("distilbench", "tests."))
     # What asks which modules are there is about imports.
     return words[1] == "-c" and "distilbench" in words[2] and "sys.modules" not in words[2]
+
+
+def _ignored() -> list[int]:
+    return [number for number in _MINDED if signal.getsignal(number) is signal.SIG_IGN]
 
 
 def _pairs(listed: Sequence[bytes]) -> dict[str, str]:
@@ -167,7 +204,7 @@ def _stocked() -> Stock:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
             )
-        _stock = Stock(ours, _receive(ours)[0], process)
+        _stock = Stock(ours, Seen(**_receive(ours)[0]), process)
     return _stock
 
 
@@ -180,15 +217,15 @@ def stock(fileno: int) -> None:
     global _stock
     sys.path.remove(_ROOT)
     install()
-    looked_at = _imported()
+    seen = _imported()
     end = socket.socket(fileno=fileno)
-    _send(end, looked_at, [])
+    _send(end, asdict(seen), [])
     asked = _next(end)
     while asked["words"][2:3] not in [[name] for name in LEAVES]:
         ours, end = socket.socketpair()
         if os.fork():
             end.close()
-            _stock = Stock(ours, looked_at)
+            _stock = Stock(ours, seen)
             break
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         ours.close()
@@ -196,22 +233,23 @@ def stock(fileno: int) -> None:
     _run(asked["words"])
 
 
-def _imported() -> dict[str, list[str | None]]:
+def _imported() -> Seen:
     """Import all; what was looked at by its name in the environment, and its values."""
     looked_at: set[str] = set()
-    passed = [""]
+    copied: set[str] = set()
     kind: Any = type(os.environ)
     read, walk = kind.__getitem__, kind.__iter__
 
     def noted(environ: Any, name: str) -> Any:
-        if name != passed[0]:  # else all of it is copied
+        if name not in copied:
             looked_at.add(name)
+        copied.discard(name)
         return read(environ, name)
 
     def walked(environ: Any) -> Iterator[str]:
-        for passed[0] in walk(environ):
-            yield passed[0]
-        passed[0] = ""
+        for name in walk(environ):
+            copied.add(name)
+            yield name
 
     kind.__getitem__, kind.__iter__ = noted, walked
     try:
@@ -221,7 +259,9 @@ def _imported() -> dict[str, list[str | None]]:
         kind.__getitem__, kind.__iter__ = read, walk
     gc.collect()
     gc.freeze()
-    return {name: [_at_start.get(name), os.environ.get(name)] for name in looked_at}
+    values = {name: [_at_start.get(name), os.environ.get(name)] for name in sorted(looked_at)}
+    values["PYTHONPATH"] = [_at_start.get("PYTHONPATH")]
+    return Seen(values, sorted({name.partition(".")[0] for name in sys.modules}))
 
 
 def _next(end: socket.socket) -> dict[str, Any]:
@@ -286,6 +326,8 @@ def _settle(asked: dict[str, Any], fds: Sequence[int]) -> None:
     os.chdir(asked["folder"])
     os.environ.clear()
     os.environ.update(asked["environment"])
+    given = asked["environment"].get("PYTHONPATH", "").split(os.pathsep)
+    sys.path[1:1] = [folder for folder in given if folder and folder not in sys.path]
 
 
 def _run(words: list[str]) -> None:
