@@ -4,12 +4,22 @@ docs: each example runs, at the smallest size, through the command it names."""
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.benchmark_data import lay_out
-from tests.walking import PAGES, Fence, command, environment, fences, first_words, install_wheel
+from tests.walking import (
+    PAGES,
+    Fence,
+    command,
+    environment,
+    fences,
+    first_words,
+    install_wheel,
+    stocked,
+)
 
 pytestmark = pytest.mark.model
 SHIPPED = {
@@ -20,6 +30,9 @@ SHIPPED = {
     "--recipe eight-gpus": "make-a-student.md",
     "experiment distil-vs-vanilla --small": "worth-it.md",
 }
+COLD = "index.md"
+"""The page whose commands import all that they need, as a user's do; others' are forked from a
+process of the wheel that has imported it (tests/warm.py)."""
 AT_NIGHT = ("make-a-student.md", "worth-it.md")
 """Trainings of a minute: README has one, test_json_output.py a whole experiment."""
 TELL = {
@@ -34,11 +47,12 @@ def our_words(fence: Fence) -> list[list[str]]:
 
 
 @pytest.fixture(scope="module")
-def walk(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
+def walk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, dict[str, str]]]:
     """The benchmarks' data sets, as a hub would give them, and the environment to run in."""
     folder = tmp_path_factory.mktemp("walk")
-    given = lay_out(folder)
-    return folder / "data", environment(install_wheel(folder), given)
+    given = environment(install_wheel(folder), lay_out(folder))
+    with stocked(given, folder) as door:
+        yield folder / "data", {**given, **door}
 
 
 @pytest.mark.parametrize(
@@ -54,6 +68,8 @@ def test_a_newcomer_can_do_what_the_page_says(
     page: Path, walk: tuple[Path, dict[str, str]], tmp_path: Path
 ) -> None:
     hub, given = walk
+    if page.name == COLD:
+        given = {name: value for name, value in given.items() if name != "WALK_STOCK"}
     for data_set in hub.iterdir():
         (tmp_path / data_set.name).symlink_to(data_set)
     for fence in fences(page):

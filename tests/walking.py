@@ -15,6 +15,9 @@ import shlex
 import subprocess
 import sys
 import sysconfig
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -96,6 +99,26 @@ def environment(place: Path, given: dict[str, str]) -> dict[str, str]:
         "WALK_BIN": str(place),
         "WALK_TESTS": str(ROOT),
     }
+
+
+@contextmanager
+def stocked(given: dict[str, str], folder: Path) -> Iterator[dict[str, str]]:
+    """What the shims need in the environment to start the wheel's commands warm (tests/warm.py);
+    nothing where that cannot be."""
+    if sys.platform != "linux" or "COVERAGE_PROCESS_START" in given:
+        yield {}
+        return
+    door = folder / "stock"
+    code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from tests import stock; stock.listen"
+    words = [f"{given['WALK_BIN']}/python", "-c", f"{code}({str(door)!r})"]
+    with subprocess.Popen(words, env=given, cwd=folder, stdout=subprocess.DEVNULL) as listening:
+        try:
+            while not door.exists():
+                assert listening.poll() is None
+                time.sleep(0.05)
+            yield {"WALK_STOCK": str(door)}
+        finally:
+            listening.kill()
 
 
 def command(fence: Fence, folder: Path) -> list[str]:

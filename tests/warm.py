@@ -1,14 +1,14 @@
 """Starts Python processes that have what they import: most of what our tests start is distilbench
 itself, and each would import the same libraries for seconds.
 
-A process of the tests has a *stock*: a process that has imported all of it once and then does
-nothing but fork. While :func:`install` is in force, ``subprocess`` takes from there what it would
-start as ``python -m distilbench…``, ``python -c …distilbench…`` and the ``distilbench`` command.
-What comes is a process like any other: a child of the one that asked, with the arguments,
-environment, descriptors and folder it was to have, and with an end of its own; it has a stock too,
-as it starts workers. Only what Python does before ``__main__``, and imports, are not tried again:
-tests of these are marked ``cold``, as are those that look at a process from outside by its words or
-environment.
+A process of the tests has a *stock* (``tests/stock.py``): a process that has imported all of it
+once and then does nothing but fork. While :func:`install` is in force, ``subprocess`` takes from
+there what it would start as ``python -m distilbench…``, ``python -c …distilbench…`` and the
+``distilbench`` command. What comes is a process like any other: a child of the one that asked, with
+the arguments, environment, descriptors and folder it was to have, and with an end of its own; it
+has a stock too, as it starts workers. Only what Python does before ``__main__``, and imports, are
+not tried again: tests of these are marked ``cold``, as are those that look at a process from
+outside by its words or environment.
 
 Where it could not be the same, a process starts as always: with another value in its environment
 of what something looked at while it was imported, on a terminal, with a function to call first,
@@ -18,47 +18,34 @@ under coverage, on other systems than Linux.
 from __future__ import annotations
 
 import ctypes
-import fcntl
-import gc
 import json
 import os
-import runpy
 import signal
 import socket
 import subprocess
 import sys
 import threading
-import types
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field
-from importlib import import_module
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-IMPORTED = (
-    "distilbench.cli", "distilbench.runner", "distilbench.report", "distilbench.tasks._build",
-    "distilbench.runner._worker", "distilbench.tasks._make", "distilbench.engines.kinds.file",
-    "inspect_ai.hooks", "altair", "vl_convert", "pyarrow.parquet", "scipy.stats", "reasoning_gym",
-)  # fmt: skip
-LEAVES = ("distilbench.runner._worker", "distilbench.tasks._make")
-"""Start none of ours."""
 READ_OUTSIDE_PYTHON = (
     "PYTHONHASH", "PYTHONUNBUFFERED", "PYTHONDONT", "PYTHONWARN", "PYTHONUTF8", "PYTHONIO",
     "PYTHONSAFE", "PYTHONMALLOC", "PYTHONOPT", "LD_", "LC_", "LANG", "MALLOC_", "GLIBC_", "OMP_",
     "OPENBLAS_", "MKL_", "GOMP_", "POLARS_", "RAYON_", "FSSPEC_", "TZ",
 )  # fmt: skip
-_ROOT = str(Path(__file__).parents[1])
-_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36  # linux/prctl.h
-_MINDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_ASIDE = 500  # descriptors wait above this number until their places are free
+ROOT = str(Path(__file__).parents[1])
+_PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
+MINDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _start_cold = getattr(subprocess, "_fork_exec", None)
 
 
 def heed_signals() -> None:
     """For ``preexec_fn``: also where the tests themselves were started in the background, or behind
     ``nohup``."""
-    for number in _MINDED:
+    for number in MINDED:
         signal.signal(number, signal.SIG_DFL)
 
 
@@ -72,11 +59,11 @@ class Seen:
     imported: list[str]
 
     def suits(self, environment: dict[str, str]) -> bool:
-        outside = {n for n in {*environment, *_at_start} if n.startswith(READ_OUTSIDE_PYTHON)}
+        outside = {n for n in {*environment, *at_start} if n.startswith(READ_OUTSIDE_PYTHON)}
         values = {n: values for n, values in self.looked_at.items() if n != "PYTHONPATH"}
         return (
             all(environment.get(name) in known for name, known in values.items())
-            and all(environment.get(name) == _at_start.get(name) for name in outside)
+            and all(environment.get(name) == at_start.get(name) for name in outside)
             and self._has_no_others(environment.get("PYTHONPATH", "").split(os.pathsep))
         )
 
@@ -109,7 +96,7 @@ class Stock:
             blocked = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
             _adopt(True)
             try:
-                _send(self.end, asked, fds)
+                send(self.end, asked, fds)
                 return int(self.end.recv(64) or b"0")
             except (BrokenPipeError, ConnectionResetError):
                 return 0
@@ -119,7 +106,7 @@ class Stock:
 
 
 _stock: Stock | None = None
-_at_start: dict[str, str] = {}
+at_start: dict[str, str] = {}
 _is_cold = False
 
 
@@ -127,7 +114,7 @@ def install() -> None:
     """From here on ``subprocess`` takes distilbench's processes from a stock, which is made when
     the first is wanted, in the environment of now."""
     if sys.platform == "linux" and _start_cold and "COVERAGE_PROCESS_START" not in os.environ:
-        _at_start.update(dict(os.environ))
+        at_start.update(dict(os.environ))
         subprocess._fork_exec = _start  # type: ignore[attr-defined]
 
 
@@ -181,7 +168,7 @@ def _is_ours(words: Sequence[str]) -> bool:
 
 
 def _ignored() -> list[int]:
-    return [number for number in _MINDED if signal.getsignal(number) is signal.SIG_IGN]
+    return [number for number in MINDED if signal.getsignal(number) is signal.SIG_IGN]
 
 
 def _pairs(listed: Sequence[bytes]) -> dict[str, str]:
@@ -189,161 +176,29 @@ def _pairs(listed: Sequence[bytes]) -> dict[str, str]:
     return {name: value for name, _, value in pairs}
 
 
+def has(stock: Stock) -> None:
+    """This process takes from there."""
+    global _stock
+    _stock = stock
+
+
 def _stocked() -> Stock:
     global _stock
     if _stock is None:
         ours, its = socket.socketpair()
         code = (
-            f"import sys; sys.path.insert(0, {_ROOT!r}); from tests import warm; warm.stock({{}})"
+            f"import sys; sys.path.insert(0, {ROOT!r}); from tests import stock; stock.serve({{}})"
         )
         with its, cold():
             process = subprocess.Popen(
                 [sys.executable, "-c", code.format(its.fileno())],
                 pass_fds=[its.fileno()],
-                env=_at_start,
+                env=at_start,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
             )
-        _stock = Stock(ours, Seen(**_receive(ours)[0]), process)
+        _stock = Stock(ours, Seen(**receive(ours)[0]), process)
     return _stock
-
-
-# From here on: what runs in the process that forks, and in what it forks.
-
-
-def stock(fileno: int) -> None:
-    """Import, then fork for each that asks at this socket. Returns when the process that it has
-    become there is at its end."""
-    global _stock
-    sys.path.remove(_ROOT)
-    install()
-    seen = _imported()
-    end = socket.socket(fileno=fileno)
-    _send(end, asdict(seen), [])
-    asked = _next(end)
-    while asked["words"][2:3] not in [[name] for name in LEAVES]:
-        ours, end = socket.socketpair()
-        if os.fork():
-            end.close()
-            _stock = Stock(ours, seen)
-            break
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        ours.close()
-        asked = _next(end)
-    _run(asked["words"])
-
-
-def _imported() -> Seen:
-    """Import all; what was looked at by its name in the environment, and its values."""
-    looked_at: set[str] = set()
-    copied: set[str] = set()
-    kind: Any = type(os.environ)
-    read, walk = kind.__getitem__, kind.__iter__
-
-    def noted(environ: Any, name: str) -> Any:
-        if name not in copied:
-            looked_at.add(name)
-        copied.discard(name)
-        return read(environ, name)
-
-    def walked(environ: Any) -> Iterator[str]:
-        for name in walk(environ):
-            copied.add(name)
-            yield name
-
-    kind.__getitem__, kind.__iter__ = noted, walked
-    try:
-        for name in IMPORTED:
-            import_module(name)
-    finally:
-        kind.__getitem__, kind.__iter__ = read, walk
-    gc.collect()
-    gc.freeze()
-    values = {name: [_at_start.get(name), os.environ.get(name)] for name in sorted(looked_at)}
-    values["PYTHONPATH"] = [_at_start.get("PYTHONPATH")]
-    return Seen(values, sorted({name.partition(".")[0] for name in sys.modules}))
-
-
-def _next(end: socket.socket) -> dict[str, Any]:
-    """Fork for each that asks. Returns in the new process, with what was asked of it.
-
-    The process in between ends at once, which makes the new one a child of the one that asked.
-    """
-    _alone_with(end)
-    while True:
-        try:
-            asked, fds = _receive(end)
-        except (EOFError, ConnectionError):
-            os._exit(0)
-        told, tells = os.pipe()
-        begins, begin = os.pipe()
-        between = os.fork()
-        if not between:
-            pid = os.fork()
-            if pid:
-                os.write(tells, str(pid).encode())
-                os._exit(0)
-            os.close(begin)
-            os.read(begins, 1)  # nothing: its parent is the right one now
-            end.detach()
-            _settle(asked, fds)
-            return asked
-        os.waitpid(between, 0)
-        end.sendall(os.read(told, 64))
-        for fd in (told, tells, begins, begin, *fds):
-            os.close(fd)
-
-
-def _alone_with(end: socket.socket) -> None:
-    """Hold nothing that another waits to see closed, and mind no signal."""
-    for number in _MINDED:
-        signal.signal(number, signal.SIG_IGN)
-    nothing = os.open(os.devnull, os.O_RDWR)
-    for place in (0, 1, 2):
-        os.dup2(nothing, place)
-    _close_but({0, 1, 2, end.fileno()})
-
-
-def _close_but(kept: set[int]) -> None:
-    for fd in map(int, os.listdir("/proc/self/fd")):
-        if fd not in kept:
-            with suppress(OSError):
-                os.close(fd)
-
-
-def _settle(asked: dict[str, Any], fds: Sequence[int]) -> None:
-    """Take the place of the process that was asked for: descriptors, signals, folder, words."""
-    aside = [fcntl.fcntl(fd, fcntl.F_DUPFD, _ASIDE) for fd in fds]
-    for fd, place in zip(aside, asked["places"], strict=True):
-        os.dup2(fd, place)
-    _close_but(set(asked["places"]))
-    for number in _MINDED:
-        usual = signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
-        signal.signal(number, signal.SIG_IGN if number in asked["ignored"] else usual)
-    if asked["session"]:
-        os.setsid()
-    os.sched_setaffinity(0, asked["cores"])
-    os.chdir(asked["folder"])
-    os.environ.clear()
-    os.environ.update(asked["environment"])
-    given = asked["environment"].get("PYTHONPATH", "").split(os.pathsep)
-    sys.path[1:1] = [folder for folder in given if folder and folder not in sys.path]
-
-
-def _run(words: list[str]) -> None:
-    """As Python runs what stands in its command line."""
-    main = sys.modules["__main__"] = types.ModuleType("__main__")
-    sys.orig_argv = words
-    if words[1:2] == ["-m"]:
-        sys.argv, sys.path[0] = words[2:], os.getcwd()
-        sys.modules.pop(words[2], None)
-        runpy._run_module_as_main(words[2])
-    elif words[1:2] == ["-c"] and words[0] == sys.executable:
-        sys.argv, sys.path[0] = ["-c", *words[3:]], ""
-        exec(compile(words[2], "<string>", "exec"), main.__dict__)
-    else:
-        sys.argv, sys.path[0] = words, str(Path(words[0]).parent)
-        import_module("distilbench.__main__").main()
 
 
 def _adopt(orphans: bool) -> None:
@@ -351,13 +206,13 @@ def _adopt(orphans: bool) -> None:
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, int(orphans), 0, 0, 0)
 
 
-def _send(end: socket.socket, said: Any, fds: Sequence[int]) -> None:
+def send(end: socket.socket, said: Any, fds: Sequence[int]) -> None:
     line = json.dumps(said).encode()
     socket.send_fds(end, [len(line).to_bytes(8, "big")], list(fds))
     end.sendall(line)
 
 
-def _receive(end: socket.socket) -> tuple[Any, list[int]]:
+def receive(end: socket.socket) -> tuple[Any, list[int]]:
     """What was said, with the descriptors that came along."""
     size, fds, _, _ = socket.recv_fds(end, 8, 250)
     line = b""
