@@ -50,6 +50,7 @@ WORDS = {
     "compare": "card-a card-a --cards own.yaml --draws 100",
     "plan-distillation": "--student model.gguf --teacher card-a --tokens 1e6 --cards own.yaml"
     " --draws 100",
+    "design": "--task gsm8k --memory 2GiB --usd 100 --cards own.yaml",
     "distil-or-train": "--budget 1e20 --student 5e8 --teacher 1e9 --teacher-tokens 1e10",
     "reproduce": "--out out --draws 100",
     "catalog list": "card --cards own.yaml",
