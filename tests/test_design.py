@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 import distilbench
+from distilbench._design import scores_of_run
 from distilbench.catalog import Score, load_catalog
 from distilbench.cli import app
 from distilbench.compute import interval
@@ -17,6 +18,7 @@ from distilbench.errors import InputError
 from distilbench.forecast.design import Design, KnownScore, Wish, design, price_of_an_hour
 from distilbench.forecast.design._evidence import setting_of
 from distilbench.forecast.design._routes import fitted
+from distilbench.report import read_runs
 from tests.made_runs import made_run, marks
 
 GIB = 2**30
@@ -163,10 +165,10 @@ def test_the_assumed_price_is_a_range_and_says_so() -> None:
 def test_scores_of_a_run_stand_beside_the_cards(tmp_path: Path) -> None:
     right = {"mine": {"gsm8k": marks(15, 20), "others": marks(1, 20)}}
     run = made_run(tmp_path / "own", right, cell_fields={"card": "qwen3-0.6b"})
-    found = distilbench.design("gsm8k", 2 * GIB, 0, runs=[run])
-    (score, *_) = found.routes[0].scores
-    assert (found.routes[0].student, score.known, score.value) == ("qwen3-0.6b", "measured", 75)
+    data = read_runs([("own", run)])
+    ((card, score),) = scores_of_run(data, "gsm8k", "runs/own")
+    assert (card, score.known, score.value) == ("qwen3-0.6b", "measured", 75)
     assert score.low == pytest.approx(53.1, abs=0.1)  # Wilson's, of 15 of 20
     assert "20 questions of own" in score.setting
     with pytest.raises(InputError, match="holds no answer of a model with a card"):
-        distilbench.design("mmlu", 2 * GIB, 0, runs=[run])
+        scores_of_run(data, "mmlu", "runs/own")

@@ -70,6 +70,7 @@ WORDS = {
     "experiment distil-vs-vanilla": "--config experiment.yaml --out out",
     "models inspect": "model.gguf",
 }
+CARDS_OF_A_FOLDER = ("catalog check", "design")  # none in it is no mistake
 LONG = ("experiment distil-vs-vanilla",)  # trains
 INPUTS = ("suite.yaml", "q.jsonl", "model.gguf", "own.yaml", "epoch.csv", "recipe.yaml",
           "experiment.yaml", "lm", "runs/run.json", "runs/samples.parquet",
@@ -195,7 +196,7 @@ def test_a_broken_file(
     BROKEN[broken](place / file)
     # A run's tables are collected again; a folder without cards is a list without cards.
     done = file.startswith("runs/") or (command, broken) == ("catalog list", "a folder")
-    done = done or (command, file, broken) == ("catalog check", "own.yaml", "a folder")
+    done = done or ((file, broken) == ("own.yaml", "a folder") and command in CARDS_OF_A_FOLDER)
     ends_in_a_sentence(command, capsys, done)
 
 

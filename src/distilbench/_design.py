@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from distilbench.forecast.design import Design, KnownScore
+    from distilbench.report import RunData
 
 
 def design(
@@ -45,45 +46,49 @@ def design(
 
 
 def _measured(task: str, runs: Sequence[str | Path]) -> Mapping[str, list[KnownScore]]:
-    """Scores on the task in runs, in percent, by card. Raises ``InputError`` if a run has none."""
+    """Scores on the task in runs, by card."""
     from distilbench._api import opened_runs
-    from distilbench.errors import InputError
-    from distilbench.forecast.design import KnownScore
     from distilbench.report import read_runs
-    from distilbench.stats import accuracy_of_answers
 
     found: dict[str, list[KnownScore]] = {}
     for place in runs:
         with opened_runs([place]) as opened:
             data = read_runs(opened)
-        name = data.facts["name"]
-        samples = data.samples.drop("card", strict=False).join(
-            data.cells.select("cell", "card"), on="cell"
-        )
-        table = accuracy_of_answers(samples, data.cells, ("model", "profile", "task"))
-        cards = data.cells.select("model", "card").unique().drop_nulls()
-        rows = [
-            row
-            for row in table.join(cards, on="model").iter_rows(named=True)
-            if row["task"].replace("_", "-") == task and row["accuracy"] is not None
-        ]
-        if not rows:
-            raise InputError(
-                f"--run {place}",
-                f"holds no answer of a model with a card on a task named {task}",
-                "name another run, or the task of its suite so",
-            )
-        for row in rows:
-            setting = f"measured, {row['profile']}, {row['n_questions']} questions of {name}"
-            found.setdefault(row["card"], []).append(
-                KnownScore(
-                    row["model"],
-                    100 * row["accuracy"],
-                    100 * row["low"],
-                    100 * row["high"],
-                    setting,
-                    "measured",
-                    str(place),
-                )
-            )
+        for card, score in scores_of_run(data, task, str(place)):
+            found.setdefault(card, []).append(score)
     return found
+
+
+def scores_of_run(data: RunData, task: str, place: str) -> list[tuple[str, KnownScore]]:
+    """Scores in percent of the models of a run that have a card, on a task of that name. Raises
+    ``InputError`` if there are none."""
+    from distilbench.errors import InputError
+    from distilbench.forecast.design import KnownScore
+    from distilbench.stats import accuracy_of_answers
+
+    table = accuracy_of_answers(data.samples, data.cells, ("model", "profile", "task"))
+    cards = data.cells.select("model", "card").unique().drop_nulls()
+    scores = [
+        (
+            row["card"],
+            KnownScore(
+                row["model"],
+                100 * row["accuracy"],
+                100 * row["low"],
+                100 * row["high"],
+                f"measured, {row['profile']}, {row['n_questions']} questions of"
+                f" {data.facts['name']}",
+                "measured",
+                place,
+            ),
+        )
+        for row in table.join(cards, on="model").iter_rows(named=True)
+        if row["task"].replace("_", "-") == task and row["accuracy"] is not None
+    ]
+    if not scores:
+        raise InputError(
+            f"--run {place}",
+            f"holds no answer of a model with a card on a task named {task}",
+            "name another run, or the task of its suite so",
+        )
+    return scores

@@ -63,7 +63,11 @@ def design(
     )  # fmt: skip
     if as_json:
         print_json(_data(found))
-        return
+    else:
+        _tell(found, top)
+
+
+def _tell(found: Design, top: int) -> None:
     for kind, title in _TITLES.items():
         of_kind = [route for route in found.routes if route.kind == kind]
         if of_kind:
