@@ -57,6 +57,7 @@ _UNITS = {
     "flops": "FLOP",
     "_bytes": "bytes",
     "_usd": "USD",
+    "_g": "g",
     "_mhz": "MHz",
     "_c": "°C",
     "_s": "s",
@@ -144,6 +145,10 @@ class SampleRecord:
     flops: float | None = derived("prefill_flops + decode_flops")
     energy_j: float | None = derived("share of the cell's joules; null: no sensor")
     energy_method: str | None = identity("sensor or estimate behind energy_j")
+    api_energy_low_j: float | None = estimated("least that a remote API takes for it")
+    api_energy_high_j: float | None = estimated("most that a remote API takes for it")
+    api_co2e_low_g: float | None = estimated("least CO2e of that electricity")
+    api_co2e_high_g: float | None = estimated("most CO2e of that electricity")
     error: str | None = identity("message of an outcome without an answer")
 
 
@@ -249,6 +254,7 @@ class CellRecord:
     energy_idle_j: float | None = measured("part of it that the idle machine would take")
     energy_method: str | None = identity("sensor or estimate behind the joules")
     energy_known: str | None = identity("measured or estimated; null: not available")
+    api_energy_method: str | None = identity("how api_energy_* is estimated, or why not")
 
 
 @dataclass(frozen=True, kw_only=True)
