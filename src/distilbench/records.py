@@ -127,9 +127,7 @@ class SampleRecord:
     prefill_s: float | None = measured("engine's clock: prompt evaluation to first token")
     ttft_s: float | None = measured("request sent to first token, on the cell's clock; first call")
     decode_s: float | None = measured("first token to last, on the cell's clock")
-    total_s: float | None = measured(
-        "request sent to answer received, no retries; of several calls the sum"
-    )
+    total_s: float | None = measured("request to answer, no retries; of several calls the sum")
     model_calls: int | None = measured("calls of the model for its answer; a scorer's count not")
     tool_calls: int | None = measured("calls of tools that it was given")
     tools_s: float | None = measured("while a tool was at work")
@@ -284,6 +282,7 @@ class MinuteRecord:
     gpu_temperature_c: float | None = measured("highest look, hottest of the GPUs in use")
     gpu_clock_mhz: float | None = measured("mean of looks, slowest of the GPUs in use")
     gpu_limits: str | None = measured("what lowered the GPU's clock: heat, power; empty: nothing")
+    power_w: float | None = measured("mean, of the devices that it worked on, idle part too")
     on_battery: bool | None = measured("the machine ran on its battery")
     other_cpu_share: float | None = measured("of all cores' time: other processes'")
     steal_share: float | None = measured("of all cores' time: taken by the hypervisor")
@@ -293,6 +292,7 @@ class MinuteRecord:
     temperature_method: str | None = identity("how the temperature is known, or why it is not")
     frequency_method: str | None = identity("how the frequency is known, or why it is not")
     gpu_method: str | None = identity("how the GPU's figures are known, or why they are not")
+    power_method: str | None = identity("how the watts are known, or why they are not")
 
 
 @cache

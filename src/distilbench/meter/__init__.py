@@ -22,6 +22,7 @@ from distilbench.meter._energy import (
     find_meter,
     given_tdp_w,
     known_processor,
+    power_w,
 )
 from distilbench.meter._features import processor_features
 from distilbench.meter._flops import InferenceFlops, inference_flops
@@ -97,6 +98,7 @@ __all__ = [
     "other_gpu",
     "peak_memory_bytes",
     "power_cap",
+    "power_w",
     "processor_features",
     "quota_throttled_s",
     "read_bytes",
