@@ -60,6 +60,7 @@ WORDS = {
     "distill": "recipe.yaml --out out --dry-run",
     "import": "lm --into into",
     "export": "runs --format lm-eval --out out",
+    "publish": "runs --out out",
     "doctor": "",
     "tasks": "arith",
     "figure": "accuracy-by-task runs --format svg --out out/figure.svg",

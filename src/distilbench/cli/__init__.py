@@ -29,6 +29,7 @@ from distilbench.cli import (
     _load,
     _look,
     _paper,
+    _publish,
     _recommend,
     _reproduce,
     _run,
@@ -67,6 +68,7 @@ for register in (
     _experiment.register,
     _look.register,
     _paper.register,
+    _publish.register,
 ):
     register(app)
 

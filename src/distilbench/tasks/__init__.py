@@ -16,7 +16,7 @@ from distilbench.tasks._build import (
 )
 from distilbench.tasks._extract import extract
 from distilbench.tasks._grade import grade, vote_of
-from distilbench.tasks._hub_file import shadowed
+from distilbench.tasks._hub_file import hub_task_id, shadowed
 from distilbench.tasks._inspect_task import main_score, package_version, prompts
 from distilbench.tasks._likelihood import LIKELIHOODS_KEY
 from distilbench.tasks._listing import TaskEntry, list_benchmarks, list_tasks
@@ -53,6 +53,7 @@ __all__ = [
     "data_files",
     "extract",
     "grade",
+    "hub_task_id",
     "judge",
     "list_benchmarks",
     "list_tasks",
