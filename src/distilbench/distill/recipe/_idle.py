@@ -81,6 +81,7 @@ def _of_training(recipe: Recipe) -> str | None:
             " logits whole; drop it"
         )
     temperatures = {trial.temperature for _, trial in recipe.trials()}
+    temperatures |= {loss.temperature for loss in asked.divergences}
     if asked.temperature_squared and temperatures == {1.0}:
         return "'distillation.temperature_squared' changes nothing at 'temperature: 1'; drop it"
     return None

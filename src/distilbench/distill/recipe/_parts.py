@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -93,6 +93,54 @@ class Lora(Part):
     targets: tuple[str, ...] | Literal["all-linear"] = "all-linear"
 
 
+class FurtherDivergence(Part):
+    """A divergence beside the first."""
+
+    loss: Literal["forward-kl", "reverse-kl", "jsd"]
+    weight: float = Field(1.0, gt=0, description="what it is multiplied by")
+    beta: float = Field(0.5, ge=0, le=1, description="of jsd")
+    temperature: float = Field(1.0, gt=0)
+
+    @property
+    def beta_of_divergence(self) -> float:
+        return _BETA.get(self.loss, self.beta)
+
+    @model_validator(mode="after")
+    def _beta_is_of_jsd(self) -> Self:
+        if self.beta != self.beta_of_divergence and self.beta != 0.5:
+            raise ValueError(f"'beta' changes nothing of 'loss: {self.loss}'; drop it")
+        return self
+
+
+class HiddenLoss(Part):
+    """A distance between hidden states of the student and of the teacher."""
+
+    loss: Literal["hidden-mse", "hidden-cosine"]
+    weight: float = Field(1.0, gt=0, description="what it is multiplied by")
+    layers: dict[int, int] | None = Field(
+        None,
+        description="layer of the student: layer of the teacher, from 0; default: every one of the"
+        " student's, evenly spaced over the teacher's, last on last",
+    )
+    projection: bool | None = Field(
+        None,
+        description="compare a trained linear map of the student's state, thrown away at the end;"
+        " default: where the widths differ",
+    )
+
+    @model_validator(mode="after")
+    def _maps_something(self) -> Self:
+        if self.layers is not None and not self.layers:
+            raise ValueError("'layers' maps no layer; drop it for all of them")
+        if any(number < 0 for pair in (self.layers or {}).items() for number in pair):
+            raise ValueError("'layers' are numbered from 0")
+        return self
+
+
+FurtherLoss = Annotated[FurtherDivergence | HiddenLoss, Field(discriminator="loss")]
+_BETA = {"forward-kl": 0.0, "reverse-kl": 1.0}
+
+
 class Distillation(Part):
     """What the objectives that compare distributions are told."""
 
@@ -104,6 +152,10 @@ class Distillation(Part):
     temperature: float = Field(
         1.0, gt=0, description="of the loss (logit), of sampling (on-policy)"
     )
+    alpha: float = Field(
+        1.0, gt=0, le=1, description="share of the divergence; the rest is cross-entropy"
+    )
+    losses: tuple[FurtherLoss, ...] = Field((), description="further losses, added by weight")
     top_k: int | None = Field(
         None, ge=1, description="cache the teacher's k best logits first; default: online, all"
     )
@@ -116,15 +168,24 @@ class Distillation(Part):
     )
     on_policy_share: float = Field(1.0, ge=0, le=1, description="steps on the student's own text")
 
-    @property
-    def loss_scale(self) -> float:
-        """What the divergence is multiplied by. Its gradients shrink as 1 / T^2 (Hinton et al.
-        2015, arXiv 1503.02531, section 2.1)."""
-        return self.temperature**2 if self.temperature_squared else 1.0
+    def loss_scale(self, temperature: float) -> float:
+        """What a divergence at ``temperature`` is multiplied by. Its gradients shrink as 1 / T^2
+        (Hinton et al. 2015, arXiv 1503.02531, section 2.1)."""
+        return temperature**2 if self.temperature_squared else 1.0
 
     @property
     def beta_of_divergence(self) -> float:
-        return {"forward-kl": 0.0, "reverse-kl": 1.0}.get(self.divergence, self.beta)
+        return _BETA.get(self.divergence, self.beta)
+
+    @property
+    def divergences(self) -> tuple[FurtherDivergence, ...]:
+        """Those of ``losses`` that compare distributions."""
+        return tuple(loss for loss in self.losses if isinstance(loss, FurtherDivergence))
+
+    @property
+    def hidden(self) -> tuple[HiddenLoss, ...]:
+        """Those of ``losses`` that compare hidden states."""
+        return tuple(loss for loss in self.losses if isinstance(loss, HiddenLoss))
 
 
 class Training(Part):

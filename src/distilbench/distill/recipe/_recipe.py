@@ -27,7 +27,15 @@ from distilbench.tasks import FileTask, InspectTask, ReasoningGymTask
 from distilbench.yaml_file import HomePath
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._\-]*$", max_length=80)]
-_SWEPT = ("learning_rate", "epochs", "batch_size", "beta", "temperature", "on_policy_share")
+_SWEPT = (
+    "learning_rate",
+    "epochs",
+    "batch_size",
+    "beta",
+    "temperature",
+    "alpha",
+    "on_policy_share",
+)
 
 
 def _known_type(name: str) -> str:

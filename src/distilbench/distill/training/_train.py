@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from distilbench.distill.accounts import Attempt, StageRecord
+from distilbench.distill.training._hidden import check_adapters, drop_projections
 from distilbench.distill.training._job import Job, steps_of
 from distilbench.distill.training._launch import is_main
 from distilbench.distill.training._trainers import metered_trainer
@@ -28,6 +29,8 @@ def train(
 ) -> Path:
     """Train, and save the student (adapters merged) into ``job.folder/model``. ``scoring`` takes
     the work of a teacher that scores online."""
+    job.objective.attach(student, teacher, job.seed)
+    check_adapters(job.training, student.model)
     steps = steps_of(job, student.model)
     resumed = last_checkpoint(job.folder / "checkpoints")
     attempt.record.first_step = int(resumed.name.partition("-")[2]) if resumed else 0
@@ -46,6 +49,7 @@ def train(
     model = trainer.accelerator.unwrap_model(trainer.model)
     if job.training.lora:
         model = model.merge_and_unload()
+    drop_projections(model)
     return save(model, student.tokenizer, job.folder / "model")
 
 

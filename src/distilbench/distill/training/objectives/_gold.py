@@ -26,7 +26,12 @@ from distilbench.distill.data import (
 )
 from distilbench.distill.recipe import Data, Distillation, StudentSpec, Training
 from distilbench.distill.training._objective import Objective
-from distilbench.distill.training._with_loss import teacher_logits, with_loss, with_teacher
+from distilbench.distill.training._with_loss import (
+    cross_entropy,
+    teacher_logits,
+    with_loss,
+    with_teacher,
+)
 from distilbench.distill.weights import Loaded
 from distilbench.errors import InputError
 
@@ -43,7 +48,7 @@ class Gold(Objective):
     method = "logit"
     divergences = ("gold",)
     needs = "live"
-    heeds = ("divergence", "beta", "temperature", "temperature_squared")
+    heeds = ("divergence", "beta", "temperature", "temperature_squared", "alpha")
 
     def check(self, student: StudentSpec, data: Data, training: Training) -> None:
         if data.task is None:
@@ -83,7 +88,13 @@ class Gold(Objective):
     def _loss(
         self, trainer: Any, logits: Any, inputs: dict[str, Any], num_items_in_batch: Any
     ) -> Any:
-        return _loss(trainer, logits, inputs, num_items_in_batch) * self.distillation.loss_scale
+        asked = self.distillation
+        found = _loss(trainer, logits, inputs, num_items_in_batch)
+        found = asked.alpha * asked.loss_scale(asked.temperature) * found
+        if asked.alpha < 1:
+            given = cross_entropy(trainer, logits, inputs, num_items_in_batch)
+            found = found + (1 - asked.alpha) * given
+        return found
 
 
 @dataclass(frozen=True)
