@@ -12,6 +12,7 @@ import pytest
 
 from distilbench.distill import Recipe
 from distilbench.distill.accounts import TrainingShape, shape_of
+from distilbench.distill.data import Example
 from distilbench.distill.recipe import Distillation, HiddenLoss
 from distilbench.distill.training._hidden import layer_map
 from distilbench.distill.weights import Loaded
@@ -166,7 +167,7 @@ def test_alpha_between_tokenizers_is_of_the_losses_of_both(tmp_path: Path, pair:
 
     tokenizer, student, its = pair
     texts = [tokenizer(text)["input_ids"] for text in (" the cat sat", " 1 + 2 = 3", " a mat ;")]
-    both = [TwofoldExample((5, 6), tuple(ids), EXAMPLES[0].__class__((5, 6), tuple(ids)))
+    both = [TwofoldExample((5, 6), tuple(ids), teacher=Example((5, 6), tuple(ids)))
             for ids in texts]  # fmt: skip
     found = []
     for alpha in (1.0, 0.25):

@@ -161,6 +161,9 @@ def forward(
     record.padded_tokens += rows * length
     record.samples += rows
     formula = forward_flops(shape_of(model), rows, length)
+    if getattr(model, "peft_config", None):  # adapters are beside the weights, not yet in them
+        adapters = sum(p.numel() for p in model.parameters() if p.requires_grad)
+        formula += 2.0 * adapters * rows * length
     record.work(formula, 2.0 * model.num_parameters() * tokens)
     record.flops_counted = sample.scaled(record.padded_tokens)
     return logits

@@ -45,15 +45,18 @@ class Data(Part):
     questions: int = Field(100, ge=1, description="training questions of the task")
     seed: int = Field(1, description="seed of the training questions")
     text: HomePath | None = Field(None, description=".txt, or .jsonl with a column of text")
-    column: str = Field("text", description="column of the JSON Lines file")
+    chat: HomePath | None = Field(None, description=".jsonl with a column of chat messages")
+    column: str | None = Field(
+        None, description="column of the JSON Lines file; default: text, or messages of a chat"
+    )
     answers: Literal["gold", "teacher"] | None = Field(
         None, description="default: teacher for sequence-level, else gold (the task's own)"
     )
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
-        if (self.task is None) == (self.text is None):
-            raise ValueError("it has either 'task' or 'text'")
+        if sum(kind is not None for kind in (self.task, self.text, self.chat)) != 1:
+            raise ValueError("it has either 'task' or 'text' or 'chat'")
         if isinstance(self.task, InspectTask):
             raise ValueError("a benchmark is not trained on; use 'reasoning_gym' or 'file'")
         if self.task is not None and self.task.asks_likelihoods:
@@ -71,6 +74,15 @@ class HeldOut(Part):
     seed: int = Field(0, description="seed of the held-out questions")
     share: float = Field(0.1, gt=0, lt=1, description="of plain text: the last part of it")
     accuracy: bool = Field(True, description="let the student answer, not only its loss")
+
+
+class Validation(Part):
+    """What the student is judged on while it trains, every ``training.eval_steps``: a split of its
+    own, neither trained on nor held out."""
+
+    questions: int = Field(50, ge=1, description="questions of the task")
+    seed: int = Field(2, description="seed of the validation questions")
+    share: float = Field(0.1, gt=0, lt=1, description="of plain text or chats: before the held out")
 
 
 class Generation(Part):
@@ -210,7 +222,29 @@ class Training(Part):
         False, description="project to logits in pieces: less memory, one projection more"
     )
     checkpoint_every: int = Field(200, ge=1, description="steps between checkpoints")
+    eval_steps: int | None = Field(
+        None, ge=1, description="steps between evaluations on the validation split; default: none"
+    )
+    load_best_model_at_end: bool = Field(
+        False, description="keep the student of the lowest validation loss, not the last"
+    )
+    early_stopping_patience: int | None = Field(
+        None,
+        ge=1,
+        description="stop after so many evaluations without a better one; keeps the best",
+    )
+    early_stopping_threshold: float = Field(0.0, ge=0, description="nats that count as better")
     lora: Lora | None = None
+
+    @property
+    def keeps_best(self) -> bool:
+        return self.load_best_model_at_end or self.early_stopping_patience is not None
+
+    @property
+    def save_steps(self) -> int:
+        """Steps between checkpoints: one at each evaluation where the best is kept."""
+        kept = self.eval_steps if self.keeps_best else None
+        return kept or self.checkpoint_every
 
 
 class Machine(Part):

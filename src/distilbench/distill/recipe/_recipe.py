@@ -21,6 +21,7 @@ from distilbench.distill.recipe._parts import (
     Plan,
     Teacher,
     Training,
+    Validation,
 )
 from distilbench.distill.recipe._student_spec import StudentSpec
 from distilbench.tasks import FileTask, InspectTask, ReasoningGymTask
@@ -56,6 +57,7 @@ class Recipe(Part):
     tokenizer: str | None = Field(None, description="folder; default: of teacher or base")
     data: Data
     held_out: HeldOut = HeldOut()
+    validation: Validation = Validation()
     generation: Generation = Generation()
     distillation: Distillation = Distillation()
     training: Training = Training()
@@ -136,5 +138,6 @@ class Recipe(Part):
         data = {
             "task": task.within(folder) if isinstance(task, FileTask) else task,
             "text": folder / self.data.text if self.data.text else None,
+            "chat": folder / self.data.chat if self.data.chat else None,
         }
         return self.model_copy(update={"data": self.data.model_copy(update=data)})

@@ -10,7 +10,7 @@ rest (ULD, Boizard et al. 2024, arXiv 2402.12030). Both tokenizers must be byte-
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
@@ -74,7 +74,7 @@ class Gold(Objective):
             its = answered(teacher, asked, text, max_length)
             pair = aligned((mine, its), student, teacher) if mine and its else None
             if pair:
-                made.append(TwofoldExample(pair[0].prompt, pair[0].completion, pair[1]))
+                made.append(TwofoldExample(pair[0].prompt, pair[0].completion, teacher=pair[1]))
         return some_left(made, where)
 
     def collator(self, student: Any, teacher: Any) -> Callable[..., Any]:
@@ -101,7 +101,7 @@ class Gold(Objective):
 class TwofoldExample(Example):
     """An example in the student's tokens, and the same in the teacher's."""
 
-    teacher: Example
+    teacher: Example = field(kw_only=True)
 
     def row(self) -> dict[str, Any]:
         its = self.teacher.row()
