@@ -19,6 +19,7 @@ from distilbench.events import (
     TrainingFinished,
     TrainingNamed,
     TrialJudged,
+    ValidationSeen,
     WeightsLoading,
 )
 
@@ -63,6 +64,8 @@ class Lines:
                 return self._advance(step)
             case LossSeen(_, loss):
                 self._loss = loss
+            case ValidationSeen(step, loss):
+                return f"step {step:,}: validation loss {_nats(loss)}"
             case TrialJudged(trial, loss):
                 return f"trial {trial}: held-out loss {_nats(loss)}"
         return None
