@@ -34,6 +34,7 @@ from distilbench.cli import (
     _run,
     _runs,
     _serve,
+    _site,
     _view,
 )
 from distilbench.cli._print import print_line
@@ -67,6 +68,7 @@ for register in (
     _look.register,
     _paper.register,
     _publish.register,
+    _site.register,
 ):
     register(app)
 
