@@ -61,6 +61,8 @@ WORDS = {
     "import": "lm --into into",
     "export": "runs --format lm-eval --out out",
     "publish": "runs --out out",
+    "site": "pool --out out",
+    "contribute": "runs --to out --by me",
     "doctor": "",
     "tasks": "arith",
     "figure": "accuracy-by-task runs --format svg --out out/figure.svg",
@@ -101,6 +103,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
         assert run_command(app, ["import", "lm", "--into", "runs"]) == 0
         lm_eval_folder(place / "lm-other", "two", [1, 0, 0, 1])
         assert run_command(app, ["import", "lm-other", "--into", "other"]) == 0
+        assert run_command(app, ["contribute", "runs", "--to", "pool", "--by", "me"]) == 0
         assert run_command(app, ["init", "recipe.yaml", "--recipe", "template"]) == 0
     finally:
         os.chdir(before)

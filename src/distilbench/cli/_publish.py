@@ -16,31 +16,36 @@ if TYPE_CHECKING:
     from distilbench.publish import PublishedModel
 
 
+Models = Annotated[list[str] | None, typer.Option(help="Only this model. May be repeated.")]
+Tasks = Annotated[list[str] | None, typer.Option(help="Only this task. May be repeated.")]
+Profile = Annotated[
+    str | None, typer.Option(help="Where a model ran under several profiles: which.")
+]
+Repositories = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="[MODEL=]OWNER/NAME",
+        help="Repository of the hub that holds the measured weights; default: that which a model's"
+        " hf: source names. May be repeated.",
+    ),
+]
+LeaderboardUnit = Annotated[
+    Literal["percent", "fraction"] | None,
+    typer.Option(help="Unit of the leaderboard of a benchmark that is not known here."),
+]
+
+
 def register(app: typer.Typer) -> None:
     app.command()(publish)
 
 
 def publish(
     run: RunPlace,
-    model: Annotated[
-        list[str] | None, typer.Option(help="Only this model. May be repeated.")
-    ] = None,
-    task: Annotated[list[str] | None, typer.Option(help="Only this task. May be repeated.")] = None,
-    profile: Annotated[
-        str | None, typer.Option(help="Where a model ran under several profiles: which.")
-    ] = None,
-    repo: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="[MODEL=]OWNER/NAME",
-            help="Repository of the hub that holds the measured weights; default: that which a"
-            " model's hf: source names. May be repeated.",
-        ),
-    ] = None,
-    unit: Annotated[
-        Literal["percent", "fraction"] | None,
-        typer.Option(help="Unit of the leaderboard of a benchmark that is not known here."),
-    ] = None,
+    model: Models = None,
+    task: Tasks = None,
+    profile: Profile = None,
+    repo: Repositories = None,
+    unit: LeaderboardUnit = None,
     source: Annotated[
         str | None, typer.Option(help="Address of a page that shows the results, as a site's.")
     ] = None,
