@@ -23,7 +23,9 @@ from distilbench.cli import app
 from distilbench.cli._break_even import _costs, _side_json
 from distilbench.compute import Input, known, scope_cost
 from distilbench.report import ledger_sentences, read_run
+from distilbench.report.page import Chart
 from distilbench.report.paper._against import against
+from distilbench.report.paper._contents import contents_of_run
 from distilbench.report.run._explorer import explorer
 from distilbench.report.run._ledger import lifetime
 from distilbench.report.run._ledger_words import meeting_words
@@ -505,6 +507,33 @@ def test_an_upper_bound_of_creation_is_said_by_the_command(priced_run: Path) -> 
     assert _costs(amortised, 100.0)[2].startswith("≤ 1.52e+14")  # 15e15 / 100 + 2e12
     cells = [str(block) for block in lifetime(data).blocks if type(block).__name__ == "Table"]
     assert any("≤ 1.5e+16" in text and "at most" in text for text in cells)
+
+
+def test_each_unit_of_which_creation_is_known_has_its_chart(priced_run: Path) -> None:
+    """And so a figure of a paper; where they meet, and which lines rest on a bound, stand in it."""
+    data = read_run(priced_run)
+    charts = {block.name: block for block in lifetime(data).blocks if isinstance(block, Chart)}
+    assert list(charts) == ["lifetime-1", "lifetime-1-joules", "lifetime-1-dollars"]
+    assert set(charts) <= set(contents_of_run(data).figures)
+    lines, points = {}, {}
+    for name, chart in charts.items():
+        rows = [row for rows in chart.specification["datasets"].values() for row in rows]
+        points[name] = {(r["scope"], r["label"]) for r in rows if "label" in r}
+        lines[name] = [row for row in rows if "how" in row]
+        unit = {"": "FLOPs", "-joules": "joules", "-dollars": "US dollars"}[name[10:]]
+        title = chart.specification["layer"][0]["encoding"]["y"]["title"]
+        assert title == f"{unit} of a correct answer, creation included"
+    # By hand, as above: both to be made, and the counterpart there already.
+    assert points["lifetime-1-joules"] == {("student", "150"), ("pipeline", "200")}
+    assert points["lifetime-1-dollars"] == {
+        ("student", "15"), ("student", "10"), ("pipeline", "20"), ("pipeline", "15"),
+    }  # fmt: skip
+    assert ("amortised", "≤ 2500") in points["lifetime-1"]
+    dotted = {(r["scope"], r["entry"]) for r in lines["lifetime-1"] if "≤" in r["how"]}
+    assert dotted == {("amortised", "student"), ("lineage", "student")}
+    assert all("≤" not in row["how"] for row in lines["lifetime-1-joules"])
+    one = next(r for r in lines["lifetime-1-joules"] if r["entry"] == "student")
+    assert one["cost"] == pytest.approx(900 / one["answers"] + 2)
 
 
 def test_the_explorer_marks_a_creation_that_is_a_bound(priced_run: Path) -> None:

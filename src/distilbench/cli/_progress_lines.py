@@ -19,6 +19,7 @@ from distilbench.events import (
     TrainingFinished,
     TrainingNamed,
     TrialJudged,
+    ValidationSeen,
     WeightsLoading,
 )
 
@@ -54,8 +55,6 @@ class Lines:
                 return f"the teacher {work} {new:,} texts, {reused:,} are in the cache"
             case TextsDone(count):
                 return self._advance(self._count.done + count)
-            case AnswersJudged(kept, total):
-                return f"{kept:,} of {total:,} answers are right and kept"
             case TrainingBegun(steps, first):
                 self._begin("steps", steps, first)
                 return f"training: {steps:,} steps, from step {first:,}"
@@ -63,9 +62,7 @@ class Lines:
                 return self._advance(step)
             case LossSeen(_, loss):
                 self._loss = loss
-            case TrialJudged(trial, loss):
-                return f"trial {trial}: held-out loss {_nats(loss)}"
-        return None
+        return _judged(event)
 
     def _begin(self, what: str, total: int, done: int) -> None:
         self._count, self._loss = Count(what, total, done=done, skipped=done), None
@@ -79,6 +76,17 @@ class Lines:
 
     def _so_far(self, said: str) -> str:
         return f"{said} ({duration(time.perf_counter() - self._started)} so far)"
+
+
+def _judged(event: Event) -> str | None:
+    match event:
+        case AnswersJudged(kept, total):
+            return f"{kept:,} of {total:,} answers are right and kept"
+        case ValidationSeen(step, loss):
+            return f"step {step:,}: validation loss {_nats(loss)}"
+        case TrialJudged(trial, loss):
+            return f"trial {trial}: held-out loss {_nats(loss)}"
+    return None
 
 
 def _nats(loss: float | None) -> str:

@@ -95,6 +95,13 @@ def _corpus(recipe: Recipe, folder: Path) -> tuple[float, float]:
             raise InputError(str(path), "there is no such file", "correct 'data.text'")
         tokens = path.stat().st_size * (1 - recipe.held_out.share) / _CHARACTERS_PER_TOKEN
         return max(1.0, tokens / length), tokens
+    if recipe.data.chat is not None:
+        path = folder / recipe.data.chat
+        if not path.is_file():
+            raise InputError(str(path), "there is no such file", "correct 'data.chat'")
+        with path.open(encoding="utf-8") as lines:
+            samples = sum(bool(line.strip()) for line in lines) * (1 - recipe.held_out.share)
+        return samples, samples * (recipe.plan.tokens_per_sample or length)
     kept = 1.0
     if recipe.answers == "teacher":
         kept = recipe.generation.samples * (recipe.plan.acceptance_rate or 1.0)

@@ -12,6 +12,7 @@ functions, and takes most of a second to import.
 """
 
 from distilbench.stats._answered import accuracy_of_answers, answered, spent, unanswered
+from distilbench.stats._api_energy import ApiRange, api_ranges
 from distilbench.stats._bootstrap import Drawn, bootstrap, bootstrap_accuracies, bootstrap_scores
 from distilbench.stats._break_even import Meeting, meeting
 from distilbench.stats._budget import truncation_curve, within
@@ -98,6 +99,7 @@ __all__ = [
     "FEWEST_FAMILIES",
     "LEAST_MINUTES",
     "NAMED_COSTS",
+    "ApiRange",
     "Candidate",
     "Change",
     "Closest",
@@ -129,6 +131,7 @@ __all__ = [
     "accuracy",
     "accuracy_of_answers",
     "answered",
+    "api_ranges",
     "bootstrap",
     "bootstrap_accuracies",
     "bootstrap_scores",

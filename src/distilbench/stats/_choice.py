@@ -113,6 +113,12 @@ class Candidate:
     busy: bool | None
     """Whether a cell of it was measured on a busy machine, so that ``p95_s`` is not its own speed;
     null: not known of all."""
+    energy_j_low: float | None = None
+    """Least joules of a question by an estimate of a remote API, which is never ranked: where
+    ``energy_j`` is not available."""
+    energy_j_high: float | None = None
+    co2e_g_low: float | None = None
+    co2e_g_high: float | None = None
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,7 @@ def rows(examples: Sequence[Example], logits: Sequence[Path] | None = None) -> A
 
 
 def as_example(row: dict[str, Any]) -> Example:
-    return Example(tuple(row["prompt"]), tuple(row["completion"]))
+    return Example(tuple(row["prompt"]), tuple(row["completion"]), tuple(row.get("learnt") or ()))
 
 
 def to_batch(examples: Sequence[Example], pad: int) -> dict[str, torch.Tensor]:
@@ -54,7 +54,10 @@ def to_batch(examples: Sequence[Example], pad: int) -> dict[str, torch.Tensor]:
     labels = torch.full_like(ids, IGNORED)
     for row, example in enumerate(examples):
         begin, end = len(example.prompt), len(example.ids)
-        labels[row, begin:end] = torch.tensor(example.completion)
+        tokens = torch.tensor(example.completion)
+        if example.learnt:
+            tokens[~torch.tensor(example.learnt)] = IGNORED
+        labels[row, begin:end] = tokens
     return {"input_ids": ids, "attention_mask": mask, "labels": labels}
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from distilbench.distill.data._chats import Chat, read_chats
 from distilbench.distill.recipe import Recipe
 from distilbench.engines import few_shot_prompt
 from distilbench.errors import InputError
@@ -27,14 +28,19 @@ if TYPE_CHECKING:
 
 Message = dict[str, str]
 Task = ReasoningGymTask | FileTask
+T = TypeVar("T", bound=Hashable)
+Splits = tuple[tuple[T, ...], tuple[T, ...], tuple[T, ...]]
+"""To train on, of validation, held out."""
 
 
 @dataclass(frozen=True)
 class Example:
-    """Token ids of a prompt, which no loss is taken on, and of what follows it."""
+    """Token ids of a prompt, which no loss is taken on, and of what follows it. ``learnt``: of
+    which of its tokens a loss is taken; empty: of all."""
 
     prompt: tuple[int, ...]
     completion: tuple[int, ...]
+    learnt: tuple[bool, ...] = ()
 
     @property
     def ids(self) -> tuple[int, ...]:
@@ -42,11 +48,18 @@ class Example:
 
     def row(self) -> dict[str, Any]:
         """As a row of a data set, for a collator."""
-        return {"prompt": list(self.prompt), "completion": list(self.completion)}
+        parts = {"prompt": self.prompt, "completion": self.completion, "learnt": self.learnt}
+        return {name: list(part) for name, part in parts.items()}
+
+    @property
+    def labelled(self) -> int:
+        """Tokens that a loss is taken on."""
+        return sum(self.learnt) if self.learnt else len(self.completion)
 
     def cut(self, length: int) -> Example:
         """The first ``length`` tokens."""
-        return Example(self.prompt[:length], self.completion[: max(0, length - len(self.prompt))])
+        left = max(0, length - len(self.prompt))
+        return Example(self.prompt[:length], self.completion[:left], self.learnt[:left])
 
 
 @dataclass(frozen=True)
@@ -60,15 +73,22 @@ class Asked:
 
 @dataclass(frozen=True)
 class Corpus:
-    """What a recipe trains on and holds out: questions, or plain texts.
+    """What a recipe trains on, judges by in between (``validation``) and holds out: questions,
+    plain texts, or chats.
 
-    ``overlapping`` training questions had the text of a held-out one and were left out.
+    ``overlapping`` training questions, texts or chats were among those of another split too, and
+    were left out.
     """
 
     train: tuple[Asked, ...] = ()
     held_out: tuple[Asked, ...] = ()
+    validation: tuple[Asked, ...] = ()
     train_texts: tuple[str, ...] = ()
     held_out_texts: tuple[str, ...] = ()
+    validation_texts: tuple[str, ...] = ()
+    train_chats: tuple[Chat, ...] = ()
+    held_out_chats: tuple[Chat, ...] = ()
+    validation_chats: tuple[Chat, ...] = ()
     overlapping: int = 0
 
     @property
@@ -76,6 +96,7 @@ class Corpus:
         """SHA-256 over everything the student may be trained on (the teacher's answers apart)."""
         parts = [
             *self.train_texts,
+            *map(str, self.train_chats),
             *("\n".join(map(str, (*_words(a.question), a.gold))) for a in self.train),
         ]
         return hashlib.sha256("\x00".join(parts).encode()).hexdigest()
@@ -87,13 +108,51 @@ def load_corpus(recipe: Recipe, where: str) -> Corpus:
     Raises ``InputError`` if the data cannot be read, or nothing is left to train on.
     """
     if recipe.data.text is not None:
-        return _plain(recipe, recipe.data.text)
+        train, validation, held = _plain(recipe, recipe.data.text)
+        texts, overlapping = _fresh(train, (*validation, *held), recipe.data.text)
+        return Corpus(
+            train_texts=texts,
+            validation_texts=tuple(text for text in validation if text not in set(held)),
+            held_out_texts=held,
+            overlapping=overlapping,
+        )
+    if recipe.data.chat is not None:
+        return _chats(recipe, recipe.data.chat)
+    return _asked(recipe, where)
+
+
+def _chats(recipe: Recipe, path: Path) -> Corpus:
+    chats = read_chats(path, recipe.data.column or "messages")
+    train, validation, held = split(recipe, chats, path)
+    kept, overlapping = _fresh(train, (*validation, *held), path)
+    return Corpus(
+        train_chats=kept,
+        validation_chats=tuple(chat for chat in validation if chat not in set(held)),
+        held_out_chats=held,
+        overlapping=overlapping,
+    )
+
+
+def _asked(recipe: Recipe, where: str) -> Corpus:
     spec = recipe.task
     assert spec is not None
-    wanted = recipe.data.questions
-    held = make_questions(_asking(spec, recipe.held_out.questions), recipe.held_out.seed)
-    made = make_questions(_asking(spec, wanted + recipe.held_out.questions), recipe.data.seed)
+    wanted, apart = recipe.data.questions, recipe.held_out.questions
+    held = make_questions(_asking(spec, apart), recipe.held_out.seed)
     secret = {_words(question) for question in (*held.questions, *held.examples)}
+    validation: tuple[Asked, ...] = ()
+    if recipe.training.eval_steps is not None:
+        count = recipe.validation.questions
+        judged = make_questions(_asking(spec, count + apart), recipe.validation.seed)
+        own = [q for q in judged.questions if _words(q) not in secret][:count]
+        if not own:
+            raise InputError(
+                f"{where}: field 'validation'",
+                "every validation question is held out too",
+                "give other questions, or lower 'held_out.questions'",
+            )
+        validation, apart = _ask(spec, judged, own), apart + count
+        secret |= {_words(question) for question in (*own, *judged.examples)}
+    made = make_questions(_asking(spec, wanted + apart), recipe.data.seed)
     fresh = [question for question in made.questions if _words(question) not in secret]
     if not fresh:
         raise InputError(
@@ -104,6 +163,7 @@ def load_corpus(recipe: Recipe, where: str) -> Corpus:
     return Corpus(
         train=_ask(spec, made, fresh[:wanted]),
         held_out=_ask(spec, held, held.questions),
+        validation=validation,
         overlapping=len(made.questions) - len(fresh),
     )
 
@@ -180,18 +240,39 @@ def _ask(spec: Task, made: QuestionSet, questions: Sequence[Question]) -> tuple[
     return tuple(asked)
 
 
-def _plain(recipe: Recipe, path: Path) -> Corpus:
-    texts = _texts(path, recipe.data.column)
-    if len(texts) == 1:  # one long text: its last part is held out
-        at = int(len(texts[0]) * (1 - recipe.held_out.share))
-        texts = [texts[0][:at], texts[0][at:]]
-    count = min(len(texts) - 1, max(1, round(len(texts) * recipe.held_out.share)))
-    train, held = tuple(texts[:-count]), tuple(texts[-count:])
-    secret = set(held)
-    kept = tuple(text for text in train if text and text not in secret)
-    if not kept or not any(held):
+def _plain(recipe: Recipe, path: Path) -> Splits[str]:
+    texts = _texts(path, recipe.data.column or "text")
+    if len(texts) > 1:
+        return split(recipe, texts, path)
+    (text,) = texts  # one long text: its last parts are judged on
+    held = int(len(text) * (1 - recipe.held_out.share))
+    share = 0.0 if recipe.training.eval_steps is None else recipe.validation.share
+    at = int(len(text) * (1 - recipe.held_out.share - share))
+    return tuple(filter(None, [text[:at]])), tuple(filter(None, [text[at:held]])), (text[held:],)
+
+
+def split(recipe: Recipe, rows: Sequence[T], path: Path) -> Splits[T]:
+    """Rows to train on, those of validation if it is asked for, and the last, which are held
+    out: at least one of each."""
+    validates = recipe.training.eval_steps is not None
+    if len(rows) < 2 + validates:
+        raise InputError(str(path), "is too short to hold a part of it out", "give more rows")
+    count = min(len(rows) - 1 - validates, max(1, round(len(rows) * recipe.held_out.share)))
+    left, held = rows[:-count], tuple(rows[-count:])
+    if not validates:
+        return tuple(left), (), held
+    count = min(len(left) - 1, max(1, round(len(rows) * recipe.validation.share)))
+    return tuple(left[:-count]), tuple(left[-count:]), held
+
+
+def _fresh(train: Sequence[T], apart: Sequence[T], path: Path) -> tuple[tuple[T, ...], int]:
+    """The rows of ``train`` that are not set apart too, and how many are. Raises ``InputError`` if
+    nothing is left, or nothing set apart."""
+    secret = set(apart)
+    kept = tuple(row for row in train if row and row not in secret)
+    if not kept or not any(apart):
         raise InputError(str(path), "is too short to hold a part of it out", "give more text")
-    return Corpus(train_texts=kept, held_out_texts=held, overlapping=len(train) - len(kept))
+    return kept, len(train) - len(kept)
 
 
 def _texts(path: Path, column: str) -> list[str]:

@@ -17,6 +17,7 @@ def idle_setting(recipe: Recipe) -> str | None:
     return (
         _of_generation(recipe)
         or _of_data(recipe)
+        or _of_validation(recipe)
         or _of_teacher(recipe)
         or _of_training(recipe)
         or _of_sweep(recipe)
@@ -48,16 +49,45 @@ def _of_generation(recipe: Recipe) -> str | None:
 
 def _of_data(recipe: Recipe) -> str | None:
     data, held = recipe.data, recipe.held_out
-    if data.text is None:
+    if data.task is not None:
         if _set(data, "column"):
-            return "'data.column' is of plain text; drop it"
+            return "'data.column' is of plain text or chats; drop it"
         return "'held_out.share' is of plain text; use 'questions'" if _set(held, "share") else None
+    kind = "plain text" if data.text is not None else "chats"
     if name := _set(data, "questions", "seed", "answers"):
-        return f"'data.{name}' is of a task, and the data is plain text; drop it"
+        return f"'data.{name}' is of a task, and the data is {kind}; drop it"
     if name := _set(held, "questions", "seed"):
-        return f"'held_out.{name}' is of a task, and the data is plain text; use 'share'"
-    if data.text.suffix == ".txt" and _set(data, "column"):
+        return f"'held_out.{name}' is of a task, and the data is {kind}; use 'share'"
+    if data.text is not None and data.text.suffix == ".txt" and _set(data, "column"):
         return "'data.column' is of a .jsonl file, and the text is a .txt; drop it"
+    return None
+
+
+def _of_validation(recipe: Recipe) -> str | None:
+    training, split = recipe.training, recipe.validation
+    if training.eval_steps is None:
+        names = "load_best_model_at_end", "early_stopping_patience", "early_stopping_threshold"
+        if name := _set(training, *names):
+            return f"'training.{name}' goes by a validation loss; give 'training.eval_steps' too"
+        if name := _set(split, "questions", "seed", "share"):
+            return f"'validation.{name}' changes nothing without 'training.eval_steps'; give both"
+        return None
+    if training.early_stopping_patience is None and _set(training, "early_stopping_threshold"):
+        return "'training.early_stopping_threshold' needs 'training.early_stopping_patience'"
+    if training.keeps_best and _set(training, "checkpoint_every"):
+        return (
+            "'training.checkpoint_every' changes nothing where the best student is kept: a"
+            " checkpoint is made at each evaluation ('eval_steps'); drop it"
+        )
+    if recipe.data.task is None:
+        if name := _set(split, "questions", "seed"):
+            return f"'validation.{name}' is of a task, and the data is none; use 'share'"
+        if split.share + recipe.held_out.share >= 1:
+            return "'validation.share' and 'held_out.share' leave nothing to train on; lower them"
+    elif _set(split, "share"):
+        return "'validation.share' is of plain text or chats; use 'questions'"
+    elif split.seed == recipe.held_out.seed:
+        return "'validation.seed' is that of 'held_out', so the questions would be; give another"
     return None
 
 
@@ -81,6 +111,7 @@ def _of_training(recipe: Recipe) -> str | None:
             " logits whole; drop it"
         )
     temperatures = {trial.temperature for _, trial in recipe.trials()}
+    temperatures |= {loss.temperature for loss in asked.divergences}
     if asked.temperature_squared and temperatures == {1.0}:
         return "'distillation.temperature_squared' changes nothing at 'temperature: 1'; drop it"
     return None

@@ -21,13 +21,22 @@ from distilbench.distill.recipe._parts import (
     Plan,
     Teacher,
     Training,
+    Validation,
 )
 from distilbench.distill.recipe._student_spec import StudentSpec
 from distilbench.tasks import FileTask, InspectTask, ReasoningGymTask
 from distilbench.yaml_file import HomePath
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._\-]*$", max_length=80)]
-_SWEPT = ("learning_rate", "epochs", "batch_size", "beta", "temperature", "on_policy_share")
+_SWEPT = (
+    "learning_rate",
+    "epochs",
+    "batch_size",
+    "beta",
+    "temperature",
+    "alpha",
+    "on_policy_share",
+)
 
 
 def _known_type(name: str) -> str:
@@ -48,6 +57,7 @@ class Recipe(Part):
     tokenizer: str | None = Field(None, description="folder; default: of teacher or base")
     data: Data
     held_out: HeldOut = HeldOut()
+    validation: Validation = Validation()
     generation: Generation = Generation()
     distillation: Distillation = Distillation()
     training: Training = Training()
@@ -128,5 +138,6 @@ class Recipe(Part):
         data = {
             "task": task.within(folder) if isinstance(task, FileTask) else task,
             "text": folder / self.data.text if self.data.text else None,
+            "chat": folder / self.data.chat if self.data.chat else None,
         }
         return self.model_copy(update={"data": self.data.model_copy(update=data)})

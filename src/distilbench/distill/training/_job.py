@@ -33,6 +33,7 @@ class Job:
     seed: int
     max_new_tokens: int
     logits: Sequence[Path] | None = None
+    validation: Sequence[Example] = ()
 
 
 def steps_of(job: Job, student: PreTrainedModel) -> int:
@@ -61,7 +62,7 @@ def _step_flops(job: Job, student: PreTrainedModel) -> float:
     examples = random.Random(job.seed).choices(job.examples, k=_DRAWN * size)
     for at in range(0, len(examples), size):
         batch = examples[at : at + size]
-        labelled = sum(len(e.completion) for e in batch)
+        labelled = sum(e.labelled for e in batch)
         total += (1 - own) * shape.step(len(batch), max(len(e.ids) for e in batch), labelled)
         if own:
             prompt, written = max(len(e.prompt) for e in batch), job.max_new_tokens

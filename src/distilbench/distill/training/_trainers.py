@@ -9,6 +9,7 @@ from distilbench.distill.data import rows
 from distilbench.distill.recipe import Training
 from distilbench.distill.training._job import Job
 from distilbench.distill.training._step_meter import StepMeter
+from distilbench.distill.training._validating import Validating
 from distilbench.distill.training._with_loss import cross_entropy, with_loss
 from distilbench.distill.weights import Loaded
 from distilbench.events import LossSeen, OnEvent, StepDone
@@ -22,8 +23,10 @@ def metered_trainer(
     attempt: Attempt,
     scoring: StageRecord | None,
     on_event: OnEvent,
+    validation: Validating | None = None,
 ) -> Any:
-    """The trainer of a job's objective, ready to train."""
+    """The trainer of a job's objective, ready to train. ``validation``: what judges the student
+    while it trains."""
     from transformers import PrinterCallback
 
     kind, config = job.objective.trainer(_settings(job, steps), job.max_new_tokens)
@@ -44,8 +47,19 @@ def metered_trainer(
         peft_config=_lora(job.training),
         **live,
     )
+    trainer.step_meter = _meter(trainer, job, teacher, attempt, scoring)
+    trainer.remove_callback(PrinterCallback)
+    trainer.add_callback(_heartbeat(attempt, trainer.step_meter, on_event))
+    if validation is not None:
+        validation.join(trainer, job.training)
+    return trainer
+
+
+def _meter(
+    trainer: Any, job: Job, teacher: Loaded | None, attempt: Attempt, scoring: StageRecord | None
+) -> StepMeter:
     model = trainer.accelerator.unwrap_model(trainer.model)
-    trainer.step_meter = StepMeter(
+    return StepMeter(
         attempt,
         model,
         job.objective.shape(model, job.training),
@@ -54,15 +68,25 @@ def metered_trainer(
         window=job.objective.window(job.training),
         mixed=0 < job.objective.own_share < 1,
     )
-    trainer.remove_callback(PrinterCallback)
-    trainer.add_callback(_heartbeat(attempt, trainer.step_meter, on_event))
-    return trainer
 
 
 def _metered(kind: Any, job: Job) -> Any:
     """The trainer's class, whose every step goes through its ``step_meter``."""
 
     class Metered(kind):  # type: ignore[misc]
+        validation: Validating | None = None
+        control: Any
+
+        def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
+            """The loss on the validation split, whatever the trainer's own loss is."""
+            assert self.validation is not None
+            metrics = self.validation.metrics(self)
+            self.log(metrics)
+            self.control = self.callback_handler.on_evaluate(
+                self.args, self.state, self.control, metrics
+            )
+            return metrics
+
         def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> Any:
             step = super().training_step
             return self.step_meter.step(
@@ -89,7 +113,7 @@ def _settings(job: Job, steps: int) -> dict[str, Any]:
         "bf16": training.precision == "bfloat16",
         "gradient_checkpointing": training.gradient_checkpointing,
         "save_strategy": "steps",
-        "save_steps": training.checkpoint_every,
+        "save_steps": training.save_steps,
         "save_total_limit": 2,
         "logging_steps": max(1, steps // 20),
         "report_to": [],

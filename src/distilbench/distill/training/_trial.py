@@ -13,11 +13,13 @@ from distilbench.distill.data import (
     Corpus,
     Example,
     Texts,
+    chat_notes,
     held_out_examples,
     length_notes,
     load_corpus,
     prompt_ids,
     some_texts,
+    validation_examples,
 )
 from distilbench.distill.recipe import Recipe
 from distilbench.distill.teacher import Teaching, cache_logits, find_teacher
@@ -27,6 +29,7 @@ from distilbench.distill.training._job import Job
 from distilbench.distill.training._launch import check_started, is_launched, launch
 from distilbench.distill.training._objective import Objective, objective_of
 from distilbench.distill.training._train import train
+from distilbench.distill.training._validating import Validating
 from distilbench.distill.weights import Loaded, load, prepare, start_student
 from distilbench.events import Noted, TrialJudged, WeightsLoading, ignore
 from distilbench.files import read_json, write_json
@@ -100,27 +103,38 @@ class Trial:
             seed=recipe.seed,
             max_new_tokens=recipe.generation.max_tokens or (task.max_tokens if task else 1),
             logits=logits,
+            validation=validation_examples(
+                self.corpus, student.tokenizer, self.training.max_length, bench.where
+            ),
         )
         self._metered(job, student, teacher)
 
     def _note_lengths(self, student: Loaded, examples: Sequence[Example]) -> None:
         """Say what is left out, cut, or longer than the student's context."""
+        length = self.training.max_length
+        for said in chat_notes(
+            student.tokenizer, self.corpus.train_chats, length, self.bench.where
+        ):
+            self.bench.on_event(Noted(said))
         prompts = [len(prompt_ids(student.tokenizer, asked)) for asked in self.corpus.train]
         context = getattr(student.model.config, "max_position_embeddings", None)
-        for said in length_notes(
-            prompts, [len(e.ids) for e in examples], self.training.max_length, context
-        ):
+        for said in length_notes(prompts, [len(e.ids) for e in examples], length, context):
             self.bench.on_event(Noted(said))
 
     def _metered(self, job: Job, student: Loaded, teacher: Loaded | None) -> None:
-        meter = self.bench.meter
+        meter, validation = self.bench.meter, None
         with meter.stage("student_training", self.number) as attempt:
             online = self.objective.needs == "live"
             scoring = meter.beside(attempt, "logit_caching") if online else None
+            if job.validation:
+                inner = meter.within(attempt, "evaluation")
+                validation = Validating(job, student, attempt, inner, self.bench.on_event)
             try:
                 prepare(student.model, self.training)
-                train(job, student, teacher, attempt, scoring, self.bench.on_event)
+                train(job, student, teacher, attempt, scoring, self.bench.on_event, validation)
             finally:
+                if validation is not None:
+                    validation.close()
                 if scoring is not None:
                     done = attempt.record.last_step is not None
                     scoring.status = "done" if done else "failed"

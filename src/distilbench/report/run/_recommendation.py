@@ -63,6 +63,12 @@ def recommendation_sentences(found: Recommendation) -> list[str]:
         share = chance(best.probability_enough)
         said.append(f"It reaches the accuracy asked for in {share} of the draws.")
     said += _decided(best, found.equals)
+    guessed = [one.entry for one in found.candidates if one.energy_j_high is not None]
+    if guessed:
+        said.append(
+            f"What {', '.join(guessed)} takes in joules is EcoLogits' estimate of a remote API, as"
+            " a range, and no measurement: it can keep to a limit, and is ranked against nothing."
+        )
     cheap = found.cheapest_tie
     if cheap is not None:
         said.append(
