@@ -29,6 +29,7 @@ from distilbench.stats._clusters import t_interval
 from distilbench.stats._common import each_of, in_common, of_entries
 from distilbench.stats._compared import Compared
 from distilbench.stats._costs import costs, mean_over_tasks, percentile
+from distilbench.stats._crossed import CrossedMean, crossed_interval
 from distilbench.stats._curve import (
     Curve,
     Equivalent,
@@ -102,6 +103,7 @@ __all__ = [
     "Change",
     "Closest",
     "Compared",
+    "CrossedMean",
     "Curve",
     "Decision",
     "Drawn",
@@ -141,6 +143,7 @@ __all__ = [
     "cons_at_k",
     "contamination_gap",
     "costs",
+    "crossed_interval",
     "decide",
     "difference_limits",
     "differing_answers",
