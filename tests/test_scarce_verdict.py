@@ -1,4 +1,4 @@
-"""The experiment scarce-data in words: verdicts over made-up figures, and the page of a whole one."""
+"""The experiment scarce-data in words: verdicts over made-up figures, and what its page tells."""
 
 from __future__ import annotations
 
