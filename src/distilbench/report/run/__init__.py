@@ -21,7 +21,12 @@ from distilbench.report.run._marks import marks
 from distilbench.report.run._money import dollars
 from distilbench.report.run._questions import QUESTION, answer_of, finite, in_order, with_ending
 from distilbench.report.run._recommendation import chance, recommendation_sentences
-from distilbench.report.run._report import picture, write_report, write_runs_report
+from distilbench.report.run._report import (
+    picture,
+    write_leaderboard,
+    write_report,
+    write_runs_report,
+)
 from distilbench.report.run._running import Ratio
 from distilbench.report.run._sections import sections
 from distilbench.report.run._several import read_runs, run_labels
@@ -64,6 +69,7 @@ __all__ = [
     "sustained_facts",
     "with_ending",
     "with_entries",
+    "write_leaderboard",
     "write_report",
     "write_runs_report",
 ]
