@@ -22,6 +22,7 @@ from distilbench.report.page import (
     Shown,
     Table,
     Text,
+    interval_words,
     render_page,
 )
 from distilbench.report.run import (
@@ -41,7 +42,6 @@ from distilbench.report.run import (
     diff_sentences,
     finite,
     in_order,
-    interval_words,
     ledger_sentences,
     marks,
     no_pair,

@@ -14,6 +14,7 @@ from distilbench.tasks._build import (
     make_questions,
     worked_answer,
 )
+from distilbench.tasks._chat import turns_of
 from distilbench.tasks._extract import extract
 from distilbench.tasks._grade import grade, vote_of
 from distilbench.tasks._hub_file import hub_task_id, shadowed
@@ -64,6 +65,7 @@ __all__ = [
     "prompts",
     "rows_kind",
     "shadowed",
+    "turns_of",
     "vote_of",
     "worked_answer",
 ]

@@ -5,7 +5,6 @@ theirs with an entry point. Only reads: the run directory and the catalog.
 """
 
 from distilbench.report.run._answer import answer, no_pair
-from distilbench.report.run._correct import interval_words
 from distilbench.report.run._data import RunData, read_run
 from distilbench.report.run._diff import Comparison, Diff, Difference, diff_runs
 from distilbench.report.run._diff_words import (
@@ -55,7 +54,6 @@ __all__ = [
     "dollars",
     "finite",
     "in_order",
-    "interval_words",
     "ledger_sentences",
     "marks",
     "no_pair",
