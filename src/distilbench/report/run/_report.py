@@ -72,7 +72,7 @@ def write_leaderboard(
     and without any question or answer: accuracy against cost, results, tasks, costs, between the
     sections ``first`` and ``last``. Returns the HTML file."""
     data = read_runs(runs)
-    contents = {
+    contents: dict[str, Any] = {
         "title": title,
         "lede": summary(data),
         "notes": run_warnings(data),
