@@ -55,7 +55,7 @@ def take(page: Path, picture: Path) -> None:
         browser = playwright.chromium.launch(
             executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
         )
-        tab = browser.new_page(viewport={"width": 1280, "height": 1400})
+        tab = browser.new_page(viewport={"width": 1280, "height": 1900})
         tab.on("request", lambda r: r.url.startswith(("file:", "data:")) or troubles.append(r.url))
         tab.on("console", lambda m: m.type == "error" and troubles.append(m.text))
         tab.goto(page.as_uri())
