@@ -1,5 +1,5 @@
-"""Students as people have them, from a recipe to ``distilbench run``: the run's answers are those of
-transformers, greedily, in 10 of 10 questions."""
+"""Students as people have them, from a recipe to ``distilbench run``: the answers of the run are
+those of transformers, greedily, in 10 of 10 questions."""
 
 from __future__ import annotations
 

@@ -43,8 +43,9 @@ class Lines:
         match event:
             case TrainingNamed(name, number, of):
                 return self._so_far(f"{name} ({number} of {of})")
-            case TrainingFinished(name, accuracy):
-                return self._so_far(f"{name}: accuracy {accuracy:.1%}")
+            case TrainingFinished(name, accuracy, loss):
+                said = f"loss {_nats(loss)}" if accuracy is None else f"accuracy {accuracy:.1%}"
+                return self._so_far(f"{name}: {said}")
             case TeacherFirst(recipe):
                 return f"the teacher first: {recipe}"
             case WeightsLoading(what):

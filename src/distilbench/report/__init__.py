@@ -7,7 +7,7 @@ catalog. Imports ``claims``, ``stats``, ``catalog``, ``compute``, ``records`` an
 
 from distilbench.report._capacity_gap import capacity_gap_chart
 from distilbench.report.claims import write_claims_report
-from distilbench.report.experiment import write_experiment_report
+from distilbench.report.experiment import write_experiment_report, write_scarce_report
 from distilbench.report.load import write_load_report
 from distilbench.report.page import (
     ENDED,
@@ -113,4 +113,5 @@ __all__ = [
     "write_load_report",
     "write_report",
     "write_runs_report",
+    "write_scarce_report",
 ]

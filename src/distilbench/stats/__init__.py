@@ -30,6 +30,7 @@ from distilbench.stats._clusters import t_interval
 from distilbench.stats._common import each_of, in_common, of_entries
 from distilbench.stats._compared import Compared
 from distilbench.stats._costs import costs, mean_over_tasks, percentile
+from distilbench.stats._crossed import CrossedMean, crossed_interval
 from distilbench.stats._curve import (
     Curve,
     Equivalent,
@@ -105,6 +106,7 @@ __all__ = [
     "Change",
     "Closest",
     "Compared",
+    "CrossedMean",
     "Curve",
     "Decision",
     "Drawn",
@@ -145,6 +147,7 @@ __all__ = [
     "cons_at_k",
     "contamination_gap",
     "costs",
+    "crossed_interval",
     "decide",
     "difference_limits",
     "differing_answers",
