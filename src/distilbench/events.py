@@ -216,6 +216,16 @@ class LossSeen:
 
 
 @dataclass(frozen=True)
+class ValidationSeen:
+    """``loss``: of the validation split in the midst of training, nats a token; null: not a
+    number."""
+
+    step: int
+    loss: float | None
+    event: Literal["validation_seen"] = "validation_seen"
+
+
+@dataclass(frozen=True)
 class TrialJudged:
     """``loss``: held out, nats a token; null: not a number."""
 
@@ -255,6 +265,7 @@ DistillEvent = (
     | TrainingBegun
     | StepDone
     | LossSeen
+    | ValidationSeen
     | TrialJudged
     | AccuracyMeasured
 )

@@ -12,6 +12,7 @@ functions, and takes most of a second to import.
 """
 
 from distilbench.stats._answered import accuracy_of_answers, answered, spent, unanswered
+from distilbench.stats._api_energy import ApiRange, api_ranges
 from distilbench.stats._bootstrap import Drawn, bootstrap, bootstrap_accuracies, bootstrap_scores
 from distilbench.stats._break_even import Meeting, meeting
 from distilbench.stats._budget import truncation_curve, within
@@ -83,6 +84,7 @@ from distilbench.stats._rates import (
     Rate,
     Steadiness,
     differing_answers,
+    ranks,
     rates,
     rates_and_steadiness,
     steadiness,
@@ -99,6 +101,7 @@ __all__ = [
     "FEWEST_FAMILIES",
     "LEAST_MINUTES",
     "NAMED_COSTS",
+    "ApiRange",
     "Candidate",
     "Change",
     "Closest",
@@ -131,6 +134,7 @@ __all__ = [
     "accuracy",
     "accuracy_of_answers",
     "answered",
+    "api_ranges",
     "bootstrap",
     "bootstrap_accuracies",
     "bootstrap_scores",
@@ -179,6 +183,7 @@ __all__ = [
     "power",
     "predict",
     "questions_needed",
+    "ranks",
     "rates",
     "rates_and_steadiness",
     "ratio_limits",
