@@ -29,6 +29,7 @@ SHIPPED = {
     "--recipe half-smollm2": "worth-it.md",
     "--recipe eight-gpus": "make-a-student.md",
     "experiment distil-vs-vanilla --small": "worth-it.md",
+    "experiment scarce-data": "worth-it.md",
 }
 COLD = "index.md"
 """The page whose commands import all that they need, as a user's do; others' are forked from a
@@ -36,8 +37,8 @@ process of the wheel that has imported it (tests/warm.py)."""
 AT_NIGHT = ("make-a-student.md", "worth-it.md")
 """Trainings of a minute: README has one, test_json_output.py a whole experiment."""
 TELL = {
-    "compute", "compare", "plan-distillation", "distil-or-train", "catalog", "profiles", "fit",
-    "quantize",
+    "compute", "compare", "plan-distillation", "distil-or-train", "design", "catalog", "profiles",
+    "fit", "quantize",
 }  # fmt: skip
 
 
