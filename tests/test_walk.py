@@ -19,12 +19,13 @@ SHIPPED = {
     "--recipe half-smollm2": "worth-it.md",
     "--recipe eight-gpus": "make-a-student.md",
     "experiment distil-vs-vanilla --small": "worth-it.md",
+    "experiment scarce-data": "worth-it.md",
 }
 AT_NIGHT = ("make-a-student.md", "worth-it.md")
 """Trainings of a minute: README has one, test_json_output.py a whole experiment."""
 TELL = {
-    "compute", "compare", "plan-distillation", "distil-or-train", "catalog", "profiles", "fit",
-    "quantize",
+    "compute", "compare", "plan-distillation", "distil-or-train", "design", "catalog", "profiles",
+    "fit", "quantize",
 }  # fmt: skip
 
 

@@ -119,7 +119,9 @@ def _save(tensors: dict[str, torch.Tensor], file: Path) -> None:
 
 
 def _key(teacher: Loaded, example: Example, distillation: Distillation) -> str:
+    learnt = {"learnt": example.learnt} if example.learnt else {}
     return key_of(
+        **learnt,
         kind="logits with rest",
         teacher=teacher.digest,
         prompt=example.prompt,
