@@ -3,7 +3,7 @@ pass over an array, where polars looks up a million names."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,9 +41,23 @@ class Groups:
     def all(self, truths: NDArray[np.bool_]) -> NDArray[np.bool_]:
         return np.asarray(self.sums(~truths) == 0)
 
-    def rows(self) -> list[Places]:
+    def rows(self) -> Iterator[Places]:
         """The rows of each group, in their order."""
-        return np.split(np.argsort(self.number, kind="stable"), np.cumsum(self.size)[:-1])
+        order, ends = self._in_a_row(), np.cumsum(self.size)
+        for start, end in zip((ends - self.size).tolist(), ends.tolist(), strict=True):
+            yield order[start:end]
+
+    def before(self) -> Places:
+        """Of each row, how many of its group come before it."""
+        order, starts = self._in_a_row(), np.cumsum(self.size) - self.size
+        found = np.empty_like(order)
+        found[order] = np.arange(len(order)) - np.repeat(starts, self.size)
+        return found
+
+    def _in_a_row(self) -> Places:
+        """All rows, group after group; numbers of 16 bits are sorted in a tenth of the time."""
+        short = self.number.astype(np.min_scalar_type(len(self.first)))
+        return np.argsort(short, kind="stable")
 
     def least(self, values: Places) -> Places:
         """The least of each group, whose rows mostly have the same."""

@@ -14,7 +14,7 @@ from distilbench.stats._common import each_of
 from distilbench.stats._correlated import effective_sizes
 from distilbench.stats._groups import Groups, Places, by_number, grouped
 
-_TOGETHER = 200_000
+_TOGETHER = 1_000_000
 """Samples whose figures are made at once: fewer take longer together, more take memory."""
 
 

@@ -130,7 +130,10 @@ def _clock(samples: pl.DataFrame, cells: Groups) -> Floats:
     seconds = pl.when(pl.col("model_calls") > 1).then("answer_s").otherwise("total_s")
     times = samples.select(pl.col("begun_s").cast(pl.Float64), seconds.cast(pl.Float64).alias("s"))
     begun, took = (_floats(times[name]) for name in ("begun_s", "s"))
-    in_flight = np.array([_in_flight(begun[rows], took[rows]) for rows in cells.rows()])
+    in_flight = np.array(
+        [_in_flight(begun[rows], took[rows]) if len(rows) > 1 else took[rows[0]]
+         for rows in cells.rows()]
+    )  # fmt: skip
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.asarray(took * (in_flight / cells.sums(took))[cells.number])
 
@@ -190,9 +193,7 @@ def rate_of(known: Known, figure: Figure, level: float = 0.95) -> Rate | None:
     n = known.questions
     of_questions = _of_percentile if figure.share else over_questions
     below, above = of_questions(known, figure, value, n, level)
-    repeats = np.unique(known.repeat) if known.repeat.min() < known.repeat.max() else ()
-    parts = [known.at(known.repeat == repeat) for repeat in repeats]
-    each = [found for part in parts if (found := value_of(part, figure))] or [value]
+    each = _of_repeats(known, figure) or [value]
     between = None
     if len(each) > 1:
         between = float(np.std(np.log(each), ddof=1))
@@ -205,9 +206,29 @@ def rate_of(known: Known, figure: Figure, level: float = 0.95) -> Rate | None:
 
 def value_of(known: Known, figure: Figure) -> float | None:
     if figure.share is not None:
-        return float(np.quantile(known.over, figure.share)) if len(known.over) else None
+        return _quantile(np.sort(known.over), figure.share) if len(known.over) else None
     under = 0.0 if known.under is None else float(known.under.sum())
     return float(known.over.sum()) / under if under else None
+
+
+def _of_repeats(known: Known, figure: Figure) -> list[float]:
+    """:func:`value_of` each repeat that has one."""
+    if known.repeat.min() == known.repeat.max():
+        return []
+    repeats = grouped(pl.DataFrame({"repeat": known.repeat}), ["repeat"])
+    if figure.share is not None:
+        each = (known.over[rows] for rows in repeats.rows())
+        return [found for over in each if (found := _quantile(np.sort(over), figure.share))]
+    over, under = repeats.sums(known.over), repeats.sums(np.asarray(known.under))
+    return [float(a / b) for a, b in zip(over, under, strict=True) if a and b]
+
+
+def _quantile(values: Floats, share: float) -> float:
+    """Of sorted values; ``np.quantile`` takes longer than a repeat of few answers is worth."""
+    place = (len(values) - 1) * share
+    low = int(place)
+    high = min(low + 1, len(values) - 1)
+    return float(values[low] + (values[high] - values[low]) * (place - low))
 
 
 def _joined(distance: float | None, machine: float) -> float | None:

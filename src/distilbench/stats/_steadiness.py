@@ -68,9 +68,7 @@ def steadiness(samples: pl.DataFrame, slots: int) -> Steadiness:
 def _steadiness(told: pl.DataFrame, slots: int) -> Steadiness:
     told = told.drop_nulls(["_made", "decode_s", "begun_s"]).sort("begun_s")
     known, cells = known_of(told, FIGURES[0]), grouped(told, ["_cell"])
-    place, of = np.empty(len(told), dtype=np.int64), cells.size[cells.number]
-    for rows in cells.rows():
-        place[rows] = np.arange(len(rows))
+    place, of = cells.before(), cells.size[cells.number]
     early, rest = known.at(place < slots), known.at(place >= slots)
     figure = FIGURES[0]
     found = Steadiness(len(early.over), value_of(early, figure), value_of(rest, figure))

@@ -74,7 +74,10 @@ class RunData:
         import polars as pl
 
         found = others(self.samples, self._unanswered)
-        return found.with_columns(pl.col("sample_id", "cluster").cast(pl.Categorical))
+        ids = found["sample_id"].cast(pl.Categorical)
+        if found["cluster"].equals(found["sample_id"]):
+            return found.with_columns(ids, ids.alias("cluster"))
+        return found.with_columns(ids, pl.col("cluster").cast(pl.Categorical))
 
     @cached_property
     def silent(self) -> pl.DataFrame:
