@@ -106,15 +106,18 @@ def test_packed_and_unpacked_have_one_loss(
 
 
 def test_a_model_that_carries_a_state_is_refused(pair: Any) -> None:
-    from transformers import MambaConfig, MambaForCausalLM
+    from transformers import Lfm2Config, Lfm2ForCausalLM, MambaConfig, MambaForCausalLM
 
     check_apart(Loaded(pair[1], pair[0], ""), "r")
+    sizes = {"vocab_size": 64, "hidden_size": 16, "num_hidden_layers": 2}
     torch.manual_seed(0)
-    model = MambaForCausalLM(
-        MambaConfig(vocab_size=64, hidden_size=16, num_hidden_layers=1, state_size=4)
-    )
-    with pytest.raises(InputError, match="mamba model sees what is packed before"):
-        check_apart(Loaded(model, pair[0], ""), "r")
+    mamba = MambaForCausalLM(MambaConfig(**sizes, state_size=4))
+    heads = {"num_attention_heads": 2, "num_key_value_heads": 2, "intermediate_size": 16}
+    layers = {"layer_types": ["conv", "full_attention"], "pad_token_id": 0}
+    lfm2 = Lfm2ForCausalLM(Lfm2Config(**sizes, **heads, **layers))
+    for name, model in (("mamba", mamba), ("lfm2", lfm2)):
+        with pytest.raises(InputError, match=f"{name} model sees what is packed before"):
+            check_apart(Loaded(model, pair[0], ""), "r")
 
 
 def test_a_student_of_packed_texts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

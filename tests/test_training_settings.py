@@ -13,10 +13,11 @@ import pytest
 from distilbench.distill import Recipe, load_recipe
 from distilbench.distill.data import load_corpus
 from distilbench.distill.recipe import Training
-from distilbench.distill.training import _trainers, check_schedule
+from distilbench.distill.training import _trainers, check_accelerate, check_schedule
 from distilbench.distill.weights import prepare
 from distilbench.errors import InputError
 from distilbench.events import Noted
+from distilbench.forecast import plan_recipe
 from tests.test_distill import TASK, from_teacher, make, stage, write_recipe
 from tests.tiny_models import tiny_llama, tiny_tokenizer
 
@@ -286,3 +287,42 @@ def test_a_push_is_made_once_with_nothing_of_the_token(
     assert any("https://huggingface.co/me/tiny" in getattr(e, "text", "") for e in said)
     written = [file for file in tmp_path.rglob("*") if file.is_file()]
     assert not [file for file in written if b"hf_secret" in file.read_bytes()]
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"training": {"eval_steps": 5}}, "judged in between in one process only"),
+        ({"distillation": {"losses": [{"loss": "hidden-mse"}]}}, "compared in one process only"),
+    ],
+)
+def test_what_needs_one_process_is_refused_with_accelerate(
+    tmp_path: Path, changes: Any, said: str
+) -> None:
+    (tmp_path / "launch.yaml").write_text("distributed_type: MULTI_GPU")
+    recipe = {"method": "logit", "teacher": {"source": "x"}, "data": {"task": TASK},
+              "accelerate": "launch.yaml"}  # fmt: skip
+    check_accelerate(Recipe.model_validate(recipe), tmp_path, "r")
+    with pytest.raises(InputError, match=said):
+        check_accelerate(Recipe.model_validate({**recipe, **changes}), tmp_path, "r")
+
+
+def test_a_plan_of_chats_and_of_packed_rows(tmp_path: Path) -> None:
+    """20 chats, a tenth held out: 18 x 100 tokens, twice; packed rows are 512 tokens long."""
+    (tmp_path / "c.jsonl").write_text('{"messages": []}\n' * 20)
+    recipe = {
+        "name": "r", "method": "logit",
+        "teacher": {"source": "x", "card": "llama-3.3-70b-instruct"},
+        "data": {"chat": "c.jsonl"}, "training": {"epochs": 2},
+        "plan": {"tokens_per_sample": 100, "student_card": "llama-3.1-8b"},
+    }  # fmt: skip
+
+    def trained() -> float:
+        plan = plan_recipe(Recipe.model_validate(recipe), tmp_path).plan
+        found = next(stage for stage in plan.stages if stage.name == "student_training")
+        return float(found.footprint.flops.central)
+
+    size = 8.03e9
+    assert trained() == pytest.approx(6 * size * 2 * 1800, rel=0.01)
+    recipe["training"] = {"max_steps": 3, "batch_size": 2, "packing": True}
+    assert trained() == pytest.approx(6 * size * 3 * 2 * 512, rel=0.01)

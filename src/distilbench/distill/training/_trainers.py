@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from distilbench.distill.accounts import Attempt, StageRecord
@@ -30,8 +32,6 @@ def metered_trainer(
     while it trains."""
     from transformers import PrinterCallback
 
-    if "tensorboard" in job.training.report_to:  # its own default is removed with checkpoints
-        os.environ.setdefault("TENSORBOARD_LOGGING_DIR", str(job.folder / "tensorboard"))
     kind, config = job.objective.trainer(_settings(job, steps), job.max_new_tokens)
     if job.objective.fused_head and not job.training.fused_head:
         kind = with_loss(kind, cross_entropy)  # as many projections as where a teacher is compared
@@ -39,23 +39,39 @@ def metered_trainer(
     if job.objective.needs == "live":
         assert teacher is not None
         live["teacher_model"] = teacher.model.eval().requires_grad_(False)
-    trainer = _metered(kind, job)(
-        model=student.model,
-        args=config,
-        train_dataset=rows(job.examples, job.logits),
-        data_collator=job.objective.collator(
-            student.tokenizer, teacher.tokenizer if teacher else None
-        ),
-        processing_class=student.tokenizer,
-        peft_config=_lora(job.training),
-        **live,
-    )
+    with _logs_kept(job):
+        trainer = _metered(kind, job)(
+            model=student.model,
+            args=config,
+            train_dataset=rows(job.examples, job.logits),
+            data_collator=job.objective.collator(
+                student.tokenizer, teacher.tokenizer if teacher else None
+            ),
+            processing_class=student.tokenizer,
+            peft_config=_lora(job.training),
+            **live,
+        )
     trainer.step_meter = _meter(trainer, job, teacher, attempt, scoring)
     trainer.remove_callback(PrinterCallback)
     trainer.add_callback(_heartbeat(attempt, trainer.step_meter, on_event))
     if validation is not None:
         validation.join(trainer, job.training)
     return trainer
+
+
+@contextmanager
+def _logs_kept(job: Job) -> Iterator[None]:
+    """TensorBoard's logs beside the student, while its writer is made: its own default is removed
+    with the checkpoints. Whoever names a folder in the environment gets them there."""
+    name, folder = "TENSORBOARD_LOGGING_DIR", str(job.folder / "tensorboard")
+    own = "tensorboard" in job.training.report_to and name not in os.environ
+    if own:
+        os.environ[name] = folder
+    try:
+        yield
+    finally:
+        if own:
+            del os.environ[name]
 
 
 def _meter(
