@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distilbench.distill.data._corpus import Example
@@ -31,14 +30,14 @@ class Collator:
         return made
 
 
-def rows(examples: Sequence[Example], logits: Sequence[Path] | None = None) -> Any:
-    """Examples as a ``datasets.Dataset``, each with the file of its teacher's logits, if there are
+def rows(examples: Sequence[Example], logits: Sequence[str] | None = None) -> Any:
+    """Examples as a ``datasets.Dataset``, each with the place of its teacher's logits, if there are
     any."""
     from datasets import Dataset
 
     made = [example.row() for example in examples]
     if logits is not None:
-        made = [{**row, "logits": str(file)} for row, file in zip(made, logits, strict=True)]
+        made = [{**row, "logits": place} for row, place in zip(made, logits, strict=True)]
     return Dataset.from_list(made)
 
 

@@ -35,7 +35,14 @@ from distilbench.distill.teacher import (
     find_teacher,
     teacher_answers,
 )
-from distilbench.distill.training import Bench, Judged, Trial, check_accelerate, held_out_accuracy
+from distilbench.distill.training import (
+    Bench,
+    Judged,
+    Trial,
+    check_accelerate,
+    check_vllm,
+    held_out_accuracy,
+)
 from distilbench.distill.weights import check_export, export_gguf, load
 from distilbench.errors import InputError
 from distilbench.events import AccuracyMeasured, AnswersJudged, OnEvent, WeightsLoading, ignore
@@ -116,6 +123,7 @@ class _Run:
     def result(self) -> DistillResult:
         bench, recipe = self.bench, self.recipe
         check_accelerate(recipe, bench.folder, bench.where)
+        check_vllm(recipe, bench.where)
         check_export(recipe, bench.folder, bench.where)
         corpus = load_corpus(recipe, bench.where)
         teaching = find_teacher(
@@ -228,6 +236,7 @@ class _Run:
             loss=noted["loss"],
             accuracy=noted["accuracy"],
             trouble=trouble,
+            size=teaching.size if teaching.is_served else None,
         )
         card_file = write_card(facts, self.student_dir, teaching, bench.folder)
         self._export()

@@ -20,6 +20,7 @@ from distilbench.distill.recipe._parts import (
     Part,
     Teacher,
     Training,
+    Vllm,
 )
 from distilbench.distill.recipe._recipe import Recipe
 from distilbench.distill.recipe._student_spec import NewShape, StudentSpec, WidthPruning
@@ -39,6 +40,7 @@ __all__ = [
     "StudentSpec",
     "Teacher",
     "Training",
+    "Vllm",
     "WidthPruning",
     "accelerate_configuration",
     "aim_of",

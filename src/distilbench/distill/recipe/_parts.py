@@ -24,6 +24,12 @@ class Teacher(Part):
     )
     recipe: HomePath | None = Field(None, description="recipe that makes the teacher first")
     card: str | None = Field(None, description="id of the teacher's card in the catalog")
+    parameters: float | None = Field(
+        None,
+        gt=0,
+        description="of a served teacher: weights that a token passes through, for its FLOPs;"
+        " default: the card's, else not known",
+    )
     engine: Literal["transformers", "llama.cpp"] | None = Field(
         None, description="what generates text; default: llama.cpp for a GGUF, else transformers"
     )
@@ -81,6 +87,10 @@ class Generation(Part):
     top_p: float | None = Field(None, gt=0, le=1)
     max_tokens: int | None = Field(None, ge=1, description="default: the task's")
     reject: bool = Field(True, description="keep right answers only")
+    cut: Literal["keep", "drop"] = Field(
+        "keep",
+        description="answers that max_tokens cut: graded and learned from as the others, or not",
+    )
     batch: int = Field(16, ge=1, description="answers in flight")
 
 
@@ -91,6 +101,35 @@ class Lora(Part):
     alpha: float = Field(32.0, gt=0)
     dropout: float = Field(0.0, ge=0, lt=1)
     targets: tuple[str, ...] | Literal["all-linear"] = "all-linear"
+
+
+class Vllm(Part):
+    """vLLM writes the student's own text. Names and meanings are those of TRL's ``vllm_...``."""
+
+    mode: Literal["colocate", "server"] = Field(
+        "colocate", description="in the training's own process, or on a server of TRL's"
+    )
+    server_base_url: str | None = Field(None, description="of mode server: its address")
+    gpu_memory_utilization: float | None = Field(
+        None, gt=0, le=1, description="of mode colocate: share of the GPU's memory; default: TRL's"
+    )
+    tensor_parallel_size: int | None = Field(None, ge=1, description="of mode colocate")
+    max_model_length: int | None = Field(None, ge=1, description="of mode colocate")
+
+    @model_validator(mode="after")
+    def _of_its_mode(self) -> Self:
+        if (self.mode == "server") != (self.server_base_url is not None):
+            raise ValueError("'mode: server' has a 'server_base_url', and no other mode has one")
+        colocated = ("gpu_memory_utilization", "tensor_parallel_size", "max_model_length")
+        given = [name for name in colocated if getattr(self, name) is not None]
+        if self.mode == "server" and given:
+            raise ValueError(f"'{given[0]}' is of 'mode: colocate'; start the server with it")
+        return self
+
+    def settings(self) -> dict[str, object]:
+        """As arguments of TRL's configurations."""
+        given = self.model_dump(exclude_none=True)
+        return {"use_vllm": True, **{f"vllm_{name}": value for name, value in given.items()}}
 
 
 class Distillation(Part):
@@ -111,10 +150,16 @@ class Distillation(Part):
         "bucket",
         description="probability beyond top_k: dropped and the rest renormalised, or one bucket",
     )
+    keep: Literal["packed", "float32"] = Field(
+        "packed", description="how cached logits are kept: in few bytes, or exactly"
+    )
     temperature_squared: bool = Field(
         False, description="multiply the loss by temperature squared (Hinton et al. 2015)"
     )
     on_policy_share: float = Field(1.0, ge=0, le=1, description="steps on the student's own text")
+    vllm: Vllm | None = Field(
+        None, description="on-policy: vLLM writes the student's own text (TRL's use_vllm)"
+    )
 
     @property
     def loss_scale(self) -> float:

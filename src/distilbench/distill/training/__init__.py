@@ -6,7 +6,7 @@ by the registry (``recipe``).
 
 from distilbench.distill.training._bench import Bench
 from distilbench.distill.training._evaluate import Judged, held_out_accuracy
-from distilbench.distill.training._launch import check_accelerate
+from distilbench.distill.training._launch import check_accelerate, check_vllm
 from distilbench.distill.training._objective import Objective
 from distilbench.distill.training._trial import Trial
 from distilbench.distill.training._with_loss import (
@@ -22,6 +22,7 @@ __all__ = [
     "Objective",
     "Trial",
     "check_accelerate",
+    "check_vllm",
     "held_out_accuracy",
     "of_this_rank",
     "teacher_logits",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from distilbench.distill.accounts import generation_flops
 from distilbench.distill.data import Example
 from distilbench.distill.recipe import Training
+from distilbench.distill.teacher import Scorer
 from distilbench.distill.training._launch import ranks
 from distilbench.distill.training._objective import Objective
 from distilbench.errors import InputError
@@ -24,7 +25,7 @@ _DRAWN = 64  # batches that the mean cost of a step is taken over
 
 @dataclass(frozen=True)
 class Job:
-    """One student to train. For each example there may be a file of cached teacher logits."""
+    """One student to train. For each example there may be the place of cached teacher logits."""
 
     objective: Objective
     training: Training
@@ -32,7 +33,9 @@ class Job:
     folder: Path
     seed: int
     max_new_tokens: int
-    logits: Sequence[Path] | None = None
+    logits: Sequence[str] | None = None
+    scorer: Scorer | None = None
+    """A served teacher, where the objective needs it step by step."""
 
 
 def steps_of(job: Job, student: PreTrainedModel) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from distilbench.distill.data import (
     Corpus,
@@ -20,7 +20,7 @@ from distilbench.distill.data import (
     some_texts,
 )
 from distilbench.distill.recipe import Recipe
-from distilbench.distill.teacher import Teaching, cache_logits, find_teacher
+from distilbench.distill.teacher import Scorer, Teaching, cache_logits, find_teacher
 from distilbench.distill.training._bench import Bench
 from distilbench.distill.training._evaluate import Judged, held_out_loss
 from distilbench.distill.training._job import Job
@@ -31,6 +31,9 @@ from distilbench.distill.weights import Loaded, load, prepare, start_student
 from distilbench.events import Noted, TrialJudged, WeightsLoading, ignore
 from distilbench.files import read_json, write_json
 from distilbench.source import Source
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 
 @dataclass
@@ -43,7 +46,7 @@ class Trial:
     texts: Texts
     """Answers that it learns from, for each training question."""
     teaching: Teaching
-    logits: list[Path] | None = None
+    logits: list[str] | None = None
     """In a launched process: what its parent cached."""
 
     def __post_init__(self) -> None:
@@ -84,7 +87,7 @@ class Trial:
             self.training.max_length, bench.where,
         )  # fmt: skip
         self._note_lengths(student, examples)
-        logits = self._cached_logits(examples, teacher)
+        logits = self._cached_logits(examples, student.tokenizer)
         if recipe.accelerate is not None and not is_launched():
             source = self.teaching.source
             self.teaching.release()
@@ -100,8 +103,13 @@ class Trial:
             seed=recipe.seed,
             max_new_tokens=recipe.generation.max_tokens or (task.max_tokens if task else 1),
             logits=logits,
+            scorer=self._scorer(student.tokenizer) if self.objective.needs == "served" else None,
         )
-        self._metered(job, student, teacher)
+        try:
+            self._metered(job, student, teacher)
+        finally:
+            if job.scorer is not None:
+                job.scorer.close()
 
     def _note_lengths(self, student: Loaded, examples: Sequence[Example]) -> None:
         """Say what is left out, cut, or longer than the student's context."""
@@ -115,7 +123,7 @@ class Trial:
     def _metered(self, job: Job, student: Loaded, teacher: Loaded | None) -> None:
         meter = self.bench.meter
         with meter.stage("student_training", self.number) as attempt:
-            online = self.objective.needs == "live"
+            online = self.objective.needs in ("live", "served")
             scoring = meter.beside(attempt, "logit_caching") if online else None
             try:
                 prepare(student.model, self.training)
@@ -132,27 +140,35 @@ class Trial:
         own_start = spec.new is not None or spec.model is not None
         own_words = recipe.tokenizer is not None or spec.model is not None
         scores = self.objective.compares_logits and self.logits is None
+        if self.teaching.is_served and self.objective.needs in ("cached logits", "served"):
+            scores = False  # its server tells them
         if not scores and own_start and own_words:
             return None
         self.bench.on_event(WeightsLoading(f"the weights of {self.teaching.source}"))
         return self.teaching.loaded()
 
     def _cached_logits(
-        self, examples: Sequence[Example], teacher: Loaded | None
-    ) -> list[Path] | None:
-        """Files of the teacher's logits, where the objective needs them kept. Launched processes
+        self, examples: Sequence[Example], tokenizer: PreTrainedTokenizerBase
+    ) -> list[str] | None:
+        """Places of the teacher's logits, where the objective needs them kept. Launched processes
         are given those that were made before they began."""
         if self.objective.needs != "cached logits":
             return None
         if self.logits is not None:
             return self.logits
-        assert teacher is not None
-        bench = self.bench
+        bench, at_once = self.bench, self.training.batch_size
         with bench.meter.stage("logit_caching", self.number) as attempt:
-            return cache_logits(
-                examples, teacher, self.distillation, self.training.batch_size, bench.cache,
-                bench.user, attempt, bench.on_event,
-            )  # fmt: skip
+            scorer = self._scorer(tokenizer)
+            try:
+                return cache_logits(
+                    examples, scorer, self.distillation, at_once, bench.cache, bench.user, attempt,
+                    bench.on_event,
+                )  # fmt: skip
+            finally:
+                scorer.close()
+
+    def _scorer(self, tokenizer: PreTrainedTokenizerBase) -> Scorer:
+        return self.teaching.scorer(self.distillation, tokenizer, self.training.batch_size)
 
     def _judge_start(self, student: Loaded) -> None:
         """The held-out loss before training, of students that do not start from nothing."""
@@ -179,7 +195,7 @@ def train_launched(job: dict[str, Any]) -> None:
     check_started(recipe, bench.folder)
     corpus = load_corpus(recipe, bench.where)
     teaching = find_teacher(recipe, bench.folder, place, bench.where, bench.on_event, _made_before)
-    logits = None if job["logits"] is None else [Path(file) for file in job["logits"]]
+    logits = job["logits"]
     Trial(bench, job["number"], corpus, job["texts"], teaching, logits).train()
 
 

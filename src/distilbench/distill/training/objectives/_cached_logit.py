@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from distilbench.distill.data import IGNORED, as_example, to_batch
@@ -24,7 +23,7 @@ class CachedLogit(Objective):
 
     method = "logit"
     needs = "cached logits"
-    heeds = ("divergence", "beta", "temperature", "temperature_squared", "top_k", "tail")
+    heeds = ("divergence", "beta", "temperature", "temperature_squared", "top_k", "tail", "keep")
 
     @classmethod
     def takes(cls, distillation: Distillation) -> bool:
@@ -63,7 +62,7 @@ class CachedLogit(Objective):
 
 @dataclass(frozen=True)
 class CachedLogitCollator:
-    """Batches with the teacher's best logits, read from their files (memory-mapped)."""
+    """Batches with the teacher's best logits, read from their shards as they are needed."""
 
     pad: int
 
@@ -73,10 +72,10 @@ class CachedLogitCollator:
         made = to_batch([as_example(row) for row in batch], self.pad)
         tokens, logprobs, rest = [], [], []
         for row in batch:
-            found = read_logits(Path(row["logits"]))
-            tokens.append(found["tokens"].long())
-            logprobs.append(found["logprobs"].float())
-            rest.append(found["rest"].float())
+            found = read_logits(row["logits"])
+            tokens.append(found["tokens"])
+            logprobs.append(found["logprobs"])
+            rest.append(found["rest"])
         return {
             **made,
             "teacher_tokens": torch.cat(tokens),
