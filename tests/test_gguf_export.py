@@ -112,7 +112,7 @@ def test_what_is_not_exported_is_told(tiny: Path, tmp_path: Path) -> None:
 
     for name, change in {
         "other": {"model_type": "gpt2"},
-        "scaled": {"rope_parameters": {"rope_type": "linear", "factor": 2.0, "rope_theta": 1e4}},
+        "scaled": {"rope_parameters": {"rope_type": "dynamic", "factor": 2.0, "rope_theta": 1e4}},
     }.items():
         folder = tmp_path / name
         shutil.copytree(tiny, folder)

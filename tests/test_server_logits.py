@@ -27,7 +27,11 @@ from tests.test_distill import TASK
 from tests.tiny_models import tiny_tokenizer
 
 torch = pytest.importorskip("torch")
-EXAMPLES = [Example((60, 61, 62), (70, 71, 0)), Example((), (80, 0, 82, 83))]
+EXAMPLES = [
+    Example((60, 61, 62), (70, 71, 0)),
+    Example((), (80, 0, 82, 83)),
+    Example((60,), (70, 71, 72), (True, False, True)),  # a chat, of which not all is learnt
+]
 K = 6
 
 
@@ -78,15 +82,15 @@ def test_a_server_tells_what_the_model_here_does(served: Served, kind: str) -> N
         true = torch.log_softmax(served.model(ids).logits[0, 2:5].float(), -1)
     own = true.gather(-1, ids[0, 3:, None])[:, 0].numpy()
     assert found[0].own == pytest.approx(own, abs=1e-5)
-    assert (record.tokens, record.samples, record.flops_formula) == (10, 2, None)
+    assert (record.tokens, record.samples, record.flops_formula) == (14, 3, None)
     assert asked.rows == len(served.tokenizer)
     assert set(served.keys) == {f"Bearer {SECRET}"}
 
 
 def test_flops_are_by_what_is_stated(served: Served) -> None:
     found, record, _ = scored(served, size=TeacherSize(parameters=1e9))
-    assert [one.flops_formula for one in found] == [12e9, 8e9]  # 2 N for each of 6 and 4 tokens
-    assert record.flops_formula == 20e9
+    assert [one.flops_formula for one in found] == [12e9, 8e9, 8e9]  # 2 N for each of 6, 4 and 4
+    assert record.flops_formula == 28e9
     assert record.flops_counted is None
 
 

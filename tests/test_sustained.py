@@ -20,7 +20,7 @@ from distilbench._api import Run
 from distilbench.errors import InputError
 from distilbench.events import Event, ModelLoaded, Noted, SampleDone
 from distilbench.files import write_sealed
-from distilbench.meter import Reading, Stretch, quota_throttled_s
+from distilbench.meter import Energy, Reading, Stretch, quota_throttled_s
 from distilbench.records import REPEAT_CELLS, SUSTAINED, MinuteRecord, frame
 from distilbench.report import sustained_facts, write_report
 from distilbench.runner import _under_load as under_load
@@ -179,7 +179,12 @@ def test_what_is_in_a_minute() -> None:
         Look(61.0, Reading(90.0, 2000.0, 7, 4.0)),
     ]  # fmt: skip
     seen = [Stretch(1000.0, 1060.0, False, 0.1), Stretch(1090.0, 1095.0, stopped=True)]
-    first, second = minute_rows(answers, looks, seen, (1000.0, 0.0), 2)
+    # 10 W for half a minute, then 40 W: by looks that do not fall on a minute's ends.
+    counted = [(995.0, 0.0), (1030.0, 350.0), (1110.0, 3550.0), (1130.0, 4350.0)]
+    energy = Energy(4350.0, 0.0, 995.0, 1130.0, "counter", "measured", counted)
+    first, second = minute_rows(answers, looks, seen, (1000.0, 0.0), 2, energy=energy)
+    assert first["power_w"] == pytest.approx((30 * 10 + 30 * 40) / 60)
+    assert second["power_w"] is None  # as its speed
     assert first["decode_tokens_per_s"] == pytest.approx((4.5 + 16) / (9 + 8))
     assert first["output_tokens_per_s"] == pytest.approx((17 + 11 * 10 / 21) / 60)
     assert (first["answers"], first["failed"], first["ttft_p50_s"]) == (1, 0, 2.0)
@@ -190,6 +195,24 @@ def test_what_is_in_a_minute() -> None:
     assert second["decode_tokens_per_s"] is None  # the machine slept in it
     assert (second["thermal_throttles"], second["quota_throttled_s"]) == (0, 2.5)
     assert first["gpu_limits"] is None
+
+
+def test_watts_of_a_minute_are_counted_or_there_are_none() -> None:
+    counted = [(0.0, 0.0), (60.0, 600.0), (120.0, 3000.0)]
+    method = "a counter, idle 7.5 W taken off"
+    energy = Energy(3000.0, 900.0, 0.0, 120.0, method, "measured", counted)
+    rows = minute_rows([], [], [], (0.0, 0.0), 3, energy=energy)
+    assert [row["power_w"] for row in rows] == [pytest.approx(10), pytest.approx(40), None]
+    assert under_load._power_method(energy, "") == "a counter"  # the idle part is in them
+    by_tdp = Energy(3000.0, 0.0, 0.0, 120.0, "estimated: TDP 15 W", "estimated")
+    (row,) = minute_rows([], [], [], (0.0, 0.0), 1, energy=by_tdp)
+    assert row["power_w"] is None
+    said = "not available: estimated: TDP 15 W tells no single minute"
+    assert under_load._power_method(by_tdp, "") == said
+    assert under_load._power_method(None, "not available: RAPL") == "not available: RAPL"
+    known = _minutes([9.0] * 6, power_w=[41.0, 40.0, 38.0, 35.0, 33.0, 33.0])
+    assert "41 W in its first minute, 33 W in its last" in _said(known)
+    assert f"watts: {said}" in _said(_minutes([9.0] * 6, power_method=[said] * 6))
 
 
 def test_the_quota_of_a_control_group_above_counts(tmp_path: Path) -> None:

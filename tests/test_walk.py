@@ -23,8 +23,8 @@ SHIPPED = {
 AT_NIGHT = ("make-a-student.md", "worth-it.md")
 """Trainings of a minute: README has one, test_json_output.py a whole experiment."""
 TELL = {
-    "compute", "compare", "plan-distillation", "distil-or-train", "catalog", "profiles", "fit",
-    "quantize",
+    "compute", "compare", "plan-distillation", "distil-or-train", "design", "catalog", "profiles",
+    "fit", "quantize",
 }  # fmt: skip
 
 

@@ -53,3 +53,45 @@ def tiny_llama(tokenizer: Any, seed: int = 0) -> Any:
     )
     torch.manual_seed(seed)
     return LlamaForCausalLM(config).eval()
+
+
+def tiny_sentencepiece(spacing: str, vocab: int = 420) -> Any:
+    """The BPE of SentencePiece as transformers has it: bytes for what is in no token, every merge
+    of two tokens to a third. ``spacing``: how a space is put before a text, as tokenizer.json says
+    it (legacy, first, always), or gemma, which puts none."""
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    named = ["<unk>", "<s>", "</s>", "<|user|>"]
+    bytes_ = [f"<0x{i:02X}>" for i in range(256)]
+    learning = Tokenizer(models.BPE())
+    learning.pre_tokenizer = pre_tokenizers.Metaspace()
+    learning.train_from_iterator([WORDS], trainers.BpeTrainer(vocab_size=vocab - 260))
+    words = sorted(learning.get_vocab(), key=learning.get_vocab().__getitem__)
+    ids = {token: i for i, token in enumerate([*named, *bytes_, *words])}
+    pairs = [
+        (word[:cut], word[cut:])
+        for word in words
+        for cut in range(1, len(word))
+        if word[:cut] in ids and word[cut:] in ids
+    ]
+    made = Tokenizer(models.BPE(ids, pairs, byte_fallback=True, unk_token="<unk>", fuse_unk=True))
+    replace = normalizers.Replace(" ", "▁")
+    if spacing == "legacy":
+        made.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), replace])
+    elif spacing == "gemma":
+        made.normalizer = replace
+    else:
+        made.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme=spacing, split=False)
+    made.decoder = learning_decoder()
+    return PreTrainedTokenizerFast(
+        tokenizer_object=made, unk_token="<unk>", bos_token="<s>", eos_token="</s>",
+        additional_special_tokens=["<|user|>"],
+    )  # fmt: skip
+
+
+def learning_decoder() -> Any:
+    from tokenizers import decoders
+
+    parts = [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse()]
+    return decoders.Sequence([*parts, decoders.Strip(" ", 1, 0)])

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from distilbench._api import Run, Task, diff, report_runs, run
     from distilbench._creation import Comparison, CreationCost, compare, creation_cost
+    from distilbench._design import design
     from distilbench.catalog import load_catalog
     from distilbench.distill import make_student as distill
     from distilbench.errors import InputError
@@ -38,6 +39,7 @@ __all__ = [
     "accuracy",
     "compare",
     "creation_cost",
+    "design",
     "diff",
     "distill",
     "load_catalog",
@@ -48,6 +50,7 @@ __all__ = [
 _HOMES = {
     "distilbench._api": ("Run", "Task", "diff", "report_runs", "run"),
     "distilbench._creation": ("Comparison", "CreationCost", "compare", "creation_cost"),
+    "distilbench._design": ("design",),
     "distilbench.catalog": ("load_catalog",),
     "distilbench.errors": ("InputError",),
     "distilbench.stats": ("accuracy", "paired_difference"),

@@ -138,10 +138,12 @@ class TrainingNamed:
 
 @dataclass(frozen=True)
 class TrainingFinished:
-    """``accuracy``: of that training's model on held-out questions."""
+    """``accuracy``: of that training's model on held-out questions; null: it was given text.
+    ``loss``: held out, nats a token; null: not told, or not a number."""
 
     name: str
-    accuracy: float
+    accuracy: float | None
+    loss: float | None = None
     event: Literal["training_finished"] = "training_finished"
 
 
@@ -214,6 +216,16 @@ class LossSeen:
 
 
 @dataclass(frozen=True)
+class ValidationSeen:
+    """``loss``: of the validation split in the midst of training, nats a token; null: not a
+    number."""
+
+    step: int
+    loss: float | None
+    event: Literal["validation_seen"] = "validation_seen"
+
+
+@dataclass(frozen=True)
 class TrialJudged:
     """``loss``: held out, nats a token; null: not a number."""
 
@@ -253,6 +265,7 @@ DistillEvent = (
     | TrainingBegun
     | StepDone
     | LossSeen
+    | ValidationSeen
     | TrialJudged
     | AccuracyMeasured
 )

@@ -57,6 +57,7 @@ _UNITS = {
     "flops": "FLOP",
     "_bytes": "bytes",
     "_usd": "USD",
+    "_g": "g",
     "_mhz": "MHz",
     "_c": "°C",
     "_s": "s",
@@ -126,9 +127,7 @@ class SampleRecord:
     prefill_s: float | None = measured("engine's clock: prompt evaluation to first token")
     ttft_s: float | None = measured("request sent to first token, on the cell's clock; first call")
     decode_s: float | None = measured("first token to last, on the cell's clock")
-    total_s: float | None = measured(
-        "request sent to answer received, no retries; of several calls the sum"
-    )
+    total_s: float | None = measured("request to answer, no retries; of several calls the sum")
     model_calls: int | None = measured("calls of the model for its answer; a scorer's count not")
     tool_calls: int | None = measured("calls of tools that it was given")
     tools_s: float | None = measured("while a tool was at work")
@@ -144,6 +143,10 @@ class SampleRecord:
     flops: float | None = derived("prefill_flops + decode_flops")
     energy_j: float | None = derived("share of the cell's joules; null: no sensor")
     energy_method: str | None = identity("sensor or estimate behind energy_j")
+    api_energy_low_j: float | None = estimated("least that a remote API takes for it")
+    api_energy_high_j: float | None = estimated("most that a remote API takes for it")
+    api_co2e_low_g: float | None = estimated("least CO2e of that electricity")
+    api_co2e_high_g: float | None = estimated("most CO2e of that electricity")
     error: str | None = identity("message of an outcome without an answer")
 
 
@@ -249,6 +252,7 @@ class CellRecord:
     energy_idle_j: float | None = measured("part of it that the idle machine would take")
     energy_method: str | None = identity("sensor or estimate behind the joules")
     energy_known: str | None = identity("measured or estimated; null: not available")
+    api_energy_method: str | None = identity("how api_energy_* is estimated, or why not")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -278,6 +282,7 @@ class MinuteRecord:
     gpu_temperature_c: float | None = measured("highest look, hottest of the GPUs in use")
     gpu_clock_mhz: float | None = measured("mean of looks, slowest of the GPUs in use")
     gpu_limits: str | None = measured("what lowered the GPU's clock: heat, power; empty: nothing")
+    power_w: float | None = measured("mean, of the devices that it worked on, idle part too")
     on_battery: bool | None = measured("the machine ran on its battery")
     other_cpu_share: float | None = measured("of all cores' time: other processes'")
     steal_share: float | None = measured("of all cores' time: taken by the hypervisor")
@@ -287,6 +292,7 @@ class MinuteRecord:
     temperature_method: str | None = identity("how the temperature is known, or why it is not")
     frequency_method: str | None = identity("how the frequency is known, or why it is not")
     gpu_method: str | None = identity("how the GPU's figures are known, or why they are not")
+    power_method: str | None = identity("how the watts are known, or why they are not")
 
 
 @cache

@@ -14,7 +14,7 @@ import codecs
 import math
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -137,7 +137,7 @@ def _plain(value: Any, where: str, at: FieldPath) -> Any:
     raise InputError(f"{where}: field {dotted(at)!r}", f"is a {type(value).__name__}", remedy)
 
 
-def yaml_text(data: Mapping[str, Any]) -> str:
+def yaml_text(data: Mapping[str, Any] | Sequence[Any]) -> str:
     """Data of JSON's types as YAML that :func:`parse_yaml` takes for the same.
 
     >>> print(yaml_text({"name": "1e3", "seeds": [1, 2]}), end="")

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from distilbench.catalog import Card, Catalog
-    from distilbench.stats import Facts
+    from distilbench.stats import ApiRange, Facts
 
 
 def choice_facts(
@@ -23,20 +23,22 @@ def choice_facts(
 ) -> Facts:
     """Of each entry of ``samples`` (of the questions in common) US dollars and grams of CO2e of a
     question, and FLOPs of creation under ``scope``; words where one is not known.
-    ``creation_at_most``: why those FLOPs are an upper bound, or null.
+    ``creation_at_most``: why those FLOPs are an upper bound, or null;
+    ``creation_surely``: what of them was surely spent. ``<cost>_low`` and
+    ``<cost>_high`` of energy_j and co2e_g: the range of an estimate, where a remote API has one.
 
     ``g_co2e_per_kwh``: the electricity; null: what the suite states.
     """
     import polars as pl
 
-    from distilbench.stats import costs, mean_over_tasks, spent
+    from distilbench.stats import api_ranges, costs, mean_over_tasks, spent
 
     joules = costs(samples).rows_by_key("entry", named=True)
     answers = with_usd(samples, cells, catalog).filter(spent())
     usd = mean_over_tasks(answers, ("entry",), ("usd",)).rows_by_key("entry", named=True)
     unknown = dict(answers.group_by("entry").agg(pl.col("usd").null_count()).iter_rows())
     no_usd = _no_usd(cells, catalog)
-    stated = stated_grid(cells)
+    stated, ranges = stated_grid(cells), api_ranges(samples)
     cards = dict(cells.group_by("entry").agg(pl.col("card").drop_nulls().first()).iter_rows())
     made: dict[str, dict[str, float | str | None]] = {}
     for entry, [row] in joules.items():
@@ -47,9 +49,23 @@ def choice_facts(
             "usd_unknown": unknown[entry],
             "co2e_g": _grams(row, grid),
             "co2e_g_unknown": row["energy_j_unknown"],
+            **_estimated(ranges.get(entry), g_co2e_per_kwh),
             **_creation(catalog.cards.get(cards[entry] or ""), catalog, scope),
         }
     return made
+
+
+def _estimated(found: ApiRange | None, g_co2e_per_kwh: float | None) -> dict[str, Any]:
+    """The range of what a remote API takes; nothing where an answer has no estimate: a mean without
+    some may be too low."""
+    if found is None or found.unknown:
+        return {}
+    joules = (found.energy_low_j, found.energy_high_j)
+    grams: tuple[float, ...] = (found.co2e_low_g, found.co2e_high_g)
+    if g_co2e_per_kwh is not None:
+        grams = tuple(joules_to_kwh(end) * g_co2e_per_kwh for end in joules)
+    ends = zip(("low", "high"), joules, grams, strict=True)
+    return {f"{n}_{end}": v for end, j, g in ends for n, v in (("energy_j", j), ("co2e_g", g))}
 
 
 def _no_usd(cells: pl.DataFrame, catalog: Catalog) -> dict[str, str]:
@@ -93,11 +109,12 @@ def _grams(row: dict[str, Any], grid: float | None) -> float | str:
 
 def _creation(card: Card | None, catalog: Catalog, scope: Scope) -> dict[str, float | str | None]:
     if card is None:
-        return {"creation_flops": "no card", "creation_at_most": None}
+        return {"creation_flops": "no card", "creation_at_most": None, "creation_surely": None}
     cost = scope_cost(card, catalog.cards, scope, catalog.accelerators)
     flops = _flops(cost)
     at_most = "; ".join(cost.exceeds) if cost.bound == "<=" else None
-    return {"creation_flops": flops, "creation_at_most": at_most}
+    surely = cost.at_least.central if at_most and cost.at_least is not None else None
+    return {"creation_flops": flops, "creation_at_most": at_most, "creation_surely": surely}
 
 
 def _flops(cost: ScopeCost) -> float | str:

@@ -19,6 +19,7 @@ from distilbench.cli import (
     _card_creation,
     _catalog,
     _creation,
+    _design,
     _diff,
     _distil_or_train,
     _distill,
@@ -28,11 +29,13 @@ from distilbench.cli import (
     _load,
     _look,
     _paper,
+    _publish,
     _recommend,
     _reproduce,
     _run,
     _runs,
     _serve,
+    _site,
     _view,
 )
 from distilbench.cli._print import print_line
@@ -56,6 +59,7 @@ for register in (
     _load.register,
     _serve.register,
     _creation.register,
+    _design.register,
     _reproduce.register,
     _distil_or_train.register,
     _catalog.register,
@@ -65,6 +69,8 @@ for register in (
     _experiment.register,
     _look.register,
     _paper.register,
+    _publish.register,
+    _site.register,
 ):
     register(app)
 

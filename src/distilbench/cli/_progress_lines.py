@@ -19,6 +19,7 @@ from distilbench.events import (
     TrainingFinished,
     TrainingNamed,
     TrialJudged,
+    ValidationSeen,
     WeightsLoading,
 )
 
@@ -42,8 +43,9 @@ class Lines:
         match event:
             case TrainingNamed(name, number, of):
                 return self._so_far(f"{name} ({number} of {of})")
-            case TrainingFinished(name, accuracy):
-                return self._so_far(f"{name}: accuracy {accuracy:.1%}")
+            case TrainingFinished(name, accuracy, loss):
+                said = f"loss {_nats(loss)}" if accuracy is None else f"accuracy {accuracy:.1%}"
+                return self._so_far(f"{name}: {said}")
             case TeacherFirst(recipe):
                 return f"the teacher first: {recipe}"
             case WeightsLoading(what):
@@ -63,8 +65,8 @@ class Lines:
                 return self._advance(step)
             case LossSeen(_, loss):
                 self._loss = loss
-            case TrialJudged(trial, loss):
-                return f"trial {trial}: held-out loss {_nats(loss)}"
+            case ValidationSeen() | TrialJudged():
+                return _judged(event)
         return None
 
     def _begin(self, what: str, total: int, done: int) -> None:
@@ -79,6 +81,12 @@ class Lines:
 
     def _so_far(self, said: str) -> str:
         return f"{said} ({duration(time.perf_counter() - self._started)} so far)"
+
+
+def _judged(event: ValidationSeen | TrialJudged) -> str:
+    if isinstance(event, ValidationSeen):
+        return f"step {event.step:,}: validation loss {_nats(event.loss)}"
+    return f"trial {event.trial}: held-out loss {_nats(event.loss)}"
 
 
 def _nats(loss: float | None) -> str:

@@ -178,9 +178,16 @@ def _row(c: Candidate, mark: str) -> dict[str, Any]:
         "p95 TTFT s": c.ttft_p95_s and f"{c.ttft_p95_s:.2f} {mark}".rstrip(),
         "tokens/s": c.decode_tokens_per_s and f"{c.decode_tokens_per_s:.3g} {mark}".rstrip(),
         "FLOPs": c.flops and f"{c.flops:.3g}",
-        "J": c.energy_j and f"{guess}{c.energy_j:.3g}",
+        "J": _or_range(c.energy_j and f"{guess}{c.energy_j:.3g}", c.energy_j_low, c.energy_j_high),
         "USD / 1,000": c.usd and f"{1000 * c.usd:.3g}",
-        "g CO2e": c.co2e_g and f"{guess}{c.co2e_g:.3g}",
+        "g CO2e": _or_range(c.co2e_g and f"{guess}{c.co2e_g:.3g}", c.co2e_g_low, c.co2e_g_high),
         "output tokens": c.output_tokens and f"{c.output_tokens:,.1f}",
         "creation FLOPs": c.creation_flops and f"{most}{c.creation_flops:.3g}",
     }
+
+
+def _or_range(known: Any, low: float | None, high: float | None) -> Any:
+    """A figure; where there is none, the range of an estimate that stands for it, if any."""
+    if known is not None or low is None or high is None:
+        return known
+    return f"~{low:.3g}" if low == high else f"~{low:.3g} to {high:.3g}"

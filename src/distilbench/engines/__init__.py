@@ -33,6 +33,7 @@ from distilbench.engines._settings import (
 from distilbench.engines._thinking import separate
 from distilbench.engines._tokens import tokens_of
 from distilbench.engines._tools import check_tools
+from distilbench.engines._transport import fetch_errors
 
 __all__ = [
     "FAILURE_KEY",
@@ -63,6 +64,7 @@ __all__ = [
     "check_tools",
     "describe_model",
     "engine_of",
+    "fetch_errors",
     "few_shot_prompt",
     "gpu_devices",
     "local_path",

@@ -2,8 +2,8 @@
 
 Every figure is estimated, has a range and names its assumption; a rate that an earlier run measured
 replaces a rule of thumb. Reads headers, cards and questions, and calls no model. Imports
-``runner``, ``distill`` (its recipes), ``suite``, ``tasks``, ``engines``, ``meter``, ``compute`` and
-``catalog``.
+``runner``, ``distill`` (its recipes), ``suite``, ``tasks``, ``engines``, ``meter``, ``compute``,
+``stats`` and ``catalog``. ``design`` is what a budget allows.
 """
 
 from distilbench.forecast._distillation import PlannedStudent, plan_recipe

@@ -112,11 +112,23 @@ def _corpus(recipe: Recipe, folder: Path) -> tuple[float, float]:
             raise InputError(str(path), "there is no such file", "correct 'data.text'")
         tokens = path.stat().st_size * (1 - recipe.held_out.share) / _CHARACTERS_PER_TOKEN
         return max(1.0, tokens / length), tokens
+    if recipe.data.chat is not None:
+        path = folder / recipe.data.chat
+        if not path.is_file():
+            raise InputError(str(path), "there is no such file", "correct 'data.chat'")
+        with path.open(encoding="utf-8") as lines:
+            samples = sum(bool(line.strip()) for line in lines) * (1 - recipe.held_out.share)
+        return samples, samples * (recipe.plan.tokens_per_sample or length)
     kept = 1.0
     if recipe.answers == "teacher":
         kept = recipe.generation.samples * (recipe.plan.acceptance_rate or 1.0)
     samples = recipe.data.questions * kept
     return samples, samples * (recipe.plan.tokens_per_sample or length)
+
+
+def _rows(recipe: Recipe, samples: float, tokens: float) -> float:
+    """Rows of one epoch's batches, at the least."""
+    return max(1.0, tokens / recipe.training.max_length) if recipe.training.packing else samples
 
 
 def _planned(recipe: Recipe, folder: Path, parameters: float) -> PlannedRecipe:
@@ -130,7 +142,7 @@ def _planned(recipe: Recipe, folder: Path, parameters: float) -> PlannedRecipe:
             return training.max_flops / (6.0 * parameters * tokens)
         if training.max_steps is not None:
             at_once = training.batch_size * training.gradient_accumulation * ranks
-            return training.max_steps * at_once / samples
+            return training.max_steps * at_once / _rows(recipe, samples, tokens)
         return training.epochs
 
     trials = [(epochs(training), distillation) for training, distillation in recipe.trials()]

@@ -7,7 +7,7 @@ package by its entry point. Imports ``runner``, ``suite``, ``tasks``, ``stats``,
 """
 
 from distilbench.interchange._export import export_run
-from distilbench.interchange._exported import Exported
+from distilbench.interchange._exported import Exported, read_exported
 from distilbench.interchange._exporter import Exporter, all_exporters
 from distilbench.interchange._import import import_results
 from distilbench.interchange._imported import Imported, Naming, number, share, whole
@@ -27,6 +27,7 @@ __all__ = [
     "export_run",
     "import_results",
     "number",
+    "read_exported",
     "share",
     "whole",
 ]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,6 +34,10 @@ class Exported:
     results: pl.DataFrame
     ungraded: pl.DataFrame
     silent: pl.DataFrame
+    hub_models: Mapping[str, str] = field(default_factory=dict)
+    """Of models the repository on the hub, where it is known."""
+    hub_data: Mapping[str, str] = field(default_factory=dict)
+    """Of tasks the data set on the hub, where it is known."""
 
     @property
     def everything(self) -> pl.DataFrame:
@@ -56,6 +61,15 @@ class Exported:
             (f"{model}--{profile}" if profiles[str(model)] > 1 else str(model), rows)
             for (model, profile), rows in groups
         ]
+
+    def of(self, model: str, profile: str) -> Exported:
+        """What it holds of one model under one profile."""
+        import polars as pl
+
+        mine = (pl.col("model") == model) & (pl.col("profile") == profile)
+        frames = (self.samples, self.results, self.ungraded, self.silent)
+        samples, results, ungraded, silent = (frame.filter(mine) for frame in frames)
+        return replace(self, samples=samples, results=results, ungraded=ungraded, silent=silent)
 
     @property
     def profiles(self) -> dict[str, int]:

@@ -2,10 +2,18 @@
 
 Holds the :class:`Timing` of one generation, the peak memory of a process, the :class:`EnergyMeter`
 (sensors through Zeus, else an estimate from a named TDP), the power cap, the FLOPs of an inference
-from the model's own architecture, the description of the hardware, and what else it was doing
-meanwhile, and whether heat, power or a quota slowed it. Imports ``architecture`` and ``errors``.
+from the model's own architecture, what a remote API's answer may take (EcoLogits), the description
+of the hardware, and what else it was doing meanwhile, and whether heat, power or a quota slowed it.
+Imports ``architecture`` and ``errors``.
 """
 
+from distilbench.meter._api_energy import (
+    ApiEnergy,
+    ApiImpact,
+    api_energy,
+    api_impact,
+    check_api_energy,
+)
 from distilbench.meter._energy import (
     Energy,
     EnergyMeter,
@@ -14,6 +22,7 @@ from distilbench.meter._energy import (
     find_meter,
     given_tdp_w,
     known_processor,
+    power_w,
 )
 from distilbench.meter._features import processor_features
 from distilbench.meter._flops import InferenceFlops, inference_flops
@@ -46,6 +55,8 @@ from distilbench.meter._throttling import Methods, Reading, ThrottlingSensors, q
 from distilbench.meter._timing import Timing, summed
 
 __all__ = [
+    "ApiEnergy",
+    "ApiImpact",
     "Counter",
     "Energy",
     "EnergyMeter",
@@ -61,9 +72,12 @@ __all__ = [
     "ThrottlingSensors",
     "Timing",
     "Watch",
+    "api_energy",
+    "api_impact",
     "apportion",
     "asked_within",
     "busy_sentence",
+    "check_api_energy",
     "counts_all",
     "cpu_seconds",
     "describe_hardware",
@@ -84,6 +98,7 @@ __all__ = [
     "other_gpu",
     "peak_memory_bytes",
     "power_cap",
+    "power_w",
     "processor_features",
     "quota_throttled_s",
     "read_bytes",

@@ -239,6 +239,15 @@ def apportion(energy: Energy, spans: Sequence[tuple[float, float]]) -> list[floa
     return [share * energy.net_j / whole if whole > 0 else 0.0 for share in gross]
 
 
+def power_w(energy: Energy, begun: float, ended: float) -> float | None:
+    """Mean power between two moments of the wall clock, the idle part too. Null: the sensors were
+    not read between, as of an estimate, or the window does not hold both."""
+    inside = energy.begun - _LOOK_S <= begun < ended <= energy.ended + _LOOK_S
+    if not energy.counted or not inside:
+        return None
+    return (_counted_until(energy, ended) - _counted_until(energy, begun)) / (ended - begun)
+
+
 def _counted_until(energy: Energy, moment: float) -> float:
     """Joules from the window's beginning to a moment in it; between two looks power was even."""
     if not energy.counted:

@@ -7,7 +7,7 @@ live there.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from distilbench.architecture import ModelShape
 from distilbench.errors import InputError
@@ -15,7 +15,9 @@ from distilbench.suite import Generation
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
+    from distilbench.architecture import ModelDescription
     from distilbench.catalog import Catalog, Cited
 
     Facts = Callable[[], Catalog]
@@ -51,6 +53,22 @@ def architecture(catalog: Catalog, card: str) -> tuple[ModelShape, str] | None:
     nothing."""
     stated = catalog.card(card).architecture
     return (stated.shape, _cited(catalog, card, stated)) if stated else None
+
+
+def shape_fields(
+    card: str | None,
+    file: Path | None,
+    catalog: Facts,
+    described: Callable[[Path], ModelDescription],
+) -> dict[str, Any]:
+    """The model's architecture and where it is stated, as fields of a cell. It sets no result."""
+    if file is not None:
+        read = described(file)
+        missing = f"not available: {read.architecture_missing}"
+        source = "the model file" if read.architecture else missing
+        return {"shape": read.architecture, "shape_source": source}
+    found = architecture(catalog(), card) if card else None
+    return {"shape": found[0], "shape_source": found[1]} if found else {}
 
 
 def _cited(catalog: Catalog, card: str, said: Cited) -> str:

@@ -41,8 +41,13 @@ def identity(run_dir: Path, cell: Cell, asked: QuestionSet) -> dict[str, Any]:
     }
 
 
-def shape_stated(cell: Cell) -> dict[str, Any] | None:
-    return cell.shape.model_dump(mode="json") if cell.shape else None
+def stated(cell: Cell) -> dict[str, Any]:
+    """What records of a served model's samples are derived with: if it is another now, they are
+    derived again."""
+    return {
+        "shape": cell.shape.model_dump(mode="json") if cell.shape else None,
+        "api_energy": cell.api_energy.model_dump(mode="json") if cell.api_energy else None,
+    }
 
 
 def said(cell: Cell) -> dict[str, Any]:
@@ -59,4 +64,5 @@ def said(cell: Cell) -> dict[str, Any]:
         "price_source": f"{price.provider}, {price.date}" if price else None,
         "machine_usd_per_hour": cell.profile.machine_usd_per_hour,
         "grid_g_co2e_per_kwh": cell.profile.grid_g_co2e_per_kwh,
+        "api_energy_method": cell.api_energy.method if cell.api_energy else None,
     }

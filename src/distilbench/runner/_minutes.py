@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from distilbench.meter import Reading, Stretch, summarise
+from distilbench.meter import Energy, Reading, Stretch, power_w, summarise
 
 
 @dataclass(frozen=True)
@@ -40,9 +40,10 @@ def minute_rows(
     clocks: tuple[float, float],
     minutes: int,
     minute_s: float = 60.0,
+    energy: Energy | None = None,
 ) -> list[dict[str, Any]]:
     """Columns of each minute's record. ``clocks``: when the load began, by the wall and by the
-    clock of answers and looks; ``seen`` is by the wall's."""
+    clock of answers and looks; ``seen`` is by the wall's, and so is ``energy`` (null: none)."""
     wall, clock = clocks
     rows = []
     for n in range(minutes):
@@ -59,9 +60,10 @@ def minute_rows(
             "other_cpu_share": meanwhile.other_cpu_share,
             "steal_share": meanwhile.steal_share,
             "suspended_s": meanwhile.suspended_s,
+            "power_w": power_w(energy, begun, begun + minute_s) if energy else None,
         }
         if meanwhile.suspended_s:
-            row |= dict.fromkeys(("decode_tokens_per_s", "output_tokens_per_s"))
+            row |= dict.fromkeys(("decode_tokens_per_s", "output_tokens_per_s", "power_w"))
         rows.append(row)
     return rows
 

@@ -21,8 +21,10 @@ from distilbench.engines import (
     packaged,
     sha256_of,
 )
+from distilbench.meter import ApiEnergy
+from distilbench.runner._api_energy import check_estimates, estimate_of
 from distilbench.runner._cards import card_id, readable_card
-from distilbench.runner._facts import architecture, check_card, facts_on_models
+from distilbench.runner._facts import check_card, facts_on_models, shape_fields
 from distilbench.runner._sampling import generation_of
 from distilbench.suite import Generation, Limits, Model, Profile, Suite
 from distilbench.tasks import InspectTask, TaskSpec, data_files, package_version, rows_kind
@@ -33,8 +35,10 @@ if TYPE_CHECKING:
     from distilbench.architecture import ModelDescription
     from distilbench.runner._facts import Facts
 
-NOT_AVAILABLE = "not available"
-_SETS_NO_RESULT = {"machine_usd_per_hour", "grid_g_co2e_per_kwh", "repeats", "sustained_minutes"}
+_SETS_NO_RESULT = {
+    "machine_usd_per_hour", "grid_g_co2e_per_kwh", "api_energy", "electricity_mix_zone", "repeats",
+    "sustained_minutes",
+}  # fmt: skip
 """Fields of a profile that may change while a run goes on: what is finished stays."""
 
 
@@ -78,6 +82,8 @@ class Cell(BaseModel):
     here, so that records can be made again where there is no model."""
     shape_source: str | None = None
     """Where the architecture is stated, or why it is not available."""
+    api_energy: ApiEnergy | None = None
+    """How a remote API's energy is estimated, or why not; null: not asked for, or it is metered."""
 
     @property
     def card(self) -> str | None:
@@ -135,6 +141,7 @@ def plan(suite: Suite, folder: Path, suite_file: str) -> list[Cell]:
     """
     wheres, engines, found, programs = _located(suite, folder, suite_file)
     profiles = _on_this_machine(suite, set(zip(engines, programs, strict=True)), suite_file)
+    check_estimates(suite, suite_file)
     catalog, described = cache(facts_on_models), cache(describe)
     _check_cards(suite, suite_file, catalog)
     sampling = [
@@ -203,23 +210,6 @@ def _card_facts(model: Model, folder: Path, where: str) -> dict[str, Any]:
     return {"card_file": readable_card(model.weights, folder, where)}
 
 
-def _shape(
-    model: Model,
-    file: Path | None,
-    catalog: Facts,
-    described: Callable[[Path], ModelDescription],
-) -> dict[str, Any]:
-    """The model's architecture and where it is stated. It sets no result."""
-    if file is not None:
-        read = described(file)
-        missing = f"{NOT_AVAILABLE}: {read.architecture_missing}"
-        source = "the model file" if read.architecture else missing
-        return {"shape": read.architecture, "shape_source": source}
-    card = _card(model)
-    found = architecture(catalog(), card) if card else None
-    return {"shape": found[0], "shape_source": found[1]} if found else {}
-
-
 def _on_this_machine(
     suite: Suite, engines: set[tuple[type[Engine], Path | None]], suite_file: str
 ) -> list[Profile]:
@@ -264,7 +254,7 @@ def _of_model(
         "generation": sampling[0],
         "sampling_source": sampling[1],
         **_card_facts(model, folder, where),
-        **_shape(model, file, catalog, described),
+        **shape_fields(_card(model), file, catalog, described),
     }
 
 
@@ -317,6 +307,7 @@ def _cell(
         epochs=epochs,
         repeat=repeat,
         limits=suite.limits,
+        api_energy=estimate_of(model, of_model["reference"], profile),
         **of_model,
     )
 

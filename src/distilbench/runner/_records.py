@@ -15,7 +15,7 @@ from distilbench.engines import (
     THINKING_KEY,
     tokens_of,
 )
-from distilbench.meter import Energy, Stretch, Timing, apportion, inference_flops
+from distilbench.meter import Energy, Stretch, Timing, api_impact, apportion, inference_flops
 from distilbench.records import ORIGIN, Outcome, SampleRecord
 from distilbench.runner._calls import Calls, calls_of
 from distilbench.runner._plan import Cell
@@ -97,6 +97,7 @@ def sample_record(
         "suspended": stopped,
         **(dict.fromkeys(_SECONDS) if stopped else {}),
         **(_flops(shape, _passes(sample, calls)) if shape else {}),
+        **_api_energy(cell, timing, calls, stopped),
         "error": _STOPPED if stopped and grade["outcome"] == "timeout" else _error(sample),
         **({"error": grade["error"]} if grade.get("error") else {}),
     }
@@ -256,6 +257,17 @@ def _passes(sample: EvalSample, calls: Calls) -> list[tuple[int | None, int | No
         return [(context, text, cached) for context, text, cached in read]
     made = calls.made if calls.whole else []
     return [(g.input_tokens, g.output_tokens, g.cached_tokens or 0) for g in made]
+
+
+def _api_energy(
+    cell: Cell, timing: Timing | None, calls: Calls, stopped: bool | None
+) -> dict[str, float]:
+    """What a remote API may have taken for an answer; none where its seconds are not known."""
+    if cell.api_energy is None or timing is None or stopped:
+        return {}
+    count = len(calls.made) or 1
+    found = api_impact(cell.api_energy, timing.output_tokens, timing.total_s, count)
+    return {f"api_{name}": value for name, value in found._asdict().items()} if found else {}
 
 
 def _flops(shape: ModelShape, tokens: list[tuple[int | None, int | None, int]]) -> dict[str, float]:

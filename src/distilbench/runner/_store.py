@@ -37,7 +37,7 @@ from distilbench.files import read_json, read_parquet, read_sealed, write_parque
 from distilbench.meter import Energy, asked_within, read_stretches, summarise
 from distilbench.records import KEY, CellRecord, SampleRecord, columns, frame, schema
 from distilbench.runner._calls import GRADED, graders_here
-from distilbench.runner._identity import identity, said, shape_stated
+from distilbench.runner._identity import identity, said, stated
 from distilbench.runner._plan import Cell
 from distilbench.runner._records import charged, energy_shares, sample_record, span, strata
 from distilbench.runner._shards import Shard, cut
@@ -165,7 +165,7 @@ def finish_shard(
         "energy_known": energy.known if energy else None,
         "energy_method": method,
         "window": energy._asdict() if energy else None,
-        "shape": shape_stated(cell),
+        "stated": stated(cell),
     }
     write_sealed(folder / "shard.json", {**facts, **beside})
     return len(samples)
@@ -282,11 +282,11 @@ def _record(path: Path) -> dict[str, Any]:
 
 def _finished(run_dir: Path, cell: Cell, shard: Shard, asked: QuestionSet) -> pl.DataFrame:
     """The sample records of a finished shard. They are made again from its log if their file is
-    damaged, or the card of its served model now states another architecture; an embedded model's
-    comes with its weights, which the cell's name holds."""
+    damaged, or the suite or the card of its served model now states another architecture or
+    estimate; an embedded model's comes with its weights, which the cell's name holds."""
     folder, facts = shard_folder(run_dir, cell, shard), _shard_facts(run_dir, cell, shard)
     damage: InputError | None = None
-    if cell.file is not None or facts.get("shape") == shape_stated(cell):
+    if cell.file is not None or facts.get("stated") == stated(cell):
         try:
             return _samples(folder / "samples.parquet")
         except InputError as error:
@@ -296,7 +296,7 @@ def _finished(run_dir: Path, cell: Cell, shard: Shard, asked: QuestionSet) -> pl
     if damage and len(samples) != facts["samples"]:  # the log is gone, too
         raise damage
     write_parquet(folder / "samples.parquet", samples)
-    write_sealed(folder / "shard.json", {**facts, "shape": shape_stated(cell)})
+    write_sealed(folder / "shard.json", {**facts, "stated": stated(cell)})
     return samples
 
 

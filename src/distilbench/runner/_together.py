@@ -22,7 +22,7 @@ _IF_ONE_IS = ("others_asked",)
 # Of the shards that have it: a worker loads once, and warms up once for all its shards of a cell.
 _ADDED_IF_ANY = ("warmup_s",)
 _LARGEST_IF_ANY = ("load_s", "warmup_tokens")
-_OF_A_SHARD = ("begun", "wall_s", "machine", "window", "shape")
+_OF_A_SHARD = ("begun", "wall_s", "machine", "window", "stated")
 _KNOWN = {"measured": 0, "estimated": 1, None: 2}  # from best to worst
 
 

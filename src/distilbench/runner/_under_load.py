@@ -17,6 +17,7 @@ from distilbench.events import MinuteDone, OnEvent
 from distilbench.files import read_parquet
 from distilbench.keys import redact
 from distilbench.meter import (
+    Energy,
     ThrottlingSensors,
     Timing,
     gpu_use,
@@ -93,12 +94,15 @@ def keep_under_load(run_dir: Path, what: Sustained, loaded: Loaded, tell: OnEven
         with watch_into(seen, loaded.engine):
             begun, clock = time.time(), time.monotonic()
             load.ends = clock + what.minutes * _MINUTE_S
+            loaded.meter.begin()
             _ask(load, questions, sensors, partial(_tell, load, what, clock, tell))
+    energy = loaded.meter.end()
     if loaded.engine.lost:
         return  # it is begun anew by the next run
     rows = minute_rows(
-        load.answers, load.looks, read_stretches(seen), (begun, clock), what.minutes, _MINUTE_S
-    )
+        load.answers, load.looks, read_stretches(seen), (begun, clock), what.minutes, _MINUTE_S,
+        energy,
+    )  # fmt: skip
     ended = time.monotonic() if load.stopped else load.ends
     whole = [row for row in rows if clock + row["minute"] * _MINUTE_S <= ended]
     about = {
@@ -110,8 +114,17 @@ def keep_under_load(run_dir: Path, what: Sustained, loaded: Loaded, tell: OnEven
         "temperature_method": sensors.methods.temperature,
         "frequency_method": sensors.methods.frequency,
         "gpu_method": sensors.methods.gpu,
+        "power_method": _power_method(energy, loaded.meter.method),
     }
     what.finish(run_dir, frame([{**row, **about} for row in whole or [{}]], MinuteRecord))
+
+
+def _power_method(energy: Energy | None, method: str) -> str:
+    if energy is None:
+        return method
+    if energy.known == "estimated":
+        return f"not available: {energy.method} tells no single minute"
+    return energy.method.partition(", idle")[0]
 
 
 def _tell(load: _Load, what: Sustained, clock: float, tell: OnEvent) -> None:

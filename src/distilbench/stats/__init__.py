@@ -12,6 +12,7 @@ functions, and takes most of a second to import.
 """
 
 from distilbench.stats._answered import accuracy_of_answers, answered, spent, unanswered
+from distilbench.stats._api_energy import ApiRange, api_ranges
 from distilbench.stats._bootstrap import Drawn, bootstrap, bootstrap_accuracies, bootstrap_scores
 from distilbench.stats._break_even import Meeting, meeting
 from distilbench.stats._budget import truncation_curve, within
@@ -29,6 +30,7 @@ from distilbench.stats._clusters import t_interval
 from distilbench.stats._common import each_of, in_common, of_entries
 from distilbench.stats._compared import Compared
 from distilbench.stats._costs import costs, mean_over_tasks, percentile
+from distilbench.stats._crossed import CrossedMean, crossed_interval
 from distilbench.stats._curve import (
     Curve,
     Equivalent,
@@ -82,6 +84,7 @@ from distilbench.stats._rates import (
     Rate,
     Steadiness,
     differing_answers,
+    ranks,
     rates,
     rates_and_steadiness,
     steadiness,
@@ -98,10 +101,12 @@ __all__ = [
     "FEWEST_FAMILIES",
     "LEAST_MINUTES",
     "NAMED_COSTS",
+    "ApiRange",
     "Candidate",
     "Change",
     "Closest",
     "Compared",
+    "CrossedMean",
     "Curve",
     "Decision",
     "Drawn",
@@ -129,6 +134,7 @@ __all__ = [
     "accuracy",
     "accuracy_of_answers",
     "answered",
+    "api_ranges",
     "bootstrap",
     "bootstrap_accuracies",
     "bootstrap_scores",
@@ -141,6 +147,7 @@ __all__ = [
     "cons_at_k",
     "contamination_gap",
     "costs",
+    "crossed_interval",
     "decide",
     "difference_limits",
     "differing_answers",
@@ -176,6 +183,7 @@ __all__ = [
     "power",
     "predict",
     "questions_needed",
+    "ranks",
     "rates",
     "rates_and_steadiness",
     "ratio_limits",

@@ -21,8 +21,8 @@ from distilbench.stats._choice import (
 from distilbench.stats._common import in_common
 from distilbench.stats._compared import Compared
 from distilbench.stats._intervals import check_samples
-from distilbench.stats._shortfalls import FAILURES, Shortfall, closest, reached, shortfalls
-from distilbench.stats._utility import check_weights, utilities, utility_words
+from distilbench.stats._shortfalls import FAILURES, RANGES, Shortfall, closest, reached, shortfalls
+from distilbench.stats._utility import check_weights, utilities, utility_most, utility_words
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 Facts = Mapping[str, Mapping[str, float | str | None]]
 """Of entries what the records do not hold: usd and co2e_g of a question (``<name>_unknown``: of so
 many answers not known) and creation_flops; words: why one is not known. ``creation_at_most``: why
-creation_flops is an upper bound; null: it is none."""
+creation_flops is an upper bound; null: it is none. ``<cost>_low`` and ``<cost>_high`` of energy_j
+and co2e_g: the range of an estimate that stands for no measured figure."""
 _OF_CALLERS = ("usd", "co2e_g", "creation_flops")
 
 
@@ -94,6 +95,7 @@ def choose(
             probability_enough=None if enough is None else float(enough[:, i].mean()),
             same_as=tuple(other for other in same.get(row["entry"], ()) if other != row["entry"]),
             utility=values.get(row["entry"]),
+            utility_most=utility_most(row, values.get(row["entry"]), weights),
         )
         for i, row in enumerate(rows)
     }
@@ -185,7 +187,11 @@ def _rows(figures: pl.DataFrame, facts: Facts) -> list[dict[str, Any]]:
         given = {name: mine.get(name) for name in (*_OF_CALLERS, "usd_unknown", "co2e_g_unknown")}
         why = {name: value for name, value in given.items() if isinstance(value, str)}
         at_most = mine.get("creation_at_most")
-        rows.append({**row, **given, **dict.fromkeys(why), "why": why, "creation_at_most": at_most})
+        rows.append(
+            {**row, **given, **dict.fromkeys(why), **{name: mine.get(name) for name in RANGES},
+             "why": why, "creation_at_most": at_most,
+             "creation_surely": mine.get("creation_surely")}
+        )  # fmt: skip
     return rows
 
 

@@ -12,6 +12,7 @@ FAILURES = ("out_of_memory", "crash", "error", "timeout", "over_energy", "contex
 _BUSY = " (measured on a busy machine)"
 _OF_THE_CLOCK = ("p95_s", "ttft_p95_s", "decode_tokens_per_s")
 _OF_JOULES = ("energy_j", "co2e_g")
+RANGES = tuple(f"{cost}_{end}" for cost in _OF_JOULES for end in ("low", "high"))
 
 
 class Shortfall(NamedTuple):
@@ -52,11 +53,21 @@ def shortfalls(
 
 def _bounded(row: dict[str, Any], cost: NamedCost, bound: float) -> Iterator[Shortfall]:
     figure = row[cost.column]
+    if figure is None and row.get(f"{cost.column}_high") is not None:
+        yield from _estimate_within(row, cost, bound)
+        return
     over = figure is not None and (figure < bound if cost.more_is_better else figure > bound)
     if not over:  # a mean without some may be too low: those that ran out of time took most
         yield from _unknown(row, cost)
         return
+    surely = row["creation_surely"] or 0.0
     if cost.column == "creation_flops" and row["creation_at_most"]:
+        if surely > bound:
+            said = f"{cost.words} of at least {cost.said(surely)} > {cost.said(bound)}"
+            gap, value = surely - bound, f"at least {cost.said(surely)}"
+            missing = f"{cost.said(gap)} more at least"
+            yield Shortfall(cost.words, said, gap, value, cost.said(bound), missing)
+            return
         said = f"{cost.words} are not known to be within {cost.said(bound)}"
         yield Shortfall(
             cost.words, f"{said}: at most {cost.said(figure)} ({row['creation_at_most']})"
@@ -71,6 +82,22 @@ def _bounded(row: dict[str, Any], cost: NamedCost, bound: float) -> Iterator[Sho
     yield Shortfall(cost.words, said, gap, value, limit, f"{cost.said(gap)} {word}")
 
 
+def _estimate_within(row: dict[str, Any], cost: NamedCost, bound: float) -> Iterator[Shortfall]:
+    """Of a cost that is a range: what both its ends decide, and that they do not."""
+    low, high = row[f"{cost.column}_low"], row[f"{cost.column}_high"]
+    value, limit = _range(row, cost), cost.said(bound)
+    if low > bound:
+        missing, said = cost.said(low - bound), f"{cost.words} {value} > {limit}"
+        yield Shortfall(cost.words, said, low - bound, value, limit, f"{missing} more at least")
+    elif high > bound:
+        yield Shortfall(cost.words, f"{cost.words} is not known to be within {limit}: {value}")
+
+
+def _range(row: dict[str, Any], cost: NamedCost) -> str:
+    low, high = (cost.said(row[f"{cost.column}_{end}"]) for end in ("low", "high"))
+    return f"{low} (estimated)" if low == high else f"{low} to {high} (estimated)"
+
+
 def _estimated(row: dict[str, Any], cost: NamedCost) -> str:
     guessed = cost.column in _OF_JOULES and row["energy_known"] == "estimated"
     return " (estimated)" if guessed else ""
@@ -79,6 +106,8 @@ def _estimated(row: dict[str, Any], cost: NamedCost) -> str:
 def _unknown(row: dict[str, Any], cost: NamedCost) -> Iterator[Shortfall]:
     if row[cost.column] is None:
         why = row["why"].get(cost.column)
+        if row.get(f"{cost.column}_high") is not None:
+            why = f"{_range(row, cost)} by EcoLogits, which is not ranked against what is measured"
         yield Shortfall(cost.words, f"{cost.words} is not available{f' ({why})' if why else ''}")
         return
     unknown = row.get(f"{cost.column}_unknown") or 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 from importlib.resources import files
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import (
     BaseModel,
@@ -112,6 +112,19 @@ class Profile(BaseModel):
     grid_g_co2e_per_kwh: float | None = Field(
         None, ge=0, description="carbon intensity of its electricity, for grams of CO2e"
     )
+
+    api_energy: Literal["ecologits"] | None = Field(
+        None, description="estimate what remote APIs take, by EcoLogits; default: not available"
+    )
+    electricity_mix_zone: str | None = Field(
+        None, description="country of those APIs' electricity, as FRA; default: EcoLogits' own"
+    )
+
+    @model_validator(mode="after")
+    def _zone_of_an_estimate(self) -> Profile:
+        if self.electricity_mix_zone and not self.api_energy:
+            raise ValueError("electricity_mix_zone is of an estimate: add api_energy: ecologits")
+        return self
 
     @model_validator(mode="before")
     @classmethod

@@ -14,9 +14,10 @@ from distilbench.tasks._build import (
     make_questions,
     worked_answer,
 )
+from distilbench.tasks._chat import turns_of
 from distilbench.tasks._extract import extract
 from distilbench.tasks._grade import grade, vote_of
-from distilbench.tasks._hub_file import shadowed
+from distilbench.tasks._hub_file import hub_task_id, shadowed
 from distilbench.tasks._inspect_task import main_score, package_version, prompts
 from distilbench.tasks._likelihood import LIKELIHOODS_KEY
 from distilbench.tasks._listing import TaskEntry, list_benchmarks, list_tasks
@@ -53,6 +54,7 @@ __all__ = [
     "data_files",
     "extract",
     "grade",
+    "hub_task_id",
     "judge",
     "list_benchmarks",
     "list_tasks",
@@ -63,6 +65,7 @@ __all__ = [
     "prompts",
     "rows_kind",
     "shadowed",
+    "turns_of",
     "vote_of",
     "worked_answer",
 ]

@@ -31,16 +31,22 @@ def conversation_of(value: Any) -> Conversation | None:
 
     Raises ``ValueError`` with what is wrong of messages that cannot be asked.
     """
-    messages = _listed(value)
-    if messages is None:
+    turns = turns_of(value)
+    if turns is None:
         return None
-    turns = [_turn(message) for message in messages]
     roles = [role for role, _ in turns]
     if roles[-1] != "user":
         raise ValueError(f"holds messages whose last is the {roles[-1]}'s, where one is to answer")
     if "system" in roles[1:]:
         raise ValueError("holds messages with a system message that is not the first")
-    return Conversation(turns[-1][1], tuple(turns[:-1]))
+    return Conversation(turns[-1][1], turns[:-1])
+
+
+def turns_of(value: Any) -> tuple[Turn, ...] | None:
+    """The turns of a list of messages, or of JSON of one; null: it is none. Raises ``ValueError``
+    with what is wrong of a message."""
+    messages = _listed(value)
+    return None if messages is None else tuple(_turn(message) for message in messages)
 
 
 def _listed(value: Any) -> list[dict[str, Any]] | None:

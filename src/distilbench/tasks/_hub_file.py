@@ -132,6 +132,29 @@ def fetch(spec: InspectTask, name: HubName, commit: str | None, seed: int) -> tu
     return create_hub_task(of, found, seed), found
 
 
+def hub_task_id(spec: InspectTask, commit: str | None) -> tuple[str, str]:
+    """The data set that a task of the hub names, and the id that its ``eval.yaml`` of ``commit``
+    (null: as it is now) gives the task. The file is read only where the name has no id.
+
+    Raises ``InputError`` if the file cannot be read, or has several tasks.
+    """
+    name = hub_name(spec)
+    if name is None:
+        raise ValueError(f"{spec.inspect} is no task of the hub")
+    if name.task is not None:
+        return name.repo, name.task
+    where = f"{_where(spec)}: {FILE} of {name.repo}"
+    try:
+        path, _ = hub_task_file(name.repo, commit or name.revision or "main")
+        read_yaml(path, "tasks:")
+    except InputError:
+        raise
+    except Exception as error:  # the hub's client, its network, or Inspect
+        remedy = f"name its task in the suite: hf/{name.repo}/TASK"
+        raise InputError(where, f"cannot be read ({type(error).__name__})", remedy) from error
+    return name.repo, str(check(where, path, name)["id"])
+
+
 def check(where: str, path: Path, name: HubName) -> dict[str, Any]:
     """The one task of a file that is named, as Inspect reads it.
 

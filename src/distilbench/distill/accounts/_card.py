@@ -125,7 +125,7 @@ def _card(
         "developer": "made with distilbench",
         "family": slug(recipe.name),
         "role": "distilled" if is_distilled else "vanilla",
-        "stage": "instruct" if recipe.data.task else "base",
+        "stage": "base" if recipe.data.text else "instruct",
         "note": f"{recipe.method}; held-out loss {facts.loss:.4f} nats a token{accuracy}{trouble}",
         "sources": {_SOURCE: {"title": f"distilbench {version('distilbench')} on {hardware}"}},
         "lineage": {"base": base},

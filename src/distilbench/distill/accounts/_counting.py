@@ -90,6 +90,8 @@ class TrainingShape:
     """TRL's fused head, which projects once more going back."""
     compact_head: bool = False
     """It projects labelled positions only (on GPUs, by Triton)."""
+    projection_parameters: int = 0
+    """Trained weights of maps of hidden states, applied to labelled positions."""
     divergence_passes: int = 0
     """Forward passes of TRL's chunked divergence over both heads: 2 for the JSD, whose mixture
     needs both normalised first, else 1; going back is one more. 0: another loss."""
@@ -109,6 +111,7 @@ class TrainingShape:
         backward = 1.0 if self.adapter_parameters else 2.0  # mixing has no weights to freeze
         layers = linear * (1 + backward) + mixing * 3.0
         layers += 6.0 * self.adapter_parameters * rows * length
+        layers += 6.0 * self.projection_parameters * labelled
         again = (linear + mixing) if self.checkpointing else 0.0
         passes = self.divergence_passes + 1 if self.divergence_passes else 1 + self.fused_head
         return layers + again + head * (passes + backward)
@@ -158,6 +161,9 @@ def forward(
     record.padded_tokens += rows * length
     record.samples += rows
     formula = forward_flops(shape_of(model), rows, length)
+    if getattr(model, "peft_config", None):  # adapters are beside the weights, not yet in them
+        adapters = sum(p.numel() for p in model.parameters() if p.requires_grad)
+        formula += 2.0 * adapters * rows * length
     record.work(formula, 2.0 * model.num_parameters() * tokens)
     record.flops_counted = sample.scaled(record.padded_tokens)
     return logits

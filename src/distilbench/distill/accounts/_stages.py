@@ -69,7 +69,7 @@ class StageRecord:
     padded_tokens: int = measured("the same with padding", default=0)
     output_tokens: int = measured("of them generated", default=0)
     samples: int = measured("texts generated, kept, scored or trained on", default=0)
-    rejected: int | None = measured("texts that the verifier rejected")
+    rejected: int | None = measured("texts that the verifier rejected, or refused, empty or cut")
     reused_tokens: int = measured("tokens found in the cache instead", default=0)
     flops_counted: float | None = measured(
         "torch's FlopCounterMode on sample steps, scaled by padded tokens; null: not torch's work",
@@ -149,6 +149,19 @@ class Attempt:
         for file, record in ((self.file, self.record), *self.beside):
             write_json(file, asdict(record))
 
+    @contextmanager
+    def elsewhere(self, other: Attempt) -> Iterator[None]:
+        """The body's time and energy are those of ``other``, an evaluation in the midst of a
+        training, and not this attempt's."""
+        self.beat(now=True)
+        began = time.perf_counter()
+        other._started = began - (other.record.wall_s or 0.0)
+        try:
+            yield
+        finally:
+            other.beat(now=True)
+            self._started += time.perf_counter() - began
+
     def _read_meters(self) -> None:
         record, energy = self.record, self.meter.end()
         self.meter.begin()
@@ -161,7 +174,8 @@ class Attempt:
             record.energy_method = self.meter.method
         peaks = [peak_memory_bytes(pid) or 0 for pid in (os.getpid(), *self.others)]
         record.peak_memory_bytes = max(sum(peaks), record.peak_memory_bytes or 0) or None
-        record.peak_gpu_bytes = _gpu_peak()
+        gpu = _gpu_peak()
+        record.peak_gpu_bytes = None if gpu is None else max(gpu, record.peak_gpu_bytes or 0)
         if self.usd_per_hour is not None and record.wall_s is not None:
             record.usd = usd_of(record.wall_s, self.usd_per_hour)
 
@@ -218,6 +232,18 @@ class StageMeter:
         attempt.beside.append((self._file(record), record))
         self.add(record)
         return record
+
+    def within(self, attempt: Attempt, stage: StageKind) -> Attempt:
+        """A stage that interrupts another attempt, once or often, for a while
+        (:meth:`Attempt.elsewhere`); its record is written from its first work on."""
+        number = len(list(self.folder.glob("*.json")))
+        record = StageRecord(self.owner, stage, number, attempt.record.trial)
+        record.begun_unix_s, record.hardware = time.time(), str(self._hardware)
+        record.machine = attempt.record.machine
+        self.add(record)
+        return Attempt(
+            record, self._file(record), attempt.meter, attempt.usd_per_hour, attempt.others
+        )
 
     def add(self, record: StageRecord) -> None:
         """Write a record."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from distilbench.distill.data._chats import Chat, chat_of, read_chats
+from distilbench.distill.data._splits import fresh, in_order, split
+from distilbench.distill.data._texts import text_of, text_splits
 from distilbench.distill.recipe import Recipe
 from distilbench.engines import few_shot_prompt
 from distilbench.errors import InputError
@@ -31,10 +33,12 @@ Task = ReasoningGymTask | FileTask
 
 @dataclass(frozen=True)
 class Example:
-    """Token ids of a prompt, which no loss is taken on, and of what follows it."""
+    """Token ids of a prompt, which no loss is taken on, and of what follows it. ``learnt``: of
+    which of its tokens a loss is taken; empty: of all."""
 
     prompt: tuple[int, ...]
     completion: tuple[int, ...]
+    learnt: tuple[bool, ...] = ()
 
     @property
     def ids(self) -> tuple[int, ...]:
@@ -42,11 +46,18 @@ class Example:
 
     def row(self) -> dict[str, Any]:
         """As a row of a data set, for a collator."""
-        return {"prompt": list(self.prompt), "completion": list(self.completion)}
+        parts = {"prompt": self.prompt, "completion": self.completion, "learnt": self.learnt}
+        return {name: list(part) for name, part in parts.items()}
+
+    @property
+    def labelled(self) -> int:
+        """Tokens that a loss is taken on."""
+        return sum(self.learnt) if self.learnt else len(self.completion)
 
     def cut(self, length: int) -> Example:
         """The first ``length`` tokens."""
-        return Example(self.prompt[:length], self.completion[: max(0, length - len(self.prompt))])
+        left = max(0, length - len(self.prompt))
+        return Example(self.prompt[:length], self.completion[:left], self.learnt[:left])
 
 
 @dataclass(frozen=True)
@@ -60,22 +71,32 @@ class Asked:
 
 @dataclass(frozen=True)
 class Corpus:
-    """What a recipe trains on and holds out: questions, or plain texts.
+    """What a recipe trains on, judges by in between (``validation``) and holds out: questions,
+    plain texts, or chats.
 
-    ``overlapping`` training questions had the text of a held-out one and were left out.
+    ``overlapping`` training questions, texts or chats were among those of another split too, and
+    were left out.
     """
 
     train: tuple[Asked, ...] = ()
     held_out: tuple[Asked, ...] = ()
+    validation: tuple[Asked, ...] = ()
     train_texts: tuple[str, ...] = ()
     held_out_texts: tuple[str, ...] = ()
+    validation_texts: tuple[str, ...] = ()
+    train_chats: tuple[Chat, ...] = ()
+    held_out_chats: tuple[Chat, ...] = ()
+    validation_chats: tuple[Chat, ...] = ()
     overlapping: int = 0
+    apart: bool = False
+    """Whether each training text is an example of its own (packed later), not run into the next."""
 
     @property
     def digest(self) -> str:
         """SHA-256 over everything the student may be trained on (the teacher's answers apart)."""
         parts = [
             *self.train_texts,
+            *map(str, self.train_chats),
             *("\n".join(map(str, (*_words(a.question), a.gold))) for a in self.train),
         ]
         return hashlib.sha256("\x00".join(parts).encode()).hexdigest()
@@ -87,13 +108,64 @@ def load_corpus(recipe: Recipe, where: str) -> Corpus:
     Raises ``InputError`` if the data cannot be read, or nothing is left to train on.
     """
     if recipe.data.text is not None:
-        return _plain(recipe, recipe.data.text)
+        return _texts(recipe, recipe.data.text)
+    if recipe.data.chat is not None:
+        return _chats(recipe, recipe.data.chat)
+    return _asked(recipe, where)
+
+
+def _texts(recipe: Recipe, path: Path) -> Corpus:
+    train, validation, held = text_splits(recipe, path)
+    texts, overlapping = fresh(train, (*validation, *held), path)
+    column = recipe.data.column or "text"
+    return Corpus(
+        train_texts=in_order(
+            texts, recipe.data.curriculum, path, lambda line, where: text_of(line, column, where)
+        ),
+        validation_texts=tuple(text for text in validation if text not in set(held)),
+        held_out_texts=held,
+        overlapping=overlapping,
+        apart=recipe.training.packing,
+    )
+
+
+def _chats(recipe: Recipe, path: Path) -> Corpus:
+    column, order = recipe.data.column or "messages", recipe.data.curriculum
+    train, validation, held = split(recipe, read_chats(path, column), path)
+    kept, overlapping = fresh(train, (*validation, *held), path)
+    return Corpus(
+        train_chats=in_order(
+            kept,
+            None if order == "length" else order,
+            path,
+            lambda line, where: chat_of(line, column, where),
+        ),
+        validation_chats=tuple(chat for chat in validation if chat not in set(held)),
+        held_out_chats=held,
+        overlapping=overlapping,
+    )
+
+
+def _asked(recipe: Recipe, where: str) -> Corpus:
     spec = recipe.task
     assert spec is not None
-    wanted = recipe.data.questions
-    held = make_questions(_asking(spec, recipe.held_out.questions), recipe.held_out.seed)
-    made = make_questions(_asking(spec, wanted + recipe.held_out.questions), recipe.data.seed)
+    wanted, apart = recipe.data.questions, recipe.held_out.questions
+    held = make_questions(_asking(spec, apart), recipe.held_out.seed)
     secret = {_words(question) for question in (*held.questions, *held.examples)}
+    validation: tuple[Asked, ...] = ()
+    if recipe.training.eval_steps is not None:
+        count = recipe.validation.questions
+        judged = make_questions(_asking(spec, count + apart), recipe.validation.seed)
+        own = [q for q in judged.questions if _words(q) not in secret][:count]
+        if not own:
+            raise InputError(
+                f"{where}: field 'validation'",
+                "every validation question is held out too",
+                "give other questions, or lower 'held_out.questions'",
+            )
+        validation, apart = _ask(spec, judged, own), apart + count
+        secret |= {_words(question) for question in (*own, *judged.examples)}
+    made = make_questions(_asking(spec, wanted + apart), recipe.data.seed)
     fresh = [question for question in made.questions if _words(question) not in secret]
     if not fresh:
         raise InputError(
@@ -104,6 +176,7 @@ def load_corpus(recipe: Recipe, where: str) -> Corpus:
     return Corpus(
         train=_ask(spec, made, fresh[:wanted]),
         held_out=_ask(spec, held, held.questions),
+        validation=validation,
         overlapping=len(made.questions) - len(fresh),
     )
 
@@ -178,46 +251,3 @@ def _ask(spec: Task, made: QuestionSet, questions: Sequence[Question]) -> tuple[
         spoken = tuple({"role": m.role, "content": m.text} for m in messages)
         asked.append(Asked(question, spoken, worked_answer(spec, question)))
     return tuple(asked)
-
-
-def _plain(recipe: Recipe, path: Path) -> Corpus:
-    texts = _texts(path, recipe.data.column)
-    if len(texts) == 1:  # one long text: its last part is held out
-        at = int(len(texts[0]) * (1 - recipe.held_out.share))
-        texts = [texts[0][:at], texts[0][at:]]
-    count = min(len(texts) - 1, max(1, round(len(texts) * recipe.held_out.share)))
-    train, held = tuple(texts[:-count]), tuple(texts[-count:])
-    secret = set(held)
-    kept = tuple(text for text in train if text and text not in secret)
-    if not kept or not any(held):
-        raise InputError(str(path), "is too short to hold a part of it out", "give more text")
-    return Corpus(train_texts=kept, held_out_texts=held, overlapping=len(train) - len(kept))
-
-
-def _texts(path: Path, column: str) -> list[str]:
-    if not path.is_file():
-        raise InputError(str(path), "there is no such file", "correct 'data.text'")
-    if path.suffix not in (".txt", ".jsonl"):
-        raise InputError(str(path), "is no .txt or .jsonl file", "convert it to one")
-    try:
-        text = path.read_text("utf-8")
-    except UnicodeDecodeError as error:
-        raise InputError(str(path), "is not UTF-8", "convert it") from error
-    if path.suffix == ".txt":
-        return [text]
-    rows = []
-    # Not splitlines: JSON strings may hold the other separators of lines that it knows.
-    for number, line in enumerate(text.split("\n"), start=1):
-        if line.strip():
-            rows.append(_row(line, column, f"{path}: row {number}"))
-    return rows
-
-
-def _row(line: str, column: str, where: str) -> str:
-    try:
-        value: Any = json.loads(line)[column]
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(where, f"has no text in {column!r}", "set 'data.column'") from error
-    if not isinstance(value, str) or not value.strip():
-        raise InputError(where, f"column {column!r} is no text", "mend or remove the row")
-    return value

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
+from distilbench.distill.data._chats import Chat
 from distilbench.distill.data._corpus import Asked, Corpus, Example, answered, blocks
+from distilbench.distill.data._turns import chat_examples
 from distilbench.errors import InputError
 
 if TYPE_CHECKING:
@@ -21,8 +23,13 @@ def training_examples(
     corpus: Corpus, texts: Texts, tokenizer: PreTrainedTokenizerBase, max_length: int, where: str
 ) -> list[Example]:
     """Raises ``InputError`` if no example is left within ``max_length``."""
+    if corpus.train_texts and corpus.apart:
+        each = (blocks(tokenizer, (text,), max_length) for text in corpus.train_texts)
+        return [block for own in each for block in own]
     if corpus.train_texts:
         return blocks(tokenizer, corpus.train_texts, max_length)
+    if corpus.train_chats:
+        return some_left(chat_examples(tokenizer, corpus.train_chats, max_length, where), where)
     made = (answered(tokenizer, asked, t, max_length) for asked, t in asked_texts(corpus, texts))
     return some_left([example for example in made if example], where)
 
@@ -31,9 +38,32 @@ def held_out_examples(
     corpus: Corpus, tokenizer: PreTrainedTokenizerBase, max_length: int, where: str
 ) -> list[Example]:
     """Raises ``InputError`` if no example is left within ``max_length``."""
-    if corpus.held_out_texts:
-        return blocks(tokenizer, corpus.held_out_texts, max_length)
-    made = (answered(tokenizer, asked, asked.gold, max_length) for asked in corpus.held_out)
+    apart = corpus.held_out_texts, corpus.held_out_chats, corpus.held_out
+    return _apart(*apart, tokenizer, max_length, where)
+
+
+def validation_examples(
+    corpus: Corpus, tokenizer: PreTrainedTokenizerBase, max_length: int, where: str
+) -> list[Example]:
+    """None, if the corpus has no such split. Raises ``InputError`` if no example is left within
+    ``max_length``."""
+    apart = corpus.validation_texts, corpus.validation_chats, corpus.validation
+    return _apart(*apart, tokenizer, max_length, where) if any(apart) else []
+
+
+def _apart(
+    texts: tuple[str, ...],
+    chats: Sequence[Chat],
+    asked: Sequence[Asked],
+    tokenizer: PreTrainedTokenizerBase,
+    max_length: int,
+    where: str,
+) -> list[Example]:
+    if texts:
+        return blocks(tokenizer, texts, max_length)
+    if chats:
+        return some_left(chat_examples(tokenizer, chats, max_length, where), where)
+    made = (answered(tokenizer, one, one.gold, max_length) for one in asked)
     return some_left([example for example in made if example], where)
 
 
@@ -62,6 +92,8 @@ def some_texts(corpus: Corpus, texts: Texts) -> list[str]:
     """A few training texts, for pruning by activation."""
     if corpus.train_texts:
         return [text[:_SHOWN] for text in corpus.train_texts[:_SHOWN]]
+    if corpus.train_chats:
+        return [" ".join(said for _, said in chat) for chat in corpus.train_chats[:_SHOWN]]
     return [f"{asked.question.text} {text}" for asked, text in asked_texts(corpus, texts)][:_SHOWN]
 
 

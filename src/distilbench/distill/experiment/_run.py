@@ -27,6 +27,7 @@ from distilbench.distill.accounts import (
     write_stages,
 )
 from distilbench.distill.data import Corpus, load_corpus
+from distilbench.distill.experiment._push import check_push, push
 from distilbench.distill.recipe import Recipe, RecipeLike, read_recipe
 from distilbench.distill.teacher import (
     Sampling,
@@ -40,18 +41,27 @@ from distilbench.distill.training import (
     Judged,
     Trial,
     check_accelerate,
+    check_reporters,
+    check_schedule,
     check_vllm,
     held_out_accuracy,
 )
 from distilbench.distill.weights import check_export, export_gguf, load
 from distilbench.errors import InputError
-from distilbench.events import AccuracyMeasured, AnswersJudged, OnEvent, WeightsLoading, ignore
+from distilbench.events import (
+    AccuracyMeasured,
+    AnswersJudged,
+    Noted,
+    OnEvent,
+    WeightsLoading,
+    ignore,
+)
 from distilbench.files import alone, read_json, whole_alone, write_json, write_text
 from distilbench.source import Source
 from distilbench.yaml_file import parse_yaml, read_yaml, yaml_text
 
 _RECIPE = "recipe.yaml"
-_MAY_CHANGE = frozenset({"export", "machine", "plan"})
+_MAY_CHANGE = frozenset({"export", "machine", "plan", "push_to_hub"})
 
 
 @dataclass(frozen=True)
@@ -124,6 +134,9 @@ class _Run:
         bench, recipe = self.bench, self.recipe
         check_accelerate(recipe, bench.folder, bench.where)
         check_vllm(recipe, bench.where)
+        check_reporters(recipe, bench.where)
+        check_schedule(recipe, bench.where)
+        check_push(recipe, self.student_dir, bench.where)
         check_export(recipe, bench.folder, bench.where)
         corpus = load_corpus(recipe, bench.where)
         teaching = find_teacher(
@@ -240,6 +253,8 @@ class _Run:
         )
         card_file = write_card(facts, self.student_dir, teaching, bench.folder)
         self._export()
+        if pushed := push(recipe=self.recipe, folder=self.student_dir, where=bench.where):
+            bench.on_event(Noted(pushed))
         return DistillResult(
             folder=bench.place,
             student_dir=self.student_dir,

@@ -15,22 +15,26 @@ from distilbench.distill.recipe._load import (
 from distilbench.distill.recipe._parts import (
     Data,
     Distillation,
+    FurtherDivergence,
     Generation,
+    HiddenLoss,
     Machine,
     Part,
     Teacher,
     Training,
-    Vllm,
 )
 from distilbench.distill.recipe._recipe import Recipe
 from distilbench.distill.recipe._student_spec import NewShape, StudentSpec, WidthPruning
+from distilbench.distill.recipe._vllm import Vllm
 
 __all__ = [
     "ENTRY_POINT",
     "Aim",
     "Data",
     "Distillation",
+    "FurtherDivergence",
     "Generation",
+    "HiddenLoss",
     "Machine",
     "Need",
     "NewShape",

@@ -27,13 +27,18 @@ class Aim:
     """The recipe's ``method``. Several objectives may share one, if what they take differs."""
     divergences: ClassVar[tuple[str, ...]] = ("forward-kl", "reverse-kl", "jsd")
     """The recipe's ``distillation.divergence``: which of them it takes."""
-    heeds: ClassVar[tuple[str, ...]] = tuple(Distillation.model_fields)
+    heeds: ClassVar[tuple[str, ...]] = tuple(
+        name for name in Distillation.model_fields if name not in ("alpha", "losses")
+    )
     """The fields of the recipe's ``distillation`` that set what it does. A recipe that sets another
-    is refused."""
+    is refused. Default: those of one divergence."""
     needs: ClassVar[Need | None] = None
     needs_task: ClassVar[bool] = False
     """Whether it trains on questions of a task only, not on plain text."""
 
+    packs: ClassVar[bool] = False
+    """Whether its loss is taken of packed examples as of others: with positions that begin anew
+    (see :func:`with_loss`). It is if the recipe's ``training.packing`` says so."""
     fused_head: ClassVar[bool] = False
     """Whether its loss can project hidden states to logits by TRL's fused head, piece by piece, as
     the SFT trainer's own does. It does if the recipe's ``training.fused_head`` says so."""
@@ -53,7 +58,8 @@ class Aim:
             value = getattr(asked, name)
             if name not in self.heeds and value != field.default:
                 what = f"changes nothing of method {self.method}, divergence {asked.divergence}"
-                raise ValueError(f"'distillation.{name}: {value}' {what}; drop it")
+                shown = name if name == "losses" else f"{name}: {value}"
+                raise ValueError(f"'distillation.{shown}' {what}; drop it")
         if "beta" in self.heeds and asked.beta != asked.beta_of_divergence and asked.beta != 0.5:
             raise ValueError(
                 f"'distillation.beta: {asked.beta}' changes nothing of 'divergence:"

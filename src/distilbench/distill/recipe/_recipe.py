@@ -19,8 +19,10 @@ from distilbench.distill.recipe._parts import (
     Machine,
     Part,
     Plan,
+    Push,
     Teacher,
     Training,
+    Validation,
 )
 from distilbench.distill.recipe._serving import not_served
 from distilbench.distill.recipe._student_spec import StudentSpec
@@ -28,7 +30,15 @@ from distilbench.tasks import FileTask, InspectTask, ReasoningGymTask
 from distilbench.yaml_file import HomePath
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._\-]*$", max_length=80)]
-_SWEPT = ("learning_rate", "epochs", "batch_size", "beta", "temperature", "on_policy_share")
+_SWEPT = (
+    "learning_rate",
+    "epochs",
+    "batch_size",
+    "beta",
+    "temperature",
+    "alpha",
+    "on_policy_share",
+)
 
 
 def _known_type(name: str) -> str:
@@ -49,6 +59,7 @@ class Recipe(Part):
     tokenizer: str | None = Field(None, description="folder; default: of teacher or base")
     data: Data
     held_out: HeldOut = HeldOut()
+    validation: Validation = Validation()
     generation: Generation = Generation()
     distillation: Distillation = Distillation()
     training: Training = Training()
@@ -63,6 +74,7 @@ class Recipe(Part):
     export: tuple[Annotated[str, AfterValidator(_known_type)], ...] = Field(
         (), description="GGUF files to write: f16, Q8_0, Q4_K_M, ..."
     )
+    push_to_hub: Push | None = None
     seed: int = 0
 
     @model_validator(mode="after")
@@ -129,5 +141,6 @@ class Recipe(Part):
         data = {
             "task": task.within(folder) if isinstance(task, FileTask) else task,
             "text": folder / self.data.text if self.data.text else None,
+            "chat": folder / self.data.chat if self.data.chat else None,
         }
         return self.model_copy(update={"data": self.data.model_copy(update=data)})

@@ -198,7 +198,7 @@ def _say_size(
     """Say what will be written. Raises ``InputError`` if the disk has no room for it."""
     if not examples:
         return
-    positions = sum(_positions(example) for example in examples)
+    positions = sum(sum(learnt_behind(example)) for example in examples)
     needed = logit_bytes(len(examples), positions, rows, distillation)
     folder.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(folder).free
@@ -219,9 +219,11 @@ def _mib(size: float) -> str:
     return f"{size / 2**20:,.1f} MiB" if size < 2**30 else f"{size / 2**30:,.1f} GiB"
 
 
-def _positions(example: Example) -> int:
-    """Tokens that something stands before: the first of a text is predicted by nothing."""
-    return len(example.ids) - max(1, len(example.prompt))
+def learnt_behind(example: Example) -> list[bool]:
+    """Whether a loss is taken on each token behind the prompt; of a text without one, behind its
+    first token, which nothing predicts."""
+    learnt = example.learnt or (True,) * len(example.completion)
+    return [bool(one) for one in (learnt if example.prompt else learnt[1:])]
 
 
 def _score(
@@ -291,7 +293,9 @@ def _as_text(folder: Path, place: Place) -> str:
 
 
 def _key(digest: str, example: Example, distillation: Distillation) -> str:
+    learnt = {"learnt": example.learnt} if example.learnt else {}
     return key_of(
+        **learnt,
         kind="packed logits",
         teacher=digest,
         prompt=example.prompt,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import compress
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
@@ -13,7 +14,7 @@ import numpy.typing as npt
 from distilbench.distill.accounts import StageRecord, TeacherSize
 from distilbench.distill.data import Example
 from distilbench.distill.teacher._cache import key_of
-from distilbench.distill.teacher._logits import Scored
+from distilbench.distill.teacher._logits import Scored, learnt_behind
 from distilbench.distill.teacher._packing import Best, Floats
 from distilbench.distill.teacher._served import said_at, served_digest
 from distilbench.distill.teacher._server_answers import (
@@ -76,7 +77,8 @@ class ServerScorer:
         with ThreadPoolExecutor(self._at_once) as pool:
             told = list(pool.map(self._told, texts))
         made = []
-        for text, positions in zip(texts, told, strict=True):
+        for example, text, every in zip(examples, texts, told, strict=True):
+            positions = list(compress(every, learnt_behind(example)))
             flops = self._size.scoring(len(text.ids))
             record.tokens += len(text.ids)
             record.padded_tokens += len(text.ids)

@@ -42,12 +42,17 @@ class Judged:
 
 
 def held_out_loss(
-    student: Loaded, examples: Sequence[Example], batch_size: int, attempt: Attempt
+    student: Loaded,
+    examples: Sequence[Example],
+    batch_size: int,
+    attempt: Attempt,
+    sample: FlopSample | None = None,
 ) -> Judged:
-    """Mean negative log-likelihood of what follows the prompts."""
+    """Mean negative log-likelihood of what is learnt of the examples. ``sample``: of earlier work
+    of the attempt, so that torch's count goes on."""
     import torch
 
-    model, sample = student.model.to(device()).eval(), FlopSample(every=20)
+    model, sample = student.model.to(device()).eval(), sample or FlopSample(every=20)
     total, labelled = 0.0, 0
     for at in range(0, len(examples), batch_size):
         batch = to_batch(examples[at : at + batch_size], int(student.tokenizer.pad_token_id))

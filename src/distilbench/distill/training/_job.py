@@ -25,7 +25,8 @@ _DRAWN = 64  # batches that the mean cost of a step is taken over
 
 @dataclass(frozen=True)
 class Job:
-    """One student to train. For each example there may be the place of cached teacher logits."""
+    """One student to train. For each example there may be places of cached teacher logits: one, or
+    one for each that is packed into it."""
 
     objective: Objective
     training: Training
@@ -33,9 +34,12 @@ class Job:
     folder: Path
     seed: int
     max_new_tokens: int
-    logits: Sequence[str] | None = None
     scorer: Scorer | None = None
     """A served teacher, where the objective needs it step by step."""
+    logits: Sequence[Sequence[str]] | None = None
+    validation: Sequence[Example] = ()
+    ordered: bool = False
+    """Whether the examples are trained on in their order, epoch by epoch."""
 
 
 def steps_of(job: Job, student: PreTrainedModel) -> int:
@@ -46,7 +50,7 @@ def steps_of(job: Job, student: PreTrainedModel) -> int:
     At least one.
     """
     training = job.training
-    at_once = training.batch_size * training.gradient_accumulation * ranks()
+    at_once = seen_at_once(job)
     if not job.examples:
         raise InputError("data", "no example is left to train on", "lower 'generation.reject'")
     job.objective.check_batch(len(job.examples), at_once)
@@ -58,13 +62,18 @@ def steps_of(job: Job, student: PreTrainedModel) -> int:
     return steps
 
 
+def seen_at_once(job: Job) -> int:
+    """Examples of one optimizer step, in all processes."""
+    return job.training.batch_size * job.training.gradient_accumulation * ranks()
+
+
 def _step_flops(job: Job, student: PreTrainedModel) -> float:
     shape = job.objective.shape(student, job.training)
     size, total, own = job.training.batch_size, 0.0, job.objective.own_share
     examples = random.Random(job.seed).choices(job.examples, k=_DRAWN * size)
     for at in range(0, len(examples), size):
         batch = examples[at : at + size]
-        labelled = sum(len(e.completion) for e in batch)
+        labelled = sum(e.labelled for e in batch)
         total += (1 - own) * shape.step(len(batch), max(len(e.ids) for e in batch), labelled)
         if own:
             prompt, written = max(len(e.prompt) for e in batch), job.max_new_tokens

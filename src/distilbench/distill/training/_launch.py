@@ -57,6 +57,16 @@ def check_accelerate(recipe: Recipe, folder: Path, where: str) -> None:
             where, f"{file} is for MULTI_CPU, for which accelerate launch starts one process",
             "train on the CPU without 'accelerate', or use distributed_type: MULTI_GPU or FSDP",
         )  # fmt: skip
+    if recipe.training.eval_steps is not None:
+        raise InputError(
+            where, "a training is judged in between in one process only",
+            "train without 'accelerate', or without 'training.eval_steps'",
+        )  # fmt: skip
+    if any(trial.hidden for _, trial in recipe.trials()):
+        raise InputError(
+            where, "hidden states are compared in one process only",
+            "train without 'accelerate', or without the hidden losses of 'distillation.losses'",
+        )  # fmt: skip
     if settings.get("distributed_type") != "FSDP":
         return
     if recipe.training.lora:

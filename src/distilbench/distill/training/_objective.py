@@ -10,6 +10,7 @@ from distilbench.distill.accounts import StageRecord, TrainingShape, shape_of
 from distilbench.distill.data import Collator, Corpus, Example, Texts, training_examples
 from distilbench.distill.recipe import Aim, Distillation, Training, aim_of
 from distilbench.distill.teacher import Scorer
+from distilbench.distill.training._hidden import projection_weights
 from distilbench.distill.training._step_meter import Work, work_on
 from distilbench.distill.weights import Loaded, same_tokens
 from distilbench.errors import InputError
@@ -58,6 +59,9 @@ class Objective(Aim, ABC):
                 "use logit with 'top_k' or 'divergence: gold', or sequence-level",
             )
 
+    def attach(self, student: Loaded, teacher: Loaded | None, seed: int) -> None:
+        """Give the student what is trained with it and is no part of it."""
+
     def examples(
         self,
         corpus: Corpus,
@@ -91,6 +95,7 @@ class Objective(Aim, ABC):
             fused_head=self.fused_head and training.fused_head,
             compact_head=torch.cuda.is_available(),
             divergence_passes=self.divergence_passes,
+            projection_parameters=projection_weights(student),
         )
 
     @property

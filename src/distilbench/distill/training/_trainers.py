@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from distilbench.distill.accounts import Attempt, StageRecord
@@ -9,6 +10,7 @@ from distilbench.distill.data import rows
 from distilbench.distill.recipe import Training
 from distilbench.distill.training._job import Job
 from distilbench.distill.training._step_meter import StepMeter
+from distilbench.distill.training._validating import Validating
 from distilbench.distill.training._with_loss import cross_entropy, with_loss
 from distilbench.distill.weights import Loaded
 from distilbench.events import LossSeen, OnEvent, StepDone
@@ -22,10 +24,14 @@ def metered_trainer(
     attempt: Attempt,
     scoring: StageRecord | None,
     on_event: OnEvent,
+    validation: Validating | None = None,
 ) -> Any:
-    """The trainer of a job's objective, ready to train."""
+    """The trainer of a job's objective, ready to train. ``validation``: what judges the student
+    while it trains."""
     from transformers import PrinterCallback
 
+    if "tensorboard" in job.training.report_to:  # its own default is removed with checkpoints
+        os.environ.setdefault("TENSORBOARD_LOGGING_DIR", str(job.folder / "tensorboard"))
     kind, config = job.objective.trainer(_settings(job, steps), job.max_new_tokens)
     if job.objective.fused_head and not job.training.fused_head:
         kind = with_loss(kind, cross_entropy)  # as many projections as where a teacher is compared
@@ -40,8 +46,19 @@ def metered_trainer(
         peft_config=_lora(job.training),
         **_beside(job, teacher, scoring),
     )
+    trainer.step_meter = _meter(trainer, job, teacher, attempt, scoring)
+    trainer.remove_callback(PrinterCallback)
+    trainer.add_callback(_heartbeat(attempt, trainer.step_meter, on_event))
+    if validation is not None:
+        validation.join(trainer, job.training)
+    return trainer
+
+
+def _meter(
+    trainer: Any, job: Job, teacher: Loaded | None, attempt: Attempt, scoring: StageRecord | None
+) -> StepMeter:
     model = trainer.accelerator.unwrap_model(trainer.model)
-    trainer.step_meter = StepMeter(
+    return StepMeter(
         attempt,
         model,
         job.objective.shape(model, job.training),
@@ -51,9 +68,6 @@ def metered_trainer(
         mixed=0 < job.objective.own_share < 1,
         is_torchs=job.objective.is_torchs,
     )
-    trainer.remove_callback(PrinterCallback)
-    trainer.add_callback(_heartbeat(attempt, trainer.step_meter, on_event))
-    return trainer
 
 
 def _beside(job: Job, teacher: Loaded | None, scoring: StageRecord | None) -> dict[str, Any]:
@@ -72,6 +86,19 @@ def _metered(kind: Any, job: Job) -> Any:
     """The trainer's class, whose every step goes through its ``step_meter``."""
 
     class Metered(kind):  # type: ignore[misc]
+        validation: Validating | None = None
+        control: Any
+
+        def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
+            """The loss on the validation split, whatever the trainer's own loss is."""
+            assert self.validation is not None
+            metrics = self.validation.metrics(self)
+            self.log(metrics)
+            self.control = self.callback_handler.on_evaluate(
+                self.args, self.state, self.control, metrics
+            )
+            return metrics
+
         def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> Any:
             step = super().training_step
             return self.step_meter.step(
@@ -92,18 +119,22 @@ def _settings(job: Job, steps: int) -> dict[str, Any]:
         "per_device_train_batch_size": training.batch_size,
         "gradient_accumulation_steps": training.gradient_accumulation,
         "learning_rate": training.learning_rate,
-        "lr_scheduler_type": training.schedule,
+        "lr_scheduler_type": training.lr_scheduler_type,
+        "lr_scheduler_kwargs": dict(training.lr_scheduler_kwargs),
         "warmup_steps": round(training.warmup_share * steps),
         "weight_decay": training.weight_decay,
         "bf16": training.precision == "bfloat16",
         "gradient_checkpointing": training.gradient_checkpointing,
         "save_strategy": "steps",
-        "save_steps": training.checkpoint_every,
+        "save_steps": training.save_steps,
         "save_total_limit": 2,
         "logging_steps": max(1, steps // 20),
-        "report_to": [],
+        "report_to": list(training.report_to),
+        "run_name": f"{job.folder.parent.parent.name}-{job.folder.name}",
+        "project": "distilbench",
         "disable_tqdm": True,
         "seed": job.seed,
+        **_order(job),
         "use_cpu": not torch.cuda.is_available(),
         "dataloader_pin_memory": torch.cuda.is_available(),
         "remove_unused_columns": False,
@@ -111,6 +142,13 @@ def _settings(job: Job, steps: int) -> dict[str, Any]:
         "max_length": None,
         "dataset_kwargs": {"skip_prepare_dataset": True},
     }
+
+
+def _order(job: Job) -> dict[str, Any]:
+    """In the order of the examples, if they have one: each of TRL's trainers reads one of these."""
+    return (
+        {"train_sampling_strategy": "sequential", "shuffle_dataset": False} if job.ordered else {}
+    )
 
 
 def _lora(training: Training) -> Any:

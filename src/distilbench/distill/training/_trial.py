@@ -13,20 +13,25 @@ from distilbench.distill.data import (
     Corpus,
     Example,
     Texts,
+    chat_notes,
     held_out_examples,
     length_notes,
     load_corpus,
+    packed,
     prompt_ids,
     some_texts,
+    validation_examples,
 )
 from distilbench.distill.recipe import Recipe
 from distilbench.distill.teacher import Scorer, Teaching, cache_logits, find_teacher
+from distilbench.distill.training._apart import check_apart
 from distilbench.distill.training._bench import Bench
 from distilbench.distill.training._evaluate import Judged, held_out_loss
 from distilbench.distill.training._job import Job
 from distilbench.distill.training._launch import check_started, is_launched, launch
 from distilbench.distill.training._objective import Objective, objective_of
 from distilbench.distill.training._train import train
+from distilbench.distill.training._validating import Validating
 from distilbench.distill.weights import Loaded, load, prepare, start_student
 from distilbench.events import Noted, TrialJudged, WeightsLoading, ignore
 from distilbench.files import read_json, write_json
@@ -86,6 +91,7 @@ class Trial:
             self.corpus, self.texts, student.tokenizer, teacher.tokenizer if teacher else None,
             self.training.max_length, bench.where,
         )  # fmt: skip
+        examples = self._in_order(examples)
         self._note_lengths(student, examples)
         logits = self._cached_logits(examples, student.tokenizer)
         if recipe.accelerate is not None and not is_launched():
@@ -94,41 +100,82 @@ class Trial:
             del teacher, student
             launch(recipe, source, bench.folder, bench.place, self.number, self.texts, logits)
             return
-        task = recipe.task
-        job = Job(
-            objective=self.objective,
-            training=self.training,
-            examples=examples,
-            folder=self.place,
-            seed=recipe.seed,
-            max_new_tokens=recipe.generation.max_tokens or (task.max_tokens if task else 1),
-            logits=logits,
-            scorer=self._scorer(student.tokenizer) if self.objective.needs == "served" else None,
-        )
+        grouped = None if logits is None else [[file] for file in logits]
+        if self.training.packing:
+            for loaded in (student, teacher if self.objective.needs == "live" else None):
+                check_apart(loaded, bench.where)
+            count = len(examples)
+            examples, grouped = packed(examples, logits, self.training.max_length)
+            bench.on_event(Noted(f"{count:,} examples are packed into {len(examples):,} rows"))
+        job = self._job(examples, grouped, student)
         try:
             self._metered(job, student, teacher)
         finally:
             if job.scorer is not None:
                 job.scorer.close()
 
+    def _job(
+        self,
+        examples: Sequence[Example],
+        logits: Sequence[Sequence[str]] | None,
+        student: Loaded,
+    ) -> Job:
+        bench, recipe, task = self.bench, self.bench.recipe, self.bench.recipe.task
+        return Job(
+            objective=self.objective,
+            training=self.training,
+            examples=examples,
+            folder=self.place,
+            seed=recipe.seed,
+            max_new_tokens=recipe.generation.max_tokens or (task.max_tokens if task else 1),
+            scorer=self._scorer(student.tokenizer) if self.objective.needs == "served" else None,
+            logits=logits,
+            ordered=recipe.data.curriculum is not None,
+            validation=validation_examples(
+                self.corpus, student.tokenizer, self.training.max_length, bench.where
+            ),
+        )
+
+    def _in_order(self, examples: Sequence[Example]) -> Sequence[Example]:
+        """The examples in the order of the recipe's curriculum, if it has one, which is said."""
+        order = self.bench.recipe.data.curriculum
+        if order is None:
+            return examples
+        if order == "length":
+            examples = sorted(examples, key=lambda example: len(example.ids))
+            by = f"by length, from {len(examples[0].ids):,} to {len(examples[-1].ids):,} tokens"
+        else:
+            by = f"by the column {order!r}, low first"
+        said = f"curriculum: {len(examples):,} examples {by}, in this order in every epoch"
+        self.bench.on_event(Noted(said))
+        return examples
+
     def _note_lengths(self, student: Loaded, examples: Sequence[Example]) -> None:
         """Say what is left out, cut, or longer than the student's context."""
+        length = self.training.max_length
+        for said in chat_notes(
+            student.tokenizer, self.corpus.train_chats, length, self.bench.where
+        ):
+            self.bench.on_event(Noted(said))
         prompts = [len(prompt_ids(student.tokenizer, asked)) for asked in self.corpus.train]
         context = getattr(student.model.config, "max_position_embeddings", None)
-        for said in length_notes(
-            prompts, [len(e.ids) for e in examples], self.training.max_length, context
-        ):
+        for said in length_notes(prompts, [len(e.ids) for e in examples], length, context):
             self.bench.on_event(Noted(said))
 
     def _metered(self, job: Job, student: Loaded, teacher: Loaded | None) -> None:
-        meter = self.bench.meter
+        meter, validation = self.bench.meter, None
         with meter.stage("student_training", self.number) as attempt:
             online = self.objective.needs in ("live", "served")
             scoring = meter.beside(attempt, "logit_caching") if online else None
+            if job.validation:
+                inner = meter.within(attempt, "evaluation")
+                validation = Validating(job, student, attempt, inner, self.bench.on_event)
             try:
                 prepare(student.model, self.training)
-                train(job, student, teacher, attempt, scoring, self.bench.on_event)
+                train(job, student, teacher, attempt, scoring, self.bench.on_event, validation)
             finally:
+                if validation is not None:
+                    validation.close()
                 if scoring is not None:
                     done = attempt.record.last_step is not None
                     scoring.status = "done" if done else "failed"

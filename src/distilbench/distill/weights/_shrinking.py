@@ -39,7 +39,7 @@ def make_student(
     if spec.new is not None:
         return _from_scratch(spec.new, tokenizer, seed, vocab or len(tokenizer))
     _check_names(parent, where)
-    kept = _kept_layers(spec, int(parent.config.num_hidden_layers), where)
+    kept = kept_layers(spec, int(parent.config.num_hidden_layers), where)
     if spec.prune is None:
         return _cut(parent, _Cut(layers=kept))
     width = _heads(spec.prune, parent.config, where)
@@ -107,7 +107,8 @@ def _check_names(parent: Any, where: str) -> None:
         raise InputError(where, f"layers of {kind!r} models have no {missing[0]}", _OTHERWISE)
 
 
-def _kept_layers(spec: StudentSpec, layers: int, where: str) -> list[int]:
+def kept_layers(spec: StudentSpec, layers: int, where: str) -> list[int]:
+    """Numbers of the layers that a student keeps of a model with ``layers`` of them."""
     asked = spec.layers or max(spec.keep_layers or (layers - 1,)) + 1
     if asked > layers:
         raise InputError(
@@ -217,13 +218,8 @@ def _cut(parent: Any, cut: _Cut) -> Any:
 
 
 def _smaller_config(config: Any, cut: _Cut) -> Any:
-    from copy import deepcopy
-
-    smaller = deepcopy(config)
+    smaller = of_layers(config, cut.layers)
     smaller.head_dim = _head_dim(config)  # no longer hidden / heads once either is pruned
-    smaller.num_hidden_layers = len(cut.layers)
-    if getattr(config, "layer_types", None):
-        smaller.layer_types = [config.layer_types[layer] for layer in cut.layers]
     if cut.queries and cut.keys:
         smaller.num_attention_heads = len(cut.queries[cut.layers[0]])
         smaller.num_key_value_heads = len(cut.keys[cut.layers[0]])
@@ -231,6 +227,18 @@ def _smaller_config(config: Any, cut: _Cut) -> Any:
         smaller.intermediate_size = len(cut.ffn[cut.layers[0]])
     if cut.hidden:
         smaller.hidden_size = len(cut.hidden)
+    return smaller
+
+
+def of_layers(config: Any, layers: Sequence[int]) -> Any:
+    """The configuration of a model that keeps these layers: each stays of its own kind."""
+    from copy import deepcopy
+
+    smaller = deepcopy(config)
+    smaller.num_hidden_layers = len(layers)
+    for name in ("layer_types", "no_rope_layers"):
+        if getattr(config, name, None):
+            setattr(smaller, name, [getattr(config, name)[layer] for layer in layers])
     return smaller
 
 

@@ -37,7 +37,7 @@ class EveryEvalEver(Exporter):
     def write(self, run: Exported, out: Path) -> list[Path]:
         files = []
         for entry, rows in run.entries():
-            path = _path(run, entry, _id_on_hub(rows.row(0, named=True)))
+            path = _path(run, entry, _id_on_hub(run, rows.row(0, named=True)))
             lines = "".join(_samples(run, entry, rows)).encode()
             record = _record(run, entry, rows, f"{path}_samples.jsonl", lines)
             for suffix, content in (
@@ -50,9 +50,11 @@ class EveryEvalEver(Exporter):
         return files
 
 
-def _id_on_hub(row: dict[str, Any]) -> str:
-    """Developer and model as the program that measured names them; else the developer is unknown.
-    Of a file nobody but its maker knows whose it is."""
+def _id_on_hub(data: Exported, row: dict[str, Any]) -> str:
+    """Developer and model where they are known, or as the program that measured names them; else
+    the developer is unknown. Of a file nobody but its maker knows whose it is."""
+    if row["model"] in data.hub_models:
+        return data.hub_models[row["model"]]
     named = row["declared_name"] or ""
     known = row["origin"].startswith(_BY_HUB_ID) and _HUB_ID.fullmatch(named)
     return named if known else f"{_UNKNOWN}/{row['model']}"
@@ -89,7 +91,7 @@ def _record(
             "name": first["origin"].partition(" ")[0],
             "version": version or _UNKNOWN,
         },
-        "model_info": _model(first),
+        "model_info": _model(data, first),
         "evaluation_results": [_result(data, row) for row in rows.iter_rows(named=True)],
         "detailed_evaluation_results": {
             "format": "jsonl",
@@ -101,7 +103,7 @@ def _record(
     }
 
 
-def _model(row: dict[str, Any]) -> dict[str, Any]:
+def _model(data: Exported, row: dict[str, Any]) -> dict[str, Any]:
     """Weights that were at hand have a digest; of a served model nothing is known."""
     local = row["model_sha256"] is not None
     known = {
@@ -112,7 +114,7 @@ def _model(row: dict[str, Any]) -> dict[str, Any]:
     engine = {"name": row["engine"], "version": row["engine_version"] or _UNKNOWN}
     return {
         "name": row["model"],
-        "id": _id_on_hub(row),
+        "id": _id_on_hub(data, row),
         **({"inference_engine": engine} if row["engine"] else {}),
         "additional_details": {
             "deployment_type": "self_deployed" if local else _UNKNOWN,
@@ -128,7 +130,7 @@ def _result(data: Exported, row: dict[str, Any]) -> dict[str, Any]:
     return {
         "evaluation_result_id": row["cell"],
         "evaluation_name": row["task"],
-        "source_data": {"dataset_name": row["task"], "source_type": "other"},
+        "source_data": _data_set(data, row["task"]),
         "evaluation_timestamp": str(data.made.timestamp()),
         "metric_config": {
             "metric_id": "accuracy",
@@ -156,8 +158,15 @@ def _result(data: Exported, row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def _data_set(data: Exported, task: str) -> dict[str, str]:
+    named = data.hub_data.get(task)
+    if named is None:
+        return {"dataset_name": task, "source_type": "other"}
+    return {"dataset_name": task, "source_type": "hf_dataset", "hf_repo": named}
+
+
 def _samples(data: Exported, entry: str, rows: pl.DataFrame) -> list[str]:
-    cells, model_id = rows["cell"].to_list(), _id_on_hub(rows.row(0, named=True))
+    cells, model_id = rows["cell"].to_list(), _id_on_hub(data, rows.row(0, named=True))
     return [
         json.dumps(_sample(data, entry, row, model_id), ensure_ascii=False) + "\n"
         for row in data.samples.filter(pl.col("cell").is_in(cells)).iter_rows(named=True)

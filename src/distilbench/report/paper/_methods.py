@@ -10,12 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from distilbench.records import ORIGIN
 from distilbench.report.page import mib, si
-from distilbench.report.paper._recorded import (
-    NOT_RECORDED,
-    generations,
-    models_of,
-    tasks_of,
-)
+from distilbench.report.paper._recorded import NOT_RECORDED, generations, models_of, tasks_of
 from distilbench.report.paper._references import References, sources_of
 from distilbench.report.paper._statistics import statistics
 
@@ -330,9 +325,10 @@ def _costs(data: RunData, cite: References) -> Iterator[Said]:
         yield Said(f"Joules: {'; '.join(methods) or NOT_RECORDED}.", keys)
     else:
         yield Said("Energy is not available: no sensor told it.")
-    prices = data.cells["price_source"].drop_nulls().unique(maintain_order=True).to_list()
-    if prices:
-        yield Said(f"Prices: {'; '.join(prices)}.")
+    for name, words in (("api_energy_method", "Remote APIs' joules"), ("price_source", "Prices")):
+        told = data.cells[name].drop_nulls().unique(maintain_order=True).to_list()
+        if told:
+            yield Said(f"{words}: {'; '.join(told)}.")
     if any(one.ratio is not None for pair in data.pairs for one in pair.creation):
         yield Said(
             "Creation cost is six FLOPs for each weight and training token unless a card states"

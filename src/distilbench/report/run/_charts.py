@@ -148,11 +148,15 @@ def accuracy_by_quantization(
 
 
 def lifetime_cost(
-    lines: list[dict[str, Any]], points: list[dict[str, Any]], entries: list[str], scopes: list[str]
+    lines: list[dict[str, Any]],
+    points: list[dict[str, Any]],
+    entries: list[str],
+    scopes: list[str],
+    unit: str,
 ) -> Any:
-    """``lines``: scope, entry, how, answers, served, cost, low, high; ``points``: scope, answers,
-    low, high, cost, words. A correct answer's cost against the answers served, both logarithmic,
-    of the scope that the reader chooses."""
+    """``lines``: scope, entry, how (of ``LIFETIME_DASHES``), answers, served, cost, low, high;
+    ``points``: scope, answers, low, high, cost, words, label. A correct answer's cost in ``unit``
+    against the answers served, both logarithmic, of the scope that the reader chooses."""
     import altair as alt
 
     chosen = alt.param(
@@ -160,11 +164,21 @@ def lifetime_cost(
         value=scopes[0],
         bind=alt.binding_select(options=scopes, name="scope "),
     )
-    layers = [*_lifetimes(lines, entries), *(_meetings(points) if points else ())]
+    layers = [*_lifetimes(lines, entries, unit), *(_meetings(points) if points else ())]
     return styled(alt.layer(*layers).add_params(chosen).properties(height=320))
 
 
-def _lifetimes(lines: list[dict[str, Any]], entries: list[str]) -> tuple[Any, Any]:
+LIFETIME_DASHES = {
+    "to be made": [1, 0],
+    "to be made, at most (≤)": [8, 2, 2, 2],
+    "to be made, at least (≥)": [2, 3],
+    "to be made, neither bounds it (~)": [2, 6],
+    "there already": [6, 4],
+}
+"""How a model's creation counts in a lifetime cost, each with its dashes."""
+
+
+def _lifetimes(lines: list[dict[str, Any]], entries: list[str], unit: str) -> tuple[Any, Any]:
     import altair as alt
 
     log, axis = alt.Scale(type="log", nice=False), alt.Axis(format=".0e", tickCount=6)
@@ -177,11 +191,13 @@ def _lifetimes(lines: list[dict[str, Any]], entries: list[str]) -> tuple[Any, An
             detail="how:N",
         )
     )
-    title = "FLOPs of a correct answer, creation included"
+    title = f"{unit} of a correct answer, creation included"
     band = base.mark_area(opacity=0.12).encode(
         y=alt.Y("low:Q", title=title, scale=log, axis=axis), y2="high:Q"
     )
-    dashes = alt.Scale(domain=["to be made", "there already"], range=[[1, 0], [6, 4]])
+    there = {row["how"] for row in lines}
+    ways = {how: dash for how, dash in LIFETIME_DASHES.items() if how in there}
+    dashes = alt.Scale(domain=list(ways), range=list(ways.values()))
     line = base.mark_line(strokeWidth=2).encode(
         y=alt.Y("cost:Q", scale=log),
         strokeDash=alt.StrokeDash("how:N", scale=dashes),
@@ -189,13 +205,13 @@ def _lifetimes(lines: list[dict[str, Any]], entries: list[str]) -> tuple[Any, An
             alt.Tooltip("entry:N", title="model"),
             alt.Tooltip("how:N", title="creation"),
             alt.Tooltip("served:N", title="correct answers served"),
-            alt.Tooltip("cost:Q", title="FLOPs of each", format=".3~e"),
+            alt.Tooltip("cost:Q", title=f"{unit} of each", format=".3~e"),
         ],
     )
     return band, line
 
 
-def _meetings(points: list[dict[str, Any]]) -> tuple[Any, Any]:
+def _meetings(points: list[dict[str, Any]]) -> tuple[Any, Any, Any]:
     import altair as alt
 
     met = (
@@ -205,7 +221,8 @@ def _meetings(points: list[dict[str, Any]]) -> tuple[Any, Any]:
     )
     spans = met.mark_rule(color=INK, strokeWidth=2).encode(x=alt.X("low:Q"), x2="high:Q")
     marks = met.mark_point(shape="diamond", size=90, filled=True, color=INK, opacity=1)
-    return spans, marks.encode(x="answers:Q")
+    texts = met.mark_text(align="left", dx=9, dy=-9, fontSize=11, color=INK)
+    return spans, marks.encode(x="answers:Q"), texts.encode(x="answers:Q", text="label:N")
 
 
 def rates_with_intervals(table: pl.DataFrame, entries: list[str], title: str) -> Any:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from distilbench.report.page import Cell, Known, Section, Shown, Table, Text, si
+from distilbench.report.page import Cell, Known, Section, Shown, Table, Text, interval_words, si
+from distilbench.report.run._energy import ranged
 from distilbench.report.run._marks import explained, marks
 
 if TYPE_CHECKING:
     from distilbench.report.run._data import RunData
 
+_NO_JOULES = Cell("not available")
 _SAID = {
     "usd": "USD {}", "total_s": "{} s", "energy_j": "{} J", "flops": "{} FLOPs",
     "output_tokens": "{} output tokens",
@@ -35,8 +37,10 @@ def in_words(row: Mapping[str, Any]) -> list[str]:
 
 def correct_answers(data: RunData) -> Section:
     """What a correct answer costs, wrong answers included."""
+    from distilbench.stats import api_ranges
+
     marked = dict(marks(data.cells).select("entry", "mark").iter_rows())
-    guessed = _estimated(data)
+    guessed, remote = _estimated(data), api_ranges(data.used)
     rows = []
     for entry in (e for e in data.entries if e in data.correct_costs):
         row = data.correct_costs[entry]
@@ -47,6 +51,9 @@ def correct_answers(data: RunData) -> Section:
             )
             for cost, (_, form) in _PLAIN.items()
         }  # fmt: skip
+        if entry in remote and row["energy_j"] is None:
+            found = remote[entry]
+            cells["energy_j"] = ranged(found.correct_low_j, found.correct_high_j) or _NO_JOULES
         rows.append({"entry": entry, "accuracy": row["accuracy"], **cells})
     columns = (
         Shown("model", "entry"),
@@ -55,7 +62,8 @@ def correct_answers(data: RunData) -> Section:
     )
     note = (
         "The cost of all answers, wrong ones and those that ran out of time too, over the number of"
-        " correct ones (derived; estimated where the joules are), with its 95% interval. Not"
+        " correct ones (derived; estimated where the joules are), with its 95% interval; joules of"
+        " a remote API are the range of EcoLogits' estimate, and no measurement. Not"
         " defined where nothing was correct; not available where a cost is not known of every"
         " answer." + explained("".join(marked.values()))
     )
@@ -74,13 +82,6 @@ def _cell(
         return Cell(why)
     low, high = (row[f"{cost}_{end}"] for end in ("low", "high"))
     return Cell(f"{form(row[cost])}{mark}{interval_words(low, high, form)}", kind=known)
-
-
-def interval_words(low: float | None, high: float | None, form: Callable[[float], str]) -> str:
-    """The 95% interval behind a figure; an end that is not bounded is said."""
-    if low is None:
-        return "" if high is None else f" ({form(high)} or less)"
-    return f" ({form(low)} or more)" if high is None else f" ({form(low)} to {form(high)})"
 
 
 def _estimated(data: RunData) -> set[str]:

@@ -37,8 +37,31 @@ _COLUMNS = (
 )
 
 
+def ranged(low: float | None, high: float | None) -> Cell | None:
+    """A range of an estimate; one number where that is all it has."""
+    if low is None or high is None:
+        return None
+    words = f"{low:,.3g}" if low == high else f"{low:,.3g} to {high:,.3g}"
+    return Cell(words, kind="estimated")
+
+
+_ESTIMATES = (
+    Shown("model", "entry"),
+    Shown("J per question", ("energy_low_j", "energy_high_j"), ranged),
+    Shown("J per correct answer", ("correct_low_j", "correct_high_j"), ranged),
+    Shown("g CO2e per question", ("co2e_low_g", "co2e_high_g"), ranged),
+    Shown("answers without an estimate", "unknown"),
+    Shown("method", "method"),
+)
+
+
 def energy(data: RunData) -> Section:
-    """Joules of every entry, the idle machine's share taken off, and grams by region."""
+    """Joules of every entry, the idle machine's share taken off, and grams by region; and what
+    remote APIs may take, by an estimate, in a table of its own."""
+    return Section("Energy", (*_metered(data), *_estimates(data)))
+
+
+def _metered(data: RunData) -> tuple[Text | Table | Details, ...]:
     import polars as pl
 
     from distilbench.stats import costs
@@ -47,7 +70,7 @@ def energy(data: RunData) -> Section:
     if known.is_empty():
         reason = next(iter(data.cells["energy_method"].drop_nulls()), "no sensor")
         reason = reason.removeprefix(f"{NOT_AVAILABLE}: ")
-        return Section("Energy", (Text(f"Energy: {NOT_AVAILABLE} ({reason})."),))
+        return (Text(f"Energy: {NOT_AVAILABLE} ({reason})."),)
     table = (
         known.group_by("entry", maintain_order=True)
         .agg(
@@ -67,7 +90,39 @@ def energy(data: RunData) -> Section:
         " the questions in flight at each instant."
     )
     carbon = Details("Carbon by region", (_carbon(table),))
-    return Section("Energy", (Table.of("Energy of the cells", table, _COLUMNS), Text(note), carbon))
+    return (Table.of("Energy of the cells", table, _COLUMNS), Text(note), carbon)
+
+
+def _estimates(data: RunData) -> tuple[Text | Table | Details, ...]:
+    """What remote APIs may take; nothing where the suite did not ask for it."""
+    from distilbench.stats import api_ranges
+
+    methods = data.cells.select("entry", "api_energy_method").drop_nulls().unique()
+    if methods.is_empty():
+        return ()
+    ranges = api_ranges(data.used)
+    rows = [
+        {
+            **(ranges[entry]._asdict() if entry in ranges else _NO_RANGE),
+            "entry": entry,
+            "method": "; ".join(said),
+        }
+        for entry, said in methods.group_by("entry").agg("api_energy_method").sort("entry").rows()
+    ]
+    note = (
+        "Estimated by EcoLogits from a model's size, published or guessed, and the tokens and"
+        " seconds of each answer, with the data centre's overhead: no measurement. The range is"
+        " that of its assumptions; whoever computes otherwise may be outside of it. These joules"
+        " are added to no others and compared with none, and grams of CO2e are those of the"
+        " electricity alone."
+    )
+    return (Table.of("Remote APIs: estimated, not measured", rows, _ESTIMATES), Text(note))
+
+
+_NO_RANGE = dict.fromkeys(
+    ("energy_low_j", "energy_high_j", "correct_low_j", "correct_high_j", "co2e_low_g",
+     "co2e_high_g", "unknown")
+)  # fmt: skip
 
 
 def _carbon(table: pl.DataFrame) -> Table:

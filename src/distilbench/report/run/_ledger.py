@@ -6,10 +6,20 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from distilbench.compute import BOUND_MARKS, SCOPE_WORDS, SCOPES
-from distilbench.report.page import NOT_AVAILABLE, Cell, Chart, Details, Section, Shown, Table, Text
-from distilbench.report.run._charts import lifetime_cost
-from distilbench.report.run._correct import interval_words
+from distilbench.claims import UNITS
+from distilbench.compute import BOUND_MARKS, SCOPE_WORDS, SCOPES, Bound
+from distilbench.report.page import (
+    NOT_AVAILABLE,
+    Cell,
+    Chart,
+    Details,
+    Section,
+    Shown,
+    Table,
+    Text,
+    interval_words,
+)
+from distilbench.report.run._charts import LIFETIME_DASHES, lifetime_cost
 from distilbench.report.run._ledger_words import (
     counted,
     meeting_cell,
@@ -19,11 +29,12 @@ from distilbench.report.run._ledger_words import (
 )
 
 if TYPE_CHECKING:
-    from distilbench.claims import Ledger, Made, Pair, Side
+    from distilbench.claims import Ledger, Made, Pair, Side, Unit
     from distilbench.report.run._data import RunData
     from distilbench.stats import Limits
 
 _SHOWN = 3
+_SUFFIX: dict[Unit, str] = {"FLOPs": "", "joules": "-joules", "US dollars": "-dollars"}
 _POINTS = 61
 _NOTE = (
     "What a correct answer costs with creation shared among all that are served: creation / N +"
@@ -62,9 +73,10 @@ def _of_pair(pair: Pair, number: int | None) -> Iterator[Any]:
             yield Text(f"{names}, in {unit}: {NOT_AVAILABLE} ({narrowest.exists.why}).")
     for note in dict.fromkeys(note for one in known for note in one.notes):
         yield Text(note)
-    drawn = [one for one in pair.in_unit("FLOPs") if one.exists.case != "not available"]
-    if number is not None and drawn:
-        yield _chart(names, drawn, number)
+    for unit in UNITS if number is not None else ():
+        drawn = [one for one in pair.in_unit(unit) if one.exists.case != "not available"]
+        if drawn:
+            yield _chart(names, drawn, f"lifetime-{number}{_SUFFIX[unit]}")
 
 
 def _made(side: Side, unit: str) -> Cell:
@@ -104,20 +116,23 @@ _COLUMNS = (
 )
 
 
-def _chart(names: str, drawn: Sequence[Ledger], number: int) -> Chart:
+def _chart(names: str, drawn: Sequence[Ledger], name: str) -> Chart:
     most = _most(drawn)
     steps = [10 ** (most * place / (_POINTS - 1)) for place in range(_POINTS)]
     lines = [row for ledger in drawn for row in _lines(ledger, steps)]
     points = [row for ledger in drawn for row in _points(ledger)]
     said = "; ".join(f"scope {one.scope}: {meeting_cell(one.exists)}" for one in drawn)
+    known = ", ".join(dict.fromkeys(one.known for one in drawn))
     caption = (
-        f"{names}: FLOPs of a correct answer, creation shared among those that are served, with the"
-        " 95% band. Dashed: the counterpart being there already. Diamonds: where they meet."
-        " Where the table marks a creation as a bound (≤, ≥), its line and where they meet are one."
+        f"{names}: {drawn[0].unit} of a correct answer, creation shared among those that are"
+        f" served, with the 95% band ({known}). Dashed: the counterpart being there already."
+        " Diamonds: where they meet. Dotted lines and numbers with ≤ or ≥ rest on a creation that"
+        " is a bound, and are one."
     )
     scopes: list[str] = [scope for scope in SCOPES if any(one.scope == scope for one in drawn)]
-    chart = lifetime_cost(lines, points, _entries(drawn), scopes)
-    return Chart(f"lifetime-{number}", caption, f"{names}, meeting at: {said}.", chart)
+    chart = lifetime_cost(lines, points, _entries(drawn), scopes, drawn[0].unit)
+    said = f"{names}, in {drawn[0].unit}, meeting at: {said}."
+    return Chart(name, caption, said, chart)
 
 
 def _entries(drawn: Sequence[Ledger]) -> list[str]:
@@ -138,8 +153,8 @@ def _most(drawn: Sequence[Ledger]) -> float:
 
 def _lines(ledger: Ledger, steps: Sequence[float]) -> Iterator[dict[str, Any]]:
     sides = (
-        (ledger.distilled, False, "to be made"),
-        (ledger.counterpart, False, "to be made"),
+        (ledger.distilled, False, _TO_BE_MADE[ledger.distilled.bound]),
+        (ledger.counterpart, False, _TO_BE_MADE[ledger.counterpart.bound]),
         (ledger.counterpart, True, "there already"),
     )
     for side, exists, how in sides:
@@ -154,6 +169,9 @@ def _lines(ledger: Ledger, steps: Sequence[float]) -> Iterator[dict[str, Any]]:
                 }  # fmt: skip
 
 
+_TO_BE_MADE: dict[Bound, str] = dict(zip(("=", "<=", ">=", "~"), LIFETIME_DASHES, strict=False))
+
+
 def _points(ledger: Ledger) -> Iterator[dict[str, Any]]:
     for found in (ledger.made, ledger.exists):
         if found.answers and found.case in ("pays for itself", "cheaper until"):
@@ -163,4 +181,5 @@ def _points(ledger: Ledger) -> Iterator[dict[str, Any]]:
                     "scope": ledger.scope, "answers": found.answers, "cost": cost.value,
                     "low": found.low or found.answers, "high": found.high or found.answers,
                     "words": meeting_words(found),
+                    "label": f"{BOUND_MARKS[found.bound]}{counted(found.answers)}",
                 }  # fmt: skip

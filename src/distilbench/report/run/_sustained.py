@@ -143,6 +143,7 @@ _HEADINGS = {
     "thermal_throttles": "thermal throttles",
     "gpu_temperature_c": "GPU °C",
     "gpu_clock_mhz": "GPU MHz",
+    "power_w": "watts",
     "quota_throttled_s": "held by a quota s",
     "other_cpu_share": "others' share of the cores",
     "steal_share": "stolen share",

@@ -115,7 +115,7 @@ def _unmoved(found: Sustained) -> str:
 
 
 def _sensors(minutes: pl.DataFrame) -> str:
-    """Temperatures, or why there are none."""
+    """Temperatures and watts, or why there are none."""
     said = []
     for name, column, method in (
         ("temperature", "cpu_temperature_c", "temperature_method"),
@@ -131,7 +131,12 @@ def _sensors(minutes: pl.DataFrame) -> str:
     gpu = minutes["gpu_temperature_c"].drop_nulls()
     if len(gpu):
         said.append(f"GPU: at most {max(gpu):.0f} °C")
-    return "; ".join(said) or "temperature and frequency are in the table"
+    watts = minutes["power_w"].drop_nulls()
+    if len(watts):
+        said.append(f"{watts[0]:.3g} W in its first minute, {watts[-1]:.3g} W in its last")
+    else:
+        said.append(f"watts: {minutes['power_method'][0] or 'not available'}")
+    return "; ".join(said)
 
 
 def _digits(value: float) -> str:

@@ -11,7 +11,7 @@ from distilbench.distill.data import IGNORED, as_example, to_batch
 from distilbench.distill.recipe import Data, Distillation, StudentSpec, Training
 from distilbench.distill.teacher import read_logits
 from distilbench.distill.training._objective import Objective
-from distilbench.distill.training._with_loss import of_this_rank, with_loss
+from distilbench.distill.training._with_loss import of_this_rank, weighted, with_loss
 
 if TYPE_CHECKING:
     import torch
@@ -23,7 +23,11 @@ class CachedLogit(Objective):
 
     method = "logit"
     needs = "cached logits"
-    heeds = ("divergence", "beta", "temperature", "temperature_squared", "top_k", "tail", "keep")
+    packs = True
+    heeds = (
+        "divergence", "beta", "temperature", "temperature_squared", "top_k", "tail", "keep",
+        "alpha", "losses",
+    )  # fmt: skip
 
     @classmethod
     def takes(cls, distillation: Distillation) -> bool:
@@ -31,7 +35,18 @@ class CachedLogit(Objective):
 
     def check(self, student: StudentSpec, data: Data, training: Training) -> None:
         asked = self.distillation
-        if asked.tail == "renormalise" and asked.beta_of_divergence == 1:
+        if asked.hidden:
+            raise ValueError(
+                "'distillation.losses' on hidden states need the teacher beside the student, and"
+                " 'top_k' keeps its logits only; drop either"
+            )
+        if any(loss.temperature != asked.temperature for loss in asked.divergences):
+            raise ValueError(
+                f"the teacher's logits are kept at 'temperature: {asked.temperature}'; write the"
+                " same in 'distillation.losses', or drop 'top_k'"
+            )
+        betas = [asked.beta_of_divergence, *(one.beta_of_divergence for one in asked.divergences)]
+        if asked.tail == "renormalise" and 1 in betas:
             raise ValueError("reverse KL is infinite where the teacher has 0; use 'tail: bucket'")
 
     def collator(self, student: Any, teacher: Any) -> Callable[..., Any]:
@@ -45,18 +60,23 @@ class CachedLogit(Objective):
     def _loss(
         self, trainer: Any, logits: Any, inputs: dict[str, Any], num_items_in_batch: Any
     ) -> Any:
-        wanted = inputs["labels"][:, 1:] != IGNORED
-        total = top_k_divergence(
-            logits[:, :-1][wanted],
-            inputs["teacher_tokens"],
-            inputs["teacher_logprobs"],
-            inputs["teacher_rest"],
-            beta=self.distillation.beta_of_divergence,
-            temperature=self.distillation.temperature,
-            tail=self.distillation.tail,
-        )
+        labels = inputs["labels"][:, 1:]
+        wanted = labels != IGNORED
+        mine, asked = logits[:, :-1][wanted], self.distillation
+
+        def divergence(beta: float, temperature: float) -> Any:
+            return top_k_divergence(
+                mine,
+                inputs["teacher_tokens"],
+                inputs["teacher_logprobs"],
+                inputs["teacher_rest"],
+                beta=beta,
+                temperature=temperature,
+                tail=asked.tail,
+            )
+
+        total = weighted(asked, divergence, mine, labels[wanted], asked.temperature)
         items = of_this_rank(trainer, num_items_in_batch)
-        total = total * self.distillation.loss_scale
         return total / (wanted.sum() if items is None else items)
 
 
@@ -72,10 +92,11 @@ class CachedLogitCollator:
         made = to_batch([as_example(row) for row in batch], self.pad)
         tokens, logprobs, rest = [], [], []
         for row in batch:
-            found = read_logits(row["logits"])
-            tokens.append(found["tokens"])
-            logprobs.append(found["logprobs"])
-            rest.append(found["rest"])
+            for place in row["logits"]:
+                found = read_logits(place)
+                tokens.append(found["tokens"])
+                logprobs.append(found["logprobs"])
+                rest.append(found["rest"])
         return {
             **made,
             "teacher_tokens": torch.cat(tokens),

@@ -10,7 +10,7 @@ rest (ULD, Boizard et al. 2024, arXiv 2402.12030). Both tokenizers must be byte-
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +26,12 @@ from distilbench.distill.data import (
 )
 from distilbench.distill.recipe import Data, Distillation, StudentSpec, Training
 from distilbench.distill.training._objective import Objective
-from distilbench.distill.training._with_loss import teacher_logits, with_loss, with_teacher
+from distilbench.distill.training._with_loss import (
+    cross_entropy,
+    teacher_logits,
+    with_loss,
+    with_teacher,
+)
 from distilbench.distill.weights import Loaded
 from distilbench.errors import InputError
 
@@ -43,7 +48,7 @@ class Gold(Objective):
     method = "logit"
     divergences = ("gold",)
     needs = "live"
-    heeds = ("divergence", "beta", "temperature", "temperature_squared")
+    heeds = ("divergence", "beta", "temperature", "temperature_squared", "alpha")
 
     def check(self, student: StudentSpec, data: Data, training: Training) -> None:
         if data.task is None:
@@ -69,7 +74,7 @@ class Gold(Objective):
             its = answered(teacher, asked, text, max_length)
             pair = aligned((mine, its), student, teacher) if mine and its else None
             if pair:
-                made.append(TwofoldExample(pair[0].prompt, pair[0].completion, pair[1]))
+                made.append(TwofoldExample(pair[0].prompt, pair[0].completion, teacher=pair[1]))
         return some_left(made, where)
 
     def collator(self, student: Any, teacher: Any) -> Callable[..., Any]:
@@ -83,14 +88,20 @@ class Gold(Objective):
     def _loss(
         self, trainer: Any, logits: Any, inputs: dict[str, Any], num_items_in_batch: Any
     ) -> Any:
-        return _loss(trainer, logits, inputs, num_items_in_batch) * self.distillation.loss_scale
+        asked = self.distillation
+        found = _loss(trainer, logits, inputs, num_items_in_batch)
+        found = asked.alpha * asked.loss_scale(asked.temperature) * found
+        if asked.alpha < 1:
+            given = cross_entropy(trainer, logits, inputs, num_items_in_batch)
+            found = found + (1 - asked.alpha) * given
+        return found
 
 
 @dataclass(frozen=True)
 class TwofoldExample(Example):
     """An example in the student's tokens, and the same in the teacher's."""
 
-    teacher: Example
+    teacher: Example = field(kw_only=True)
 
     def row(self) -> dict[str, Any]:
         its = self.teacher.row()

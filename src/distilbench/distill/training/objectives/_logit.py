@@ -6,17 +6,28 @@ from typing import Any, ClassVar
 
 from distilbench.distill.data import IGNORED
 from distilbench.distill.recipe import Distillation
+from distilbench.distill.training._hidden import attach_projections, check_layers, hidden_distances
 from distilbench.distill.training._objective import Objective
-from distilbench.distill.training._with_loss import of_this_rank, teacher_logits, with_loss
+from distilbench.distill.training._with_loss import (
+    of_this_rank,
+    teacher_outputs,
+    weighted,
+    with_loss,
+)
+from distilbench.distill.weights import Loaded
 
 
 class Logit(Objective):
-    """The generalised Jensen-Shannon divergence of whole distributions (Agarwal et al. 2024, arXiv
-    2306.13649) at the recipe's temperature."""
+    """``alpha`` x the generalised Jensen-Shannon divergence of whole distributions (Agarwal et al.
+    2024, arXiv 2306.13649) at the recipe's temperature, (1 - ``alpha``) x cross-entropy, and the
+    recipe's further losses by their weights."""
 
     method = "logit"
     needs = "live"
-    heeds: ClassVar[tuple[str, ...]] = ("divergence", "beta", "temperature", "temperature_squared")
+    packs = True
+    heeds: ClassVar[tuple[str, ...]] = (
+        "divergence", "beta", "temperature", "temperature_squared", "alpha", "losses",
+    )  # fmt: skip
 
     @classmethod
     def takes(cls, distillation: Distillation) -> bool:
@@ -25,6 +36,14 @@ class Logit(Objective):
     @property
     def loss_temperature(self) -> float:
         return self.distillation.temperature
+
+    def check_models(self, student: Loaded, teacher: Loaded, where: str) -> None:
+        super().check_models(student, teacher, where)
+        check_layers(self.distillation.hidden, student.model, teacher.model, where)
+
+    def attach(self, student: Loaded, teacher: Loaded | None, seed: int) -> None:
+        assert teacher is not None
+        attach_projections(self.distillation.hidden, student.model, teacher.model, seed)
 
     def trainer(self, settings: dict[str, Any], max_new_tokens: int) -> tuple[Any, Any]:
         """Its loss, which TRL takes at temperature 1, at ours."""
@@ -38,24 +57,32 @@ class Logit(Objective):
             max_new_tokens=max_new_tokens,
             disable_dropout=True,
         )
-        return with_loss(GKDTrainer, self._loss), config
+        hidden = bool(self.distillation.hidden)
+        return with_loss(GKDTrainer, self._loss, hidden_states=hidden), config
 
     def _loss(
         self, trainer: Any, logits: Any, inputs: dict[str, Any], num_items_in_batch: Any
     ) -> Any:
-        taught = teacher_logits(trainer, inputs)
-        labels = inputs["labels"][:, 1:]
+        hidden, labels = self.distillation.hidden, inputs["labels"]
+        taught = teacher_outputs(trainer, inputs, hidden_states=bool(hidden))
+        wanted = labels[:, 1:] != IGNORED
+        mine, its = (each[:, :-1][wanted] for each in (logits, taught.logits))
+
+        def divergence(beta: float, temperature: float) -> Any:
+            return trainer.generalized_jsd_loss(
+                mine, its, beta=beta, temperature=temperature, num_items_in_batch=1
+            )
+
+        total = weighted(
+            self.distillation, divergence, mine, labels[:, 1:][wanted], self.loss_temperature
+        )
+        if hidden:
+            student = trainer.accelerator.unwrap_model(trainer.model)
+            total = total + hidden_distances(
+                hidden, student, inputs["hidden_states"], taught.hidden_states, labels
+            )
         # Of an on-policy batch, Trainer has counted the labels that were replaced.
         items = of_this_rank(trainer, num_items_in_batch)
         if trainer.lmbda:
-            items = (labels != IGNORED).sum().clamp_min(1)
-            items = items * trainer.args.gradient_accumulation_steps
-        found = trainer.generalized_jsd_loss(
-            logits[:, :-1],
-            taught[:, :-1],
-            labels=labels,
-            beta=trainer.beta,
-            temperature=self.loss_temperature,
-            num_items_in_batch=items,
-        )
-        return found * self.distillation.loss_scale
+            items = wanted.sum().clamp_min(1) * trainer.args.gradient_accumulation_steps
+        return total / (wanted.sum() if items is None else items)
