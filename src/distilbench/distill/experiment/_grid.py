@@ -34,7 +34,7 @@ def rates_alone(learning_rates: Sequence[float], count: int) -> list[float]:
     """
     low, high = min(learning_rates), max(learning_rates)
     ratio = (high / low) ** (1 / (count - 1))
-    return [float(f"{low * ratio**n:.3g}") for n in range(count)]
+    return [float(f"{low * ratio**n:.6g}") for n in range(count)]
 
 
 def best(rows: Sequence[Row], where: str) -> Row:

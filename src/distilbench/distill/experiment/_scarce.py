@@ -39,7 +39,7 @@ from distilbench.distill.experiment._scarce_training import (
 from distilbench.distill.experiment._side_by_side import side_by_side
 from distilbench.distill.experiment._source_text import kept_rows
 from distilbench.errors import InputError
-from distilbench.events import OnEvent, TrainingFinished, ignore
+from distilbench.events import Noted, OnEvent, TrainingFinished, ignore
 from distilbench.files import alone, read_json, write_json, write_parquet
 from distilbench.meter import describe_hardware
 
@@ -90,12 +90,20 @@ def run_scarce(spec: ScarceSpec, out: Path, workers: int = 1, on_event: OnEvent 
             rows.append(row)
             on_event(TrainingFinished(row["name"], row["accuracy"], row["loss"]))
 
+        total = sum(1 + _trainings(study, spec) for study in spec.studies.values())
+        said = f"{total} trainings, {workers} at a time; those that are finished are kept"
+        on_event(Noted(said))
         train = partial(trained, spec=spec, out=out)
         side_by_side(_first(spec), train, workers, note, on_event)
         _check_teachers(spec, rows)
         side_by_side(_second(spec, rows), train, workers, note, on_event)
         _write_tables(rows, out)
     return out
+
+
+def _trainings(study: TextStudy | QuestionStudy, spec: ScarceSpec) -> int:
+    cells = sum(len(arm.sizes) for arm in arms_of(study))
+    return cells * (study.tuning.trials + len(spec.seeds))
 
 
 def _keep_spec(spec: ScarceSpec, out: Path) -> None:

@@ -109,7 +109,7 @@ def _paces(spec: ScarceSpec, name: StudyName, out: Path) -> dict[str, _Pace]:
     size = study.unique[-1]
     orders = {"teacher": teacher}
     for arm in ("vanilla", "logit", "logit-cached") if name == "text" else ("vanilla",):
-        orders[arm] = Order(name, arm, size, "tuning", 0, study.tuning.learning_rates[0], _SHORT)
+        orders[arm] = Order(name, arm, size, "test", 0, study.tuning.learning_rates[0], _SHORT)
     trained(replace(orders["vanilla"], seed=1), spec, out)  # imports, caches
     return {what: _pace(order, spec, out) for what, order in orders.items()}
 

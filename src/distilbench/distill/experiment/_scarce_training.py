@@ -52,6 +52,7 @@ from distilbench.source import Source
 
 Use = Literal["teacher", "tuning", "test"]
 _AT_ONCE = 100  # questions answered together
+_MORE = 1.05  # questions made for each that is wanted: some differ in capital letters alone
 _NEVER = 10**6  # steps: a training that was killed begins anew
 _METHODS = {"logit": "logit", "logit-cached": "logit"}
 _TAUGHT = (*_METHODS, "teacher-answers", "both")
@@ -71,7 +72,7 @@ class Order:
 
     @property
     def name(self) -> str:
-        settings = f"{self.learning_rate:.3g}-{self.steps}-{self.seed}"
+        settings = f"{self.learning_rate}-{self.steps}-{self.seed}"
         return f"{self.study}-{self.arm}-{self.unique}-{settings}"
 
 
@@ -207,8 +208,8 @@ def _data(
 
 
 def asked_of(study: QuestionStudy, place: Path) -> dict[str, tuple[Asked, ...]]:
-    """The questions of each split: all different, made once in a process. Those that only the
-    recipe's own held-out set has are nobody's."""
+    """The questions of each split: all different, also but for capital letters; made once in a
+    process."""
     return _asked(study.model_dump_json(), str(place / "tokenizer"))
 
 
@@ -229,13 +230,13 @@ def _asked(study_json: str, tokenizer: str) -> dict[str, tuple[Asked, ...]]:
             "tokenizer": tokenizer,
             "data": {
                 "task": study.task.model_dump(mode="json"),
-                "questions": sum(sizes.values()),
+                "questions": round(_MORE * sum(sizes.values())),
             },
             "held_out": {"questions": 1},
         }
     )
     corpus = load_corpus(recipe, "study of questions")
-    made = {one.question.text: one for one in corpus.train}
+    made = {one.question.text.casefold(): one for one in corpus.train}
     if len(made) < sum(sizes.values()):
         raise InputError(
             "field 'questions'",
