@@ -12,18 +12,19 @@ import pytest
 from distilbench.catalog import Card, load_catalog
 from distilbench.compute import check_headline
 from distilbench.distill import Recipe, StageRecord, load_recipe, of_this_rank
+from distilbench.distill.accounts import stated_size
 from distilbench.distill.accounts._card import check_lineage
 from distilbench.distill.accounts._stages import StageMeter
 from distilbench.distill.data._corpus import load_corpus
 from distilbench.distill.experiment._experiment import _costs
-from distilbench.distill.teacher import Sampling, TransformersGenerator
+from distilbench.distill.teacher import Sampling, Teaching, TransformersGenerator
 from distilbench.distill.teacher._cache import Output, TeacherCache
-from distilbench.distill.teacher._teaching import Teaching
 from distilbench.distill.training._launch import check_accelerate
 from distilbench.distill.weights._models import Loaded
 from distilbench.engines import describe_model
 from distilbench.errors import InputError
 from distilbench.forecast import plan_recipe
+from distilbench.meter import inference_flops
 from distilbench.source import Source
 from tests.test_distill import NEW, TASK, from_teacher, make, stage, write_recipe
 from tests.test_distill import teacher as teacher
@@ -254,9 +255,20 @@ def test_a_served_teachers_flops_come_from_its_card() -> None:
     card = "llama-3.3-70b-instruct"
     stated = load_catalog().card(card).architecture
     assert stated is not None
-    teaching = Teaching(Source.parse("inspect:vllm/x"), Path(), "here", card=card)
-    assert teaching._stated_shape() == stated.shape
-    assert Teaching(Source.parse("inspect:vllm/x"), Path(), "here")._stated_shape() is None
+    size = stated_size(card, None)
+    assert size.shape == stated.shape
+    assert size.answering(100, 1) == inference_flops(stated.shape, 100, 1).prefill
+    assert stated_size(None, None).answering(100, 10) is None  # not known is not nothing
+    assert (
+        stated_size(card, 2e9).answering(100, 11) == 2 * 2e9 * 110
+    )  # the recipe's word goes first
+
+
+def test_a_teacher_of_which_only_the_parameters_are_known() -> None:
+    """o1's are nowhere published; DeepSeek-R1 passes a token through 37 of its 671 billion."""
+    assert stated_size("o1-1217", None).answering(1, 2) is None
+    found = stated_size("deepseek-r1", None)
+    assert found.answering(1000, 1) == pytest.approx(2 * 37e9 * 1000, rel=0.1)
 
 
 @pytest.mark.parametrize(

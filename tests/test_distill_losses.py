@@ -11,7 +11,7 @@ import pytest
 from distilbench.distill import Recipe
 from distilbench.distill.data import Example
 from distilbench.distill.recipe import Distillation, Training, aim_of
-from distilbench.distill.teacher import TeacherCache, cache_logits, read_logits
+from distilbench.distill.teacher import LocalScorer, TeacherCache, cache_logits, read_logits
 from distilbench.distill.teacher._logits import top_logits
 from distilbench.distill.training.objectives._cached_logit import top_k_divergence
 from distilbench.distill.weights._models import Loaded, content_digest
@@ -48,7 +48,7 @@ def ours(teacher: Any, student: Any, k: int, beta: float) -> Any:
     padded = torch.cat([teacher, teacher[-1:]])
     best = top_logits(padded, labels, k, temperature=1.0)
     return top_k_divergence(
-        student, best["tokens"].long(), best["logprobs"], best["rest"],
+        student, *(torch.from_numpy(part) for part in (best.tokens, best.logprobs, best.rest)),
         beta=beta, temperature=1.0, tail="bucket",
     )  # fmt: skip
 
@@ -84,20 +84,22 @@ def test_rows_beyond_the_tokens_are_never_among_the_best(tmp_path: Path) -> None
         model.get_output_embeddings().weight[len(tokenizer) :] *= 50
     teacher = Loaded(model, tokenizer, content_digest(model, tokenizer))
     examples = [Example((1, 2, 3), (4, 5)), Example((), (6, 7, 8))]
-    settings = Distillation(top_k=5)
+    settings = Distillation(top_k=5, keep="float32")
     cache = TeacherCache(tmp_path)
     from distilbench.distill.accounts import StageMeter
 
     with StageMeter("s", tmp_path / "meter").stage("logit_caching") as attempt:
-        files = cache_logits(
-            examples, teacher, settings, 2, cache, "s", attempt, lambda event: None
+        scorer = LocalScorer(teacher, settings)
+        places = cache_logits(
+            examples, scorer, settings, 2, cache, "s", attempt, lambda event: None
         )
     ids = torch.tensor([examples[1].ids])
     whole = torch.log_softmax(model(ids).logits[0, :-1, : len(tokenizer)].double(), -1)
-    found = read_logits(files[1])
+    found = read_logits(places[1])
     best = whole.topk(5, -1)
-    assert found["tokens"].tolist() == best.indices.tolist()
-    assert torch.allclose(found["logprobs"].double(), best.values, atol=1e-5)
+    ids, order = best.indices.sort(-1)
+    assert found["tokens"].tolist() == ids.tolist()
+    assert torch.allclose(found["logprobs"].double(), best.values.gather(-1, order), atol=1e-5)
     rest = (1 - best.values.exp().sum(-1)).log()
     assert torch.allclose(found["rest"].double(), rest, atol=1e-4)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,23 @@ from distilbench.cli import app
 from distilbench.compute import training_flops_6nd
 from distilbench.distill import Recipe, load_recipe, packaged_recipe, recipe_names
 from distilbench.distill.accounts._counting import TrainingShape
+from distilbench.distill.training import check_vllm
+from distilbench.distill.training._objective import objective_of
 from distilbench.distill.training.objectives._cached_logit import top_k_divergence
 from distilbench.errors import InputError
 from distilbench.forecast import plan_recipe
 
 ACCELERATE = Path(__file__).parents[1] / "src/distilbench/distill/recipe/accelerate/fsdp-8.yaml"
+
+
+def test_recipes_of_served_teachers_in_the_docs_are_valid(tmp_path: Path) -> None:
+    """They need a server, so the docs' own tests do not run them."""
+    page = Path(__file__).parents[1] / "docs" / "served-teachers.md"
+    shown = re.findall(r"```yml title=\"(.*?)\"\n(.*?)```", page.read_text(), re.DOTALL)
+    assert len(shown) == 3
+    for name, text in shown:
+        (tmp_path / name).write_text(text)
+        assert load_recipe(tmp_path / name).trials()
 
 
 @pytest.mark.parametrize("name", recipe_names())
@@ -84,13 +97,39 @@ def test_what_a_plan_cannot_know_is_refused_with_the_field(tmp_path: Path) -> No
     cases = {
         "student_card": {"student": {"prune": {"ffn": 512}}},
         "keep at most": {"student": {"layers": 31}},
-        "teacher.card": {"teacher": {"source": "inspect:vllm/some/model"}},
+        "teacher.card": {
+            "teacher": {"source": "inspect:vllm/some/model"},
+            "student": {"model": "pypi:smollm2-135m-instruct"},
+            "plan": {"student_card": "smollm2-135m"},
+        },
     }
     for remedy, change in cases.items():
         path = tmp_path / "recipe.yaml"
         path.write_text(yaml.safe_dump(template | change))
         with pytest.raises(InputError, match=remedy):
             plan_recipe(load_recipe(path), tmp_path)
+
+
+def test_a_plan_says_what_kept_logits_will_take(tmp_path: Path) -> None:
+    """By hand, of SmolLM2's 49,152 tokens at 128: (128 x 8 + 128 + 193) bits of ids, 128 x 7 and
+    16 x 9 of values, three float32; 40 texts of 256 tokens, each with 60 bytes; at two temperatures
+    each its own."""
+    recipe = {
+        "method": "logit",
+        "teacher": {"source": "pypi:smollm2-135m-instruct"},
+        "student": {"layers": 15},
+        "data": {"task": {"reasoning_gym": "products"}, "questions": 40},
+        "distillation": {"top_k": 128},
+        "training": {"max_length": 256},
+    }
+    name = "kept logits of the teacher, bytes"
+    planned = plan_recipe(Recipe.model_validate({"name": "r", **recipe}), tmp_path)
+    by_hand = 40 * 60 + 40 * 256 * (1345 + 896 + 144 + 96) / 8
+    assert planned.facts[name] == pytest.approx(by_hand, abs=40 * 4)
+    swept = Recipe.model_validate({"name": "r", **recipe, "sweep": {"temperature": [1, 2]}})
+    assert plan_recipe(swept, tmp_path).facts[name] == pytest.approx(2 * by_hand, rel=1e-3)
+    online = Recipe.model_validate({"name": "r", **recipe, "distillation": {}})
+    assert name not in plan_recipe(online, tmp_path).facts
 
 
 def test_a_plan_of_plain_text_counts_its_characters(tmp_path: Path) -> None:
@@ -188,7 +227,7 @@ def test_checkpointing_is_counted_as_executed() -> None:
         (
             "on-policy",
             {"top_k": 16},
-            "'distillation.top_k: 16' changes nothing of method on-policy",
+            "'distillation.top_k' of method on-policy is of a served teacher",
         ),
         ("on-policy", {"top_k": 16, "on_policy_share": 0.5}, "distillation.top_k"),
         ("on-policy", {"tail": "renormalise"}, "distillation.tail"),
@@ -218,6 +257,86 @@ def test_a_setting_that_would_change_nothing_is_refused(
 )
 def test_a_setting_that_is_heeded_is_taken(method: str, distillation: dict[str, Any]) -> None:
     assert _recipe_of(method, distillation).method == method
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({}, None),
+        ({"distillation": {"top_k": 8, "divergence": "jsd"}}, None),
+        ({"distillation": {}}, r"needs the teacher's weights .*'distillation.top_k'"),
+        ({"distillation": {"top_k": 8, "temperature": 2.0}}, "of a served teacher is 1"),
+        ({"distillation": {"top_k": 8}, "sweep": {"temperature": [1, 2]}}, "teacher is 1"),
+        ({"distillation": {"top_k": 8, "divergence": "reverse-kl"}}, "reverse KL needs"),
+        ({"distillation": {"top_k": 8, "divergence": "jsd", "beta": 1}}, "reverse KL needs"),
+        ({"student": {"layers": 1}}, "starts from the teacher's weights"),
+        ({"tokenizer": None}, "'tokenizer: FOLDER'"),
+        ({"method": "on-policy", "distillation": {"top_k": 8}}, None),
+        ({"method": "on-policy", "distillation": {}}, "needs the teacher's weights"),
+        (
+            {"method": "on-policy", "distillation": {"top_k": 8, "divergence": "reverse-kl"}},
+            "write 'top_k: 1'",
+        ),
+        ({"method": "sequence-level", "distillation": {}}, None),
+        (
+            {"teacher": {"source": "x", "parameters": 1e9}},
+            "'teacher.parameters' is of a served teacher",
+        ),
+    ],
+)
+def test_what_a_served_teacher_can_be_asked(change: dict[str, Any], sentence: str | None) -> None:
+    recipe = {
+        "method": "logit",
+        "teacher": {"source": "inspect:vllm/m", "parameters": 7e9},
+        "tokenizer": "t",
+        "student": {"new": {"layers": 1, "hidden": 16, "heads": 2, "ffn": 16}},
+        "data": {"task": {"reasoning_gym": "products"}},
+        "distillation": {"top_k": 8},
+        **change,
+    }
+    if sentence is None:
+        Recipe.model_validate(recipe)
+        return
+    with pytest.raises(ValueError, match=sentence):
+        Recipe.model_validate(recipe)
+
+
+@pytest.mark.parametrize(
+    ("vllm", "sentence"),
+    [
+        ({"mode": "server"}, "has a 'server_base_url'"),
+        ({"server_base_url": "http://h:8000"}, "no other mode has one"),
+        (
+            {"mode": "server", "server_base_url": "http://h", "tensor_parallel_size": 2},
+            "'tensor_parallel_size' is of 'mode: colocate'",
+        ),
+        ({"gpu_memory_utilization": 1.5}, "less than or equal to 1"),
+    ],
+)
+def test_what_vllm_is_told_has_to_be_of_its_mode(vllm: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        _recipe_of("on-policy", {"vllm": vllm})
+
+
+def test_vllm_is_a_setting_of_on_policy_that_trl_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Into TRL's own configuration, whose defaults stay where the recipe is silent; without vLLM
+    one sentence, before any work."""
+    with pytest.raises(ValueError, match=r"distillation\.vllm"):
+        _recipe_of("logit", {"vllm": {}})
+    recipe = _recipe_of("on-policy", {"vllm": {"gpu_memory_utilization": 0.5}})
+    objective = objective_of(recipe.method, recipe.distillation)
+    assert not objective.is_torchs  # torch's counter would miss what vLLM generates
+    _, config = objective.trainer({"output_dir": "x", "use_cpu": True}, 16)
+    assert (config.use_vllm, config.vllm_mode) == (True, "colocate")
+    assert config.vllm_gpu_memory_utilization == 0.5
+    assert config.vllm_tensor_parallel_size == 1
+    with pytest.raises(InputError, match=r"field 'distillation\.vllm'.*not installed.*trl\[vllm\]"):
+        check_vllm(recipe, "recipe 'r'")
+    monkeypatch.setattr("distilbench.distill.training._launch.find_spec", lambda name: object())
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(InputError, match=r"needs a GPU beside the training"):
+        check_vllm(recipe, "recipe 'r'")
+    check_vllm(_recipe_of("on-policy", {}), "recipe 'r'")
 
 
 def _recipe_of(method: str, distillation: dict[str, Any]) -> Recipe:

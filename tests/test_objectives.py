@@ -170,6 +170,8 @@ def test_every_setting_has_one_objective_or_a_refusal() -> None:
         assert aim.own_share == (share if method == "on-policy" else 0)
         cached = method == "logit" and divergence != "gold" and top_k is not None
         assert (aim.needs == "cached logits") == cached
+        served = method == "on-policy" and share == 1 and top_k is not None
+        assert (aim.needs == "served") == served
         expected = 0 if method not in ("logit", "on-policy") else 1 if cached else 3
         assert aim.scored_epochs(3) == expected
 

@@ -14,7 +14,7 @@ from distilbench.distill.accounts import StageMeter
 from distilbench.distill.data import Example, load_corpus, packed, to_batch
 from distilbench.distill.data._examples import training_examples
 from distilbench.distill.recipe import Distillation
-from distilbench.distill.teacher import TeacherCache, cache_logits
+from distilbench.distill.teacher import LocalScorer, TeacherCache, cache_logits
 from distilbench.distill.training._apart import check_apart
 from distilbench.distill.weights import Loaded
 from distilbench.errors import InputError
@@ -84,9 +84,10 @@ def test_packed_and_unpacked_have_one_loss(
     tokenizer, student, its = pair
     files = None
     if "top_k" in distillation:
+        asked = Distillation(**distillation)
         with StageMeter("s", tmp_path / "meter").stage("logit_caching") as attempt:
             files = cache_logits(
-                EXAMPLES, Loaded(its, tokenizer, "its"), Distillation(**distillation), 2,
+                EXAMPLES, LocalScorer(Loaded(its, tokenizer, "its"), asked), asked, 2,
                 TeacherCache(tmp_path / "kept"), "s", attempt, lambda event: None,
             )  # fmt: skip
     rows, grouped = packed(EXAMPLES, files, 12)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from inspect_ai.model import ContentReasoning, ContentText, ModelOutput
 
+from distilbench.distill.accounts import TeacherSize
 from distilbench.distill.data import Asked
 from distilbench.distill.teacher._answers import Sampling, accepted
 from distilbench.distill.teacher._generators import EngineGenerator, engine_generator
@@ -62,7 +63,9 @@ def _output(*content: Any, **more: Any) -> ModelOutput:
 
 def _text(output: ModelOutput | Exception) -> str:
     engine = Planned(output)
-    generator = EngineGenerator(engine, "digest", None, SAMPLING, "recipe 'r': field 'teacher'")
+    generator = EngineGenerator(
+        engine, "digest", TeacherSize(), SAMPLING, "recipe 'r': field 'teacher'"
+    )
     assert engine.loads == 0  # all answers may be in the cache
     try:
         return generator.answer([(_asked(), 0)])[0].text
@@ -100,9 +103,9 @@ def test_a_teacher_that_does_not_run_is_one_sentence() -> None:
 
 def test_any_provider_of_inspect_teaches() -> None:
     made = engine_generator(
-        Source.parse("inspect:mockllm/model"), Path(), None, SAMPLING, 4, "teacher"
+        Source.parse("inspect:mockllm/model"), Path(), TeacherSize(), SAMPLING, 4, "teacher"
     )
     assert made.digest == served_digest(Source.parse("inspect:mockllm/model"), "mockllm/model")
     made.close()
     with pytest.raises(InputError, match="no installed engine runs 'gone' sources"):
-        engine_generator(Source("gone", "x"), Path(), None, SAMPLING, 4, "teacher")
+        engine_generator(Source("gone", "x"), Path(), TeacherSize(), SAMPLING, 4, "teacher")

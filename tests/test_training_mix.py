@@ -142,16 +142,17 @@ def test_a_weighted_sum_and_its_gradients(tmp_path: Path, pair: Any, name: str) 
 def test_alpha_of_cached_logits_is_that_of_the_whole_ones(tmp_path: Path, pair: Any) -> None:
     """All tokens kept: the same sum as online."""
     from distilbench.distill.accounts import StageMeter
-    from distilbench.distill.teacher import TeacherCache, cache_logits
+    from distilbench.distill.teacher import LocalScorer, TeacherCache, cache_logits
 
     tokenizer, student, its = pair
-    taught = Loaded(its, tokenizer, "its")
-    settings = {"alpha": 0.3, "top_k": len(tokenizer)}
+    settings = {"alpha": 0.3, "top_k": len(tokenizer), "keep": "float32"}
+    asked = Distillation(**settings)
     cache = TeacherCache(tmp_path / "kept")
     with StageMeter("s", tmp_path / "meter").stage("logit_caching") as attempt:
         files = cache_logits(
-            EXAMPLES, taught, Distillation(**settings), 2, cache, "s", attempt, lambda event: None
-        )
+            EXAMPLES, LocalScorer(Loaded(its, tokenizer, "its"), asked), asked, 2, cache, "s",
+            attempt, lambda event: None,
+        )  # fmt: skip
     wanted, slopes = reference(student, its, mixed)
     mine = Loaded(copy.deepcopy(student), tokenizer, "")
     trainer = made_trainer(

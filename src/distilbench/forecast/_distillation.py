@@ -17,6 +17,7 @@ from distilbench.compute import (
 )
 from distilbench.compute import Quantity as _Quantity
 from distilbench.distill.recipe import Recipe, Training, aim_of
+from distilbench.distill.teacher import logit_bytes
 from distilbench.errors import InputError
 from distilbench.forecast._sizes import student_card, teacher_card
 
@@ -63,9 +64,25 @@ def plan_recipe(recipe: Recipe, folder: Path, cards: Sequence[Path] = ()) -> Pla
         "memory of one GPU, bytes": accelerator.memory_bytes.value
         if accelerator.memory_bytes
         else None,
+        **_kept_logits(recipe, folder, teacher),
         **_assumptions(recipe),
     }
     return PlannedStudent(plan, facts)
+
+
+def _kept_logits(recipe: Recipe, folder: Path, teacher: Card) -> dict[str, Any]:
+    """Bytes on the disk of the teacher's logits, if they are kept; null: its vocabulary is not
+    known. Each temperature of a sweep needs its own."""
+    if recipe.aim.needs != "cached logits":
+        return {}
+    name = "kept logits of the teacher, bytes"
+    if teacher.architecture is None:
+        return {name: None}
+    samples, tokens = _corpus(recipe, folder)
+    trials = {trial.temperature: trial for _, trial in recipe.trials()}
+    rows = teacher.architecture.shape.vocab
+    needed = (logit_bytes(round(samples), tokens, rows, trial) for trial in trials.values())
+    return {name: round(sum(needed))}
 
 
 def _assumptions(recipe: Recipe) -> dict[str, str]:

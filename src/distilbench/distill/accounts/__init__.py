@@ -22,6 +22,7 @@ from distilbench.distill.accounts._stages import (
     usd_of,
     write_stages,
 )
+from distilbench.distill.accounts._teacher_size import TeacherSize, stated_size
 
 __all__ = [
     "Attempt",
@@ -31,6 +32,7 @@ __all__ = [
     "SharedCost",
     "StageMeter",
     "StageRecord",
+    "TeacherSize",
     "TrainingShape",
     "check_lineage",
     "counted",
@@ -40,6 +42,7 @@ __all__ = [
     "generation_flops",
     "read_stages",
     "shape_of",
+    "stated_size",
     "usd_of",
     "write_card",
     "write_stages",

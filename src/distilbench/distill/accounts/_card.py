@@ -15,6 +15,7 @@ from distilbench.architecture import ModelDescription, describe
 from distilbench.catalog import Card, read_card
 from distilbench.distill.accounts._origin import Origin
 from distilbench.distill.accounts._stages import SharedCost, StageKind, StageRecord
+from distilbench.distill.accounts._teacher_size import TeacherSize
 from distilbench.distill.recipe import Recipe
 from distilbench.engines import card_beside, describe_model, local_path, packaged
 from distilbench.files import copy_file, write_text
@@ -24,6 +25,7 @@ from distilbench.yaml_file import yaml_text
 CARD = "card.yaml"
 LINEAGE = "lineage"
 _SOURCE = "measured"
+_OF_TEACHER = ("teacher_generation", "logit_caching")
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,8 @@ class CardFacts:
     loss: float
     accuracy: float | None
     trouble: str | None = None
+    size: TeacherSize | None = None
+    """Of a teacher whose weights were never here: what its FLOPs are by."""
 
 
 def write_card(facts: CardFacts, folder: Path, origin: Origin, models: Path) -> Path:
@@ -64,7 +68,8 @@ def measured_stages(facts: CardFacts) -> list[dict[str, Any]]:
         records = [r for r in facts.records if r.stage == name and not _is_cached(r, shared)]
         if name == "teacher_training" or not (records or name in shared):
             continue
-        made.append(_stage(name, records, shared.get(name)))
+        size = facts.size if name in _OF_TEACHER else None
+        made.append(_stage(name, records, shared.get(name), size))
     return made
 
 
@@ -73,15 +78,22 @@ def _is_cached(record: StageRecord, shared: dict[str, SharedCost]) -> bool:
     return record.stage in shared and record.wall_s is not None
 
 
-def _stage(name: str, records: list[StageRecord], cost: SharedCost | None) -> dict[str, Any]:
+def _stage(
+    name: str, records: list[StageRecord], cost: SharedCost | None, size: TeacherSize | None
+) -> dict[str, Any]:
     where = f"stages.parquet, {name}"
     flops = [r.flops for r in records] + ([cost.flops or cost.flops_formula] if cost else [])
     formula = [r.flops_formula for r in records] + ([cost.flops_formula] if cost else [])
     counted = all(r.flops_counted is not None for r in records if r.flops_formula)
     counted = counted and (cost is None or cost.flops is not None)
     made: dict[str, Any] = {"name": name}
-    made["flops"] = _figure(_sum(flops), where, None if counted else "by the model's shape")
-    made["formula_flops"] = _figure(_sum(formula), where, "by the model's shape")
+    note = size.note if size else "by the model's shape"
+    made["flops"] = _figure(_sum(flops), where, None if counted else note)
+    made["formula_flops"] = _figure(_sum(formula), where, note)
+    for figure in filter(None, (made["flops"], made["formula_flops"])):
+        if size and size.parameters and size.low is not None and size.high is not None:
+            share = figure["value"] / size.parameters
+            figure |= {"kind": "estimated", "low": share * size.low, "high": share * size.high}
     if cost is not None:
         note = "students that use these outputs so far, weighted by FLOPs"
         made["uses"] = _figure(cost.uses, "cache of teacher outputs", note)

@@ -21,6 +21,8 @@ class Origin:
     """Id of its card in the catalog, as the recipe says or as the packaged model has it."""
     beside: Path | None = None
     """A ``card.yaml`` that lies beside its weights."""
+    parameters: float | None = None
+    """Those that a token passes through, as the recipe states them."""
 
 
 def find_origin(teacher: Teacher, source: Source, folder: Path, where: str) -> Origin:
@@ -33,4 +35,5 @@ def find_origin(teacher: Teacher, source: Source, folder: Path, where: str) -> O
         where=field,
         card=teacher.card or (known.card if known else None),
         beside=card_beside(source, folder, field),
+        parameters=teacher.parameters,
     )

@@ -69,7 +69,7 @@ class StageRecord:
     padded_tokens: int = measured("the same with padding", default=0)
     output_tokens: int = measured("of them generated", default=0)
     samples: int = measured("texts generated, kept, scored or trained on", default=0)
-    rejected: int | None = measured("texts that the verifier rejected")
+    rejected: int | None = measured("texts that the verifier rejected, or refused, empty or cut")
     reused_tokens: int = measured("tokens found in the cache instead", default=0)
     flops_counted: float | None = measured(
         "torch's FlopCounterMode on sample steps, scaled by padded tokens; null: not torch's work",

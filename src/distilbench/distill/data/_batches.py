@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distilbench.distill.data._corpus import Example
@@ -34,17 +33,14 @@ class Collator:
         return made
 
 
-def rows(examples: Sequence[Example], logits: Sequence[Sequence[Path]] | None = None) -> Any:
-    """Examples as a ``datasets.Dataset``, each with the files of its teacher's logits, if there are
-    any: one, or one for each that is packed into it."""
+def rows(examples: Sequence[Example], logits: Sequence[Sequence[str]] | None = None) -> Any:
+    """Examples as a ``datasets.Dataset``, each with the places of its teacher's logits, if there
+    are any: one, or one for each that is packed into it."""
     from datasets import Dataset
 
     made = [example.row() for example in examples]
     if logits is not None:
-        made = [
-            {**row, "logits": [str(file) for file in files]}
-            for row, files in zip(made, logits, strict=True)
-        ]
+        made = [{**row, "logits": list(places)} for row, places in zip(made, logits, strict=True)]
     return Dataset.from_list(made)
 
 

@@ -43,6 +43,7 @@ from distilbench.distill.training import (
     check_accelerate,
     check_reporters,
     check_schedule,
+    check_vllm,
     held_out_accuracy,
 )
 from distilbench.distill.weights import check_export, export_gguf, load
@@ -132,6 +133,7 @@ class _Run:
     def result(self) -> DistillResult:
         bench, recipe = self.bench, self.recipe
         check_accelerate(recipe, bench.folder, bench.where)
+        check_vllm(recipe, bench.where)
         check_reporters(recipe, bench.where)
         check_schedule(recipe, bench.where)
         check_push(recipe, self.student_dir, bench.where)
@@ -247,6 +249,7 @@ class _Run:
             loss=noted["loss"],
             accuracy=noted["accuracy"],
             trouble=trouble,
+            size=teaching.size if teaching.is_served else None,
         )
         card_file = write_card(facts, self.student_dir, teaching, bench.folder)
         self._export()

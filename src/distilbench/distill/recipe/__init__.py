@@ -25,6 +25,7 @@ from distilbench.distill.recipe._parts import (
 )
 from distilbench.distill.recipe._recipe import Recipe
 from distilbench.distill.recipe._student_spec import NewShape, StudentSpec, WidthPruning
+from distilbench.distill.recipe._vllm import Vllm
 
 __all__ = [
     "ENTRY_POINT",
@@ -43,6 +44,7 @@ __all__ = [
     "StudentSpec",
     "Teacher",
     "Training",
+    "Vllm",
     "WidthPruning",
     "accelerate_configuration",
     "aim_of",

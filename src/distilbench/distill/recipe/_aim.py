@@ -9,9 +9,9 @@ from distilbench.distill.recipe._parts import Data, Distillation, Training
 from distilbench.distill.recipe._student_spec import StudentSpec
 from distilbench.registry import registered
 
-Need = Literal["text", "cached logits", "live"]
+Need = Literal["text", "cached logits", "live", "served"]
 """What an objective needs of a teacher: its answers, its best logits on the training texts (made
-once, before), or its weights beside the student's, step by step."""
+once, before), its weights beside the student's, or its server, step by step."""
 ENTRY_POINT = "distilbench.objectives"
 _HOME = "distilbench.distill.training.objectives"
 
@@ -71,7 +71,7 @@ class Aim:
 
     @property
     def compares_logits(self) -> bool:
-        return self.needs in ("cached logits", "live")
+        return self.needs in ("cached logits", "live", "served")
 
     @property
     def own_share(self) -> float:
@@ -80,7 +80,7 @@ class Aim:
 
     def scored_epochs(self, epochs: float) -> float:
         """Epochs of text whose logits the teacher computes, if the student sees ``epochs``."""
-        return {"live": epochs, "cached logits": 1.0}.get(self.needs or "", 0.0)
+        return {"live": epochs, "served": epochs, "cached logits": 1.0}.get(self.needs or "", 0.0)
 
 
 def aim_of(method: str, distillation: Distillation) -> Aim:

@@ -8,7 +8,7 @@ from typing import Any
 from distilbench.distill.recipe._parts import Distillation, Part
 
 Recipe = Any  # which asks these functions, so that its class stands above them
-_OF_ANSWERS = ("samples", "temperature", "top_p", "reject")
+_OF_ANSWERS = ("samples", "temperature", "top_p", "reject", "cut")
 _WARMUP = 0.05
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from distilbench.distill.recipe._vllm import Vllm
 from distilbench.source import Source
 from distilbench.tasks import InspectTask, TaskSpec
 from distilbench.yaml_file import HomePath
@@ -24,6 +25,12 @@ class Teacher(Part):
     )
     recipe: HomePath | None = Field(None, description="recipe that makes the teacher first")
     card: str | None = Field(None, description="id of the teacher's card in the catalog")
+    parameters: float | None = Field(
+        None,
+        gt=0,
+        description="of a served teacher: weights that a token passes through, for its FLOPs;"
+        " default: the card's, else not known",
+    )
     engine: Literal["transformers", "llama.cpp"] | None = Field(
         None, description="what generates text; default: llama.cpp for a GGUF, else transformers"
     )
@@ -98,6 +105,10 @@ class Generation(Part):
     top_p: float | None = Field(None, gt=0, le=1)
     max_tokens: int | None = Field(None, ge=1, description="default: the task's")
     reject: bool = Field(True, description="keep right answers only")
+    cut: Literal["keep", "drop"] = Field(
+        "keep",
+        description="answers that max_tokens cut: graded and learned from as the others, or not",
+    )
     batch: int = Field(16, ge=1, description="answers in flight")
 
 
@@ -180,10 +191,16 @@ class Distillation(Part):
         "bucket",
         description="probability beyond top_k: dropped and the rest renormalised, or one bucket",
     )
+    keep: Literal["packed", "float32"] = Field(
+        "packed", description="how cached logits are kept: in few bytes, or exactly"
+    )
     temperature_squared: bool = Field(
         False, description="multiply the loss by temperature squared (Hinton et al. 2015)"
     )
     on_policy_share: float = Field(1.0, ge=0, le=1, description="steps on the student's own text")
+    vllm: Vllm | None = Field(
+        None, description="on-policy: vLLM writes the student's own text (TRL's use_vllm)"
+    )
 
     def loss_scale(self, temperature: float) -> float:
         """What a divergence at ``temperature`` is multiplied by. Its gradients shrink as 1 / T^2

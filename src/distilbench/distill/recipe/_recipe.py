@@ -24,6 +24,7 @@ from distilbench.distill.recipe._parts import (
     Training,
     Validation,
 )
+from distilbench.distill.recipe._serving import not_served
 from distilbench.distill.recipe._student_spec import StudentSpec
 from distilbench.tasks import FileTask, InspectTask, ReasoningGymTask
 from distilbench.yaml_file import HomePath
@@ -92,8 +93,8 @@ class Recipe(Part):
             raise ValueError(f"'sweep' lists values of: {', '.join(_SWEPT)}")
         for training, distillation in self.trials():  # each value is checked by its own field
             self._check_aim(training, distillation)
-        if idle := idle_setting(self):
-            raise ValueError(idle)
+        if said := not_served(self) or idle_setting(self):
+            raise ValueError(said)
         return self
 
     def _check_aim(self, training: Training, distillation: Distillation) -> None:

@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, replace
+from typing import Any, Literal, Protocol
 
-from distilbench.architecture import ModelShape
-from distilbench.distill.accounts import Attempt
+from distilbench.distill.accounts import Attempt, StageRecord, TeacherSize
 from distilbench.distill.data import Asked, Task
 from distilbench.distill.recipe import Generation
 from distilbench.distill.teacher._cache import Output, TeacherCache, key_of
 from distilbench.engines import separate
-from distilbench.events import OnEvent, TextsBegun, TextsDone
+from distilbench.errors import InputError
+from distilbench.events import Noted, OnEvent, TextsBegun, TextsDone
 from distilbench.tasks import judge
 
-_RULES = 2
-"""What an answer's text is: since 2 without the end token, each sample with a seed of its own."""
+_RULES = 3
+"""What an answer is: since 2 without the end token, each sample with a seed of its own; since 3
+with how it ended."""
+Ended = Literal["stop", "cut", "refused"]
+_WORDS = {
+    "cut": "cut by 'generation.max_tokens'",
+    "refused": "refused by the provider",
+    "empty": "empty",
+}
 
 
 @dataclass(frozen=True)
@@ -30,15 +37,21 @@ class Answer:
     flops: float | None = None
     flops_formula: float | None = None
     padded_tokens: int | None = None
+    ended: Ended = "stop"
+    """By itself; at the limit of its length; by the provider, which will not answer."""
 
 
 class Generator(Protocol):
-    """What generates text. ``digest`` names the weights; ``shape`` is null if not known."""
+    """What generates text. ``digest`` names the weights."""
 
     @property
     def digest(self) -> str: ...
     @property
-    def shape(self) -> ModelShape | None: ...
+    def size(self) -> TeacherSize: ...
+
+    is_here: bool
+    """Whether this machine's joules are its."""
+
     @property
     def pid(self) -> int | None:
         """Process that it runs in, if it is one of its own on this machine."""
@@ -77,7 +90,9 @@ def teacher_answers(
     attempt: Attempt,
     on_event: OnEvent,
 ) -> list[list[str]]:
-    """The teacher's answers to each question: from the cache, or generated and kept there.
+    """The teacher's answers to each question that can be learned from: from the cache, or generated
+    and kept there. Those that are empty or that the provider refused are left out, and so are those
+    that were cut, if ``generation`` says so: counted in the record, and said.
 
     Every batch is in the cache before the next begins, so that a killed run loses one batch.
     """
@@ -86,7 +101,8 @@ def teacher_answers(
         for one in asked
     ]
     flat = [key for group in keys for key in group]
-    found = cache.get(flat)
+    found = {key: _priced(output, generator.size) for key, output in cache.get(flat).items()}
+    cache.put(output for output in found.values() if output.flops is None)
     record = attempt.record
     record.reused_tokens = sum(output.tokens for output in found.values())
     record.saved_flops = sum(o.flops or o.flops_formula or 0.0 for o in found.values())
@@ -103,7 +119,48 @@ def teacher_answers(
         found |= {output.key: output for output in outputs}
         on_event(TextsDone(len(batch)))
     cache.use(flat, student)
-    return [[str(found[key].payload["text"]) for key in group] for group in keys]
+    return _usable([[found[key] for key in group] for group in keys], generation, record, on_event)
+
+
+def _priced(output: Output, size: TeacherSize) -> Output:
+    """With its FLOPs, where the teacher's size was stated after it answered."""
+    read, written = output.payload["input_tokens"], output.payload["output_tokens"]
+    if output.flops_formula is not None or read is None or written is None:
+        return output
+    return replace(output, flops_formula=size.answering(read, written))
+
+
+def _usable(
+    groups: list[list[Output]], generation: Generation, record: StageRecord, on_event: OnEvent
+) -> list[list[str]]:
+    """Raises ``InputError`` if no answer is left."""
+    ended = [_ended(output) for group in groups for output in group]
+    left = {"stop", "cut"} if generation.cut == "keep" else {"stop"}
+    counts = {how: ended.count(how) for how in _WORDS if how in ended}
+    lost = ", ".join(f"{n:,} {_WORDS[how]}" for how, n in counts.items() if how not in left)
+    record.rejected = sum(how not in left for how in ended)
+    if record.rejected == len(ended):
+        raise InputError(
+            "field 'generation'",
+            f"none of {len(ended):,} answers of the teacher can be learned from ({lost})",
+            "raise 'generation.max_tokens', or use another teacher",
+        )
+    if lost:
+        on_event(Noted(f"not learned from, of {len(ended):,} answers of the teacher: {lost}"))
+    if "cut" in counts and "cut" in left:
+        said = f"{counts['cut']:,} of {len(ended):,} answers of the teacher are {_WORDS['cut']}"
+        remedy = "raise it, or leave them out ('generation: {cut: drop}')"
+        on_event(Noted(f"{said}, and learned from as if they ended there: {remedy}"))
+    return [
+        [str(output.payload["text"]) for output in group if _ended(output) in left]
+        for group in groups
+    ]
+
+
+def _ended(output: Output) -> str:
+    """How an answer ended, or that it is empty."""
+    ended = str(output.payload["ended"])
+    return "empty" if ended == "stop" and not str(output.payload["text"]).strip() else ended
 
 
 def answer_key(digest: str, asked: Asked, sampling: Sampling, number: int) -> str:
@@ -135,28 +192,33 @@ def _generate(
     if generator.pid is not None:
         attempt.others.setdefault(generator.pid, 0.0)
     for answer in answers:
-        _note(attempt, answer, generator.shape.active_params if generator.shape else 0)
+        _note(attempt, answer, generator.size.active_parameters)
     attempt.beat(now=True)
     joules = None
-    if record.energy_j is not None:
+    if record.energy_j is not None and generator.is_here:
         joules = (record.energy_j - (energy_before or 0.0)) / len(batch)
     return [
         Output(
             key=key,
             stage="teacher_generation",
-            payload={"text": answer.text},
+            payload={
+                "text": answer.text,
+                "ended": answer.ended,
+                "input_tokens": answer.input_tokens,
+                "output_tokens": answer.output_tokens,
+            },
             tokens=(answer.input_tokens or 0) + (answer.output_tokens or 0),
             flops=answer.flops,
             flops_formula=answer.flops_formula,
             wall_s=seconds / len(batch),
             energy_j=joules,
-            energy_known=record.energy_known,
+            energy_known=record.energy_known if generator.is_here else None,
         )
         for (key, _, _), answer in zip(batch, answers, strict=True)
     ]
 
 
-def _note(attempt: Attempt, answer: Answer, parameters: int) -> None:
+def _note(attempt: Attempt, answer: Answer, parameters: float) -> None:
     """Add an answer's tokens and FLOPs to the attempt. ``parameters``: those of its model, for 2 N
     a token."""
     record = attempt.record

@@ -5,7 +5,7 @@ question to the same teacher is never paid for twice. With each entry stands wha
 students used it; from that come the share of each student in the amortised scope.
 
     <cache>/distill/outputs.sqlite     texts, costs, uses
-    <cache>/distill/logits/ab/KEY.safetensors
+    <cache>/distill/logits/*.shard      packed logits, of many texts each
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _AT_ONCE = 500  # keys in one query
 
 @dataclass(frozen=True)
 class Output:
-    """A text, or the reference of a logit file, and what making it cost."""
+    """A text, or where in a shard its logits are, and what making it cost."""
 
     key: str
     stage: str
@@ -100,8 +100,10 @@ class TeacherCache:
             costs.append(SharedCost(*row[:7], share))  # type: ignore[call-arg]
         return costs
 
-    def logit_file(self, key: str) -> Path:
-        return self.folder / "logits" / key[:2] / f"{key}.safetensors"
+    @property
+    def logits(self) -> Path:
+        """The folder of the shards."""
+        return self.folder / "logits"
 
     def close(self) -> None:
         self._db.close()

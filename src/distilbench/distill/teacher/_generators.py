@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from distilbench.architecture import ModelShape, describe
-from distilbench.distill.accounts import FlopSample, generation_flops, shape_of
+from distilbench.architecture import describe
+from distilbench.distill.accounts import FlopSample, TeacherSize, generation_flops, shape_of
 from distilbench.distill.data import Asked, prompt_ids
-from distilbench.distill.teacher._answers import Answer, Sampling
+from distilbench.distill.teacher._answers import Answer, Ended, Sampling
 from distilbench.distill.teacher._cache import key_of
 from distilbench.distill.teacher._served import served_digest
 from distilbench.distill.weights import Loaded, device
@@ -24,6 +24,7 @@ from distilbench.engines import (
 )
 from distilbench.errors import InputError
 from distilbench.keys import redact
+from distilbench.providers import provider_of
 from distilbench.source import Source
 
 if TYPE_CHECKING:
@@ -35,8 +36,11 @@ _MOST_SLOTS = 8
 class TransformersGenerator:
     """A teacher in this process, by ``model.generate``."""
 
+    is_here = True
+
     def __init__(self, teacher: Loaded, sampling: Sampling) -> None:
-        self.shape = shape_of(teacher.model)
+        self._shape = shape_of(teacher.model)
+        self.size = TeacherSize(self._shape)
         self._model, self._tokenizer, self._sampling = teacher.model, teacher.tokenizer, sampling
         self._sample = FlopSample(every=10)
         self._ends = _end_tokens(teacher)
@@ -94,7 +98,7 @@ class TransformersGenerator:
         padded = width + generated - 1
         if count is None:
             count = self._sample.scaled(rows * padded) or 0.0
-        formula = generation_flops(self.shape, width, generated)
+        formula = generation_flops(self._shape, width, generated)
         answers = []
         for row, prompt in zip(made, prompts, strict=True):
             written = self._until_end(row)
@@ -108,6 +112,7 @@ class TransformersGenerator:
                     flops=count / rows,
                     flops_formula=formula,
                     padded_tokens=padded,
+                    ended=self._ended(written, text),
                 )
             )
         return answers
@@ -117,6 +122,13 @@ class TransformersGenerator:
         stops = {*self._ends, self._tokenizer.pad_token_id}
         at = next((n for n, token in enumerate(row) if token in stops), len(row))
         return row[: at + 1] if at < len(row) and row[at] in self._ends else row[:at]
+
+    def _ended(self, written: list[int], text: str) -> Ended:
+        chosen = self._sampling
+        if written and written[-1] in self._ends:
+            return "stop"
+        stopped = any(stop in text for stop in chosen.stop)
+        return "stop" if stopped or len(written) < chosen.max_tokens else "cut"
 
     def _settings(self) -> dict[str, Any]:
         chosen = self._sampling
@@ -154,9 +166,15 @@ class EngineGenerator:
     answers. ``where`` names it in errors."""
 
     def __init__(
-        self, engine: Engine, digest: str, shape: ModelShape | None, sampling: Sampling, where: str
+        self,
+        engine: Engine,
+        digest: str,
+        size: TeacherSize,
+        sampling: Sampling,
+        where: str,
+        is_here: bool = False,
     ) -> None:
-        self.digest, self.shape, self._sampling = digest, shape, sampling
+        self.digest, self.size, self._sampling, self.is_here = digest, size, sampling, is_here
         self._engine, self._where = engine, where
         self._loaded = False
         self._loop = asyncio.new_event_loop()
@@ -205,35 +223,33 @@ class EngineGenerator:
         if failed:
             said = f"gave no answer ({failed['message']})"
             raise InputError(self._where, said, "lower 'generation.batch' or 'max_tokens'")
-        text, usage = _with_thought(output), output.usage
+        text, usage, ended = _with_thought(output), output.usage, _ENDED.get(output.stop_reason)
         if usage is None:
-            return Answer(text, None, None)
+            return Answer(text, None, None, ended=ended or "stop")
         read = usage.input_tokens + (usage.input_tokens_cache_read or 0)
         written = usage.output_tokens
-        flops = generation_formula(self.shape, read, written)
-        return Answer(text, read, written, None, flops)
+        flops = self.size.answering(read, written)
+        return Answer(text, read, written, None, flops, ended=ended or "stop")
 
 
-def generation_formula(shape: ModelShape | None, read: int, written: int) -> float | None:
-    """FLOPs by the meter's own formula, for engines whose work torch does not see."""
-    from distilbench.meter import inference_flops
-
-    if shape is None:
-        return None
-    flops = inference_flops(shape, read, written)
-    return flops.prefill + flops.decode
+_ENDED: dict[str, Ended] = {
+    "max_tokens": "cut",
+    "model_length": "cut",
+    "content_filter": "refused",
+}
+"""What Inspect calls it."""
 
 
 def engine_generator(
     source: Source,
     folder: Path,
-    shape: ModelShape | None,
+    size: TeacherSize,
     sampling: Sampling,
     batch: int,
     where: str,
 ) -> EngineGenerator:
-    """A teacher on the engine of its source. ``shape``: from the teacher's card, for a model that
-    has no file here. Raises ``InputError`` naming ``where`` if it is known already that it cannot
+    """A teacher on the engine of its source. ``size``: as stated, for a model that has no file
+    here. Raises ``InputError`` naming ``where`` if it is known already that it cannot
     run."""
     kind = engine_of(source, where)
     file = kind.locate(source, None, folder, where)
@@ -242,9 +258,10 @@ def engine_generator(
     asked = Assignment(source, kind.reference(source, file), settings, file, greedy=greedy)
     kind.check(asked, where)
     if file is not None:
-        shape = describe(file).architecture
+        size = TeacherSize(describe(file).architecture)
     digest = served_digest(source, asked.reference) if file is None else sha256_of(file)
-    return EngineGenerator(kind(asked), digest, shape, sampling, where)
+    is_here = file is not None or provider_of(asked.reference).in_process
+    return EngineGenerator(kind(asked), digest, size, sampling, where, is_here)
 
 
 def _with_thought(output: ModelOutput) -> str:

@@ -29,12 +29,12 @@ def served_digest(source: Source, reference: str) -> str:
     that has no file here: its name; where it is a server's, the address and what the server says
     of model and version; the content of a local folder or file that the name leads to."""
     address = address_of(reference)
-    said = {} if address is None else _said(address, reference)
+    said = {} if address is None else said_at(address, reference)
     return key_of(source=str(source), address=address, said=said, files=_files(source))
 
 
-def _said(address: str, reference: str) -> dict[str, Any]:
-    """What the server answers; nothing of a server that is not there."""
+def said_at(address: str, reference: str) -> dict[str, Any]:
+    """What the server answers, by the path of its own; nothing of a server that is not there."""
     import httpx
 
     root = address.rstrip("/").removesuffix("/v1")

@@ -5,19 +5,29 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from distilbench.architecture import ModelShape
-from distilbench.catalog import load_catalog
-from distilbench.distill.accounts import Origin, StageRecord, find_origin, read_stages
-from distilbench.distill.recipe import Recipe, load_recipe
+from distilbench.distill.accounts import (
+    Origin,
+    StageRecord,
+    TeacherSize,
+    find_origin,
+    read_stages,
+    stated_size,
+)
+from distilbench.distill.recipe import Distillation, Recipe, load_recipe
 from distilbench.distill.teacher._answers import Generator, Sampling
 from distilbench.distill.teacher._generators import TransformersGenerator, engine_generator
+from distilbench.distill.teacher._logits import LocalScorer, Scorer
+from distilbench.distill.teacher._server_logits import ServerScorer
 from distilbench.distill.weights import Loaded, load
 from distilbench.engines import local_path
 from distilbench.errors import InputError
 from distilbench.events import OnEvent, TeacherFirst
 from distilbench.source import Source
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 
 @dataclass
@@ -35,7 +45,10 @@ class Teaching(Origin):
         if self._loaded is None:
             if not self.source.has_files:
                 raise InputError(
-                    self.where, "is served elsewhere, and its weights are needed", "give its files"
+                    self.where,
+                    "is served elsewhere, and its weights are needed",
+                    "give its files; or use method sequence-level, or logit with 'top_k', with a"
+                    " 'tokenizer' and a 'student' of its own",
                 )
             self._loaded = load(self.source, self.folder, self.where)
         return self._loaded
@@ -51,16 +64,30 @@ class Teaching(Origin):
             loaded = self.loaded()
             assert loaded is not None
             return TransformersGenerator(loaded, sampling)
-        return engine_generator(
-            self.source, self.folder, self._stated_shape(), sampling, batch, self.where
-        )
+        return engine_generator(self.source, self.folder, self.size, sampling, batch, self.where)
 
-    def _stated_shape(self) -> ModelShape | None:
-        """The architecture on the teacher's card, if the recipe names one."""
-        if self.card is None:
-            return None
-        stated = load_catalog().card(self.card).architecture
-        return stated.shape if stated else None
+    @property
+    def size(self) -> TeacherSize:
+        """As recipe or card states it: of a teacher whose weights are not here."""
+        return stated_size(self.card, self.parameters)
+
+    @property
+    def is_served(self) -> bool:
+        """Whether only a server has its weights."""
+        return self.source is not None and self.source.is_inspect
+
+    def scorer(
+        self, distillation: Distillation, tokenizer: PreTrainedTokenizerBase, at_once: int
+    ) -> Scorer:
+        """What tells its best log-probabilities: its server, or its weights in this process.
+        ``tokenizer``: the student's. Raises ``InputError`` if the server cannot."""
+        assert self.source is not None
+        if not self.is_served:
+            loaded = self.loaded()
+            assert loaded is not None
+            return LocalScorer(loaded, distillation)
+        k = distillation.top_k or 1
+        return ServerScorer(self.source, tokenizer, k, self.size, at_once, self.where)
 
     def records(self) -> list[StageRecord]:
         """The teacher's own stages, if it was made here: all that made it as the stage
@@ -88,9 +115,14 @@ def find_teacher(
         on_event(TeacherFirst(str(path)))
         made = run(load_recipe(path), path.parent, out, on_event)
         return Teaching(
-            Source.at(made.student_dir.resolve()), folder, f"{where}: field 'teacher.recipe'",
-            teacher.card, made.card_file, "transformers", made.stages,
-        )  # fmt: skip
+            Source.at(made.student_dir.resolve()),
+            folder,
+            f"{where}: field 'teacher.recipe'",
+            teacher.card,
+            made.card_file,
+            engine="transformers",
+            stages=made.stages,
+        )
     source = teacher.source
     assert source is not None
     origin = find_origin(teacher, source, folder, where)

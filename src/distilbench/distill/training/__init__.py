@@ -7,7 +7,7 @@ by the registry (``recipe``).
 from distilbench.distill.training._bench import Bench
 from distilbench.distill.training._checks import check_reporters, check_schedule
 from distilbench.distill.training._evaluate import Judged, held_out_accuracy
-from distilbench.distill.training._launch import check_accelerate
+from distilbench.distill.training._launch import check_accelerate, check_vllm
 from distilbench.distill.training._objective import Objective
 from distilbench.distill.training._trial import Trial
 from distilbench.distill.training._with_loss import (
@@ -25,6 +25,7 @@ __all__ = [
     "check_accelerate",
     "check_reporters",
     "check_schedule",
+    "check_vllm",
     "held_out_accuracy",
     "of_this_rank",
     "teacher_logits",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from distilbench.distill.accounts import generation_flops
 from distilbench.distill.data import Example
 from distilbench.distill.recipe import Training
+from distilbench.distill.teacher import Scorer
 from distilbench.distill.training._launch import ranks
 from distilbench.distill.training._objective import Objective
 from distilbench.errors import InputError
@@ -24,7 +25,7 @@ _DRAWN = 64  # batches that the mean cost of a step is taken over
 
 @dataclass(frozen=True)
 class Job:
-    """One student to train. For each example there may be files of cached teacher logits: one, or
+    """One student to train. For each example there may be places of cached teacher logits: one, or
     one for each that is packed into it."""
 
     objective: Objective
@@ -33,7 +34,9 @@ class Job:
     folder: Path
     seed: int
     max_new_tokens: int
-    logits: Sequence[Sequence[Path]] | None = None
+    scorer: Scorer | None = None
+    """A served teacher, where the objective needs it step by step."""
+    logits: Sequence[Sequence[str]] | None = None
     validation: Sequence[Example] = ()
     ordered: bool = False
     """Whether the examples are trained on in their order, epoch by epoch."""

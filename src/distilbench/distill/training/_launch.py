@@ -11,6 +11,7 @@ import json
 import os
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,25 @@ def check_accelerate(recipe: Recipe, folder: Path, where: str) -> None:
         )  # fmt: skip
 
 
+def check_vllm(recipe: Recipe, where: str) -> None:
+    """Raises ``InputError`` if vLLM is to write the student's text and cannot here."""
+    vllm = recipe.distillation.vllm
+    if vllm is None:
+        return
+    where = f"{where}: field 'distillation.vllm'"
+    if find_spec("vllm") is None:
+        raise InputError(
+            where, "vLLM is not installed", "pip install 'trl[vllm]' on a machine with a GPU"
+        )
+    import torch
+
+    if vllm.mode == "colocate" and not torch.cuda.is_available():
+        raise InputError(
+            where, "vLLM needs a GPU beside the training, and there is none",
+            "drop it, or write 'mode: server' and 'server_base_url'",
+        )  # fmt: skip
+
+
 def check_started(recipe: Recipe, folder: Path) -> None:
     """In a launched process: raises ``InputError`` if fewer were started than the configuration
     asks for, which accelerate does not always say."""
@@ -104,7 +124,7 @@ def launch(
     place: Path,
     number: int,
     texts: Texts,
-    logits: list[Path] | None,
+    logits: list[str] | None,
 ) -> None:
     """Train one trial in the processes of the recipe's accelerate configuration, and wait. Raises
     the ``InputError`` of the first of them, if it is one that ended them."""
@@ -118,7 +138,7 @@ def launch(
         "place": str(place.resolve()),
         "number": number,
         "texts": [list(group) for group in texts],
-        "logits": None if logits is None else [str(file.resolve()) for file in logits],
+        "logits": logits,
     }
     write_json(job, facts)
     refusal.unlink(missing_ok=True)

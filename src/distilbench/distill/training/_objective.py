@@ -6,9 +6,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from distilbench.distill.accounts import TrainingShape, shape_of
+from distilbench.distill.accounts import StageRecord, TrainingShape, shape_of
 from distilbench.distill.data import Collator, Corpus, Example, Texts, training_examples
 from distilbench.distill.recipe import Aim, Distillation, Training, aim_of
+from distilbench.distill.teacher import Scorer
 from distilbench.distill.training._hidden import projection_weights
 from distilbench.distill.training._step_meter import Work, work_on
 from distilbench.distill.weights import Loaded, same_tokens
@@ -96,6 +97,16 @@ class Objective(Aim, ABC):
             divergence_passes=self.divergence_passes,
             projection_parameters=projection_weights(student),
         )
+
+    @property
+    def is_torchs(self) -> bool:
+        """Whether torch does all the work of a step, and so can count it."""
+        return True
+
+    def client(self, scorer: Scorer, record: StageRecord) -> Any:
+        """Where ``needs`` is ``served``: what its trainer, given it as ``teacher_client``, asks the
+        teacher by. ``record`` takes the teacher's work."""
+        raise NotImplementedError
 
     def window(self, training: Training) -> int:
         """Steps that share what the first of them generates; they are counted together."""

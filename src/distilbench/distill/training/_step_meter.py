@@ -77,7 +77,8 @@ class StepMeter:
     """The meter of one training. ``scoring`` takes the part of a teacher that scores online.
 
     ``window``: steps that share what the first of them generates, and are counted together.
-    ``mixed``: some steps generate and some do not; each kind is counted for itself.
+    ``mixed``: some steps generate and some do not; each kind is counted for itself. Nothing is
+    counted of work that is not all torch's (``is_torchs``): the part would pass for the whole.
     """
 
     def __init__(
@@ -89,13 +90,14 @@ class StepMeter:
         scoring: StageRecord | None,
         window: int,
         mixed: bool,
+        is_torchs: bool = True,
     ) -> None:
         self._attempt, self._student, self._shape = attempt, student, shape
         self._teacher = teacher if scoring is not None else None
         self._scoring = scoring
         self._window, self._steps, self._due = window, 0, False
         self._kinds: dict[bool, _Kind] = {}
-        self._expected = 1 + mixed
+        self._expected, self._is_torchs = 1 + mixed, is_torchs
         self._seen, self._seen_teacher = 0.0, 0.0
         self._parameters = int(student.num_parameters())
         self._at_checkpoint = 0.0
@@ -106,7 +108,7 @@ class StepMeter:
     def step(self, do: Callable[[], Any], work: Callable[[], Work]) -> Any:
         """Do one step; ``work`` then says what it worked on."""
         in_turn = self._steps // self._window % _EVERY == 0
-        self._due = in_turn or len(self._kinds) < self._expected
+        self._due = self._is_torchs and (in_turn or len(self._kinds) < self._expected)
         self._steps += 1
         result = self._count(do) if self._due else do()
         self._add(work())
@@ -162,6 +164,8 @@ class StepMeter:
             kind.counted_tokens += work.rows * work.length
             kind.student += self._seen - head
             kind.teacher += self._seen_teacher + head
+        if not self._is_torchs:
+            return
         kinds = self._kinds.values()
         record.flops_counted = sum(kind.scaled(kind.student) for kind in kinds)
         if self._scoring is not None:

@@ -35,10 +35,6 @@ def metered_trainer(
     kind, config = job.objective.trainer(_settings(job, steps), job.max_new_tokens)
     if job.objective.fused_head and not job.training.fused_head:
         kind = with_loss(kind, cross_entropy)  # as many projections as where a teacher is compared
-    live: dict[str, Any] = {}
-    if job.objective.needs == "live":
-        assert teacher is not None
-        live["teacher_model"] = teacher.model.eval().requires_grad_(False)
     with _logs_kept(job):
         trainer = _metered(kind, job)(
             model=student.model,
@@ -49,7 +45,7 @@ def metered_trainer(
             ),
             processing_class=student.tokenizer,
             peft_config=_lora(job.training),
-            **live,
+            **_beside(job, teacher, scoring),
         )
     trainer.step_meter = _meter(trainer, job, teacher, attempt, scoring)
     trainer.remove_callback(PrinterCallback)
@@ -83,10 +79,23 @@ def _meter(
         model,
         job.objective.shape(model, job.training),
         teacher,
-        scoring,
+        scoring if job.objective.needs == "live" else None,
         window=job.objective.window(job.training),
         mixed=0 < job.objective.own_share < 1,
+        is_torchs=job.objective.is_torchs,
     )
+
+
+def _beside(job: Job, teacher: Loaded | None, scoring: StageRecord | None) -> dict[str, Any]:
+    """The teacher, where it is asked step by step: its weights, or what asks its server."""
+    if job.objective.needs == "live":
+        assert teacher is not None
+        return {"teacher_model": teacher.model.eval().requires_grad_(False)}
+    if job.objective.needs == "served":
+        assert job.scorer is not None
+        assert scoring is not None
+        return {"teacher_client": job.objective.client(job.scorer, scoring)}
+    return {}
 
 
 def _metered(kind: Any, job: Job) -> Any:

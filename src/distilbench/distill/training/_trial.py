@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from distilbench.distill.data import (
     Corpus,
@@ -23,7 +23,7 @@ from distilbench.distill.data import (
     validation_examples,
 )
 from distilbench.distill.recipe import Recipe
-from distilbench.distill.teacher import Teaching, cache_logits, find_teacher
+from distilbench.distill.teacher import Scorer, Teaching, cache_logits, find_teacher
 from distilbench.distill.training._apart import check_apart
 from distilbench.distill.training._bench import Bench
 from distilbench.distill.training._evaluate import Judged, held_out_loss
@@ -37,6 +37,9 @@ from distilbench.events import Noted, TrialJudged, WeightsLoading, ignore
 from distilbench.files import read_json, write_json
 from distilbench.source import Source
 
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
 
 @dataclass
 class Trial:
@@ -48,7 +51,7 @@ class Trial:
     texts: Texts
     """Answers that it learns from, for each training question."""
     teaching: Teaching
-    logits: list[Path] | None = None
+    logits: list[str] | None = None
     """In a launched process: what its parent cached."""
 
     def __post_init__(self) -> None:
@@ -90,7 +93,7 @@ class Trial:
         )  # fmt: skip
         examples = self._in_order(examples)
         self._note_lengths(student, examples)
-        logits = self._cached_logits(examples, teacher)
+        logits = self._cached_logits(examples, student.tokenizer)
         if recipe.accelerate is not None and not is_launched():
             source = self.teaching.source
             self.teaching.release()
@@ -104,21 +107,34 @@ class Trial:
             count = len(examples)
             examples, grouped = packed(examples, logits, self.training.max_length)
             bench.on_event(Noted(f"{count:,} examples are packed into {len(examples):,} rows"))
-        task = recipe.task
-        job = Job(
+        job = self._job(examples, grouped, student)
+        try:
+            self._metered(job, student, teacher)
+        finally:
+            if job.scorer is not None:
+                job.scorer.close()
+
+    def _job(
+        self,
+        examples: Sequence[Example],
+        logits: Sequence[Sequence[str]] | None,
+        student: Loaded,
+    ) -> Job:
+        bench, recipe, task = self.bench, self.bench.recipe, self.bench.recipe.task
+        return Job(
             objective=self.objective,
             training=self.training,
             examples=examples,
             folder=self.place,
             seed=recipe.seed,
             max_new_tokens=recipe.generation.max_tokens or (task.max_tokens if task else 1),
-            logits=grouped,
+            scorer=self._scorer(student.tokenizer) if self.objective.needs == "served" else None,
+            logits=logits,
             ordered=recipe.data.curriculum is not None,
             validation=validation_examples(
                 self.corpus, student.tokenizer, self.training.max_length, bench.where
             ),
         )
-        self._metered(job, student, teacher)
 
     def _in_order(self, examples: Sequence[Example]) -> Sequence[Example]:
         """The examples in the order of the recipe's curriculum, if it has one, which is said."""
@@ -149,7 +165,7 @@ class Trial:
     def _metered(self, job: Job, student: Loaded, teacher: Loaded | None) -> None:
         meter, validation = self.bench.meter, None
         with meter.stage("student_training", self.number) as attempt:
-            online = self.objective.needs == "live"
+            online = self.objective.needs in ("live", "served")
             scoring = meter.beside(attempt, "logit_caching") if online else None
             if job.validation:
                 inner = meter.within(attempt, "evaluation")
@@ -171,27 +187,35 @@ class Trial:
         own_start = spec.new is not None or spec.model is not None
         own_words = recipe.tokenizer is not None or spec.model is not None
         scores = self.objective.compares_logits and self.logits is None
+        if self.teaching.is_served and self.objective.needs in ("cached logits", "served"):
+            scores = False  # its server tells them
         if not scores and own_start and own_words:
             return None
         self.bench.on_event(WeightsLoading(f"the weights of {self.teaching.source}"))
         return self.teaching.loaded()
 
     def _cached_logits(
-        self, examples: Sequence[Example], teacher: Loaded | None
-    ) -> list[Path] | None:
-        """Files of the teacher's logits, where the objective needs them kept. Launched processes
+        self, examples: Sequence[Example], tokenizer: PreTrainedTokenizerBase
+    ) -> list[str] | None:
+        """Places of the teacher's logits, where the objective needs them kept. Launched processes
         are given those that were made before they began."""
         if self.objective.needs != "cached logits":
             return None
         if self.logits is not None:
             return self.logits
-        assert teacher is not None
-        bench = self.bench
+        bench, at_once = self.bench, self.training.batch_size
         with bench.meter.stage("logit_caching", self.number) as attempt:
-            return cache_logits(
-                examples, teacher, self.distillation, self.training.batch_size, bench.cache,
-                bench.user, attempt, bench.on_event,
-            )  # fmt: skip
+            scorer = self._scorer(tokenizer)
+            try:
+                return cache_logits(
+                    examples, scorer, self.distillation, at_once, bench.cache, bench.user, attempt,
+                    bench.on_event,
+                )  # fmt: skip
+            finally:
+                scorer.close()
+
+    def _scorer(self, tokenizer: PreTrainedTokenizerBase) -> Scorer:
+        return self.teaching.scorer(self.distillation, tokenizer, self.training.batch_size)
 
     def _judge_start(self, student: Loaded) -> None:
         """The held-out loss before training, of students that do not start from nothing."""
@@ -218,7 +242,7 @@ def train_launched(job: dict[str, Any]) -> None:
     check_started(recipe, bench.folder)
     corpus = load_corpus(recipe, bench.where)
     teaching = find_teacher(recipe, bench.folder, place, bench.where, bench.on_event, _made_before)
-    logits = None if job["logits"] is None else [Path(file) for file in job["logits"]]
+    logits = job["logits"]
     Trial(bench, job["number"], corpus, job["texts"], teaching, logits).train()
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from distilbench.distill.data import IGNORED, as_example, to_batch
@@ -26,8 +25,8 @@ class CachedLogit(Objective):
     needs = "cached logits"
     packs = True
     heeds = (
-        "divergence", "beta", "temperature", "temperature_squared", "top_k", "tail", "alpha",
-        "losses",
+        "divergence", "beta", "temperature", "temperature_squared", "top_k", "tail", "keep",
+        "alpha", "losses",
     )  # fmt: skip
 
     @classmethod
@@ -83,7 +82,7 @@ class CachedLogit(Objective):
 
 @dataclass(frozen=True)
 class CachedLogitCollator:
-    """Batches with the teacher's best logits, read from their files (memory-mapped)."""
+    """Batches with the teacher's best logits, read from their shards as they are needed."""
 
     pad: int
 
@@ -93,11 +92,11 @@ class CachedLogitCollator:
         made = to_batch([as_example(row) for row in batch], self.pad)
         tokens, logprobs, rest = [], [], []
         for row in batch:
-            for file in row["logits"]:
-                found = read_logits(Path(file))
-                tokens.append(found["tokens"].long())
-                logprobs.append(found["logprobs"].float())
-                rest.append(found["rest"].float())
+            for place in row["logits"]:
+                found = read_logits(place)
+                tokens.append(found["tokens"])
+                logprobs.append(found["logprobs"])
+                rest.append(found["rest"])
         return {
             **made,
             "teacher_tokens": torch.cat(tokens),

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import fields
-from typing import Any
+from typing import Any, ClassVar
 
-from distilbench.distill.recipe import Distillation, Training
+from distilbench.distill.recipe import Distillation, Need, Training
 from distilbench.distill.training._objective import Objective
 from distilbench.distill.training._step_meter import Work
 from distilbench.errors import InputError
@@ -17,17 +17,28 @@ class OnPolicy(Objective):
     """The divergence at temperature 1. The recipe's temperature is that of sampling."""
 
     method = "on-policy"
-    needs = "live"
-    heeds = ("divergence", "beta", "temperature", "on_policy_share")
+    needs: ClassVar[Need] = "live"
+    heeds: ClassVar[tuple[str, ...]] = (
+        "divergence",
+        "beta",
+        "temperature",
+        "on_policy_share",
+        "vllm",
+    )
     needs_task = True
 
     @classmethod
     def takes(cls, distillation: Distillation) -> bool:
-        return super().takes(distillation) and distillation.on_policy_share == 1
+        whole = distillation.on_policy_share == 1 and distillation.top_k is None
+        return super().takes(distillation) and whole
 
     @property
     def own_share(self) -> float:
         return 1.0
+
+    @property
+    def is_torchs(self) -> bool:
+        return self.distillation.vllm is None
 
     @property
     def divergence_passes(self) -> int:
@@ -46,30 +57,36 @@ class OnPolicy(Objective):
             )
 
     def trainer(self, settings: dict[str, Any], max_new_tokens: int) -> tuple[Any, Any]:
-        from trl import DistillationConfig
+        from trl import DistillationConfig, DistillationTrainer
 
         known = {field.name for field in fields(DistillationConfig)}
         config = DistillationConfig(
             **{name: value for name, value in settings.items() if name in known},
-            beta=self.distillation.beta_of_divergence,
-            temperature=1.0,
-            generation_kwargs={"temperature": self.distillation.temperature},
-            max_completion_length=max_new_tokens,
-            disable_dropout=True,
+            **self.sampling(max_new_tokens),
         )
-        return _trainer(), config
+        return token_prompts(DistillationTrainer), config
+
+    def sampling(self, max_new_tokens: int) -> dict[str, Any]:
+        """Arguments that say how the student writes and what its text is compared by."""
+        return {
+            "beta": self.distillation.beta_of_divergence,
+            "temperature": 1.0,
+            "generation_kwargs": {"temperature": self.distillation.temperature},
+            "max_completion_length": max_new_tokens,
+            "disable_dropout": True,
+            **(self.distillation.vllm.settings() if self.distillation.vllm else {}),
+        }
 
     def work(self, trainer: Any, inputs: Any) -> Callable[[], Work]:
         own: Callable[[], Work] = trainer.work
         return own
 
 
-def _trainer() -> Any:
-    """The trainer's class, for datasets whose prompts are token ids already: ours are rendered as
-    the embedded engine renders them."""
-    from trl import DistillationTrainer
+def token_prompts(trainer: Any) -> Any:
+    """The class of TRL's DistillationTrainer, or one that is made of it, for datasets whose prompts
+    are token ids already: ours are rendered as the embedded engine renders them."""
 
-    class TokenPrompts(DistillationTrainer):  # type: ignore[misc]
+    class TokenPrompts(trainer):  # type: ignore[misc]
         def __init__(self, *args: Any, data_collator: Any, **kwargs: Any) -> None:
             super().__init__(*args, **kwargs)  # it makes its batches itself
 
