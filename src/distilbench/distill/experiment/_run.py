@@ -228,6 +228,7 @@ class _Run:
             loss=noted["loss"],
             accuracy=noted["accuracy"],
             trouble=trouble,
+            pruned=kept.pruned_to(),
         )
         card_file = write_card(facts, self.student_dir, teaching, bench.folder)
         self._export()
