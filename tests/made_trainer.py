@@ -29,7 +29,7 @@ def made_trainer(
     method: str,
     distillation: dict[str, Any] | None = None,
     examples: Sequence[Example] = EXAMPLES,
-    logits: Sequence[Path] | None = None,
+    logits: Sequence[Sequence[Path]] | None = None,
     **training: Any,
 ) -> Any:
     objective = objective_of(method, Distillation.model_validate(distillation or {}))

@@ -24,7 +24,7 @@ from distilbench.cli._break_even import _costs, _side_json
 from distilbench.compute import Input, known, scope_cost
 from distilbench.report import ledger_sentences, read_run
 from distilbench.report.page import Chart
-from distilbench.report.paper._against import against
+from distilbench.report.paper._against import _frontier, _marked, against
 from distilbench.report.paper._contents import contents_of_run
 from distilbench.report.run._explorer import explorer
 from distilbench.report.run._ledger import lifetime
@@ -536,6 +536,27 @@ def test_each_unit_of_which_creation_is_known_has_its_chart(priced_run: Path) ->
     assert one["cost"] == pytest.approx(900 / one["answers"] + 2)
 
 
+@pytest.mark.parametrize(
+    ("others", "surely", "left"),
+    [(12.0, ["s"], ["b"]), (8.0, ["b", "s"], []), (16.0, ["s"], []), (9.0, ["s"], ["b"])],
+)
+def test_a_figure_decides_of_a_bound_what_can_be_decided(
+    others: float, surely: list[str], left: list[str]
+) -> None:
+    """One that took 9 to 15, and is the more accurate."""
+    rows = [
+        {"entry": "s", "cost": 15.0, "accuracy": 0.6, "ends": (9.0, 15.0), "mark": "≤ "},
+        {"entry": "b", "cost": others, "accuracy": 0.5, "ends": (others, others), "mark": ""},
+    ]
+    found = [[row["entry"] for row in part] for part in _frontier(rows)]
+    assert found == [surely, left]
+    assert _marked(rows).endswith(
+        "Whether b stands on the frontier is not decidable." if left else "s (≤)."
+    )
+    open_end = [{**rows[0], "ends": (9.0, float("inf"))}, rows[1]]
+    assert [row["entry"] for row in _frontier(open_end)[0]] == (["b", "s"] if others < 9 else ["s"])
+
+
 def test_the_explorer_marks_a_creation_that_is_a_bound(priced_run: Path) -> None:
     (block,) = explorer(read_run(priced_run)).blocks
     points = {point["entry"]: point for point in block.data()["points"]}
@@ -547,6 +568,8 @@ def test_the_explorer_marks_a_creation_that_is_a_bound(priced_run: Path) -> None
         in (one["known"]["creation amortised"])
     )
     assert "creation student" not in one["known"]
+    assert one["ends"]["creation amortised"] == [pytest.approx(9e15), pytest.approx(15e15)]
+    assert "creation student" not in one["ends"]
     assert one["money"]["amortised"]["mark"] == "≤ "
     assert set(points["begin"]["marks"].values()) == {""}
     figures = {one.name: one.caption for one in against(block)}

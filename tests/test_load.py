@@ -7,11 +7,13 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -90,6 +92,68 @@ def test_rates_percentiles_and_goodput_by_hand() -> None:
     assert figures["ttft_p99_s"] == pytest.approx(0.7 + 0.98 * 1.3)
     strict = summarise(table, Objective(ttft_s=1.0, latency_s=3.0))
     assert strict["goodput_requests_per_s"] == pytest.approx(0.1)
+
+
+def steady(wait_s: Sequence[float], tokens: Sequence[int]) -> pl.DataFrame:
+    """One user's requests, one behind the other."""
+    ends = list(accumulate(wait_s))
+    return requests(
+        [
+            {"begun_s": end - took, "ended_s": end, "ttft_s": took / 2, "latency_s": took,
+             "output_tokens": n}
+            for took, end, n in zip(wait_s, ends, tokens, strict=True)
+        ]
+    )  # fmt: skip
+
+
+def test_intervals_of_rates_and_percentiles_by_hand() -> None:
+    """Ten requests of 1 s: stretches of a second with 10 or 30 tokens, five each."""
+    figures = summarise(steady([1.0] * 10, [10, 30] * 5), Objective())
+    assert figures["output_tokens_per_s"] == pytest.approx(20)
+    distance = 2.262157 * (1000 / 9) ** 0.5 / 10**0.5  # Student's t, 9 degrees of freedom
+    low, high = (figures[f"output_tokens_per_s_{end}"] for end in ("low", "high"))
+    assert (low, high) == pytest.approx((20 - distance, 20 + distance))
+    assert figures["requests_per_s_low"] == pytest.approx(1)
+    assert figures["goodput_requests_per_s_high"] == pytest.approx(1)
+    # Of ten values the median lies between the second and the ninth (the sign test); the 99th
+    # percentile is below the ninth in 0.4% (8 or fewer of 10 below it); nothing bounds it above.
+    some = summarise(steady([1.0 + n / 100 for n in range(10)], [10] * 10), Objective())
+    assert (some["latency_p50_s_low"], some["latency_p50_s_high"]) == pytest.approx((1.01, 1.08))
+    assert (some["latency_p99_s_low"], some["latency_p99_s_high"]) == (pytest.approx(1.08), None)
+    assert [some[f"inter_token_p50_s_{end}"] for end in ("low", "high")] == [0.01, 0.01]
+
+
+def test_few_requests_have_no_interval_of_a_rate() -> None:
+    four = summarise(steady([1.0] * 4, [10] * 4), Objective())
+    assert four["output_tokens_per_s"] == pytest.approx(10)
+    assert four["output_tokens_per_s_low"] is None
+    one_long = summarise(steady([9.0, *[1.0] * 10], [10] * 11), Objective())
+    assert one_long["requests_per_s_high"] is None  # as long as half of it all
+    failed = steady([1.0] * 10, [10] * 10).with_columns(ok=pl.lit(value=False))
+    none = summarise(failed, Objective(ttft_s=1.0))
+    assert (none["requests_per_s"], none["requests_per_s_low"]) == (0, None)
+
+
+@pytest.mark.long
+def test_intervals_of_rates_cover() -> None:
+    """Four users of a server whose requests take log-normal times: 93% and more of the intervals
+    hold the rate of a long run."""
+    chance = np.random.default_rng(7)
+    spread, hit = 0.5, 0
+    expected = 4 * 20 / np.exp(spread**2 / 2)
+    for _ in range(400):
+        users = []
+        for _user in range(4):
+            took = chance.lognormal(0, spread, 50)
+            ends = np.cumsum(took)
+            users += [
+                {"begun_s": e - t, "ended_s": e, "ttft_s": t, "latency_s": t}
+                for t, e in zip(took, ends, strict=True) if e < 40
+            ]  # fmt: skip
+        figures = summarise(requests(users), Objective())
+        low, high = (figures[f"output_tokens_per_s_{end}"] for end in ("low", "high"))
+        hit += low <= expected <= high
+    assert hit / 400 > 0.9
 
 
 def level(concurrency: int, rate: float, failed: int = 0) -> dict[str, Any]:

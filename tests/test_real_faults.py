@@ -17,7 +17,7 @@ import pytest
 
 from distilbench.cli import app
 from distilbench.cli._boundary import run_command
-from distilbench.distill import load_experiment
+from distilbench.distill import load_experiment, load_scarce
 from distilbench.engines._llama_cpp import LlamaCpp
 from distilbench.load._generator import PYTHON_VARIABLE
 from distilbench.view import View
@@ -25,6 +25,7 @@ from tests.test_boundary import ALL
 from tests.test_interchange import lm_eval_folder
 from tests.tiny_experiment import TINY
 from tests.tiny_gguf import tiny_gguf
+from tests.tiny_scarce import TINY_SCARCE
 
 SUITE = "models: [model.gguf]\ntasks:\n  - {file: q.jsonl}\n"
 # Words of each command that do its work on the files of `place`; a command without any fails.
@@ -61,6 +62,8 @@ WORDS = {
     "import": "lm --into into",
     "export": "runs --format lm-eval --out out",
     "publish": "runs --out out",
+    "site": "pool --out out",
+    "contribute": "runs --to out --by me",
     "doctor": "",
     "tasks": "arith",
     "figure": "accuracy-by-task runs --format svg --out out/figure.svg",
@@ -69,12 +72,13 @@ WORDS = {
     "card new": "model.gguf --out out/card.yaml",
     "card creation": "card-a --cards own.yaml --out out/card --draws 100",
     "experiment distil-vs-vanilla": "--config experiment.yaml --out out",
+    "experiment scarce-data": "--config scarce.yaml --out out",
     "models inspect": "model.gguf",
 }
 CARDS_OF_A_FOLDER = ("catalog check", "design")  # none in it is no mistake
-LONG = ("experiment distil-vs-vanilla",)  # trains
+LONG = ("experiment distil-vs-vanilla", "experiment scarce-data")  # they train
 INPUTS = ("suite.yaml", "q.jsonl", "model.gguf", "own.yaml", "epoch.csv", "recipe.yaml",
-          "experiment.yaml", "lm", "runs/run.json", "runs/samples.parquet",
+          "experiment.yaml", "scarce.yaml", "lm", "runs/run.json", "runs/samples.parquet",
           "runs/cells.parquet")  # fmt: skip
 
 
@@ -87,6 +91,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (place / "suite.yaml").write_text(SUITE)
         (place / "q.jsonl").write_text('{"question": "1+1?", "answer": "2"}\n')
         (place / "experiment.yaml").write_text(TINY)
+        (place / "scarce.yaml").write_text(TINY_SCARCE)
         (place / "own.yaml").write_text(
             "id: card-a\nname: A\ndeveloper: B\nfamily: a\nrole: vanilla\nstage: base\n"
             "parameters:\n  total: {value: 1000000000, source: s, where: y}\n"
@@ -101,6 +106,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
         assert run_command(app, ["import", "lm", "--into", "runs"]) == 0
         lm_eval_folder(place / "lm-other", "two", [1, 0, 0, 1])
         assert run_command(app, ["import", "lm-other", "--into", "other"]) == 0
+        assert run_command(app, ["contribute", "runs", "--to", "pool", "--by", "me"]) == 0
         assert run_command(app, ["init", "recipe.yaml", "--recipe", "template"]) == 0
     finally:
         os.chdir(before)
@@ -144,6 +150,7 @@ def test_every_command_works_on_whole_files(
 
 def test_what_is_not_run_here_is_whole_too(place: Path) -> None:
     assert tuple(load_experiment(place / "experiment.yaml").budgets) == (16, 48)
+    assert list(load_scarce(place / "scarce.yaml").studies) == ["text", "questions"]
 
 
 Fault = Callable[[Path], None]
@@ -335,7 +342,10 @@ def test_nobody_reads_or_the_disk_behind_is_full(
         assert "Traceback" not in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("words", ["distill recipe.yaml", "experiment distil-vs-vanilla --small"])
+@pytest.mark.parametrize(
+    "words",
+    ["distill recipe.yaml", "experiment distil-vs-vanilla --small", "experiment scarce-data"],
+)
 def test_an_extra_that_is_not_installed_leaves_no_folder(
     words: str, place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -189,6 +189,23 @@ def test_what_is_drawn_first_are_the_numbers_of_the_records(report: Path) -> Non
     assert cells.height == len(data["points"])
 
 
+_BOUNDS = """() => {
+    const one = (e, y, from, to) => ({ e, y, from, to, x: to, fate: "kept" });
+    const names = (rows) => rows.map((row) => row.e);
+    const beside = (cost) => {
+        const rows = [one("s", 0.6, 9, 15), one("b", 0.5, cost, cost)];
+        const found = Figures.frontier(rows);
+        return [names(found.surely), names(found.open)];
+    };
+    // Two models, the first always the more accurate.
+    const drawn = { ranks: [1, 0], times: [5], count: 5 };
+    const shares = (ends) => [...Figures.boundShares(drawn, [0, 1], ends).values()];
+    return [beside(12), beside(8), beside(16), shares([[9, 15], [12, 12]]),
+        shares([[9, 15], [20, Infinity]])];
+}"""
+"""The student took 9 to 15: beside 12 it may beat that or not, beside 8 and 16 that is decided."""
+
+
 def test_a_creation_that_is_an_upper_bound_is_marked(
     browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -201,5 +218,11 @@ def test_a_creation_that_is_an_upper_bound_is_marked(
     row = page.locator("table.drawn tbody tr", has_text="student").first
     assert "≤ " in row.locator("td").nth(3).text_content()
     assert "at most, it may be counted too high" in row.locator("td").nth(4).text_content()
+    # As accurate as the base, whose 6e15 are below what surely was spent: never on the frontier.
+    assert row.locator("td").nth(5).text_content() == "0% of draws"
+    assert "not decidable" not in said(page)
+    assert page.evaluate(f"({_BOUNDS})()") == [
+        [["s"], ["b"]], [["b", "s"], []], [["s"], []], [[1, 1], [0, 1]], [[1, 1], [0, 0]],
+    ]  # fmt: skip
     assert troubles == []
     page.close()

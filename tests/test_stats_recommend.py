@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given, settings
@@ -256,10 +257,41 @@ def test_a_creation_that_is_an_upper_bound_is_within_a_limit_or_not_known_to_be(
         "b": ("creation FLOPs 5e+20 > 1e+20",),
     }
     assert [one.entry for one in beyond.closest] == ["b"]
+    facts["a"] |= {"creation_surely": 2e20}  # type: ignore[operator]
+    assert found(1e20).fallen_out[0].reasons == ("creation FLOPs of at least 2e+20 > 1e+20",)
+    assert "not known to be within" in found(3e20).fallen_out[0].reasons[0]
     weights = {"accuracy": 1.0, "creation": 0.5}
     weighed = recommend(samples, cells, Requirements(), draws=50, facts=facts, weights=weights)
     said = " ".join(recommendation_sentences(weighed))
     assert "Creation FLOPs of a are an upper bound, and weighed as such" in said
+
+
+@pytest.mark.parametrize(
+    ("surely", "decided"),
+    [
+        (2e20, "Whether a is of a greater utility than b is not decidable: "),
+        (None, "Whether a is of a greater utility than b is not decidable: "),
+        (3e20, "b stays first whatever of those bounds was spent."),
+    ],
+)
+def test_a_utility_of_a_bound_is_decided_where_the_bound_decides(
+    surely: float | None, decided: str
+) -> None:
+    """As accurate: b took 2.5e20, a 5e20 at most, and so a is first if it took less than b."""
+    facts: Facts = {
+        "a": {"creation_flops": 5e20, "creation_at_most": "t", "creation_surely": surely},
+        "b": {"creation_flops": 2.5e20, "creation_at_most": None},
+    }
+    samples, cells = run_of({"a": [1.0, 0.0], "b": [1.0, 0.0]})
+    found = recommend(
+        samples, cells, Requirements(), draws=50, facts=facts, weights={"creation": 1.0}
+    )
+    assert found.best is not None
+    assert found.best.entry == "b"
+    assert found.candidates[0].utility_most == found.candidates[0].utility == 0
+    most = found.candidates[1].utility_most
+    assert most == (None if surely is None else pytest.approx(-1 + np.log2(5e20 / surely)))
+    assert decided in " ".join(recommendation_sentences(found))
 
 
 def test_a_utility_is_the_sum_of_weighted_doublings() -> None:

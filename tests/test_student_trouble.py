@@ -223,7 +223,7 @@ def test_a_context_shorter_than_the_prompts_is_said(tmp_path: Path, teacher: Pat
         ),
         ({"method": "sft", "teacher": {"source": "x", "uses": 3}}, "'teacher.uses'"),
         (
-            {"method": "sft", "training": {"schedule": "constant", "warmup_share": 0.2}},
+            {"method": "sft", "training": {"lr_scheduler_type": "constant", "warmup_share": 0.2}},
             "'training.warmup_share'",
         ),
         ({"method": "logit", "distillation": {"temperature_squared": True}}, "'temperature: 1'"),

@@ -154,7 +154,9 @@ def test_alpha_of_cached_logits_is_that_of_the_whole_ones(tmp_path: Path, pair: 
         )
     wanted, slopes = reference(student, its, mixed)
     mine = Loaded(copy.deepcopy(student), tokenizer, "")
-    trainer = made_trainer(tmp_path, mine, None, "logit", settings, logits=files)
+    trainer = made_trainer(
+        tmp_path, mine, None, "logit", settings, logits=[[file] for file in files]
+    )
     found, gradients = loss_and_gradients(trainer)
     assert found == pytest.approx(wanted, rel=1e-6)
     for parameter, slope in slopes.items():

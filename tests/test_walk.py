@@ -19,6 +19,7 @@ SHIPPED = {
     "--recipe half-smollm2": "worth-it.md",
     "--recipe eight-gpus": "make-a-student.md",
     "experiment distil-vs-vanilla --small": "worth-it.md",
+    "experiment scarce-data": "worth-it.md",
 }
 AT_NIGHT = ("make-a-student.md", "worth-it.md")
 """Trainings of a minute: README has one, test_json_output.py a whole experiment."""

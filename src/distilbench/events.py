@@ -138,10 +138,12 @@ class TrainingNamed:
 
 @dataclass(frozen=True)
 class TrainingFinished:
-    """``accuracy``: of that training's model on held-out questions."""
+    """``accuracy``: of that training's model on held-out questions; null: it was given text.
+    ``loss``: held out, nats a token; null: not told, or not a number."""
 
     name: str
-    accuracy: float
+    accuracy: float | None
+    loss: float | None = None
     event: Literal["training_finished"] = "training_finished"
 
 

@@ -23,7 +23,8 @@ def choice_facts(
 ) -> Facts:
     """Of each entry of ``samples`` (of the questions in common) US dollars and grams of CO2e of a
     question, and FLOPs of creation under ``scope``; words where one is not known.
-    ``creation_at_most``: why those FLOPs are an upper bound, or null. ``<cost>_low`` and
+    ``creation_at_most``: why those FLOPs are an upper bound, or null;
+    ``creation_surely``: what of them was surely spent. ``<cost>_low`` and
     ``<cost>_high`` of energy_j and co2e_g: the range of an estimate, where a remote API has one.
 
     ``g_co2e_per_kwh``: the electricity; null: what the suite states.
@@ -108,11 +109,12 @@ def _grams(row: dict[str, Any], grid: float | None) -> float | str:
 
 def _creation(card: Card | None, catalog: Catalog, scope: Scope) -> dict[str, float | str | None]:
     if card is None:
-        return {"creation_flops": "no card", "creation_at_most": None}
+        return {"creation_flops": "no card", "creation_at_most": None, "creation_surely": None}
     cost = scope_cost(card, catalog.cards, scope, catalog.accelerators)
     flops = _flops(cost)
     at_most = "; ".join(cost.exceeds) if cost.bound == "<=" else None
-    return {"creation_flops": flops, "creation_at_most": at_most}
+    surely = cost.at_least.central if at_most and cost.at_least is not None else None
+    return {"creation_flops": flops, "creation_at_most": at_most, "creation_surely": surely}
 
 
 def _flops(cost: ScopeCost) -> float | str:

@@ -35,6 +35,7 @@ from distilbench.cli import (
     _run,
     _runs,
     _serve,
+    _site,
     _view,
 )
 from distilbench.cli._print import print_line
@@ -69,6 +70,7 @@ for register in (
     _look.register,
     _paper.register,
     _publish.register,
+    _site.register,
 ):
     register(app)
 

@@ -11,6 +11,7 @@ from distilbench.cli._boundary import TRAINING, need
 from distilbench.cli._print import Json, print_json, print_line
 from distilbench.cli._progress_lines import Lines
 from distilbench.cli._run import Open, open_page
+from distilbench.cli._scarce import scarce_data
 from distilbench.errors import InputError
 
 
@@ -20,6 +21,7 @@ def register(app: typer.Typer) -> None:
     )
     experiments.callback()(_experiments)
     experiments.command("distil-vs-vanilla")(distil_vs_vanilla)
+    experiments.command("scarce-data")(scarce_data)
     app.add_typer(experiments, name="experiment")
 
 

@@ -50,6 +50,9 @@ _COLUMNS = {
 }
 
 
+_WITH_INTERVAL = "output_tokens_per_s"
+
+
 def register(app: typer.Typer) -> None:
     app.command()(load)
 
@@ -103,7 +106,7 @@ def _print_levels(levels: list[dict[str, Any]], page: Path, as_json: bool) -> No
     if as_json:
         print_json({"report": str(page), "levels": levels})
         return
-    rows = [[_shown(level[c], form) for c, form in _COLUMNS.items()] for level in levels]
+    rows = [[_cell(level, c, form) for c, form in _COLUMNS.items()] for level in levels]
     print_table(list(_COLUMNS), rows)
     print_line(f"report: {page}")
 
@@ -153,5 +156,14 @@ def _say(level: dict[str, Any]) -> None:
     say(said)
 
 
-def _shown(value: float | None, form: str) -> str | None:
-    return None if value is None else form.format(value)
+def _cell(level: dict[str, Any], name: str, form: str) -> str | None:
+    """A figure of a level; of throughput with its 95% interval, or that it has none."""
+    from distilbench.report import interval_words
+
+    if level[name] is None:
+        return None
+    said = form.format(level[name])
+    if name != _WITH_INTERVAL:
+        return said
+    low, high = (level[f"{name}_{end}"] for end in ("low", "high"))
+    return said + (interval_words(low, high, form.format) or " (no interval: too few requests)")

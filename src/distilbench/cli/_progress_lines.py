@@ -43,8 +43,9 @@ class Lines:
         match event:
             case TrainingNamed(name, number, of):
                 return self._so_far(f"{name} ({number} of {of})")
-            case TrainingFinished(name, accuracy):
-                return self._so_far(f"{name}: accuracy {accuracy:.1%}")
+            case TrainingFinished(name, accuracy, loss):
+                said = f"loss {_nats(loss)}" if accuracy is None else f"accuracy {accuracy:.1%}"
+                return self._so_far(f"{name}: {said}")
             case TeacherFirst(recipe):
                 return f"the teacher first: {recipe}"
             case WeightsLoading(what):
@@ -55,6 +56,8 @@ class Lines:
                 return f"the teacher {work} {new:,} texts, {reused:,} are in the cache"
             case TextsDone(count):
                 return self._advance(self._count.done + count)
+            case AnswersJudged(kept, total):
+                return f"{kept:,} of {total:,} answers are right and kept"
             case TrainingBegun(steps, first):
                 self._begin("steps", steps, first)
                 return f"training: {steps:,} steps, from step {first:,}"
@@ -62,7 +65,9 @@ class Lines:
                 return self._advance(step)
             case LossSeen(_, loss):
                 self._loss = loss
-        return _judged(event)
+            case ValidationSeen() | TrialJudged():
+                return _judged(event)
+        return None
 
     def _begin(self, what: str, total: int, done: int) -> None:
         self._count, self._loss = Count(what, total, done=done, skipped=done), None
@@ -78,15 +83,10 @@ class Lines:
         return f"{said} ({duration(time.perf_counter() - self._started)} so far)"
 
 
-def _judged(event: Event) -> str | None:
-    match event:
-        case AnswersJudged(kept, total):
-            return f"{kept:,} of {total:,} answers are right and kept"
-        case ValidationSeen(step, loss):
-            return f"step {step:,}: validation loss {_nats(loss)}"
-        case TrialJudged(trial, loss):
-            return f"trial {trial}: held-out loss {_nats(loss)}"
-    return None
+def _judged(event: ValidationSeen | TrialJudged) -> str:
+    if isinstance(event, ValidationSeen):
+        return f"step {event.step:,}: validation loss {_nats(event.loss)}"
+    return f"trial {event.trial}: held-out loss {_nats(event.loss)}"
 
 
 def _nats(loss: float | None) -> str:

@@ -16,31 +16,36 @@ if TYPE_CHECKING:
     from distilbench.publish import PublishedModel
 
 
+Models = Annotated[list[str] | None, typer.Option(help="Only this model. May be repeated.")]
+Tasks = Annotated[list[str] | None, typer.Option(help="Only this task. May be repeated.")]
+Profile = Annotated[
+    str | None, typer.Option(help="Where a model ran under several profiles: which.")
+]
+Repositories = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="[MODEL=]OWNER/NAME",
+        help="Repository of the hub that holds the measured weights; default: that which a model's"
+        " hf: source names. May be repeated.",
+    ),
+]
+LeaderboardUnit = Annotated[
+    Literal["percent", "fraction"] | None,
+    typer.Option(help="Unit of the leaderboard of a benchmark that is not known here."),
+]
+
+
 def register(app: typer.Typer) -> None:
     app.command()(publish)
 
 
 def publish(
     run: RunPlace,
-    model: Annotated[
-        list[str] | None, typer.Option(help="Only this model. May be repeated.")
-    ] = None,
-    task: Annotated[list[str] | None, typer.Option(help="Only this task. May be repeated.")] = None,
-    profile: Annotated[
-        str | None, typer.Option(help="Where a model ran under several profiles: which.")
-    ] = None,
-    repo: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="[MODEL=]OWNER/NAME",
-            help="Repository of the hub that holds the measured weights; default: that which a"
-            " model's hf: source names. May be repeated.",
-        ),
-    ] = None,
-    unit: Annotated[
-        Literal["percent", "fraction"] | None,
-        typer.Option(help="Unit of the leaderboard of a benchmark that is not known here."),
-    ] = None,
+    model: Models = None,
+    task: Tasks = None,
+    profile: Profile = None,
+    repo: Repositories = None,
+    unit: LeaderboardUnit = None,
     source: Annotated[
         str | None, typer.Option(help="Address of a page that shows the results, as a site's.")
     ] = None,
@@ -65,7 +70,10 @@ def publish(
     terms = Terms(tuple(repo or ()), unit, source)
     with copied(Place.parse(run)) as run_dir:
         made = publish_run(run_dir, here(out), choice, terms)
-    sent = {one.model: send(one, direct) for one in made} if push else {}
+    sent: dict[str, str] = {}
+    for one in made if push else ():
+        sent[one.model] = send(one, direct)
+        say(f"sent {one.model}: {sent[one.model]}")  # also if the next one is refused
     if as_json:
         print_json([_data(one, sent.get(one.model)) for one in made])
         return

@@ -109,6 +109,11 @@ def _corpus(recipe: Recipe, folder: Path) -> tuple[float, float]:
     return samples, samples * (recipe.plan.tokens_per_sample or length)
 
 
+def _rows(recipe: Recipe, samples: float, tokens: float) -> float:
+    """Rows of one epoch's batches, at the least."""
+    return max(1.0, tokens / recipe.training.max_length) if recipe.training.packing else samples
+
+
 def _planned(recipe: Recipe, folder: Path, parameters: float) -> PlannedRecipe:
     """What all values of the sweep together take."""
     plan, sampled = recipe.plan, recipe.answers == "teacher"
@@ -120,7 +125,7 @@ def _planned(recipe: Recipe, folder: Path, parameters: float) -> PlannedRecipe:
             return training.max_flops / (6.0 * parameters * tokens)
         if training.max_steps is not None:
             at_once = training.batch_size * training.gradient_accumulation * ranks
-            return training.max_steps * at_once / samples
+            return training.max_steps * at_once / _rows(recipe, samples, tokens)
         return training.epochs
 
     trials = [(epochs(training), distillation) for training, distillation in recipe.trials()]

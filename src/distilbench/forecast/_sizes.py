@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from distilbench.architecture import ModelDescription, ModelShape
+from distilbench.architecture import ModelDescription
 from distilbench.catalog import Card, Catalog, described_card
 from distilbench.distill.accounts import find_origin
-from distilbench.distill.recipe import NewShape, Recipe, StudentSpec
+from distilbench.distill.recipe import Recipe, StudentSpec
 from distilbench.engines import describe_model
 from distilbench.errors import InputError
 
@@ -33,7 +33,7 @@ def student_card(recipe: Recipe, folder: Path, catalog: Catalog, where: str) -> 
     if spec.model is not None:
         parent = describe_model(spec.model, folder, f"{where}: field 'student.model'")
     elif spec.new is not None:
-        shape = _new_shape(spec.new, _vocabulary(recipe, folder, where))
+        shape = spec.new.described(_vocabulary(recipe, folder, where))
         parent = ModelDescription(where=where, format="recipe", architecture=shape)
     else:
         parent = _teacher(recipe, folder, where)
@@ -57,20 +57,6 @@ def _vocabulary(recipe: Recipe, folder: Path, where: str) -> int:
             "name a card of the student's size",
         )
     return shape.vocab
-
-
-def _new_shape(new: NewShape, vocab: int) -> ModelShape:
-    return ModelShape.plain(
-        layers=new.layers,
-        hidden=new.hidden,
-        heads=new.heads,
-        kv_heads=new.kv_heads or new.heads,
-        head_dim=new.hidden // new.heads,
-        ffn=new.ffn,
-        vocab=vocab,
-        tied=new.tied,
-        context=new.context,
-    )
 
 
 def _shrunk(spec: StudentSpec, parent: ModelDescription, where: str) -> ModelDescription:

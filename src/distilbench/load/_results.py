@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distilbench.errors import InputError
+from distilbench.load._intervals import percentile_interval, rate_interval
 from distilbench.stats import percentile
 
 if TYPE_CHECKING:
@@ -51,7 +52,9 @@ def summarise(requests: pl.DataFrame, objective: Objective) -> dict[str, Any]:
     """Figures of one level of concurrency. Rates are over the time from the first request sent to
     the last answer received; percentiles (as all of distilbench's) and
     rates are of answered requests. Goodput counts the
-    requests a second that keep to every objective (DistServe, arXiv 2401.09670)."""
+    requests a second that keep to every objective (DistServe, arXiv 2401.09670). Each rate and
+    percentile has its 95% interval in ``<name>_low`` and ``<name>_high``; null: not bounded, or too
+    few requests."""
     import polars as pl
 
     ok = requests.filter("ok")
@@ -74,9 +77,40 @@ def summarise(requests: pl.DataFrame, objective: Objective) -> dict[str, Any]:
     }
     for name in _TIMES:
         for share in _PERCENTILES:
-            label = f"{name.removesuffix('_s')}_p{100 * share:.0f}_s"
-            figures[label] = ok.select(percentile(name, share)).item()
-    return figures
+            figures[label(name, share)] = ok.select(percentile(name, share)).item()
+    return figures | _intervals(requests, ok.with_columns(good=good))
+
+
+def label(name: str, share: float) -> str:
+    """The column of a percentile of a time."""
+    return f"{name.removesuffix('_s')}_p{100 * share:.0f}_s"
+
+
+RATES = ("requests_per_s", "output_tokens_per_s", "goodput_requests_per_s")
+ENDS = tuple(
+    f"{name}_{end}"
+    for name in (*RATES, *(label(time, share) for time in _TIMES for share in _PERCENTILES))
+    for end in ("low", "high")
+)
+"""Columns of the ends of intervals."""
+
+
+def _intervals(requests: pl.DataFrame, ok: pl.DataFrame) -> dict[str, Any]:
+    import polars as pl
+
+    span = requests.select(pl.col("begun_s").min(), pl.col("ended_s").max()).row(0)
+    amounts = ok.select(
+        requests=pl.col("ok").cast(pl.Float64),
+        tokens=pl.col("output_tokens").fill_null(0).cast(pl.Float64),
+        good=pl.col("good").fill_null(value=False).cast(pl.Float64),
+    )
+    found: list[float | None] = []
+    for amount in amounts:
+        found += rate_interval(ok, amount, *span)
+    for name in _TIMES:
+        for share in _PERCENTILES:
+            found += percentile_interval(ok[name], share)
+    return dict(zip(ENDS, found, strict=True))
 
 
 def _row(line: dict[str, Any]) -> dict[str, Any] | None:

@@ -14,7 +14,7 @@ from distilbench.errors import InputError
 from distilbench.files import write_json, write_parquet
 from distilbench.keys import secret_in_url
 from distilbench.load._generator import AIPERF, run_level
-from distilbench.load._results import Objective, read_requests, summarise
+from distilbench.load._results import ENDS, Objective, read_requests, summarise
 from distilbench.load._telemetry import COLUMNS, check_telemetry, read_telemetry
 from distilbench.meter import describe_hardware, usable_cores
 from distilbench.source import Source
@@ -129,7 +129,7 @@ def sweep(
 def _write(out: Path, levels: list[dict[str, Any]], facts: dict[str, Any]) -> pl.DataFrame:
     import polars as pl
 
-    told = dict.fromkeys(COLUMNS, pl.Float64) | {"gpus": pl.Int64}
+    told = dict.fromkeys((*COLUMNS, *ENDS), pl.Float64) | {"gpus": pl.Int64}
     frame = pl.DataFrame(levels, schema_overrides=told)
     write_parquet(out / "load.parquet", frame)
     machine = describe_hardware().model_dump(mode="json")

@@ -7,7 +7,7 @@ catalog. Imports ``claims``, ``stats``, ``catalog``, ``compute``, ``records`` an
 
 from distilbench.report._capacity_gap import capacity_gap_chart
 from distilbench.report.claims import write_claims_report
-from distilbench.report.experiment import write_experiment_report
+from distilbench.report.experiment import write_experiment_report, write_scarce_report
 from distilbench.report.load import write_load_report
 from distilbench.report.page import (
     ENDED,
@@ -22,6 +22,7 @@ from distilbench.report.page import (
     Shown,
     Table,
     Text,
+    interval_words,
     render_page,
 )
 from distilbench.report.run import (
@@ -41,7 +42,6 @@ from distilbench.report.run import (
     diff_sentences,
     finite,
     in_order,
-    interval_words,
     ledger_sentences,
     marks,
     no_pair,
@@ -56,6 +56,7 @@ from distilbench.report.run import (
     sustained_facts,
     with_ending,
     with_entries,
+    write_leaderboard,
     write_report,
     write_runs_report,
 )
@@ -108,7 +109,9 @@ __all__ = [
     "with_entries",
     "write_claims_report",
     "write_experiment_report",
+    "write_leaderboard",
     "write_load_report",
     "write_report",
     "write_runs_report",
+    "write_scarce_report",
 ]

@@ -30,6 +30,7 @@ from distilbench.stats._clusters import t_interval
 from distilbench.stats._common import each_of, in_common, of_entries
 from distilbench.stats._compared import Compared
 from distilbench.stats._costs import costs, mean_over_tasks, percentile
+from distilbench.stats._crossed import CrossedMean, crossed_interval
 from distilbench.stats._curve import (
     Curve,
     Equivalent,
@@ -79,18 +80,12 @@ from distilbench.stats._power import (
     stdev_of_difference,
 )
 from distilbench.stats._prompts import contamination_gap, template_spread
-from distilbench.stats._rates import (
-    Rate,
-    Steadiness,
-    differing_answers,
-    rates,
-    rates_and_steadiness,
-    steadiness,
-)
+from distilbench.stats._rates import Rate, differing_answers, ranks, rates
 from distilbench.stats._recommend import Facts, choose, recommend
 from distilbench.stats._repeats import cons_at_k, pass_at_k, pass_questions, repeats, steps
 from distilbench.stats._several import Decision, decide, holm
 from distilbench.stats._slopes import FEWEST_FAMILIES, OwnSlope, SlopePrior, pool_slopes
+from distilbench.stats._steadiness import Steadiness, rates_and_steadiness, steadiness
 from distilbench.stats._subset import full_score
 from distilbench.stats._sustained import LEAST_MINUTES, Change, Sustained, sustained
 
@@ -104,6 +99,7 @@ __all__ = [
     "Change",
     "Closest",
     "Compared",
+    "CrossedMean",
     "Curve",
     "Decision",
     "Drawn",
@@ -144,6 +140,7 @@ __all__ = [
     "cons_at_k",
     "contamination_gap",
     "costs",
+    "crossed_interval",
     "decide",
     "difference_limits",
     "differing_answers",
@@ -179,6 +176,7 @@ __all__ = [
     "power",
     "predict",
     "questions_needed",
+    "ranks",
     "rates",
     "rates_and_steadiness",
     "ratio_limits",

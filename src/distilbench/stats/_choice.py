@@ -106,10 +106,15 @@ class Candidate:
     creation_flops: float | None
     creation_at_most: str | None
     """Why ``creation_flops`` is an upper bound of what was spent; null: it is none."""
+    creation_surely: float | None
+    """Of an upper bound, what was surely spent; null: it is none, or that is not known."""
     energy_known: str | None
     """How ``energy_j``, and so ``co2e_g``, is known: measured or estimated."""
     utility: float | None
     """Null: nothing was weighted."""
+    utility_most: float | None
+    """Utility beside the others' if creation took only what was surely spent; null: creation is
+    weighted and an upper bound, and nothing is known to be spent; or there is no utility."""
     busy: bool | None
     """Whether a cell of it was measured on a busy machine, so that ``p95_s`` is not its own speed;
     null: not known of all."""

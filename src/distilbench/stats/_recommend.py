@@ -22,7 +22,7 @@ from distilbench.stats._common import in_common
 from distilbench.stats._compared import Compared
 from distilbench.stats._intervals import check_samples
 from distilbench.stats._shortfalls import FAILURES, RANGES, Shortfall, closest, reached, shortfalls
-from distilbench.stats._utility import check_weights, utilities, utility_words
+from distilbench.stats._utility import check_weights, utilities, utility_most, utility_words
 
 if TYPE_CHECKING:
     import numpy as np
@@ -95,6 +95,7 @@ def choose(
             probability_enough=None if enough is None else float(enough[:, i].mean()),
             same_as=tuple(other for other in same.get(row["entry"], ()) if other != row["entry"]),
             utility=values.get(row["entry"]),
+            utility_most=utility_most(row, values.get(row["entry"]), weights),
         )
         for i, row in enumerate(rows)
     }
@@ -188,7 +189,8 @@ def _rows(figures: pl.DataFrame, facts: Facts) -> list[dict[str, Any]]:
         at_most = mine.get("creation_at_most")
         rows.append(
             {**row, **given, **dict.fromkeys(why), **{name: mine.get(name) for name in RANGES},
-             "why": why, "creation_at_most": at_most}
+             "why": why, "creation_at_most": at_most,
+             "creation_surely": mine.get("creation_surely")}
         )  # fmt: skip
     return rows
 

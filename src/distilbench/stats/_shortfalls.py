@@ -60,7 +60,14 @@ def _bounded(row: dict[str, Any], cost: NamedCost, bound: float) -> Iterator[Sho
     if not over:  # a mean without some may be too low: those that ran out of time took most
         yield from _unknown(row, cost)
         return
+    surely = row["creation_surely"] or 0.0
     if cost.column == "creation_flops" and row["creation_at_most"]:
+        if surely > bound:
+            said = f"{cost.words} of at least {cost.said(surely)} > {cost.said(bound)}"
+            gap, value = surely - bound, f"at least {cost.said(surely)}"
+            missing = f"{cost.said(gap)} more at least"
+            yield Shortfall(cost.words, said, gap, value, cost.said(bound), missing)
+            return
         said = f"{cost.words} are not known to be within {cost.said(bound)}"
         yield Shortfall(
             cost.words, f"{said}: at most {cost.said(figure)} ({row['creation_at_most']})"

@@ -73,6 +73,18 @@ def utilities(rows: list[dict[str, Any]], accuracies: Array, weights: Mapping[st
     return total
 
 
+def utility_most(
+    row: Mapping[str, Any], utility: float | None, weights: Mapping[str, float]
+) -> float | None:
+    """The utility if creation, where it is weighted and an upper bound, took only what was surely
+    spent; null: there is none, or nothing is known to be spent, so that nothing bounds it."""
+    weight = weights.get("creation", 0.0)
+    if utility is None or not weight or row["creation_at_most"] is None:
+        return utility
+    surely = row["creation_surely"]
+    return utility + weight * float(np.log2(row["creation_flops"] / surely)) if surely else None
+
+
 def _given(weights: Mapping[str, float]) -> dict[str, float]:
     """Those above 0, accuracy first."""
     order = (ACCURACY, *NAMED_COSTS)

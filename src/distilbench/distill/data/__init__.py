@@ -23,6 +23,7 @@ from distilbench.distill.data._examples import (
     training_examples,
     validation_examples,
 )
+from distilbench.distill.data._packing import Packed, packed
 from distilbench.distill.data._turns import chat_notes
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "Collator",
     "Corpus",
     "Example",
+    "Packed",
     "Task",
     "Texts",
     "answered",
@@ -41,6 +43,7 @@ __all__ = [
     "held_out_examples",
     "length_notes",
     "load_corpus",
+    "packed",
     "prompt_ids",
     "rows",
     "some_left",

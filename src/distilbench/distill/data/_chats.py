@@ -27,7 +27,7 @@ def read_chats(path: Path, column: str) -> list[Chat]:
     except UnicodeDecodeError as error:
         raise InputError(str(path), "is not UTF-8", "convert it") from error
     found = [
-        _chat(line, column, f"{path}: row {number}")
+        chat_of(line, column, f"{path}: row {number}")
         for number, line in enumerate(lines, start=1)
         if line.strip()
     ]
@@ -36,7 +36,8 @@ def read_chats(path: Path, column: str) -> list[Chat]:
     return found
 
 
-def _chat(line: str, column: str, where: str) -> Chat:
+def chat_of(line: str, column: str, where: str) -> Chat:
+    """The chat of a line; ``where``: its place, for errors. See :func:`read_chats`."""
     try:
         value: Any = json.loads(line)[column]
     except (ValueError, KeyError, TypeError) as error:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from distilbench.distill.data._chats import Chat, read_chats
+from distilbench.distill.data._chats import Chat, chat_of, read_chats
+from distilbench.distill.data._splits import fresh, in_order, split
+from distilbench.distill.data._texts import text_of, text_splits
 from distilbench.distill.recipe import Recipe
 from distilbench.engines import few_shot_prompt
 from distilbench.errors import InputError
@@ -28,9 +29,6 @@ if TYPE_CHECKING:
 
 Message = dict[str, str]
 Task = ReasoningGymTask | FileTask
-T = TypeVar("T", bound=Hashable)
-Splits = tuple[tuple[T, ...], tuple[T, ...], tuple[T, ...]]
-"""To train on, of validation, held out."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +88,8 @@ class Corpus:
     held_out_chats: tuple[Chat, ...] = ()
     validation_chats: tuple[Chat, ...] = ()
     overlapping: int = 0
+    apart: bool = False
+    """Whether each training text is an example of its own (packed later), not run into the next."""
 
     @property
     def digest(self) -> str:
@@ -108,25 +108,38 @@ def load_corpus(recipe: Recipe, where: str) -> Corpus:
     Raises ``InputError`` if the data cannot be read, or nothing is left to train on.
     """
     if recipe.data.text is not None:
-        train, validation, held = _plain(recipe, recipe.data.text)
-        texts, overlapping = _fresh(train, (*validation, *held), recipe.data.text)
-        return Corpus(
-            train_texts=texts,
-            validation_texts=tuple(text for text in validation if text not in set(held)),
-            held_out_texts=held,
-            overlapping=overlapping,
-        )
+        return _texts(recipe, recipe.data.text)
     if recipe.data.chat is not None:
         return _chats(recipe, recipe.data.chat)
     return _asked(recipe, where)
 
 
-def _chats(recipe: Recipe, path: Path) -> Corpus:
-    chats = read_chats(path, recipe.data.column or "messages")
-    train, validation, held = split(recipe, chats, path)
-    kept, overlapping = _fresh(train, (*validation, *held), path)
+def _texts(recipe: Recipe, path: Path) -> Corpus:
+    train, validation, held = text_splits(recipe, path)
+    texts, overlapping = fresh(train, (*validation, *held), path)
+    column = recipe.data.column or "text"
     return Corpus(
-        train_chats=kept,
+        train_texts=in_order(
+            texts, recipe.data.curriculum, path, lambda line, where: text_of(line, column, where)
+        ),
+        validation_texts=tuple(text for text in validation if text not in set(held)),
+        held_out_texts=held,
+        overlapping=overlapping,
+        apart=recipe.training.packing,
+    )
+
+
+def _chats(recipe: Recipe, path: Path) -> Corpus:
+    column, order = recipe.data.column or "messages", recipe.data.curriculum
+    train, validation, held = split(recipe, read_chats(path, column), path)
+    kept, overlapping = fresh(train, (*validation, *held), path)
+    return Corpus(
+        train_chats=in_order(
+            kept,
+            None if order == "length" else order,
+            path,
+            lambda line, where: chat_of(line, column, where),
+        ),
         validation_chats=tuple(chat for chat in validation if chat not in set(held)),
         held_out_chats=held,
         overlapping=overlapping,
@@ -238,67 +251,3 @@ def _ask(spec: Task, made: QuestionSet, questions: Sequence[Question]) -> tuple[
         spoken = tuple({"role": m.role, "content": m.text} for m in messages)
         asked.append(Asked(question, spoken, worked_answer(spec, question)))
     return tuple(asked)
-
-
-def _plain(recipe: Recipe, path: Path) -> Splits[str]:
-    texts = _texts(path, recipe.data.column or "text")
-    if len(texts) > 1:
-        return split(recipe, texts, path)
-    (text,) = texts  # one long text: its last parts are judged on
-    held = int(len(text) * (1 - recipe.held_out.share))
-    share = 0.0 if recipe.training.eval_steps is None else recipe.validation.share
-    at = int(len(text) * (1 - recipe.held_out.share - share))
-    return tuple(filter(None, [text[:at]])), tuple(filter(None, [text[at:held]])), (text[held:],)
-
-
-def split(recipe: Recipe, rows: Sequence[T], path: Path) -> Splits[T]:
-    """Rows to train on, those of validation if it is asked for, and the last, which are held
-    out: at least one of each."""
-    validates = recipe.training.eval_steps is not None
-    if len(rows) < 2 + validates:
-        raise InputError(str(path), "is too short to hold a part of it out", "give more rows")
-    count = min(len(rows) - 1 - validates, max(1, round(len(rows) * recipe.held_out.share)))
-    left, held = rows[:-count], tuple(rows[-count:])
-    if not validates:
-        return tuple(left), (), held
-    count = min(len(left) - 1, max(1, round(len(rows) * recipe.validation.share)))
-    return tuple(left[:-count]), tuple(left[-count:]), held
-
-
-def _fresh(train: Sequence[T], apart: Sequence[T], path: Path) -> tuple[tuple[T, ...], int]:
-    """The rows of ``train`` that are not set apart too, and how many are. Raises ``InputError`` if
-    nothing is left, or nothing set apart."""
-    secret = set(apart)
-    kept = tuple(row for row in train if row and row not in secret)
-    if not kept or not any(apart):
-        raise InputError(str(path), "is too short to hold a part of it out", "give more text")
-    return kept, len(train) - len(kept)
-
-
-def _texts(path: Path, column: str) -> list[str]:
-    if not path.is_file():
-        raise InputError(str(path), "there is no such file", "correct 'data.text'")
-    if path.suffix not in (".txt", ".jsonl"):
-        raise InputError(str(path), "is no .txt or .jsonl file", "convert it to one")
-    try:
-        text = path.read_text("utf-8")
-    except UnicodeDecodeError as error:
-        raise InputError(str(path), "is not UTF-8", "convert it") from error
-    if path.suffix == ".txt":
-        return [text]
-    rows = []
-    # Not splitlines: JSON strings may hold the other separators of lines that it knows.
-    for number, line in enumerate(text.split("\n"), start=1):
-        if line.strip():
-            rows.append(_row(line, column, f"{path}: row {number}"))
-    return rows
-
-
-def _row(line: str, column: str, where: str) -> str:
-    try:
-        value: Any = json.loads(line)[column]
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(where, f"has no text in {column!r}", "set 'data.column'") from error
-    if not isinstance(value, str) or not value.strip():
-        raise InputError(where, f"column {column!r} is no text", "mend or remove the row")
-    return value

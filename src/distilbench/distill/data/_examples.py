@@ -23,6 +23,9 @@ def training_examples(
     corpus: Corpus, texts: Texts, tokenizer: PreTrainedTokenizerBase, max_length: int, where: str
 ) -> list[Example]:
     """Raises ``InputError`` if no example is left within ``max_length``."""
+    if corpus.train_texts and corpus.apart:
+        each = (blocks(tokenizer, (text,), max_length) for text in corpus.train_texts)
+        return [block for own in each for block in own]
     if corpus.train_texts:
         return blocks(tokenizer, corpus.train_texts, max_length)
     if corpus.train_chats:

@@ -15,6 +15,7 @@ that are finished.
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -82,38 +83,42 @@ def _keep_spec(spec: ExperimentSpec, out: Path) -> None:
 
 
 def _tokenizer(spec: ExperimentSpec, out: Path) -> Path:
-    """Byte-level BPE with digits apart, trained on the task's questions; made once.
+    """Trained on the task's questions; made once."""
+    place = out / "tokenizer"
+    if not place.is_dir():
+        count = min(_TOKENIZER_TEXTS, spec.teacher.questions)
+        asked = make_questions(spec.task.model_copy(update={"questions": count}), 1)
+        texts = [f"Question: {q.text}\nAnswer: {q.worked}" for q in asked.questions]
+        make_tokenizer(texts, spec.tokenizer, place, across_words=True)
+    return place.resolve()
 
-    Merges cross words, so that what all questions share is a single token and costs no compute.
+
+def make_tokenizer(texts: Iterable[str], size: int, place: Path, *, across_words: bool) -> None:
+    """Train byte-level BPE with digits apart into ``place``.
+
+    ``across_words``: what all texts share becomes a single token and costs no compute.
     """
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 
-    place = out / "tokenizer"
-    if place.is_dir():
-        return place.resolve()
-    count = min(_TOKENIZER_TEXTS, spec.teacher.questions)
-    asked = make_questions(spec.task.model_copy(update={"questions": count}), 1)
     made = Tokenizer(models.BPE())
     made.pre_tokenizer = pre_tokenizers.Sequence(
         [
             pre_tokenizers.Digits(individual_digits=True),
-            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=not across_words),
         ]
     )
     made.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=spec.tokenizer,
+        vocab_size=size,
         special_tokens=["<|end|>"],
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    texts = [f"Question: {q.text}\nAnswer: {q.worked}" for q in asked.questions]
     made.train_from_iterator(texts, trainer)
     kept = PreTrainedTokenizerFast(tokenizer_object=made, eos_token="<|end|>", pad_token="<|end|>")
     with whole_alone(place) as partial:
         kept.save_pretrained(partial)
-    return place.resolve()
 
 
 def _teacher(spec: ExperimentSpec, tokenizer: Path) -> Recipe:
@@ -188,7 +193,7 @@ def _finished(training: _Training, out: Path, on_event: OnEvent) -> dict[str, An
         "seed": training.seed,
         "loss": made.loss,
         "accuracy": sum(answers.values()) / len(answers),
-        **_costs(made.stages, training.name),
+        **costs(made.stages, training.name),
         "answers": answers,
     }
     write_json(file, row)
@@ -212,7 +217,7 @@ def _answers(recipe: Recipe, made: DistillResult) -> dict[str, float]:
     return scores
 
 
-def _costs(stages: list[StageRecord], owner: str) -> dict[str, Any]:
+def costs(stages: list[StageRecord], owner: str) -> dict[str, Any]:
     """FLOPs of the stages that made one model, every attempt counted.
 
     Teacher outputs that an earlier student paid for are counted as if this student had paid: so

@@ -27,6 +27,7 @@ from distilbench.distill.accounts import (
     write_stages,
 )
 from distilbench.distill.data import Corpus, load_corpus
+from distilbench.distill.experiment._push import check_push, push
 from distilbench.distill.recipe import Recipe, RecipeLike, read_recipe
 from distilbench.distill.teacher import (
     Sampling,
@@ -35,16 +36,31 @@ from distilbench.distill.teacher import (
     find_teacher,
     teacher_answers,
 )
-from distilbench.distill.training import Bench, Judged, Trial, check_accelerate, held_out_accuracy
+from distilbench.distill.training import (
+    Bench,
+    Judged,
+    Trial,
+    check_accelerate,
+    check_reporters,
+    check_schedule,
+    held_out_accuracy,
+)
 from distilbench.distill.weights import check_export, export_gguf, load
 from distilbench.errors import InputError
-from distilbench.events import AccuracyMeasured, AnswersJudged, OnEvent, WeightsLoading, ignore
+from distilbench.events import (
+    AccuracyMeasured,
+    AnswersJudged,
+    Noted,
+    OnEvent,
+    WeightsLoading,
+    ignore,
+)
 from distilbench.files import alone, read_json, whole_alone, write_json, write_text
 from distilbench.source import Source
 from distilbench.yaml_file import parse_yaml, read_yaml, yaml_text
 
 _RECIPE = "recipe.yaml"
-_MAY_CHANGE = frozenset({"export", "machine", "plan"})
+_MAY_CHANGE = frozenset({"export", "machine", "plan", "push_to_hub"})
 
 
 @dataclass(frozen=True)
@@ -116,6 +132,9 @@ class _Run:
     def result(self) -> DistillResult:
         bench, recipe = self.bench, self.recipe
         check_accelerate(recipe, bench.folder, bench.where)
+        check_reporters(recipe, bench.where)
+        check_schedule(recipe, bench.where)
+        check_push(recipe, self.student_dir, bench.where)
         check_export(recipe, bench.folder, bench.where)
         corpus = load_corpus(recipe, bench.where)
         teaching = find_teacher(
@@ -232,6 +251,8 @@ class _Run:
         )
         card_file = write_card(facts, self.student_dir, teaching, bench.folder)
         self._export()
+        if pushed := push(recipe=self.recipe, folder=self.student_dir, where=bench.where):
+            bench.on_event(Noted(pushed))
         return DistillResult(
             folder=bench.place,
             student_dir=self.student_dir,

@@ -36,6 +36,9 @@ class Aim:
     needs_task: ClassVar[bool] = False
     """Whether it trains on questions of a task only, not on plain text."""
 
+    packs: ClassVar[bool] = False
+    """Whether its loss is taken of packed examples as of others: with positions that begin anew
+    (see :func:`with_loss`). It is if the recipe's ``training.packing`` says so."""
     fused_head: ClassVar[bool] = False
     """Whether its loss can project hidden states to logits by TRL's fused head, piece by piece, as
     the SFT trainer's own does. It does if the recipe's ``training.fused_head`` says so."""

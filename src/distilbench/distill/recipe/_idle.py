@@ -17,6 +17,7 @@ def idle_setting(recipe: Recipe) -> str | None:
     return (
         _of_generation(recipe)
         or _of_data(recipe)
+        or _of_curriculum(recipe)
         or _of_validation(recipe)
         or _of_teacher(recipe)
         or _of_training(recipe)
@@ -63,6 +64,26 @@ def _of_data(recipe: Recipe) -> str | None:
     return None
 
 
+def _of_curriculum(recipe: Recipe) -> str | None:
+    data = recipe.data
+    if data.curriculum is None:
+        return None
+    if recipe.training.packing:
+        return (
+            "'data.curriculum' changes little where 'training.packing' mixes lengths; drop either"
+        )
+    if data.curriculum == "length":
+        if data.text is not None:
+            return "'data.curriculum: length' changes nothing of plain text, cut into equal rows"
+        return None
+    if data.task is not None or (data.text is not None and data.text.suffix == ".txt"):
+        return (
+            f"'data.curriculum: {data.curriculum}' is a column of a .jsonl with text or chats;"
+            " use 'length'"
+        )
+    return None
+
+
 def _of_validation(recipe: Recipe) -> str | None:
     training, split = recipe.training, recipe.validation
     if training.eval_steps is None:
@@ -103,17 +124,41 @@ def _of_teacher(recipe: Recipe) -> str | None:
 
 def _of_training(recipe: Recipe) -> str | None:
     training, asked = recipe.training, recipe.distillation
-    if training.schedule == "constant" and training.warmup_share not in (0, _WARMUP):
-        return "'training.warmup_share' changes nothing at 'schedule: constant'; drop either"
+    if training.lr_scheduler_type == "constant" and training.warmup_share not in (0, _WARMUP):
+        return (
+            "'training.warmup_share' changes nothing at 'lr_scheduler_type: constant'; write"
+            " 'constant_with_warmup', or drop it"
+        )
     if training.fused_head and not recipe.aim.fused_head:
         return (
             f"'training.fused_head' changes nothing of method {recipe.method}, whose loss needs the"
             " logits whole; drop it"
         )
+    if wrong := _of_packing(recipe):
+        return wrong
     temperatures = {trial.temperature for _, trial in recipe.trials()}
     temperatures |= {loss.temperature for loss in asked.divergences}
     if asked.temperature_squared and temperatures == {1.0}:
         return "'distillation.temperature_squared' changes nothing at 'temperature: 1'; drop it"
+    return None
+
+
+def _of_packing(recipe: Recipe) -> str | None:
+    training, text = recipe.training, recipe.data.text
+    if not training.packing:
+        return None
+    if not recipe.aim.packs:
+        of = f"{recipe.method}, divergence {recipe.distillation.divergence}"
+        return f"'training.packing' is not for method {of}, whose rows are one answer each; drop it"
+    if training.fused_head:
+        return "'training.packing' needs the logits whole; drop 'training.fused_head'"
+    if text is not None and text.suffix == ".txt":
+        return "'training.packing' changes nothing of one text, whose rows are full; drop it"
+    if training.attention == "flash_attention_2" and training.batch_size > 1:
+        return (
+            "'training.packing' with 'attention: flash_attention_2' keeps examples apart in one row"
+            " only; write 'batch_size: 1' and 'gradient_accumulation'"
+        )
     return None
 
 

@@ -49,6 +49,11 @@ class Data(Part):
     column: str | None = Field(
         None, description="column of the JSON Lines file; default: text, or messages of a chat"
     )
+    curriculum: str | None = Field(
+        None,
+        description="order of training: 'length' (short first), or a .jsonl's column of numbers"
+        " (low first); default: at random",
+    )
     answers: Literal["gold", "teacher"] | None = Field(
         None, description="default: teacher for sequence-level, else gold (the task's own)"
     )
@@ -200,6 +205,20 @@ class Distillation(Part):
         return tuple(loss for loss in self.losses if isinstance(loss, HiddenLoss))
 
 
+Schedule = Literal[
+    "constant",
+    "constant_with_warmup",
+    "linear",
+    "cosine",
+    "cosine_with_restarts",
+    "cosine_with_min_lr",
+    "cosine_warmup_with_min_lr",
+    "polynomial",
+    "inverse_sqrt",
+    "warmup_stable_decay",
+]
+
+
 class Training(Part):
     """How the student is trained. Names and meanings are those of transformers' Trainer."""
 
@@ -211,10 +230,16 @@ class Training(Part):
     batch_size: int = Field(8, ge=1)
     gradient_accumulation: int = Field(1, ge=1)
     learning_rate: float = Field(2e-4, gt=0)
-    schedule: Literal["constant", "linear", "cosine"] = "cosine"
+    lr_scheduler_type: Schedule = Field("cosine", description="transformers' name of it")
+    lr_scheduler_kwargs: dict[str, float | int | str] = Field(
+        default_factory=dict, description="what that schedule takes: num_cycles, min_lr_rate, ..."
+    )
     warmup_share: float = Field(0.05, ge=0, lt=1)
     weight_decay: float = Field(0.0, ge=0)
     max_length: int = Field(512, ge=2, description="tokens; longer examples are cut")
+    packing: bool = Field(
+        False, description="several examples in one row of max_length, which do not see each other"
+    )
     precision: Literal["float32", "bfloat16"] = "float32"
     attention: Literal["eager", "sdpa", "flash_attention_2"] = "sdpa"
     gradient_checkpointing: bool = False
@@ -235,6 +260,9 @@ class Training(Part):
     )
     early_stopping_threshold: float = Field(0.0, ge=0, description="nats that count as better")
     lora: Lora | None = None
+    report_to: tuple[Literal["trackio", "wandb", "tensorboard"], ...] = Field(
+        (), description="where the trainer reports its losses; default: nowhere"
+    )
 
     @property
     def keeps_best(self) -> bool:
@@ -252,6 +280,16 @@ class Machine(Part):
 
     name: str = Field(min_length=1)
     usd_per_hour: float = Field(ge=0)
+
+
+class Push(Part):
+    """Where the finished student is sent, on the Hugging Face hub. The token is that of ``hf auth
+    login`` or ``HF_TOKEN``; it is read by huggingface_hub and kept nowhere."""
+
+    hub_model_id: str = Field(
+        pattern=r"^[\w.\-]+/[\w.\-]+$", description="owner/name of the repository"
+    )
+    hub_private_repo: bool = Field(True, description="of a repository that is made for it")
 
 
 class Plan(Part):

@@ -19,6 +19,7 @@ from distilbench.distill.recipe._parts import (
     Machine,
     Part,
     Plan,
+    Push,
     Teacher,
     Training,
     Validation,
@@ -72,6 +73,7 @@ class Recipe(Part):
     export: tuple[Annotated[str, AfterValidator(_known_type)], ...] = Field(
         (), description="GGUF files to write: f16, Q8_0, Q4_K_M, ..."
     )
+    push_to_hub: Push | None = None
     seed: int = 0
 
     @model_validator(mode="after")

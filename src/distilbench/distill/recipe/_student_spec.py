@@ -14,6 +14,7 @@ from pydantic import (
     model_validator,
 )
 
+from distilbench.architecture import ModelShape
 from distilbench.source import Source
 
 
@@ -56,6 +57,20 @@ class NewShape(_Spec):
         if self.kv_heads and self.heads % self.kv_heads:
             raise ValueError(f"heads is a multiple of kv_heads ({self.heads}, {self.kv_heads})")
         return self
+
+    def described(self, vocab: int) -> ModelShape:
+        """The architecture with so many rows of embeddings."""
+        return ModelShape.plain(
+            layers=self.layers,
+            hidden=self.hidden,
+            heads=self.heads,
+            kv_heads=self.kv_heads or self.heads,
+            head_dim=self.hidden // self.heads,
+            ffn=self.ffn,
+            vocab=vocab,
+            tied=self.tied,
+            context=self.context,
+        )
 
 
 class WidthPruning(_Spec):

@@ -5,6 +5,7 @@ by the registry (``recipe``).
 """
 
 from distilbench.distill.training._bench import Bench
+from distilbench.distill.training._checks import check_reporters, check_schedule
 from distilbench.distill.training._evaluate import Judged, held_out_accuracy
 from distilbench.distill.training._launch import check_accelerate
 from distilbench.distill.training._objective import Objective
@@ -22,6 +23,8 @@ __all__ = [
     "Objective",
     "Trial",
     "check_accelerate",
+    "check_reporters",
+    "check_schedule",
     "held_out_accuracy",
     "of_this_rank",
     "teacher_logits",

@@ -24,7 +24,8 @@ _DRAWN = 64  # batches that the mean cost of a step is taken over
 
 @dataclass(frozen=True)
 class Job:
-    """One student to train. For each example there may be a file of cached teacher logits."""
+    """One student to train. For each example there may be files of cached teacher logits: one, or
+    one for each that is packed into it."""
 
     objective: Objective
     training: Training
@@ -32,8 +33,10 @@ class Job:
     folder: Path
     seed: int
     max_new_tokens: int
-    logits: Sequence[Path] | None = None
+    logits: Sequence[Sequence[Path]] | None = None
     validation: Sequence[Example] = ()
+    ordered: bool = False
+    """Whether the examples are trained on in their order, epoch by epoch."""
 
 
 def steps_of(job: Job, student: PreTrainedModel) -> int:
@@ -44,7 +47,7 @@ def steps_of(job: Job, student: PreTrainedModel) -> int:
     At least one.
     """
     training = job.training
-    at_once = training.batch_size * training.gradient_accumulation * ranks()
+    at_once = seen_at_once(job)
     if not job.examples:
         raise InputError("data", "no example is left to train on", "lower 'generation.reject'")
     job.objective.check_batch(len(job.examples), at_once)
@@ -54,6 +57,11 @@ def steps_of(job: Job, student: PreTrainedModel) -> int:
     if training.max_flops is not None:
         steps = max(1, int(training.max_flops / _step_flops(job, student)))
     return steps
+
+
+def seen_at_once(job: Job) -> int:
+    """Examples of one optimizer step, in all processes."""
+    return job.training.batch_size * job.training.gradient_accumulation * ranks()
 
 
 def _step_flops(job: Job, student: PreTrainedModel) -> float:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from distilbench.distill.accounts import Attempt, StageRecord
 from distilbench.distill.training._hidden import check_adapters, drop_projections
-from distilbench.distill.training._job import Job, steps_of
+from distilbench.distill.training._job import Job, seen_at_once, steps_of
 from distilbench.distill.training._launch import is_main
 from distilbench.distill.training._trainers import metered_trainer
 from distilbench.distill.training._validating import Validating
 from distilbench.distill.weights import Loaded, quiet_loading
-from distilbench.events import OnEvent, TrainingBegun
+from distilbench.events import Noted, OnEvent, TrainingBegun
 from distilbench.files import whole_alone
 
 if TYPE_CHECKING:
@@ -34,6 +34,10 @@ def train(
     job.objective.attach(student, teacher, job.seed)
     check_adapters(job.training, student.model)
     steps = steps_of(job, student.model)
+    if job.ordered and (left := len(job.examples) - seen_at_once(job) * steps) > 0:
+        on_event(
+            Noted(f"curriculum: the last {left:,} examples are not reached in {steps:,} steps")
+        )
     resumed = last_checkpoint(job.folder / "checkpoints")
     attempt.record.first_step = int(resumed.name.partition("-")[2]) if resumed else 0
     on_event(TrainingBegun(steps, attempt.record.first_step))
@@ -53,7 +57,8 @@ def train(
         return job.folder / "model"
     model = trainer.accelerator.unwrap_model(trainer.model)
     if job.training.lora:
-        model = model.merge_and_unload()
+        # In float32, whatever the frozen weights are: bfloat16 would round most of a delta away.
+        model = model.to("cpu").float().merge_and_unload()
     drop_projections(model)
     return save(model, student.tokenizer, job.folder / "model")
 

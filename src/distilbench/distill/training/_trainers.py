@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from distilbench.distill.accounts import Attempt, StageRecord
@@ -29,6 +30,8 @@ def metered_trainer(
     while it trains."""
     from transformers import PrinterCallback
 
+    if "tensorboard" in job.training.report_to:  # its own default is removed with checkpoints
+        os.environ.setdefault("TENSORBOARD_LOGGING_DIR", str(job.folder / "tensorboard"))
     kind, config = job.objective.trainer(_settings(job, steps), job.max_new_tokens)
     if job.objective.fused_head and not job.training.fused_head:
         kind = with_loss(kind, cross_entropy)  # as many projections as where a teacher is compared
@@ -107,7 +110,8 @@ def _settings(job: Job, steps: int) -> dict[str, Any]:
         "per_device_train_batch_size": training.batch_size,
         "gradient_accumulation_steps": training.gradient_accumulation,
         "learning_rate": training.learning_rate,
-        "lr_scheduler_type": training.schedule,
+        "lr_scheduler_type": training.lr_scheduler_type,
+        "lr_scheduler_kwargs": dict(training.lr_scheduler_kwargs),
         "warmup_steps": round(training.warmup_share * steps),
         "weight_decay": training.weight_decay,
         "bf16": training.precision == "bfloat16",
@@ -116,9 +120,12 @@ def _settings(job: Job, steps: int) -> dict[str, Any]:
         "save_steps": training.save_steps,
         "save_total_limit": 2,
         "logging_steps": max(1, steps // 20),
-        "report_to": [],
+        "report_to": list(training.report_to),
+        "run_name": f"{job.folder.parent.parent.name}-{job.folder.name}",
+        "project": "distilbench",
         "disable_tqdm": True,
         "seed": job.seed,
+        **_order(job),
         "use_cpu": not torch.cuda.is_available(),
         "dataloader_pin_memory": torch.cuda.is_available(),
         "remove_unused_columns": False,
@@ -126,6 +133,13 @@ def _settings(job: Job, steps: int) -> dict[str, Any]:
         "max_length": None,
         "dataset_kwargs": {"skip_prepare_dataset": True},
     }
+
+
+def _order(job: Job) -> dict[str, Any]:
+    """In the order of the examples, if they have one: each of TRL's trainers reads one of these."""
+    return (
+        {"train_sampling_strategy": "sequential", "shuffle_dataset": False} if job.ordered else {}
+    )
 
 
 def _lora(training: Training) -> Any:

@@ -17,12 +17,14 @@ from distilbench.distill.data import (
     held_out_examples,
     length_notes,
     load_corpus,
+    packed,
     prompt_ids,
     some_texts,
     validation_examples,
 )
 from distilbench.distill.recipe import Recipe, StudentSpec
 from distilbench.distill.teacher import Teaching, cache_logits, find_teacher
+from distilbench.distill.training._apart import check_apart
 from distilbench.distill.training._bench import Bench
 from distilbench.distill.training._evaluate import Judged, held_out_loss
 from distilbench.distill.training._job import Job
@@ -88,6 +90,7 @@ class Trial:
             self.corpus, self.texts, student.tokenizer, teacher.tokenizer if teacher else None,
             self.training.max_length, bench.where,
         )  # fmt: skip
+        examples = self._in_order(examples)
         self._note_lengths(student, examples)
         logits = self._cached_logits(examples, teacher)
         if recipe.accelerate is not None and not is_launched():
@@ -96,6 +99,13 @@ class Trial:
             del teacher, student
             launch(recipe, source, bench.folder, bench.place, self.number, self.texts, logits)
             return
+        grouped = None if logits is None else [[file] for file in logits]
+        if self.training.packing:
+            for loaded in (student, teacher if self.objective.needs == "live" else None):
+                check_apart(loaded, bench.where)
+            count = len(examples)
+            examples, grouped = packed(examples, logits, self.training.max_length)
+            bench.on_event(Noted(f"{count:,} examples are packed into {len(examples):,} rows"))
         task = recipe.task
         job = Job(
             objective=self.objective,
@@ -104,7 +114,8 @@ class Trial:
             folder=self.place,
             seed=recipe.seed,
             max_new_tokens=recipe.generation.max_tokens or (task.max_tokens if task else 1),
-            logits=logits,
+            logits=grouped,
+            ordered=recipe.data.curriculum is not None,
             validation=validation_examples(
                 self.corpus, student.tokenizer, self.training.max_length, bench.where
             ),
@@ -136,6 +147,20 @@ class Trial:
         if not noted.is_file():
             return None
         return pruned_words(StudentSpec.model_validate(read_json(noted, {"prune": dict})))
+
+    def _in_order(self, examples: Sequence[Example]) -> Sequence[Example]:
+        """The examples in the order of the recipe's curriculum, if it has one, which is said."""
+        order = self.bench.recipe.data.curriculum
+        if order is None:
+            return examples
+        if order == "length":
+            examples = sorted(examples, key=lambda example: len(example.ids))
+            by = f"by length, from {len(examples[0].ids):,} to {len(examples[-1].ids):,} tokens"
+        else:
+            by = f"by the column {order!r}, low first"
+        said = f"curriculum: {len(examples):,} examples {by}, in this order in every epoch"
+        self.bench.on_event(Noted(said))
+        return examples
 
     def _note_lengths(self, student: Loaded, examples: Sequence[Example]) -> None:
         """Say what is left out, cut, or longer than the student's context."""

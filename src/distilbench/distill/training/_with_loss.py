@@ -25,8 +25,7 @@ def with_loss(trainer: Any, loss: Loss, hidden_states: bool = False) -> Any:
             return_outputs: bool = False,
             num_items_in_batch: Any = None,
         ) -> Any:
-            batch = {name: inputs[name] for name in ("input_ids", "attention_mask")}
-            outputs = model(**batch, use_cache=False, output_hidden_states=hidden_states)
+            outputs = model(**_seen(inputs), use_cache=False, output_hidden_states=hidden_states)
             if hidden_states:
                 inputs = {**inputs, "hidden_states": outputs.hidden_states}
             found = loss(self, outputs.logits, inputs, num_items_in_batch)
@@ -98,10 +97,19 @@ def teacher_outputs(
     """The same with all that the teacher's model returns."""
     import torch
 
-    batch = {name: inputs[its + name] for name in ("input_ids", "attention_mask")}
+    batch = _seen(inputs, its)
     trainer.teacher_model.eval()
     with torch.no_grad():
         return trainer.teacher_model(**batch, use_cache=False, output_hidden_states=hidden_states)
+
+
+def _seen(inputs: dict[str, Any], its: str = "") -> dict[str, Any]:
+    """What a model is given of a batch. Packed rows have positions that begin anew with every
+    example, from which transformers makes the mask that keeps examples apart, if it gets no other;
+    their padding is examples of one token, of which no loss is taken."""
+    if "position_ids" in inputs:
+        return {name: inputs[name] for name in ("input_ids", "position_ids")}
+    return {name: inputs[its + name] for name in ("input_ids", "attention_mask")}
 
 
 def of_this_rank(trainer: Any, items: Any) -> Any:

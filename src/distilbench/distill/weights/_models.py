@@ -129,12 +129,24 @@ def parent_of(
 
 
 def prepare(model: PreTrainedModel, training: Training) -> PreTrainedModel:
-    """Set attention and precision for training."""
+    """Set attention and precision for training. Raises ``InputError`` if the GPU has no bfloat16.
+
+    In bfloat16 matrix products run under autocast; weights, gradients and Adam's moments stay
+    float32. Under LoRA the frozen weights are bfloat16, the adapters float32.
+    """
     import torch
 
+    lacks = torch.cuda.is_available() and not torch.cuda.is_bf16_supported(False)
+    if training.precision == "bfloat16" and lacks:
+        raise InputError(
+            "field 'training.precision'",
+            f"{torch.cuda.get_device_name()} has no bfloat16",
+            "use float32, or a GPU from Ampere (2020) on",
+        )
     model.set_attn_implementation(training.attention)
     if training.precision == "bfloat16" and training.lora:
-        model.to(torch.bfloat16)
+        for weight in model.parameters():  # not the buffers: rotary frequencies would be rounded
+            weight.data = weight.data.to(torch.bfloat16)
     return model
 
 

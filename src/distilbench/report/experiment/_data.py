@@ -52,22 +52,8 @@ class Experiment:
     def flops(self, row: dict[str, Any], scope: str) -> float:
         """Creation cost of one training under a scope, or amortised over one student. A vanilla
         student's is its training, under every scope."""
-        own = _measured("student_training", row["student_training_flops"])
-        if row["arm"] == "vanilla":
-            return own.central
-        alone = scope == ALONE
-        stages = (
-            Stage("student_training", own, "measured"),
-            *(Stage(n, _measured(n, row[f"{n}_flops"]), "measured") for n in _INFERENCE),
-            self._teacher_training(1 if alone else self.uses),
-        )
-        cost = stages_cost(row["name"], "amortised" if alone else cast(Scope, scope), stages).flops
-        assert isinstance(cost, Quantity)
-        return cost.central
-
-    def _teacher_training(self, uses: int) -> Stage:
-        flops = _measured("teacher_training", self.teacher["student_training_flops"])
-        return Stage("teacher_training", flops, "measured", uses=_measured("uses", uses))
+        taught, teacher = row["arm"] != "vanilla", self.teacher["student_training_flops"]
+        return creation_flops(row, taught, teacher, self.uses, scope)
 
     def curve(self, arm: str, scope: str) -> MeasuredCurve:
         """The arm's points, shapes as :class:`MeasuredCurve` says."""
@@ -96,6 +82,27 @@ class Experiment:
     def _scores(self, name: str) -> list[float]:
         found = self.answers.filter(self.answers["name"] == name).sort("sample_id")
         return [float(score) for score in found["score"]]
+
+
+def creation_flops(
+    row: dict[str, Any], taught: bool, teacher_flops: float, uses: int, scope: str
+) -> float:
+    """Creation cost of one training, whose teacher's own took ``teacher_flops`` and is shared by
+    ``uses`` students, or has this one (``ALONE``). Of one that is not ``taught``: its training,
+    under every scope."""
+    own = _measured("student_training", row["student_training_flops"])
+    if not taught:
+        return own.central
+    alone = scope == ALONE
+    shared = _measured("teacher_training", teacher_flops)
+    stages = (
+        Stage("student_training", own, "measured"),
+        *(Stage(n, _measured(n, row[f"{n}_flops"]), "measured") for n in _INFERENCE),
+        Stage("teacher_training", shared, "measured", uses=_measured("uses", 1 if alone else uses)),
+    )
+    cost = stages_cost(row["name"], "amortised" if alone else cast(Scope, scope), stages).flops
+    assert isinstance(cost, Quantity)
+    return cost.central
 
 
 def read_experiment(folder: Path) -> Experiment:

@@ -15,7 +15,7 @@ from distilbench.report.load._within import (
     percentile_of,
     users_within,
 )
-from distilbench.report.page import NOT_AVAILABLE, Card, Cards, Fact, Section, Tone
+from distilbench.report.page import NOT_AVAILABLE, Card, Cards, Fact, Section, Tone, interval_words
 
 TIMES = {
     "ttft_s": "time to first token", "inter_token_s": "time between tokens",
@@ -127,6 +127,9 @@ def beyond(
     yield Card(title, ", ".join(badge) or "single requests", "bad", said)
 
 
+_NO_INTERVAL = "It has no interval: too few requests for their length (--requests)."
+
+
 def throughput(sweep: Sweep) -> Card:
     """What it generates at most, and whether more users would bring more."""
     best = sweep.levels.sort("output_tokens_per_s", descending=True).row(0, named=True)
@@ -134,7 +137,11 @@ def throughput(sweep: Sweep) -> Card:
     title = f"At most {best['output_tokens_per_s']:,.1f} tokens a second"
     saturated = sweep.facts["saturated"]
     badge = f"saturated at {_users(last)}" if saturated else "saturation not reached"
-    said = [f"With {_users(best['concurrency'])}, of all answers together."]
+    ends = interval_words(
+        best.get("output_tokens_per_s_low"), best.get("output_tokens_per_s_high"), "{:,.1f}".format
+    )
+    sure = f" 95% interval of that level{ends}." if ends else f" {_NO_INTERVAL}"
+    said = [f"With {_users(best['concurrency'])}, of all answers together.{sure}"]
     if saturated:
         said.append(_saturation(sweep.levels.sort("concurrency").row(-1, named=True)))
     else:

@@ -16,6 +16,7 @@ from distilbench.report.page import (
     Shown,
     Table,
     Text,
+    interval_words,
     number,
     percent_range,
     render_page,
@@ -124,10 +125,22 @@ def _interval(level: Level) -> tuple[float, float] | tuple[None, None]:
 
 
 def _numbers(sweep: Sweep) -> Section:
-    columns = [Shown(name, name, _figure) for name in sweep.levels.columns]
+    names = sweep.levels.columns
+    columns = [
+        Shown(name, (name, *ends), _with_interval) if set(ends) <= set(names)
+        else Shown(name, name, _figure)
+        for name in names
+        if not name.endswith(("_low", "_high"))
+        for ends in [(f"{name}_low", f"{name}_high")]
+    ]  # fmt: skip
     note = (
         "Measured by AIPerf at the client: TTFT from sending a request to its first token, queueing"
-        " included; inter-token latency is a request's mean. Rates count answered requests."
+        " included; inter-token latency is a request's mean. Rates count answered requests. In"
+        " brackets 95% intervals: of rates by the means of ten stretches of time, or fewer, none"
+        " shorter than the longest request (there is none where that leaves under five: more"
+        " --requests); of percentiles between order statistics, requests taken as independent (an"
+        " end is open where so few requests do not bound it). They hold the noise of this one"
+        " sweep, and nothing of another day's."
     )
     return Section("Numbers", (Table.of("Levels", sweep.levels, columns), Text(note)))
 
@@ -152,6 +165,10 @@ def _conditions(sweep: Sweep) -> Section:
 
 def _known(count: int | None) -> str:
     return "not known" if count is None else f"{count:,}"
+
+
+def _with_interval(value: Any, low: float | None, high: float | None) -> str:
+    return _figure(value) + ("" if value is None else interval_words(low, high, _figure))
 
 
 def _figure(value: Any) -> str:

@@ -20,6 +20,7 @@ from distilbench.report.page._explorer import ROLE_SHAPES, Axis, Choice, Explore
 from distilbench.report.page._format import (
     NOT_AVAILABLE,
     anchor,
+    interval_words,
     listed,
     mib,
     number,
@@ -90,6 +91,7 @@ __all__ = [
     "colour",
     "flat",
     "inline",
+    "interval_words",
     "listed",
     "markdown_text",
     "mib",

@@ -67,7 +67,8 @@ class Choice:
 class Explorer:
     """A score against a cost, both chosen by the reader. ``points``: one a model, with entry, role,
     family, costs (by key of ``axes``; null: not known), known (by the same keys, where it is not
-    what the axis says), marks (by the same keys, what stands before a bound), partly (by the same
+    what the axis says), marks (by the same keys, what stands before a bound), ends (by the same
+    keys, of a bound the least and the most that it may be; null: no most), partly (by the same
     keys, of how many questions it is not known), scores (by key of ``measures``: value, low and
     high, or null), barred (why it is never picked, or empty), alike (the number of the group that
     answers identically), grid (g CO2e / kWh that the suite states, or null) and money (by scope:

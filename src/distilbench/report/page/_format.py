@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 NOT_AVAILABLE = "not available"
 
@@ -10,6 +10,13 @@ NOT_AVAILABLE = "not available"
 def number(value: float | None, form: str) -> str:
     """A number in a format, or that there is none."""
     return NOT_AVAILABLE if value is None else form.format(value)
+
+
+def interval_words(low: float | None, high: float | None, form: Callable[[float], str]) -> str:
+    """The 95% interval behind a figure; an end that is not bounded is said."""
+    if low is None:
+        return "" if high is None else f" ({form(high)} or less)"
+    return f" ({form(low)} or more)" if high is None else f" ({form(low)} to {form(high)})"
 
 
 def si(value: float | None) -> str:

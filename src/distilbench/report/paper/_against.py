@@ -73,7 +73,34 @@ def _key(named: Sequence[Mapping[str, Any]]) -> str:
 
 def _marked(rows: Sequence[Mapping[str, Any]]) -> str:
     bounds = [f"{row['entry']} ({row['mark'].strip()})" for row in rows if row["mark"]]
-    return f" A bound of the cost, not the cost: {', '.join(bounds)}." if bounds else ""
+    said = f" A bound of the cost, not the cost: {', '.join(bounds)}." if bounds else ""
+    left = [row["entry"] for row in _frontier(rows)[1]]
+    stand = "stands" if len(left) == 1 else "stand"
+    names = ", ".join(left)
+    return said + (f" Whether {names} {stand} on the frontier is not decidable." if left else "")
+
+
+Rows = Sequence[Mapping[str, Any]]
+
+
+def _frontier(rows: Rows) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """What surely no other beats, by cost; and of which a cost that is a bound leaves it open: it
+    is beaten at its most beside the others' least, and is not the other way round."""
+
+    def unbeaten(row: Mapping[str, Any], own: int, other: int) -> bool:
+        mine, worth = row["ends"][own], row["accuracy"]
+        return not any(
+            one["ends"][other] <= mine
+            and one["accuracy"] >= worth
+            and (one["ends"][other] < mine or one["accuracy"] > worth)
+            for one in rows
+            if one is not row
+        )
+
+    surely = [dict(row) for row in rows if unbeaten(row, 1, 0)]
+    names = {row["entry"] for row in surely}
+    left = [dict(r) for r in rows if r["entry"] not in names and unbeaten(r, 0, 1)]
+    return sorted(surely, key=lambda row: row["cost"]), left
 
 
 def _ends(rows: Sequence[Mapping[str, Any]]) -> tuple[list[float], float]:
@@ -88,15 +115,19 @@ def _row(point: Mapping[str, Any], axis: Axis, measure: Measure) -> dict[str, An
     return {
         "entry": point["entry"], "role": point["role"], "family": point["family"],
         "cost": float(point["costs"][axis.key]), "accuracy": accuracy, "low": low, "high": high,
-        "mark": point["marks"].get(axis.key, ""),
+        "mark": point["marks"].get(axis.key, ""), "ends": _between(point, axis),
     }  # fmt: skip
+
+
+def _between(point: Mapping[str, Any], axis: Axis) -> tuple[float, float]:
+    """Least and most of the cost, which differ where it is a bound."""
+    cost = float(point["costs"][axis.key])
+    least, most = point.get("ends", {}).get(axis.key, (cost, cost))
+    return least, math.inf if most is None else most
 
 
 def _chart(rows: list[dict[str, Any]], axis: Axis, measure: Measure) -> Any:
     import altair as alt
-    import polars as pl
-
-    from distilbench.stats import pareto
 
     ends, top = _ends(rows)
     x = alt.X(
@@ -107,17 +138,16 @@ def _chart(rows: list[dict[str, Any]], axis: Axis, measure: Measure) -> Any:
     )
     scale = alt.Scale(domain=[0, top])
     y = alt.Y("accuracy:Q", title=measure.title, axis=alt.Axis(format="%"), scale=scale)
-    base = alt.Chart(inline(rows)).encode(x=x, color=_families(rows))
+    base = alt.Chart(_drawn(rows)).encode(x=x, color=_families(rows))
     bars = base.mark_rule(strokeWidth=2).encode(y=alt.Y("low:Q"), y2="high:Q")
     points = base.mark_point(size=100, filled=True, opacity=1).encode(y=y, shape=_roles(rows))
-    best = pareto(pl.DataFrame(rows), "cost", "accuracy").filter("on_frontier").to_dicts()
     steps = (
-        alt.Chart(inline(best))
+        alt.Chart(_drawn(_frontier(rows)[0]))
         .mark_line(interpolate="step-after", strokeDash=[5, 4], color="#7a8694")
         .encode(x=x, y=y)
     )
     names = [
-        alt.Chart(inline(found))
+        alt.Chart(_drawn(found))
         .mark_text(
             align="left" if side == "right" else "right",
             baseline="middle", dx=9 if side == "right" else -9, dy=rise, fontSize=11, color=INK,
@@ -126,6 +156,11 @@ def _chart(rows: list[dict[str, Any]], axis: Axis, measure: Measure) -> Any:
         for (side, rise), found in _placed(rows, ends, top)[0].items()
     ]  # fmt: skip
     return styled(alt.layer(steps, bars, points, *names).properties(height=_HIGH))
+
+
+def _drawn(rows: Rows) -> Any:
+    """Rows as data of a chart: without the ends, of which infinity is no JSON."""
+    return inline([{name: v for name, v in row.items() if name != "ends"} for row in rows])
 
 
 def _families(rows: Sequence[Mapping[str, Any]]) -> Any:

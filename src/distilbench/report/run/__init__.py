@@ -5,7 +5,6 @@ theirs with an entry point. Only reads: the run directory and the catalog.
 """
 
 from distilbench.report.run._answer import answer, no_pair
-from distilbench.report.run._correct import interval_words
 from distilbench.report.run._data import RunData, read_run
 from distilbench.report.run._diff import Comparison, Diff, Difference, diff_runs
 from distilbench.report.run._diff_words import (
@@ -22,7 +21,12 @@ from distilbench.report.run._marks import marks
 from distilbench.report.run._money import dollars
 from distilbench.report.run._questions import QUESTION, answer_of, finite, in_order, with_ending
 from distilbench.report.run._recommendation import chance, recommendation_sentences
-from distilbench.report.run._report import picture, write_report, write_runs_report
+from distilbench.report.run._report import (
+    picture,
+    write_leaderboard,
+    write_report,
+    write_runs_report,
+)
 from distilbench.report.run._running import Ratio
 from distilbench.report.run._sections import sections
 from distilbench.report.run._several import read_runs, run_labels
@@ -50,7 +54,6 @@ __all__ = [
     "dollars",
     "finite",
     "in_order",
-    "interval_words",
     "ledger_sentences",
     "marks",
     "no_pair",
@@ -66,6 +69,7 @@ __all__ = [
     "sustained_facts",
     "with_ending",
     "with_entries",
+    "write_leaderboard",
     "write_report",
     "write_runs_report",
 ]

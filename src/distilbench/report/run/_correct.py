@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from distilbench.report.page import Cell, Known, Section, Shown, Table, Text, si
+from distilbench.report.page import Cell, Known, Section, Shown, Table, Text, interval_words, si
 from distilbench.report.run._energy import ranged
 from distilbench.report.run._marks import explained, marks
 
@@ -82,13 +82,6 @@ def _cell(
         return Cell(why)
     low, high = (row[f"{cost}_{end}"] for end in ("low", "high"))
     return Cell(f"{form(row[cost])}{mark}{interval_words(low, high, form)}", kind=known)
-
-
-def interval_words(low: float | None, high: float | None, form: Callable[[float], str]) -> str:
-    """The 95% interval behind a figure; an end that is not bounded is said."""
-    if low is None:
-        return "" if high is None else f" ({form(high)} or less)"
-    return f" ({form(low)} or more)" if high is None else f" ({form(low)} to {form(high)})"
 
 
 def _estimated(data: RunData) -> set[str]:

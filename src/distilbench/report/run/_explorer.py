@@ -123,6 +123,7 @@ def _points(data: RunData, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
                 "costs": costs,
                 "known": {"energy_j": joules or "not available"} | _bounds(made_by),
                 "marks": {f"creation {s}": BOUND_MARKS[_bound(one)] for s, one in made_by.items()},
+                "ends": _ends(made_by),
                 "barred": barred.get(entry, ""),
                 "partly": _partly(row, facts[entry]),
                 "alike": alike.get(entry, -1),
@@ -179,6 +180,19 @@ def _creation(found: Mapping[Scope, ScopeCost]) -> dict[str, float | None]:
         f"creation {scope}": cost.flops.central if isinstance(cost.flops, Quantity) else None
         for scope, cost in found.items()
     }
+
+
+def _ends(found: Mapping[Scope, ScopeCost]) -> dict[str, list[float | None]]:
+    """Of creation that is a bound, the least and the most it may be."""
+    made: dict[str, list[float | None]] = {}
+    for scope, cost in found.items():
+        bound = _bound(cost)
+        if bound != "=" and isinstance(cost.flops, Quantity):
+            told = cost.flops.central
+            surely = cost.at_least.central if cost.at_least else 0.0
+            least = told if bound == ">=" else surely
+            made[f"creation {scope}"] = [least, told if bound == "<=" else None]
+    return made
 
 
 def _bounds(found: Mapping[Scope, ScopeCost]) -> dict[str, str]:

@@ -8,9 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 from distilbench.claims import UNITS
 from distilbench.compute import BOUND_MARKS, SCOPE_WORDS, SCOPES, Bound
-from distilbench.report.page import NOT_AVAILABLE, Cell, Chart, Details, Section, Shown, Table, Text
+from distilbench.report.page import (
+    NOT_AVAILABLE,
+    Cell,
+    Chart,
+    Details,
+    Section,
+    Shown,
+    Table,
+    Text,
+    interval_words,
+)
 from distilbench.report.run._charts import LIFETIME_DASHES, lifetime_cost
-from distilbench.report.run._correct import interval_words
 from distilbench.report.run._ledger_words import (
     counted,
     meeting_cell,

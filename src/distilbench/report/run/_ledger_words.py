@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from distilbench.report.page import Cell, Known, si
-from distilbench.report.run._correct import interval_words
+from distilbench.report.page import Cell, Known, interval_words, si
 
 if TYPE_CHECKING:
     from distilbench.claims import Ledger, Pair

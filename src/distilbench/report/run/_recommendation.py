@@ -117,6 +117,16 @@ def _by_utility(found: Recommendation, best: Candidate) -> Iterator[str]:
             f"Creation FLOPs of {', '.join(at_most)} are an upper bound, and weighed as such: with"
             " less it would rank higher."
         )
+        assert best.utility is not None
+        rivals = [one for one in found.candidates[1:] if one.creation_at_most]
+        left = [c.entry for c in rivals if c.utility_most is None or c.utility_most > best.utility]
+        if left:
+            yield (
+                f"Whether {' or '.join(left)} is of a greater utility than {best.entry} is not"
+                " decidable: with what was surely spent alone it would be, or that is not known."
+            )
+        elif rivals:
+            yield f"{best.entry} stays first whatever of those bounds was spent."
     if found.ties:
         names = ", ".join(f"{tie.entry} ({tie.utility:+.3g})" for tie in found.ties)
         one = len(found.ties) == 1

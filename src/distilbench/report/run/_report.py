@@ -10,11 +10,11 @@ from typing import Any
 from distilbench.claims import MARGIN
 from distilbench.errors import InputError
 from distilbench.files import copy_file, write_parquet
-from distilbench.report.page import Chart, Table, render_fragment, render_page
+from distilbench.report.page import Chart, Section, Table, render_fragment, render_page
 from distilbench.report.run._answer import answer, question
 from distilbench.report.run._data import RunData, read_run
 from distilbench.report.run._results import pareto_figures, results, summary
-from distilbench.report.run._sections import sections
+from distilbench.report.run._sections import leaderboard_sections, sections
 from distilbench.report.run._several import read_runs
 from distilbench.report.run._warnings import run_warnings
 
@@ -24,16 +24,21 @@ def write_report(
     out_dir: Path | None = None,
     beside: Sequence[tuple[str, str]] = (),
     margin: float = MARGIN,
+    public: bool = False,
 ) -> Path:
     """Write the report of a run into ``out_dir`` (default: its folder ``report``): ``index.html``,
     ``report.md``, PNG and SVG figures, ``samples.parquet``. Returns the HTML file. ``beside`` as
     :func:`render_page` takes it; ``margin``: the accuracy, a share, that a model may lose and
-    still count as not inferior.
+    still count as not inferior. A ``public`` one shows no question, no answer and no reference, and
+    has no ``samples.parquet``.
 
     Raises ``InputError`` if ``run_dir`` holds no samples.
     """
     out = out_dir or run_dir / "report"
-    page = render_page(out_dir=out, beside=beside, **_contents(_at(read_run(run_dir), margin)))
+    contents = _contents(_at(read_run(run_dir), margin), public)
+    page = render_page(out_dir=out, beside=beside, **contents)
+    if public:
+        return page
     copy_file(run_dir / "samples.parquet", out / "samples.parquet")
     return page
 
@@ -60,13 +65,30 @@ def _at(data: RunData, margin: float) -> RunData:
     return data if data.margin == margin else replace(data, margin=margin)
 
 
-def _contents(data: RunData) -> dict[str, Any]:
+def write_leaderboard(
+    runs: Sequence[tuple[str, Path]], out_dir: Path, title: str, first: Section, last: Section
+) -> Path:
+    """Write one page of several runs for the public into ``out_dir``, as :func:`write_runs_report`
+    and without any question or answer: accuracy against cost, results, tasks, costs, between the
+    sections ``first`` and ``last``. Returns the HTML file."""
+    data = read_runs(runs)
+    contents: dict[str, Any] = {
+        "title": title,
+        "lede": summary(data),
+        "notes": run_warnings(data),
+        "sections": [first, *leaderboard_sections(data), last],
+    }
+    del data  # as in write_report: drawing takes memory of its own
+    return render_page(out_dir=out_dir, page="leaderboard", **contents)
+
+
+def _contents(data: RunData, public: bool = False) -> dict[str, Any]:
     """What the page says. The records, which may be a gigabyte, are let go of when it is known:
     drawing takes memory of its own."""
     return {
         "title": f"distilbench: {data.facts['name']}",
         "lede": summary(data),
-        "sections": sections(data),
+        "sections": sections(data, public),
         "notes": run_warnings(data),
         **_first_screen(data),
     }

@@ -70,19 +70,41 @@ RESULTS: tuple[MakeSection, ...] = (
     lifetime,
 )
 CIRCUMSTANCES: tuple[MakeSection, ...] = (provenance, conditions, suite)
+PRIVATE: tuple[MakeSection, ...] = (questions,)
+"""The sections that show questions, answers and references."""
+LEADERBOARD: tuple[MakeSection, ...] = (
+    explorer,
+    results,
+    recommendation,
+    by_task,
+    pareto_figures,
+    results_of_others,
+    correct_answers,
+    money,
+    creation,
+    missing,
+    provenance,
+)
 WITHOUT_SAMPLES: tuple[MakeSection, ...] = (results_of_others, conditions)
 """The sections of a run that holds no sample, only what other programs report."""
 
 
-def sections(data: RunData) -> list[Section]:
-    """The sections of a run that have something to say."""
+def sections(data: RunData, public: bool = False) -> list[Section]:
+    """The sections of a run that have something to say; of a ``public`` page, those that show no
+    question and no answer."""
     if data.samples.is_empty():
         return [make(data) for make in WITHOUT_SAMPLES]
     made = (
-        *(make(data) for make in RESULTS),
+        *(make(data) for make in RESULTS if not (public and make in PRIVATE)),
         *_of_other_packages(data),
         *(make(data) for make in CIRCUMSTANCES),
     )
+    return [section for section in made if section.blocks]
+
+
+def leaderboard_sections(data: RunData) -> list[Section]:
+    """Those of a leaderboard: what models do and cost, not how it came about."""
+    made = (make(data) for make in (LEADERBOARD if data.samples.height else WITHOUT_SAMPLES))
     return [section for section in made if section.blocks]
 
 

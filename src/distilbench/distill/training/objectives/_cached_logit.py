@@ -24,6 +24,7 @@ class CachedLogit(Objective):
 
     method = "logit"
     needs = "cached logits"
+    packs = True
     heeds = (
         "divergence", "beta", "temperature", "temperature_squared", "top_k", "tail", "alpha",
         "losses",
@@ -92,10 +93,11 @@ class CachedLogitCollator:
         made = to_batch([as_example(row) for row in batch], self.pad)
         tokens, logprobs, rest = [], [], []
         for row in batch:
-            found = read_logits(Path(row["logits"]))
-            tokens.append(found["tokens"].long())
-            logprobs.append(found["logprobs"].float())
-            rest.append(found["rest"].float())
+            for file in row["logits"]:
+                found = read_logits(Path(file))
+                tokens.append(found["tokens"].long())
+                logprobs.append(found["logprobs"].float())
+                rest.append(found["rest"].float())
         return {
             **made,
             "teacher_tokens": torch.cat(tokens),

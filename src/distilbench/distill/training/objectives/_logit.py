@@ -24,6 +24,7 @@ class Logit(Objective):
 
     method = "logit"
     needs = "live"
+    packs = True
     heeds: ClassVar[tuple[str, ...]] = (
         "divergence", "beta", "temperature", "temperature_squared", "alpha", "losses",
     )  # fmt: skip

@@ -16,6 +16,7 @@ class Mixed(Logit):
 
     method = "on-policy"
     needs_task = True
+    packs = False
     heeds = ("divergence", "beta", "temperature", "on_policy_share")
 
     @classmethod

@@ -11,6 +11,7 @@ class Sft(Objective):
     """Cross-entropy on given text, by TRL's SFT trainer."""
 
     method = "sft"
+    packs = True
     heeds = ()
     fused_head = True
 

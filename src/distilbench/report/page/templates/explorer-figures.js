@@ -45,9 +45,35 @@ const Figures = (() => {
     return [on, best];
   };
 
-  // Which of the kept no other beats, by what was measured.
-  const frontier = (rows) => rows.filter((a) => a.fate === "kept" && !rows.some((b) => b.fate === "kept" && b !== a &&
-    b.x <= a.x && b.y >= a.y && (b.x < a.x || b.y > a.y))).sort((a, b) => a.x - b.x);
+  // The same of costs that are bounds (ends: least and most of each): in which share of the draws a
+  // model surely stands on the frontier, and in which it may. Surely: at its most beside the others'
+  // least; it may: the other way round.
+  const boundShares = ({ ranks, times, count }, kept, ends) => {
+    const models = ends.length, priced = kept.filter((i) => ends[i] !== null);
+    const stands = (own, other) => {
+      const rivals = new Map(priced.map((i) => [i, priced.filter((j) => j !== i && ends[j][other] <= ends[i][own])]));
+      const on = new Map(priced.map((i) => [i, 0]));
+      times.forEach((often, row) => {
+        const rank = (i) => ranks[row * models + i];
+        for (const i of priced) {
+          const beaten = rivals.get(i).some((j) => rank(j) > rank(i) || (rank(j) === rank(i) && ends[j][other] < ends[i][own]));
+          if (!beaten) on.set(i, on.get(i) + often / count);
+        }
+      });
+      return on;
+    };
+    const surely = stands(1, 0), may = stands(0, 1);
+    return new Map(priced.map((i) => [i, [surely.get(i), may.get(i)]]));
+  };
 
-  return { number, count, percent, share, unpacked, shares, frontier };
+  // Which of the kept no other beats, by what was measured; and of which a cost that is a bound
+  // (from, to) leaves it open.
+  const frontier = (rows) => {
+    const kept = rows.filter((row) => row.fate === "kept");
+    const unbeaten = (own, other) => (a) => !kept.some((b) => b !== a && b[other] <= a[own] && b.y >= a.y && (b[other] < a[own] || b.y > a.y));
+    const surely = kept.filter(unbeaten("to", "from")).sort((a, b) => a.x - b.x);
+    return { surely, open: kept.filter((row) => unbeaten("from", "to")(row) && !surely.includes(row)) };
+  };
+
+  return { number, count, percent, share, unpacked, shares, boundShares, frontier };
 })();

@@ -70,6 +70,15 @@ for (const root of document.querySelectorAll("[data-explorer]")) {
     return found;
   };
 
+  // Least and most of a cost, which differ where creation is a bound.
+  const endsOf = (point, axis, cost) => {
+    if (!cost) return null;
+    const told = point.ends?.[axis.key];
+    if (told) return [told[0], told[1] ?? Infinity];
+    const mark = cost[2] ?? "";  // of money, that follows from the reader's price
+    return [/[≤~]/.test(mark) ? 0 : cost[0], /[≥~]/.test(mark) ? Infinity : cost[0]];
+  };
+
   // Why a model falls out; empty if it keeps to every limit. What is not known keeps to none.
   const shortfall = (point, i, measure) => {
     if (point.barred) return point.barred;
@@ -127,13 +136,20 @@ for (const root of document.querySelectorAll("[data-explorer]")) {
     }));
   };
 
-  const rowsOf = (axis, measure, costs, why, on) => data.points.map((point, i) => {
+  const surelyWords = (found) => {
+    if (found === undefined) return "not available";
+    const [surely, may] = Array.isArray(found) ? found : [found, found];
+    return may - surely < 1e-9 ? share(may) + " of draws" :
+      `not decidable: ${share(surely)} to ${share(may)} of draws, as a creation is a bound`;
+  };
+
+  const rowsOf = (axis, measure, costs, ends, why, on) => data.points.map((point, i) => {
     const score = point.scores[measure.key], times = axis.each ? measure.answers : 1;
     return {
-      entry: point.entry, role: point.role, family: point.family, x: costs[i]?.[0] ?? null, y: score?.[0] ?? null, low: score?.[1], high: score?.[2],
+      entry: point.entry, role: point.role, family: point.family, x: costs[i]?.[0] ?? null, from: ends[i]?.[0], to: ends[i]?.[1], y: score?.[0] ?? null, low: score?.[1], high: score?.[2],
       score: score ? `${percent(score[0])} (95%: ${percent(score[1])} to ${percent(score[2])})` : "not available",
       cost: costs[i] ? (costs[i][2] ?? "") + number(costs[i][0]) : "not available", told: costs[i]?.[1] ?? "not available",
-      sure: on.has(i) ? share(on.get(i)) + " of draws" : "not available", equal: equal(i, axis, measure, times),
+      sure: surelyWords(on.get(i)), equal: equal(i, axis, measure, times),
       why: why[i] || "no", fate: why[i] ? "out" : "kept",
     };
   });
@@ -181,9 +197,10 @@ for (const root of document.querySelectorAll("[data-explorer]")) {
     const spec = structuredClone(data.specification);
     const { names, leaders, hidden } = views.named(rows, px, py, width, height);
     styled(spec, axis, measure, xs, ys, log, narrow);
-    spec.datasets = { points: rows, frontier: Figures.frontier(rows), curves, names, leaders };
+    const found = Figures.frontier(rows);
+    spec.datasets = { points: rows, frontier: found.surely, curves, names, leaders };
     Object.assign(spec, { width, height });
-    return { spec, hidden };
+    return { spec, hidden, open: found.open.map((row) => row.entry) };
   };
 
   const draw = () => {
@@ -194,13 +211,15 @@ for (const root of document.querySelectorAll("[data-explorer]")) {
     const why = data.points.map((point, i) => shortfall(point, i, measure));
     const kept = data.points.map((_, i) => i).filter((i) => !why[i] && data.points[i].scores[measure.key]);
     const alike = data.points.map((point) => point.alike);
-    const [on, best] = drawn ? Figures.shares(drawn, kept, costs.map((cost) => cost?.[0] ?? null), alike) : [new Map(), new Map()];
-    const all = rowsOf(axis, measure, costs, why, on);
+    const ends = data.points.map((point, i) => endsOf(point, axis, costs[i]));
+    let [on, best] = drawn ? Figures.shares(drawn, kept, costs.map((cost) => cost?.[0] ?? null), alike) : [new Map(), new Map()];
+    if (drawn && ends.some((two) => two && two[0] !== two[1])) on = Figures.boundShares(drawn, kept, ends);
+    const all = rowsOf(axis, measure, costs, ends, why, on);
     const rows = all.filter((row) => row.y !== null && row.x !== null && (row.x > 0 || !controls.log.checked));
     const zeros = controls.log.checked ? all.filter((row) => row.y !== null && row.x !== null && row.x <= 0).length : 0;
     table(axis, measure, all);
     root.querySelector(".vanilla").textContent = vanillaWords(axis, measure, all, times);
-    const { spec, hidden } = rows.length ? painted(axis, measure, rows, times) : { spec: null, hidden: 0 };
+    const { spec, hidden, open } = rows.length ? painted(axis, measure, rows, times) : { spec: null, hidden: 0, open: [] };
     if (!rows.length) chart.replaceChildren(zeros ? "0 has no place on a logarithmic axis." : axis.key === "co2e_g" ? "Not available of any model: say which electricity, above." :
       axis.key.startsWith("money ") ? "Not available of any model: say what an accelerator-hour costs, and on which accelerator." : "Not available of any model.");
     const out = why.filter(Boolean).length;
@@ -209,6 +228,7 @@ for (const root of document.querySelectorAll("[data-explorer]")) {
       (out ? ` ${out} of ${all.length} fall out.` : "") +
       (zeros ? ` ${zeros} not drawn: 0 has no place on a logarithmic axis.` : "") +
       (missing ? ` ${missing} not drawn: this figure is not available of them.` : "") +
+      (open.length ? ` Whether ${open.join(", ")} stand${open.length > 1 ? "" : "s"} on the frontier is not decidable: a creation is a bound.` : "") +
       (hidden ? ` ${hidden} ${hidden > 1 ? "names have" : "name has"} no room: hover, or see the table.` : "");
     const words = `${measure.title} against ${axis.title}. ${status.textContent} The table below holds what is drawn.`;
     if (spec) views.embed(chart, spec, words);

@@ -1,0 +1,58 @@
+"""Rows of a file: to train on, to judge by in between, and held out; and the order of the first."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Hashable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from distilbench.distill.recipe import Recipe
+from distilbench.errors import InputError
+
+T = TypeVar("T", bound=Hashable)
+Splits = tuple[tuple[T, ...], tuple[T, ...], tuple[T, ...]]
+"""To train on, of validation, held out."""
+
+
+def split(recipe: Recipe, rows: Sequence[T], path: Path) -> Splits[T]:
+    """Rows to train on, those of validation if it is asked for, and the last, which are held
+    out: at least one of each."""
+    validates = recipe.training.eval_steps is not None
+    if len(rows) < 2 + validates:
+        raise InputError(str(path), "is too short to hold a part of it out", "give more rows")
+    count = min(len(rows) - 1 - validates, max(1, round(len(rows) * recipe.held_out.share)))
+    left, held = rows[:-count], tuple(rows[-count:])
+    if not validates:
+        return tuple(left), (), held
+    count = min(len(left) - 1, max(1, round(len(rows) * recipe.validation.share)))
+    return tuple(left[:-count]), tuple(left[-count:]), held
+
+
+def fresh(train: Sequence[T], apart: Sequence[T], path: Path) -> tuple[tuple[T, ...], int]:
+    """The rows of ``train`` that are not set apart too, and how many are. Raises ``InputError`` if
+    nothing is left, or nothing set apart."""
+    secret = set(apart)
+    kept = tuple(row for row in train if row and row not in secret)
+    if not kept or not any(apart):
+        raise InputError(str(path), "is too short to hold a part of it out", "give more text")
+    return kept, len(train) - len(kept)
+
+
+def in_order(
+    rows: Sequence[T], column: str | None, path: Path, read: Callable[[str, str], T]
+) -> tuple[T, ...]:
+    """The rows by the numbers in a column of their file, low first; as they are, if there is none.
+    ``read``: the row of a line and its place. Raises ``InputError`` naming a line without one."""
+    if column is None:
+        return tuple(rows)
+    ranks: dict[T, float] = {}
+    for number, line in enumerate(path.read_text("utf-8-sig").split("\n"), start=1):
+        if not line.strip():
+            continue
+        where = f"{path}: row {number}"
+        value: Any = json.loads(line).get(column)
+        if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
+            raise InputError(where, f"has no number in {column!r}", "correct 'data.curriculum'")
+        ranks.setdefault(read(line, where), float(value))
+    return tuple(sorted(rows, key=lambda row: ranks[row]))
