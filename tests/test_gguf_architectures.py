@@ -134,7 +134,8 @@ def test_logits_are_those_of_transformers(kind: str, fields: Any, tmp_path: Path
 def test_what_settings_change(kind: str, fields: Any, tmp_path: Path) -> None:
     model = small(kind, **fields)
     assert problem(model.config) is None
-    assert off_by(model, tmp_path, prompts(3)) < 0.05
+    deep = fields.get("layers", 0) > 40  # half precision adds up over layers
+    assert off_by(model, tmp_path, prompts(3)) < (0.1 if deep else 0.05)
 
 
 @pytest.mark.parametrize(

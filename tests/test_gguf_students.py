@@ -1,5 +1,5 @@
-"""Students as people have them, from a recipe to ``distilbench run``: the answers of the run are
-those of transformers, greedily, in 10 of 10 questions."""
+"""Students as people have them, from a recipe to ``distilbench run``: the run's answers are
+transformers' greedy ones in 10 of 10 questions."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_from_recipe_to_run(kind: str, tmp_path: Path, monkeypatch: pytest.Monke
         },
         "data": {"task": {**TASK, "file": str(tmp_path / "sums.jsonl")}, "questions": 40},
         "held_out": {"questions": 10, "accuracy": False},
-        "training": {"max_steps": 40, "batch_size": 8, "learning_rate": 0.003, "max_length": 64},
+        "training": {"max_steps": 240, "batch_size": 8, "learning_rate": 0.003, "max_length": 64},
         "export": ["f32", "f16"],
     }
     (tmp_path / "student.yaml").write_text(yaml.safe_dump(recipe))
@@ -80,14 +80,14 @@ def test_from_recipe_to_run(kind: str, tmp_path: Path, monkeypatch: pytest.Monke
     suite = {
         "name": "t",
         "models": [str(made.student_dir / f"student-{kind_}.gguf") for kind_ in ("f32", "f16")],
-        "tasks": [{**TASK, "limit": 10}],
+        "tasks": [{**TASK, "questions": 10}],
         "profiles": [{"slots": 1, "context": 128, "threads": 1}],
     }
     (tmp_path / "suite.yaml").write_text(yaml.safe_dump(suite))
     done = run_suite(tmp_path / "suite.yaml", tmp_path / "runs")
     assert done.complete, done.failed
     for cell in load_cells(done.run_dir):
-        told = list(read_transcripts(done.run_dir, cell.id))
+        told = list(read_transcripts(done.run_dir, cell.name))
         assert len(told) == 10
         right = [answer(made.student_dir, one) == one.said[0].text for one in told]
         assert sum(right) == 10, [(answer(made.student_dir, one), one.said[0].text) for one in told]

@@ -131,7 +131,12 @@ class Training(_Record):
 
 
 MeasuredStageName = Literal[
-    "student_training", "teacher_generation", "rejection", "logit_caching", "evaluation"
+    "student_training",
+    "teacher_generation",
+    "rejection",
+    "logit_caching",
+    "pruning",
+    "evaluation",
 ]
 
 

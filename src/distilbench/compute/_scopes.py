@@ -30,7 +30,7 @@ SCOPE_WORDS: dict[Scope, str] = {
 }
 """What each scope adds to the one before it, in the words of every page."""
 _ADDED: dict[Scope, tuple[StageName, ...]] = {
-    "student": ("student_training", "student_generation"),
+    "student": ("student_training", "student_generation", "pruning"),
     "pipeline": ("teacher_generation", "rejection", "logit_caching"),
     "amortised": ("teacher_training",),
     "lineage": ("base_pretraining",),

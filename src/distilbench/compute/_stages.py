@@ -12,6 +12,7 @@ StageName = Literal[
     "teacher_generation",
     "rejection",
     "logit_caching",
+    "pruning",
     "student_generation",
     "evaluation",
     "teacher_training",

@@ -8,7 +8,7 @@ other engine is reached through Inspect's own providers. Imports ``meter``, ``ar
 """
 
 from distilbench.engines._build import Build, build_advice, build_of
-from distilbench.engines._completion import few_shot_prompt
+from distilbench.engines._completion import Sampling, few_shot_prompt
 from distilbench.engines._contract import Assignment, Engine, WarmUp, engine_of
 from distilbench.engines._digest import sha256_of
 from distilbench.engines._gpu import GpuDevice, gpu_devices
@@ -56,6 +56,7 @@ __all__ = [
     "LlamaCpp",
     "MemoryEstimate",
     "PackagedModel",
+    "Sampling",
     "Scratch",
     "WarmUp",
     "build_advice",

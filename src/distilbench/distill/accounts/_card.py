@@ -41,6 +41,8 @@ class CardFacts:
     trouble: str | None = None
     size: TeacherSize | None = None
     """Of a teacher whose weights were never here: what its FLOPs are by."""
+    pruned: str | None = None
+    """The depth and widths that a budget was found to allow, in words; null: none was searched."""
 
 
 def write_card(facts: CardFacts, folder: Path, origin: Origin, models: Path) -> Path:
@@ -117,7 +119,7 @@ def _card(
     stages = measured_stages(facts)
     training = next((s for s in stages if s["name"] == "student_training"), {})
     hardware = next((r.hardware for r in facts.records if r.hardware), "an unnamed machine")
-    trouble = f"; {facts.trouble}" if facts.trouble else ""
+    trouble = "".join(f"; {said}" for said in (facts.pruned, facts.trouble) if said)
     accuracy = "" if facts.accuracy is None else f", held-out accuracy {facts.accuracy:.3f}"
     card: dict[str, Any] = {
         "id": slug(recipe.name),

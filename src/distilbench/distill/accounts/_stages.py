@@ -41,6 +41,7 @@ StageKind = Literal[
     "teacher_generation",
     "rejection",
     "logit_caching",
+    "pruning",
     "student_training",
     "evaluation",
 ]

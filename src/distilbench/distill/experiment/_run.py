@@ -250,6 +250,7 @@ class _Run:
             accuracy=noted["accuracy"],
             trouble=trouble,
             size=teaching.size if teaching.is_served else None,
+            pruned=kept.pruned_to(),
         )
         card_file = write_card(facts, self.student_dir, teaching, bench.folder)
         self._export()

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ByteSize,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    model_validator,
+)
 
 from distilbench.architecture import ModelShape
 from distilbench.source import Source
@@ -12,6 +20,21 @@ from distilbench.source import Source
 
 class _Spec(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _with_unit(value: Any) -> Any:
+    """A bare number is refused: 300 is mebibytes to one reader and bytes to the other."""
+    text = str(value).strip()
+    if not isinstance(value, ByteSize) and text.replace(".", "", 1).isdecimal():
+        raise ValueError(f"{value} has no unit; write it as {value}MiB or {value}GiB")
+    return value
+
+
+Memory = Annotated[
+    ByteSize,
+    BeforeValidator(_with_unit),
+    PlainSerializer(lambda size: f"{int(size)}B", return_type=str, when_used="json"),
+]
 
 
 class NewShape(_Spec):
@@ -51,7 +74,8 @@ class NewShape(_Spec):
 
 
 class WidthPruning(_Spec):
-    """Widths to keep; what is left out stays as wide as it is."""
+    """Widths to keep, what is left out staying as wide as it is; or a budget, within which depth
+    and widths are searched."""
 
     heads: int | None = Field(None, ge=1, description="query heads to keep")
     kv_heads: int | None = Field(
@@ -59,15 +83,33 @@ class WidthPruning(_Spec):
     )
     ffn: int | None = Field(None, ge=1, description="width of the MLP to keep")
     hidden: int | None = Field(None, ge=1, description="width of the residual stream to keep")
+    params: float | None = Field(None, gt=0, description="budget: most parameters")
+    memory: Memory | None = Field(
+        None, description="budget: most memory in llama.cpp, predicted, context of 2,048"
+    )
+    latency_s: float | None = Field(
+        None, gt=0, description="budget: most seconds a token in llama.cpp here, measured"
+    )
     importance: Literal["weight", "activation"] = Field(
         "weight", description="what decides: magnitude of weights, or of activations on the texts"
     )
 
     @model_validator(mode="after")
     def _prunes_something(self) -> Self:
-        if not any((self.heads, self.kv_heads, self.ffn, self.hidden)):
-            raise ValueError("prune names a width to keep: heads, kv_heads, ffn or hidden")
+        widths = any((self.heads, self.kv_heads, self.ffn, self.hidden))
+        if not widths and not self.has_budget:
+            raise ValueError(
+                "prune names a width to keep: heads, kv_heads, ffn or hidden;"
+                " or a budget: params, memory, latency_s"
+            )
+        if widths and self.has_budget:
+            raise ValueError("prune has widths or a budget (params, memory, latency_s), not both")
         return self
+
+    @property
+    def has_budget(self) -> bool:
+        """Whether depth and widths are yet to be searched."""
+        return any((self.params, self.memory, self.latency_s))
 
 
 class StudentSpec(_Spec):
@@ -96,6 +138,8 @@ class StudentSpec(_Spec):
         ]
         if self.new is not None and taken:
             raise ValueError(f"'new' starts from nothing, so '{taken[0]}' is not given beside it")
+        if self.prune and self.prune.has_budget and (self.layers or self.keep_layers):
+            raise ValueError("a budget of 'prune' chooses the layers; drop 'layers', 'keep_layers'")
         kept = self.keep_layers or ()
         if list(kept) != sorted(set(kept)) or (kept and kept[0] < 0):
             raise ValueError("keep_layers rises from 0 or above, without repeats")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +22,7 @@ from distilbench.distill.data import (
     some_texts,
     validation_examples,
 )
-from distilbench.distill.recipe import Recipe
+from distilbench.distill.recipe import Recipe, StudentSpec
 from distilbench.distill.teacher import Scorer, Teaching, cache_logits, find_teacher
 from distilbench.distill.training._apart import check_apart
 from distilbench.distill.training._bench import Bench
@@ -30,9 +30,10 @@ from distilbench.distill.training._evaluate import Judged, held_out_loss
 from distilbench.distill.training._job import Job
 from distilbench.distill.training._launch import check_started, is_launched, launch
 from distilbench.distill.training._objective import Objective, objective_of
+from distilbench.distill.training._pruned import PRUNED, Search, pruned_words
 from distilbench.distill.training._train import train
 from distilbench.distill.training._validating import Validating
-from distilbench.distill.weights import Loaded, load, prepare, start_student
+from distilbench.distill.weights import Loaded, gguf_kind, load, parent_of, prepare, start_student
 from distilbench.events import Noted, TrialJudged, WeightsLoading, ignore
 from distilbench.files import read_json, write_json
 from distilbench.source import Source
@@ -83,7 +84,8 @@ class Trial:
         teacher = self._teacher()
         bench.on_event(WeightsLoading("the student as it starts"))
         start = some_texts(self.corpus, self.texts)
-        student = Loaded(*start_student(recipe, bench.folder, teacher, start, bench.where), "")
+        chosen = self._pruned(teacher, start)
+        student = Loaded(*start_student(chosen, bench.folder, teacher, start, bench.where), "")
         if teacher is not None:
             self.objective.check_models(student, teacher, bench.where)
         self._judge_start(student)
@@ -135,6 +137,32 @@ class Trial:
                 self.corpus, student.tokenizer, self.training.max_length, bench.where
             ),
         )
+
+    def _pruned(self, teacher: Loaded | None, texts: Sequence[str]) -> Recipe:
+        """The recipe, with the depth and widths that its student's budget allows: searched once."""
+        bench, recipe = self.bench, self.bench.recipe
+        spec = recipe.student
+        if spec.prune is None or not spec.prune.has_budget:
+            return recipe
+        noted = self.place.parent / PRUNED
+        if not noted.is_file():
+            parent, tokenizer = parent_of(recipe, bench.folder, teacher, bench.where)
+            assert parent is not None  # 'new' has no 'prune'
+            kind = gguf_kind(next(iter(recipe.export), "F16"))
+            where = f"{bench.where}: field 'student.prune'"
+            with bench.meter.stage("pruning") as attempt:
+                parent = replace(parent, tokenizer=tokenizer)
+                search = Search(spec, parent, texts, kind, attempt, where, bench.on_event)
+                write_json(noted, search.found().model_dump(mode="json", exclude_none=True))
+        found = StudentSpec.model_validate(read_json(noted, {"prune": dict}))
+        return recipe.model_copy(update={"student": found})
+
+    def pruned_to(self) -> str | None:
+        """In words, what the search for the student's budget chose; null: there was none."""
+        noted = self.place.parent / PRUNED
+        if not noted.is_file():
+            return None
+        return pruned_words(StudentSpec.model_validate(read_json(noted, {"prune": dict})))
 
     def _in_order(self, examples: Sequence[Example]) -> Sequence[Example]:
         """The examples in the order of the recipe's curriculum, if it has one, which is said."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def by_activation(model: Any, tokenizer: Any, texts: Sequence[str]) -> Importanc
             layer.self_attn.o_proj.register_forward_pre_hook(inputs(heads, i)),
             layer.mlp.down_proj.register_forward_pre_hook(inputs(ffn, i)),
             layer.input_layernorm.register_forward_hook(outputs),
-            layer.post_attention_layernorm.register_forward_hook(outputs),
+            _before_mlp(layer).register_forward_hook(outputs),
         ]
     try:
         with torch.no_grad():
@@ -81,6 +82,48 @@ def by_activation(model: Any, tokenizer: Any, texts: Sequence[str]) -> Importanc
             handle.remove()
     number = int(model.config.num_attention_heads)
     return Importance([h.reshape(number, -1).sum(dim=1) for h in heads], ffn, norms[0])
+
+
+def by_influence(model: Any, tokenizer: Any, texts: Sequence[str]) -> list[float]:
+    """How much each layer changes the residual stream, shape (layers,): one minus the mean cosine
+    between what it reads and what it gives (block influence, Men et al. 2024, arXiv 2403.03853)."""
+    import torch
+
+    total, tokens = [0.0] * len(model.model.layers), 0
+    with torch.no_grad():
+        for text in texts[:_TEXTS]:
+            ids = tokenizer(text, return_tensors="pt").input_ids[:, :_TOKENS].to(model.device)
+            states = _residual(model, ids)
+            tokens += ids.shape[1]
+            for i, (read, given) in enumerate(pairwise(states)):
+                total[i] += float((1 - torch.cosine_similarity(read, given, dim=-1)).sum())
+    return [max(value / tokens, 1e-9) for value in total]
+
+
+def _residual(model: Any, ids: torch.Tensor) -> list[torch.Tensor]:
+    """The residual stream before the first layer and behind each, shape (tokens, hidden)."""
+    states: list[torch.Tensor] = []
+
+    def before(_: Any, given: tuple[Any, ...], named: dict[str, Any]) -> None:
+        states.append((given[0] if given else named["hidden_states"])[0].float())
+
+    def behind(_: Any, __: Any, made: Any) -> None:
+        states.append((made[0] if isinstance(made, tuple) else made)[0].float())
+
+    layers = model.model.layers
+    handles = [layers[0].register_forward_pre_hook(before, with_kwargs=True)]
+    handles += [layer.register_forward_hook(behind) for layer in layers]
+    try:
+        model(input_ids=ids)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return states
+
+
+def _before_mlp(layer: Any) -> Any:
+    """The norm that the MLP reads behind; Gemma has one of attention's own output, too."""
+    return getattr(layer, "pre_feedforward_layernorm", None) or layer.post_attention_layernorm
 
 
 def _square(linear: Any) -> torch.Tensor:

@@ -97,14 +97,7 @@ def start_student(
     ``texts``: what activations are measured on, if pruning goes by them."""
     from distilbench.distill.weights._shrinking import make_student
 
-    own = None
-    if recipe.tokenizer:
-        own = load_tokenizer(recipe.tokenizer, folder, f"{where}: field 'tokenizer'")
-    parent = teacher
-    if recipe.student.model is not None:
-        parent = load(recipe.student.model, folder, f"{where}: field 'student.model'")
-    tokenizer = own or (parent.tokenizer if parent else None)
-    assert tokenizer is not None  # the recipe has seen to it
+    parent, tokenizer = parent_of(recipe, folder, teacher, where)
     vocab = None
     if recipe.aim.compares_logits and teacher and same_tokens(tokenizer, teacher.tokenizer):
         vocab = int(teacher.model.config.vocab_size)  # teachers pad their embeddings
@@ -118,6 +111,21 @@ def start_student(
         vocab,
     )
     return model, tokenizer
+
+
+def parent_of(
+    recipe: Recipe, folder: Path, teacher: Loaded | None, where: str
+) -> tuple[Loaded | None, PreTrainedTokenizerBase]:
+    """The model that the student starts from (null: from nothing), and the student's tokenizer."""
+    own = None
+    if recipe.tokenizer:
+        own = load_tokenizer(recipe.tokenizer, folder, f"{where}: field 'tokenizer'")
+    parent = teacher
+    if recipe.student.model is not None:
+        parent = load(recipe.student.model, folder, f"{where}: field 'student.model'")
+    tokenizer = own or (parent.tokenizer if parent else None)
+    assert tokenizer is not None  # the recipe has seen to it
+    return parent, tokenizer
 
 
 def prepare(model: PreTrainedModel, training: Training) -> PreTrainedModel:

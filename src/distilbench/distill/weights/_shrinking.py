@@ -42,16 +42,27 @@ def make_student(
     kept = kept_layers(spec, int(parent.config.num_hidden_layers), where)
     if spec.prune is None:
         return _cut(parent, _Cut(layers=kept))
+    importance = importance_of(spec.prune, parent, tokenizer, texts, where)
+    return make_smaller(spec, parent, importance, where)
+
+
+def make_smaller(spec: StudentSpec, parent: Any, importance: Importance, where: str) -> Any:
+    """The student of a ``spec`` with ``prune``, by an importance that is known."""
+    assert spec.prune is not None
+    kept = kept_layers(spec, int(parent.config.num_hidden_layers), where)
     width = _heads(spec.prune, parent.config, where)
-    if spec.prune.importance == "activation":
-        if not texts:
-            raise InputError(
-                where, "importance by activation needs texts", "use 'importance: weight'"
-            )
-        importance = by_activation(parent, tokenizer, texts)
-    else:
-        importance = by_weight(parent)
     return _cut(parent, _choose(spec.prune, width, importance, parent.config, kept, where))
+
+
+def importance_of(
+    prune: WidthPruning, parent: Any, tokenizer: Any, texts: Sequence[str], where: str
+) -> Importance:
+    """By weights, or by activations on ``texts``. Raises ``InputError`` without any."""
+    if prune.importance == "weight":
+        return by_weight(parent)
+    if not texts:
+        raise InputError(where, "importance by activation needs texts", "use 'importance: weight'")
+    return by_activation(parent, tokenizer, texts)
 
 
 def evenly_spaced(layers: int, keep: int) -> list[int]:
