@@ -19,9 +19,13 @@ that page, between its two marks.
                   GPU's memory and joules are in the records
     flops         torch's count on this device within 1% of the formula for a forward pass, in
                   attention written out and fused; within 5% for the training above
+    sustained     what a model kept under load is told: the processor's temperature and frequency,
+                  or why there are none; the card's temperature within 3 degrees, its clock within
+                  5% and its throttle reasons those of nvidia-smi, under a load
     fsdp          the same distillation in two processes that share the weights, on two GPUs
 
-Without a GPU it does what a CPU can (hf, distillation, flops) and says what it skipped. It reads
+Without a GPU it does what a CPU can (hf, distillation, flops, the processor's part of sustained)
+and says what it skipped. It reads
 NVIDIA's NVML; on another maker's card 'energy' and 'memory' are skipped.
 """
 
@@ -50,6 +54,7 @@ from benchmarks.gpu_checks import (
     check_memory,
     check_torch,
 )
+from benchmarks.gpu_sensors import check_sustained
 
 from distilbench.meter import describe_hardware
 
@@ -60,7 +65,7 @@ PACKAGES = (
 
 CHECKS: tuple[Callable[[Place], Iterator[Verdict]], ...] = (
     check_torch, check_energy, check_memory, check_layers, check_hf, check_distillation,
-    check_flops, check_fsdp,
+    check_flops, check_sustained, check_fsdp,
 )  # fmt: skip
 
 

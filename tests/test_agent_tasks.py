@@ -9,6 +9,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+import yaml
 from inspect_ai.event import ModelEvent
 from inspect_ai.log import EvalSample, read_eval_log
 
@@ -25,11 +26,20 @@ from distilbench.suite import Suite
 from distilbench.tasks import InspectTask, QuestionSet
 from distilbench.tasks._inspect_task import read
 from tests.tool_server import CALLS, FIRST_S, LATER_S, calling_tools
+from tests.walking import PAGES, fences
 
 TASKS = Path(__file__).parent / "data" / "agent_tasks"
 TOOL_S = 0.2
 CARD = "qwen2.5-1.5b-instruct"
-MODEL = "openai-api/lab/m"
+PAGE = next(page for page in PAGES if page.name == "benchmarks.md")
+DOCS = {
+    fence.language: fence.text
+    for fence in fences(PAGE)
+    if fence.title == "weather.py" or "weather.py@warmer" in fence.text
+}
+"""The example of the docs: a task's file, and the suite that names it."""
+SUITE = yaml.safe_load(DOCS["yaml"])
+MODEL = SUITE["models"][0]["source"].removeprefix("inspect:")
 ASKED: dict[str, dict[str, Any]] = {
     "tools": {},
     "own": {"agent": "own"},
@@ -43,28 +53,32 @@ def task(name: str, **args: Any) -> InspectTask:
 
 
 @pytest.fixture(scope="module")
-def on_path() -> Iterator[None]:
+def on_path(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    brought = tmp_path_factory.mktemp("docs")
+    (brought / "weather.py").write_text(DOCS["python"])
+    before = os.environ.get("PYTHONPATH", "")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", f"{TASKS}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
+        patch.setenv("PYTHONPATH", os.pathsep.join([str(TASKS), str(brought), before]))
         patch.setenv("HF_HUB_OFFLINE", "1")
         patch.setenv("LAB_API_KEY", "x")
         yield
 
 
-def ran(folder: Path, asked: dict[str, dict[str, Any]]) -> Path:
+def ran(folder: Path, asked: dict[str, dict[str, Any]], *more: dict[str, Any]) -> Path:
     with calling_tools() as url:
+        tasks = [task(name, **args).model_dump(mode="json") for name, args in asked.items()]
         suite = {
             "name": "agents",
-            "models": [{"source": f"inspect:{MODEL}", "base_url": url, "card": CARD}],
-            "tasks": [task(name, **args).model_dump(mode="json") for name, args in asked.items()],
+            "models": [{**SUITE["models"][0], "base_url": url, "card": CARD}],
+            "tasks": [*tasks, *more],
         }
         return run_suite(suite, folder).run_dir
 
 
 @pytest.fixture(scope="module")
 def run_dir(tmp_path_factory: pytest.TempPathFactory, on_path: None) -> Path:
-    """Ways to an answer of three calls, each of a different usage."""
-    return ran(tmp_path_factory.mktemp("agents"), ASKED)
+    """Ways to an answer of three calls, each of a different usage; and the docs' own task."""
+    return ran(tmp_path_factory.mktemp("agents"), ASKED, SUITE["tasks"][0])
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +99,17 @@ def test_figures_are_those_of_all_calls_and_of_no_grader(
     samples: dict[str, dict[str, Any]], name: str
 ) -> None:
     check(samples[name], tool_calls=2)
+
+
+def test_the_example_of_the_docs_does_what_the_page_says(
+    samples: dict[str, dict[str, Any]],
+) -> None:
+    """Its tool answers at once; what else the page's table names is as of the others."""
+    row = samples["warmer"]
+    assert (row["score"], row["answer"], row["target"]) == (1.0, "15 degrees", "15")
+    assert (row["model_calls"], row["tool_calls"], row["input_tokens"]) == (3, 2, 460)
+    assert row["tools_s"] < TOOL_S
+    assert row["answer_s"] >= row["total_s"] >= FIRST_S + 2 * LATER_S
 
 
 @pytest.mark.long

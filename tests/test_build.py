@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from distilbench.engines import Build, build_advice, build_of
+from distilbench.engines import Build, build_advice, build_of, compiler_of
 from distilbench.engines import _build as module
 from distilbench.engines._build import build_command, features_of, said, unused_features
 from distilbench.events import CellBegun, Event, Noted
@@ -130,7 +130,7 @@ def test_the_portable_wheel_is_warned_of_where_it_leaves_something_unused(
     build = built(monkeypatch, info, cpu, tag)
     assert build.unused_features == unused
     assert build.engine_package is not None
-    assert build.engine_package.endswith(f"({tag})")
+    assert f"({tag}); compiler not available" in build.engine_package
     advice = build_advice(build)
     assert (advice is not None) == warned
     if advice:
@@ -154,6 +154,23 @@ def test_this_machines_own_is_known() -> None:
     if here is not None:
         named = features_of(info) & frozenset(_features._LINUX)
         assert named <= here
+
+
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        ({"compiler": "GNU 10.2.1", "build_target": "Linux x86_64"},
+         "compiled by GNU 10.2.1 for Linux x86_64"),
+        ({"compiler": "Clang 17", "build_target": "unknown"}, "compiled by Clang 17"),
+        ({"compiler": "unknown"}, "compiler not available: the package does not tell it"),
+        (None, "compiler not available: the package does not tell it"),
+    ],
+)  # fmt: skip
+def test_the_compiler_is_what_the_package_tells(told: Any, said: str) -> None:
+    package = type("xllamacpp", (), {"BUILD_INFO": told} if told else {})
+    found = build_of(WHEEL, compiler_of(package)).engine_package
+    assert found is not None
+    assert found.endswith(f"; {said}")
 
 
 def test_what_every_worker_says_is_told_once() -> None:

@@ -13,13 +13,13 @@ from typing import Any
 
 import polars as pl
 import pytest
-from benchmarks import gpu_card, gpu_check, gpu_checks
+from benchmarks import gpu_card, gpu_check, gpu_checks, gpu_sensors
 from benchmarks.gpu_card import Gpu, Skipped, find_gpu, integrated_j
 from benchmarks.gpu_check import table, verdicts, write
 from benchmarks.gpu_checks import MIB, Place, Verdict
 
 from distilbench.engines._gpu import GpuDevice
-from distilbench.meter import EnergyMeter
+from distilbench.meter import EnergyMeter, Methods, Reading
 
 NONE = "no GPU by NVML (no driver)"
 
@@ -290,6 +290,55 @@ def test_without_a_card_each_check_says_why_it_is_skipped(tmp_path: Path) -> Non
     assert [verdict[:3] for verdict in found] == [
         (name, "skipped", NONE) for name in ("torch", "energy", "memory")
     ]
+
+
+SMI = "71, 1755, Not Active, Not Active, Not Active, Active, Not Active\n"
+
+
+def test_the_cards_sensors_are_held_against_nvidia_smi() -> None:
+    before = gpu_sensors.read(SMI)
+    assert before == (71.0, 1755.0, {"power"})
+    after = before._replace(temperature_c=72.0, clock_mhz=1700.0, limits=frozenset())
+
+    def verdict(degrees: float | None, clock: float, *limits: str) -> str:
+        reading = Reading(
+            gpu_temperature_c=degrees, gpu_clock_mhz=clock, gpu_limits=frozenset(limits)
+        )
+        return gpu_sensors.of_card(reading, before, after).said
+
+    assert verdict(73.0, 1730.0, "power") == "pass"
+    assert verdict(73.0, 1730.0) == "pass"  # as after
+    assert verdict(76.0, 1730.0, "power") == "fail"
+    assert verdict(71.0, 1600.0, "power") == "fail"
+    assert verdict(71.0, 1730.0, "heat") == "fail"
+    assert verdict(None, 1730.0, "power") == "fail"
+    with pytest.raises(gpu_card.Skipped, match="tells no temperature"):
+        gpu_sensors.read("[N/A], [N/A], [N/A], [N/A], [N/A], [N/A], [N/A]")
+
+
+@pytest.mark.parametrize(
+    ("degrees", "method", "verdict"),
+    [
+        (55.0, "the hottest of the processor's sensors", "pass"),
+        (None, "not available: none", "pass"),
+        (None, "the hottest of the processor's sensors", "fail"),
+        (55.0, "not available: none", "fail"),
+        (900.0, "the hottest of the processor's sensors", "fail"),
+    ],
+)
+def test_the_processors_sensors_tell_a_figure_or_a_reason(
+    degrees: float | None, method: str, verdict: str
+) -> None:
+    sensors: Any = SimpleNamespace(
+        methods=Methods(method, "the driver's clock", ""),
+        read=lambda: Reading(cpu_temperature_c=degrees, cpu_frequency_mhz=2400.0),
+    )
+    assert gpu_sensors.of_processor(sensors).said == verdict
+
+
+def test_without_a_card_the_processors_sensors_are_checked(tmp_path: Path) -> None:
+    found = verdicts(place(tmp_path, NONE), [gpu_sensors.check_sustained])
+    assert [verdict.said for verdict in found] == ["pass", "skipped"]
 
 
 def broken(where: Place) -> Iterator[Verdict]:

@@ -264,3 +264,26 @@ def test_a_section_takes_the_place_of_the_one_before(own: Path, tmp_path: Path) 
     assert again.count("## Running cost") == 1
     assert with_section("", one.section) == one.section
     assert DIGEST not in first
+
+
+def test_the_id_of_a_task_is_that_of_the_data_sets_own_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the suite names the data set alone; and a file with several tasks says no more."""
+    from tests.hub_data import CHOICES, GSM8K, put
+
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hf/hub"))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    commit = put(tmp_path, "lab/sheds", GSM8K, [])
+    alone = {"inspect": "hf/lab/sheds", "name": "sheds"}
+    run = made(tmp_path / "a", tasks={"sheds": alone}, record={"data_revision": commit})
+    (one,) = publish_run(run, tmp_path / "x", terms=PERCENT)
+    entry = one.filed[0].entry
+    assert (entry.dataset_id, entry.task_id) == ("lab/sheds", "gsm8k")
+    assert entry.dataset_revision == commit
+    several = put(tmp_path, "lab/ships", CHOICES, [])
+    ships = {"sheds": {"inspect": "hf/lab/ships", "name": "sheds"}}
+    run = made(tmp_path / "b", tasks=ships, record={"data_revision": several})
+    left_out(run, tmp_path / "y", "has several tasks", terms=PERCENT)
+    gone = made(tmp_path / "c", tasks={"sheds": {"inspect": "hf/lab/gone", "name": "sheds"}})
+    left_out(gone, tmp_path / "z", "cannot be read", "hf/lab/gone/TASK", terms=PERCENT)

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 import xllamacpp
 
-from distilbench.engines import Build, build_of
+from distilbench.engines import Build, build_of, compiler_of
 from distilbench.errors import InputError
 from distilbench.runner import run_suite
 
@@ -114,7 +114,7 @@ profiles: [{name: p, slots: 1, context: 512, thinking_tokens: [8, 24]}]
     bits = dict(cells.select("quantization", "bits_per_weight").unique().rows())
     assert bits["Q4_0"] < 6 < 8 < bits["Q8_0"] < 9
     assert cells["declared_name"].n_unique() == 1
-    ours = build_of(xllamacpp.get_system_info())
+    ours = build_of(xllamacpp.get_system_info(), compiler_of(xllamacpp))
     assert set(cells.select(Build._fields).unique().rows()) == {tuple(ours)}
     assert cells["gpu_layers"].null_count() == cells.height
     assert cells["model_sha256"].n_unique() == 2

@@ -24,7 +24,7 @@ from distilbench.report import read_run
 from distilbench.runner import _plan, _store, collect, load_cells
 from distilbench.runner._store import finish_shard, questions_file, read_questions, shards_of
 from distilbench.stats import in_common, paired_difference, paired_differences
-from distilbench.stats._bootstrap import _alike, _drawn, bootstrap_accuracies
+from distilbench.stats._bootstrap import _alike, _by_task, _drawn, bootstrap_accuracies
 from distilbench.tasks import QuestionSet
 
 FACTS = {"machine": "m", "begun": 0.0, "wall_s": 1.0, "energy_method": None}
@@ -110,7 +110,8 @@ def test_a_bootstrap_draws_the_kinds_of_clusters_not_the_clusters() -> None:
     """Two models that are right or wrong: four kinds, of ten questions or ten thousand."""
     for questions in (200, 20_000):
         samples = answers(2, questions)
-        figures, times = _alike(samples, ["m0", "m1"])
+        [(_, clusters)] = _by_task(samples, ["m0", "m1"], ["score"])
+        figures, times = _alike(clusters)
         sums, counts = figures[:, :2], figures[:, 2:]
         assert len(times) == 4
         assert times.sum() == questions

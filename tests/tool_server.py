@@ -37,6 +37,8 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         messages = body["messages"]
+        if body.get("max_tokens") == 1:  # whether tools are taken, before the run
+            return self._plain({"choices": []})
         texts = [m["content"] for m in messages if m["role"] == "user"]
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream")
@@ -61,6 +63,13 @@ class _Handler(BaseHTTPRequestHandler):
             self._say([{"content": part} for part in text], "stop", usage)
         else:
             self._say([{"content": "no idea"}], "stop", usage)
+
+    def _plain(self, data: dict[str, Any]) -> None:
+        text = json.dumps(data).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
 
     def _call(self, name: str, arguments: dict[str, str], usage: Usage) -> None:
         text = json.dumps(arguments)

@@ -231,7 +231,7 @@ class CellRecord:
     engine: str | None = identity("engine name")
     engine_version: str | None = identity("engine version")
     engine_build: str | None = identity("what llama.cpp says that it was compiled for")
-    engine_package: str | None = identity("package it came in: version, and tags of its wheel")
+    engine_package: str | None = identity("its package: version, tags of its wheel, compiler")
     unused_features: str | None = identity(
         "instruction sets of the processor that it was not compiled for; null: not known"
     )

@@ -42,7 +42,7 @@ _RUST = re.compile(r"\(os error (\d+)\)(?:: (.+))?")
 _STORE = re.compile(r"(s3a?|gcs|gs|az|abfss?|adl|memory)://", re.IGNORECASE)
 _TAKE_URLS = (
     "run", "report", "recommend", "break-even", "diff", "export", "import", "status", "list",
-    "cancel", "merge", "view", "figure", "table", "paper",
+    "cancel", "merge", "view", "figure", "table", "paper", "publish", "site", "contribute",
 )  # fmt: skip
 _MODULES = {"inspect_evals": "benchmarks"}  # where the package's name says nothing
 TRAINING = ("torch", "transformers", "trl", "accelerate", "peft", "datasets")

@@ -201,11 +201,11 @@ def _installed(name: str) -> str:
 def _engine() -> dict[str, str]:
     import xllamacpp
 
-    from distilbench.engines import build_of
+    from distilbench.engines import build_of, compiler_of
 
     devices = xllamacpp.get_device_info()
     info = str(xllamacpp.get_system_info())
-    build = build_of(info)
+    build = build_of(info, compiler_of(xllamacpp))
     return {
         "llama.cpp devices": ", ".join(str(d.get("name", d)) for d in devices) or "CPU",
         "llama.cpp features": " ".join(info.split()),

@@ -70,7 +70,10 @@ def publish(
     terms = Terms(tuple(repo or ()), unit, source)
     with copied(Place.parse(run)) as run_dir:
         made = publish_run(run_dir, here(out), choice, terms)
-    sent = {one.model: send(one, direct) for one in made} if push else {}
+    sent: dict[str, str] = {}
+    for one in made if push else ():
+        sent[one.model] = send(one, direct)
+        say(f"sent {one.model}: {sent[one.model]}")  # also if the next one is refused
     if as_json:
         print_json([_data(one, sent.get(one.model)) for one in made])
         return

@@ -20,6 +20,7 @@ from distilbench.engines._packaged import PACKAGED, PackagedModel, packaged
 from distilbench.engines._process import EngineDied, EngineError, EngineKilled
 from distilbench.engines._quantize import check_quantization, quantized
 from distilbench.engines._scratch import Scratch, sweep_scratch
+from distilbench.engines._serve import compiler_of
 from distilbench.engines._settings import (
     FAILURE_KEY,
     FORCED_KEY,
@@ -32,7 +33,7 @@ from distilbench.engines._settings import (
 )
 from distilbench.engines._thinking import separate
 from distilbench.engines._tokens import tokens_of
-from distilbench.engines._tools import check_tools
+from distilbench.engines._tools import check_server_tools, check_tools
 from distilbench.engines._transport import fetch_errors
 
 __all__ = [
@@ -61,7 +62,9 @@ __all__ = [
     "build_of",
     "card_beside",
     "check_quantization",
+    "check_server_tools",
     "check_tools",
+    "compiler_of",
     "describe_model",
     "engine_of",
     "fetch_errors",

@@ -27,14 +27,14 @@ class Build(NamedTuple):
     unused_features: str | None = None
 
 
-def build_of(system_info: str | None) -> Build:
+def build_of(system_info: str | None, compiler: str | None = None) -> Build:
     """Of the llama.cpp of xllamacpp that said this of itself in this very run; null: none did."""
     if not system_info:
         return Build()
     unused = unused_features(features_of(system_info), processor_features())
     return Build(
         engine_build=said(system_info),
-        engine_package=package(),
+        engine_package=f"{package()}; {_compiled(compiler)}",
         unused_features=None if unused is None else ", ".join(unused) or NOTHING,
     )
 
@@ -79,6 +79,12 @@ def package() -> str:
     """
     tags = ", ".join(_tags())
     return f"{_PACKAGE} {version(_PACKAGE)}" + (f" ({tags})" if tags else "")
+
+
+def _compiled(compiler: str | None) -> str:
+    if compiler is None:
+        return "compiler not available: the package does not tell it"
+    return f"compiled by {compiler}"
 
 
 def build_advice(build: Build) -> str | None:

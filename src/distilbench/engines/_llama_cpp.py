@@ -98,21 +98,23 @@ class LlamaCpp:
 
     @property
     def lost(self) -> EngineKilled | None:
-        """Why the model cannot be run here now, by no fault of its own: its process was ended from
-        outside again and again."""
+        """Why it cannot be run here now: its process was ended from outside again and again."""
         return self._lives.lost
 
     @property
     def load_s(self) -> float | None:
         """Seconds that loading the model took."""
-        process = self._lives.process
-        return process.load_s if process else None
+        return process.load_s if (process := self._lives.process) else None
 
     @property
     def system_info(self) -> str | None:
         """What the loaded llama.cpp says of its own build; null: not known."""
-        process = self._lives.process
-        return process.system_info if process else None
+        return process.system_info if (process := self._lives.process) else None
+
+    @property
+    def compiler(self) -> str | None:
+        """What compiled it and for what, as its package tells; null: not known."""
+        return process.compiler if (process := self._lives.process) else None
 
     @property
     def address(self) -> tuple[str, str]:

@@ -73,6 +73,8 @@ class EngineProcess:
     load_s: float = field(init=False, default=0.0)
     system_info: str | None = field(init=False, default=None)
     """What llama.cpp says of its own build; null: nothing is loaded, or it does not say."""
+    compiler: str | None = field(init=False, default=None)
+    """What compiled it; as above."""
     key: str = field(init=False, default_factory=lambda: secrets.token_urlsafe(24))
     _process: subprocess.Popen[str] | None = field(init=False, default=None)
     _scratch: Scratch = field(init=False, default_factory=Scratch)
@@ -126,7 +128,7 @@ class EngineProcess:
             failure = self._load_failure(answer)
             raise stuck[0] if stuck else failure
         self.url, self.load_s = answer["url"], answer["load_s"]
-        self.system_info = answer.get("system_info")
+        self.system_info, self.compiler = answer.get("system_info"), answer.get("compiler")
 
     def _answer(self, process: subprocess.Popen[str], settings: dict[str, Any]) -> dict[str, Any]:
         """Send the engine its settings and wait for its answer; empty if it died."""

@@ -44,9 +44,20 @@ def main() -> None:
     load_s = time.perf_counter() - started
     info = xllamacpp.get_system_info()
     ready = {"url": server.listening_address, "load_s": load_s, "system_info": info}
+    ready["compiler"] = compiler_of(xllamacpp)
     print(json.dumps(ready), file=answers)
     sys.stdin.read()
     os._exit(0)  # do not wait for requests that nobody reads any more
+
+
+def compiler_of(package: Any) -> str | None:
+    """The compiler and the system it made code for, as the package tells; null: it does not."""
+    told = getattr(package, "BUILD_INFO", None)
+    known = told if isinstance(told, dict) else {}
+    compiler, target = known.get("compiler"), known.get("build_target")
+    if not compiler or compiler == "unknown":
+        return None
+    return f"{compiler} for {target}" if target and target != "unknown" else str(compiler)
 
 
 def end_with(parent: int) -> None:

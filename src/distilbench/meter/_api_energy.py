@@ -102,9 +102,10 @@ def api_energy(reference: str, runs_on: str | None, zone: str | None) -> ApiEner
 def api_impact(
     asked: ApiEnergy, output_tokens: int | None, seconds: float | None, calls: int = 1
 ) -> ApiImpact | None:
-    """The estimate of one question; null: its tokens or seconds are not known. Of several calls,
-    each is taken for a share of the tokens and seconds as large as the others'."""
-    if not asked.is_known or output_tokens is None or seconds is None:
+    """The estimate of one question; null: its tokens or seconds are not known, or EcoLogits is not
+    installed where a run of another machine is read. Of several calls, each is taken for a share
+    of the tokens and seconds as large as the others'."""
+    if not asked.is_known or output_tokens is None or seconds is None or not find_spec(ECOLOGITS):
         return None
     _quiet()
     from ecologits.tracers.utils import llm_impacts

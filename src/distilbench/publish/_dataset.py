@@ -8,11 +8,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from distilbench.compute import BOUND_MARKS, SCOPES
 from distilbench.errors import InputError
 from distilbench.files import read_parquet, write_parquet, write_text
 from distilbench.publish._rows import KEY, SCHEMA, ResultRecord, result_rows
 from distilbench.publish._scored import Choice, refuse_unfinished
-from distilbench.records import columns, schema
+from distilbench.records import ROLES, columns, schema
 from distilbench.runner import load_cells
 from distilbench.source import plain_name
 from distilbench.yaml_file import yaml_text
@@ -22,6 +23,13 @@ if TYPE_CHECKING:
 
 RESULTS = "results"
 _README = "README.md"
+_SLACK = 1e-9  # of rounding
+_WORDS = {
+    "role": ROLES,
+    "energy_known": ("measured", "estimated"),
+    **{f"creation_{scope}_bound": tuple(BOUND_MARKS) for scope in SCOPES},
+}
+"""Columns of a few known words."""
 _UPDATE = "update distilbench, or take an earlier state of the folder"
 _REMOVE = "put back the file as it was appended, or remove it"
 
@@ -114,15 +122,26 @@ def _problems(row: dict[str, object], parts: dict[str, str]) -> Iterator[str]:
         yield f"{lacking[0]} is not there"
         return
     low, mean, high = (float(str(row[name])) for name in ("low", "accuracy", "high"))
-    if not 0 <= low <= mean <= high <= 1:
+    if not -_SLACK <= low - _SLACK <= mean <= high + _SLACK <= 1 + 2 * _SLACK:
         yield f"accuracy {mean:g} with the interval {low:g} to {high:g} is none of shares"
     asked, of = int(str(row["n_questions"])), row["all_questions"]
     if asked < 1 or (of is not None and asked > int(str(of))):
         yield f"n_questions is {asked}, of {of}"
-    for name in ("total_s", "p95_s", "flops", "energy_j", "peak_memory_bytes"):
-        value = row[name]
-        if value is not None and not 0 <= float(str(value)) < float("inf"):
-            yield f"{name} is {value}"
+    for column in columns(ResultRecord):
+        value = row[column.name]
+        if column.dtype in ("Float64", "Int64") and not _is_amount(value):
+            yield f"{column.name} is {value}"
+    for name, words in _WORDS.items():
+        if row[name] is not None and row[name] not in words:
+            yield f"{name} is {row[name]!r}, none of: {', '.join(words)}"
+    for scope in SCOPES:
+        if (row[f"creation_{scope}_flops"] is None) != (row[f"creation_{scope}_bound"] is None):
+            yield f"creation_{scope}_flops stands without its bound, or the bound without it"
+
+
+def _is_amount(value: object) -> bool:
+    """Null, or a number that can be an amount of something."""
+    return value is None or 0 <= float(str(value)) < float("inf")
 
 
 def _card() -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -75,6 +75,7 @@ class ResultRecord:
     failed: int | None = measured("answers that ended in an error: they count as wrong")
     limited: int | None = measured("answers that a limit, or the machine, kept back")
     cut_off: int | None = measured("answers cut off by the token limit")
+    busy: bool | None = derived("others worked on the machine meanwhile: seconds are not its own")
     total_s: float | None = measured("mean seconds of a question")
     p95_s: float | None = measured("95th percentile seconds of a question")
     ttft_median_s: float | None = measured("median seconds to the first token")
@@ -126,7 +127,9 @@ def result_rows(run_dir: Path, contributor: str | None = None, whole: bool = Tru
         card = one.row["card"] or ""
         if card not in made:
             made[card] = _creation(catalog, card)
-        rows.append({**same, **_row(one), **made[card]})
+        row = _row(one)
+        role = row["role"] or (catalog.cards[card].role if made[card] else None)
+        rows.append({**same, **row, **made[card], "role": role})
     return frame(rows, ResultRecord)
 
 
@@ -142,10 +145,17 @@ def _row(one: Scored) -> dict[str, Any]:
         "repository": repository_of(one, {})[0],
         "date": one.ended.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "hardware": " + ".join(places) or None,
+        "busy": _any(row["busy"] for row in one.rows),
         "failed": _ended(one, FAILED),
         "limited": _ended(one, LIMITED),
         "cut_off": one.outcomes.get("length", 0),
     }
+
+
+def _any(said: Iterable[bool | None]) -> bool | None:
+    """Whether one of them is true; null: none is, and not all are known."""
+    known = set(said)
+    return True if True in known else None if None in known else False
 
 
 def _ended(one: Scored, outcomes: Sequence[str]) -> int:

@@ -35,8 +35,12 @@ _HOME = "../../index.html"
 _NOTE = (
     "A row for each model on a task, under a profile, on a machine, in a run: the same model on two"
     " machines is two rows. Rows of different questions do not compare; what does, question by"
-    " question, is in the sections below. Creation: training FLOPs of scope lineage."
+    " question, is in the sections below. Creation: training FLOPs of scope lineage. † marks"
+    " seconds of a busy machine, which are not the model's own. What is unanswered counts as wrong."
 )
+_BUSY = "†"
+_MAY_LACK = {"flops", "energy_j", "creation_lineage_flops"}
+"""Columns that are left out where no row has a value."""
 
 
 def write_site(
@@ -103,43 +107,59 @@ def _table(rows: pl.DataFrame, pages: Mapping[str, str]) -> Section:
 
     ordered = rows.sort("task", -pl.col("accuracy"), "flops", "model", nulls_last=True)
 
-    def run_cell(run: str, page: str | None) -> Cell | str:
-        return Cell(run, href=f"runs/{pages[page]}/index.html") if page else run
+    def run_cell(run: str, page: str | None, by: str | None, date: str | None) -> Cell:
+        told = f"{date[:10] if date else 'no date'}{f', by {by}' if by else ''}"
+        address = f"runs/{pages[page]}/index.html" if page else None
+        return Cell(run if page else f"{run} ({told})", href=address, title=told)
 
     columns = (
-        Shown("model", "model"),
+        Shown("model", ("model", "role", "quantization"), _model),
         Shown("task", "task"),
         Shown("accuracy", "accuracy", "{:.1%}", "measured"),
         Shown("95% interval", ("low", "high"), "{:.1%} to {:.1%}"),
-        Shown("questions", ("n_questions", "all_questions"), _questions),
-        Shown("without an answer", ("failed", "limited"), _unanswered),
+        Shown("questions", ("n_questions", "all_questions", "failed", "limited"), _questions),
         Shown("FLOPs / question", "flops", "{:.3g}", "derived"),
-        Shown("p95 s", "p95_s", "{:.3g}", "measured"),
+        Shown("p95 s", ("p95_s", "busy"), _seconds),
         Shown("J / question", ("energy_j", "energy_known"), _joules),
         Shown("peak MiB", "peak_memory_bytes", _mib),
         Shown("creation FLOPs", ("creation_lineage_flops", "creation_lineage_bound"), _creation),
-        Shown("role", "role"),
-        Shown("quantization", "quantization"),
-        Shown("profile", "profile"),
-        Shown("hardware", "hardware"),
-        Shown("run", ("run", "page"), run_cell),
-        Shown("date", "date", lambda text: text and text[:10]),
-        Shown("by", "contributor"),
+        Shown("on", ("profile", "hardware"), _place),
+        Shown("run", ("run", "page", "contributor", "date"), run_cell),
     )
-    table = Table.of("Every result, best first of each task", ordered, columns)
+    there = {name for name in rows.columns if rows[name].null_count() < rows.height}
+    shown = [c for c in columns if not {*_named(c)} & _MAY_LACK or {*_named(c)} & there]
+    table = Table.of("Every result, best first of each task", ordered, shown)
     return Section("Every result", (Text(_NOTE), table))
 
 
-def _questions(asked: int, of: int | None) -> str:
-    return f"{asked:,}" if of in (None, asked) else f"{asked:,} of {of:,}"
+def _named(column: Shown) -> tuple[str, ...]:
+    return (column.field,) if isinstance(column.field, str) else column.field
 
 
-def _unanswered(failed: int | None, limited: int | None) -> Cell | str:
-    if failed is None and limited is None:
-        return "not available"
-    count = (failed or 0) + (limited or 0)
+def _model(model: str, role: str | None, quantization: str | None) -> Cell:
+    said = [words for words in (quantization, role) if words]
+    return Cell(f"{model} ({', '.join(said)})" if said else model)
+
+
+def _questions(asked: int, of: int | None, failed: int | None, limited: int | None) -> Cell:
+    text = f"{asked:,}" if of in (None, asked) else f"{asked:,} of {of:,}"
+    if not failed and not limited:
+        return Cell(text)
     why = f"{failed or 0:,} failed, {limited or 0:,} kept back by a limit or the machine"
-    return Cell(f"{count:,}", title=f"{why}; all count as wrong")
+    unanswered = (failed or 0) + (limited or 0)
+    return Cell(f"{text}, {unanswered:,} unanswered", title=f"{why}; all count as wrong")
+
+
+def _seconds(seconds: float | None, busy: bool | None) -> Any:
+    if seconds is None:
+        return "not available"
+    return Cell(f"{seconds:.3g}{_BUSY if busy else ''}", kind="measured")
+
+
+def _place(profile: str | None, hardware: str | None) -> Cell:
+    """The profile and the machine, without its system."""
+    said = [words for words in (profile, (hardware or "").rpartition(", ")[0] or hardware) if words]
+    return Cell("; ".join(said) or "not available", title=hardware)
 
 
 def _joules(joules: float | None, known: str | None) -> Any:

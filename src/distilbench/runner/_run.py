@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from distilbench.engines import check_tools
+from distilbench.engines import check_server_tools, check_tools
 from distilbench.errors import InputError, one_sentence
 from distilbench.events import (
     Collected,
@@ -242,8 +242,17 @@ def prepare_questions(run_dir: Path, cells: list[Cell]) -> None:
     for cell in cells:
         tools = made[questions_file(run_dir, cell)].tools
         check_tools(tools, cell.task.name, cell.model.name, cell.model.source)
+    _check_servers(cells, {cell.name: made[questions_file(run_dir, cell)].tools for cell in cells})
     for path, asked in made.items():
         write_bytes(path, sealed(asked.model_dump_json()))
+
+
+def _check_servers(cells: list[Cell], tools: Mapping[str, Sequence[str] | None]) -> None:
+    """Ask each server whose model is given tools once whether it takes them. ``tools``: by cell."""
+    with_tools = {(cell.reference, cell.model.base_url): cell for cell in cells if tools[cell.name]}
+    for cell in with_tools.values():
+        model, given = cell.model, tools[cell.name] or ()
+        check_server_tools(given, cell.task.name, model.name, model.source, model.base_url)
 
 
 def _may_stand_for(path: Path, asked: QuestionSet) -> bool:

@@ -80,19 +80,12 @@ from distilbench.stats._power import (
     stdev_of_difference,
 )
 from distilbench.stats._prompts import contamination_gap, template_spread
-from distilbench.stats._rates import (
-    Rate,
-    Steadiness,
-    differing_answers,
-    ranks,
-    rates,
-    rates_and_steadiness,
-    steadiness,
-)
+from distilbench.stats._rates import Rate, differing_answers, ranks, rates
 from distilbench.stats._recommend import Facts, choose, recommend
 from distilbench.stats._repeats import cons_at_k, pass_at_k, pass_questions, repeats, steps
 from distilbench.stats._several import Decision, decide, holm
 from distilbench.stats._slopes import FEWEST_FAMILIES, OwnSlope, SlopePrior, pool_slopes
+from distilbench.stats._steadiness import Steadiness, rates_and_steadiness, steadiness
 from distilbench.stats._subset import full_score
 from distilbench.stats._sustained import LEAST_MINUTES, Change, Sustained, sustained
 

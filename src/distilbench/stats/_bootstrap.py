@@ -10,8 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from distilbench.stats._clusters import numbered
-from distilbench.stats._common import each_of
+from distilbench.stats._groups import grouped
 
 _CHUNK = 200_000  # clusters drawn in one batch: what fits into a core's cache is 6 times faster
 _ONE_THREAD = 1 << 18  # multiplications up to which OpenBLAS takes one thread
@@ -75,14 +74,13 @@ def _each(
     """Task by task some draws at a time: task, number of the first one, and means of shape (some
     draws, scores, entries)."""
     generator = np.random.default_rng(seed)
-    needed = samples.select("task", numbered(pl.col("cluster")), "entry", *scores)
-    for (task,), mine in each_of(needed, "task", in_order=True):
-        figures, times = _alike(mine, list(entries), scores)
+    for task, clusters in _by_task(samples, list(entries), scores):
+        figures, times = _alike(clusters)
         step = max(1, _CHUNK // int(times.sum()))
         for start in range(0, draws, step):
             weights = _drawn(generator, times, min(step, draws - start)).astype(float)
             both = _product(weights, figures).reshape(len(weights), -1, len(entries))
-            yield str(task), start, both[:, :-1] / np.maximum(both[:, -1:], 1)
+            yield task, start, both[:, :-1] / np.maximum(both[:, -1:], 1)
 
 
 def _product(weights: Any, figures: Any) -> Any:
@@ -95,22 +93,32 @@ def _product(weights: Any, figures: Any) -> Any:
     return found
 
 
-def _alike(
-    samples: pl.DataFrame, entries: list[str], scores: Sequence[str] = ("score",)
-) -> tuple[Any, Any]:
-    """The clusters of one task, those that no entry tells apart as one: sums of each score, then
-    numbers of samples, of every entry, shape (kinds, (scores + 1) x entries), and how many clusters
-    are of each kind. A draw of clusters needs no more, and of a million questions of two models
-    there are four kinds."""
-    table = samples.group_by("cluster", "entry").agg(
-        *(pl.col(score).sum().alias(f"sum {score}") for score in scores),
-        pl.len().cast(pl.Float64).alias("count"),
-    )
-    values = [*(f"sum {score}" for score in scores), "count"]
-    wide = table.pivot("entry", index="cluster", values=values, sort_columns=False)
-    columns = [f"{name}_{entry}" for name in values for entry in entries]
-    kinds = wide.select(pl.col(columns).fill_null(0.0)).group_by(columns).len("times").sort(columns)
-    return kinds.select(columns).to_numpy().astype(np.float64), kinds["times"].to_numpy()
+def _by_task(
+    samples: pl.DataFrame, entries: list[str], scores: Sequence[str]
+) -> Iterator[tuple[str, NDArray[np.float64]]]:
+    """Of each task in order its clusters: sums of each score, then numbers of samples, of every
+    entry, shape (clusters, (scores + 1) x entries)."""
+    clusters, names = grouped(samples, ["task", "cluster"]), grouped(samples, ["entry"])
+    places = [entries.index(name) for name in samples["entry"][names.first]]
+    cells = clusters.number * len(entries) + np.array(places, dtype=np.int64)[names.number]
+    shape = (len(clusters.first), len(entries))
+    sums = [
+        np.bincount(cells, values, shape[0] * shape[1]).reshape(shape)
+        for values in (*(samples[score].to_numpy() for score in scores), None)
+    ]
+    tasks = samples["task"][clusters.first]
+    for task in tasks.unique().sort():
+        mine = (tasks == task).to_numpy()
+        yield str(task), np.hstack([figures[mine] for figures in sums])
+
+
+def _alike(clusters: NDArray[np.float64]) -> tuple[Any, Any]:
+    """Clusters of one task that no entry tells apart as one: their figures, shape (kinds, figures),
+    and how many clusters are of each kind. A draw of clusters needs no more, and of a million
+    questions of two models there are four kinds."""
+    table = pl.DataFrame(np.asfortranarray(clusters))
+    kinds = table.group_by(table.columns).len("times").sort(table.columns)
+    return kinds.drop("times").to_numpy().astype(np.float64), kinds["times"].to_numpy()
 
 
 def _drawn(generator: np.random.Generator, times: Any, size: int) -> Any:

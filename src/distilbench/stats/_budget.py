@@ -8,11 +8,12 @@ import polars as pl
 
 from distilbench.stats._clusters import clustered, unique
 from distilbench.stats._costs import mean_over_tasks
+from distilbench.stats._groups import by_number
 from distilbench.stats._intervals import (
     check_samples,
-    cluster_number,
     in_parts,
     of_tasks,
+    one_row_each,
     with_intervals,
 )
 
@@ -34,16 +35,18 @@ def truncation_curve(
     known = samples.select(columns).filter(pl.col("output_tokens").is_not_null())
     groups = unique([*by, "task"])
     found: dict[int, list[pl.DataFrame]] = {budget: [] for budget in budgets}
+    scores = [f"score {budget}" for budget in budgets]
     for part in in_parts(known):
-        questions = _questions(part, [*groups, "sample_id"], budgets)
-        means = clustered(questions, groups, *(f"score {budget}" for budget in budgets))
+        cut = by_number(part).with_columns(**{f"score {b}": within(b) for b in budgets})
+        questions = one_row_each(cut, groups, scores)
+        means = clustered(questions, groups, *scores)
         for budget, mean in zip(budgets, means, strict=True):
-            names = {f"{name} {budget}": name for name in ("score", "binary")}
+            names = {f"score {budget}": "score", f"binary score {budget}": "binary"}
             mine = questions.select(*groups, "cluster", "samples", *names).rename(names)
             found[budget].append(with_intervals(mine, mean, groups, level=0.95))
     spent = _spent(known, budgets, by)
     curves = [
-        of_tasks(pl.concat(tables), list(by))
+        of_tasks(pl.concat(tables).cast({name: samples.schema[name] for name in by}), list(by))
         .join(spent, on=list(by))
         .select(
             *by,
@@ -67,24 +70,6 @@ def _spent(known: pl.DataFrame, budgets: Sequence[int], by: Sequence[str]) -> pl
         ),
         by,
         [f"tokens {budget}" for budget in budgets],
-    )
-
-
-def _questions(samples: pl.DataFrame, asked: list[str], budgets: Sequence[int]) -> pl.DataFrame:
-    """One row a question: ``asked``, cluster, samples, and of each budget score and binary."""
-    scored = samples.with_columns(within(budget).alias(f"score {budget}") for budget in budgets)
-    return (
-        scored.group_by(asked)
-        .agg(
-            pl.col("cluster").min(),
-            pl.len().alias("samples"),
-            *(pl.col(f"score {budget}").mean() for budget in budgets),
-            *(
-                pl.col(f"score {budget}").is_in([0.0, 1.0]).all().alias(f"binary {budget}")
-                for budget in budgets
-            ),
-        )
-        .with_columns(cluster_number())
     )
 
 

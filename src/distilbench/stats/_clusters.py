@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import polars as pl
 from scipy.special import stdtrit
+
+from distilbench.stats._groups import Floats, Groups, grouped, summed
 
 # Below this a variance is rounding error of identical scores, not spread.
 NO_SPREAD = 1e-18
@@ -27,9 +30,7 @@ def clustered(questions: pl.DataFrame, groups: list[str], *values: str) -> list[
     Returns of each value a table of ``groups`` and mean, stderr, variance, df (these three null
     for one cluster), n_questions, n_clusters.
     """
-    totals = questions.group_by(unique([*groups, "task", "cluster"])).agg(
-        pl.col(values).sum(), pl.len().alias("n")
-    )
+    totals = summed(questions, unique([*groups, "task", "cluster"]), values)
     found = of_clusters(totals, groups, values)
     of_one = ("mean", "stderr", "variance", "df")
     return [
@@ -46,73 +47,48 @@ def of_clusters(totals: pl.DataFrame, groups: list[str], values: Sequence[str]) 
     """:func:`clustered` of several values at once, of one row a cluster: what each comes to in it,
     and ``n``, of how many questions. Returns ``groups``, and of each value ``<value> mean``,
     ``<value> stderr``, ``<value> variance``, ``<value> df``; n_questions, n_clusters."""
-    each = _squares(totals, groups, values)
-    w, a = pl.col("share"), 1 / (1 - pl.col("share"))
-    several = pl.col("n_clusters") > 1
-    sums = each.group_by(groups).agg(
-        w.pow(2).sum().alias("w2"),
-        (a * w.pow(2)).sum().alias("aw2"),
-        (a.pow(2) * w.pow(4)).sum().alias("a2w4"),
-        pl.col("n_questions", "n_clusters", *(f"{value} mean" for value in values)).first(),
-        *(pl.col(value).sum().alias(f"{value} squares") for value in values),
-        *((pl.col(value) * a).sum().alias(f"{value} spread") for value in values),
-        *(pl.col(value).pow(2).sum().alias(f"{value} fourth") for value in values),
-    )
-    return sums.select(
-        *groups,
-        *(expr for value in values for expr in (
-            pl.col(f"{value} mean"),
-            pl.when(several).then(_stderr(value)).alias(f"{value} stderr"),
-            pl.when(several).then(_variance(value)).alias(f"{value} variance"),
-            pl.when(several).then(_freedom(value)).alias(f"{value} df"),
-        )),
-        pl.col("n_questions", "n_clusters").cast(pl.Int64),
-    )  # fmt: skip
-
-
-def _squares(totals: pl.DataFrame, groups: list[str], values: Sequence[str]) -> pl.DataFrame:
-    """One row a cluster: its ``share`` of the questions of its group, the squared residual of each
-    value, and the group's n_questions, n_clusters and means."""
-    n = pl.col("n").sum()
-    means = totals.group_by(groups).agg(
-        n.alias("n_questions"),
-        pl.len().alias("n_clusters"),
-        *((pl.col(value).sum() / n).alias(f"{value} mean") for value in values),
-    )
-    beside = totals.select(*groups, "n", *values).join(means, on=groups, nulls_equal=True)
-    residuals = ((pl.col(v) - pl.col("n") * pl.col(f"{v} mean")).alias(v) for v in values)
-    return beside.with_columns(
-        (pl.col("n") / pl.col("n_questions")).alias("share"), *(r.pow(2) for r in residuals)
+    of = grouped(totals, groups)
+    n = totals["n"].to_numpy().astype(np.float64)
+    questions = of.sums(n)
+    shares = n / questions[of.number]
+    several = of.size > 1
+    with np.errstate(divide="ignore", invalid="ignore"):  # of one cluster nothing is told
+        a = 1 / (1 - shares)
+        of_sizes = of.sums(shares**2) + of.sums(a * shares**2) ** 2 - of.sums(a**2 * shares**4)
+        found = {}
+        for value in values:
+            sums = totals[value].to_numpy().astype(np.float64)
+            mean = of.sums(sums) / questions
+            squares = (sums - n * mean[of.number]) ** 2
+            found[f"{value} mean"] = mean
+            for name, figure in _spread(of, squares, a, questions, of_sizes).items():
+                found[f"{value} {name}"] = np.where(several, figure, np.nan)
+    return totals.select(groups)[of.first].with_columns(
+        *(pl.Series(name, figures).fill_nan(None) for name, figures in found.items()),
+        n_questions=pl.Series(questions).cast(pl.Int64),
+        n_clusters=pl.Series(of.size),
     )
 
 
-def _stderr(value: str) -> pl.Expr:
-    factor = pl.col("n_clusters") / (pl.col("n_clusters") - 1)
-    return (factor * pl.col(f"{value} squares")).sqrt() / pl.col("n_questions")
-
-
-def _variance(value: str) -> pl.Expr:
-    return pl.col(f"{value} spread") / pl.col("n_questions").cast(pl.Float64).pow(2)
-
-
-def _freedom(value: str) -> pl.Expr:
-    """Degrees of freedom of the variance."""
-    square, n = pl.col(f"{value} squares"), pl.col("n_clusters")
-    of_sizes = pl.col("w2") + pl.col("aw2").pow(2) - pl.col("a2w4")
-    tails = n * pl.col(f"{value} fourth") / square.pow(2) - 3
-    heavier = pl.when(square > NO_SPREAD).then(tails.clip(0)).otherwise(0.0)
-    return (1 / (of_sizes + heavier / (2 * n))).clip(1)
+def _spread(
+    of: Groups, squares: Floats, a: Floats, questions: Floats, of_sizes: Floats
+) -> dict[str, Floats]:
+    """Of each group of clusters, from their squared residuals: ``stderr``, ``variance`` and
+    ``df``."""
+    total, clusters = of.sums(squares), of.size
+    tails = np.maximum(clusters * of.sums(squares**2) / total**2 - 3, 0)
+    heavier = np.where(total > NO_SPREAD, tails, 0.0)
+    return {
+        "stderr": np.sqrt(clusters / (clusters - 1) * total) / questions,
+        "variance": of.sums(squares * a) / questions**2,
+        "df": np.maximum(1 / (of_sizes + heavier / (2 * clusters)), 1),
+    }
 
 
 def freedom_of_sum(variances: pl.Expr, df: pl.Expr) -> pl.Expr:
     """Degrees of freedom of a sum of independent figures (Welch and Satterthwaite), over rows with
     their ``variances`` and ``df``, inside an aggregation."""
     return variances.sum().pow(2) / (variances.pow(2) / df).sum()
-
-
-def numbered(names: pl.Expr) -> pl.Expr:
-    """A number for each name, where only being the same counts: names take longer."""
-    return names.cast(pl.Categorical).to_physical()
 
 
 def t_quantile(df: pl.Expr, level: float) -> pl.Expr:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
 import polars as pl
+
+from distilbench.stats._groups import grouped
 
 QUESTION = ("task", "seed", "sample_id")
 
@@ -17,15 +20,11 @@ def in_common(samples: pl.DataFrame, question: Sequence[str] = QUESTION) -> pl.D
     """
     by = list(question)
     entries = samples["entry"].n_unique()
-    place = pl.int_range(pl.len(), dtype=pl.UInt32).alias("place")
-    kept = []
-    for _, part in each_of(samples.select(*by, "entry", place), by[0]):
-        asked = part.select(*by, "entry").unique().group_by(by).len()
-        common = asked.filter(pl.col("len") == entries)
-        all_are = common.height == asked.height
-        kept.append(part["place"] if all_are else _places(part, common, by))
-    if any(len(places) for places in kept):
-        return _at(samples, pl.concat(kept))
+    questions, asked = grouped(samples, by), grouped(samples, [*by, "entry"])
+    answered = np.bincount(questions.number[asked.first], minlength=len(questions.first))
+    common = np.asarray(answered == entries)
+    if common.any():
+        return samples if common.all() else samples.filter(common[questions.number])
     taken: list[str] = []
     shared: pl.DataFrame | None = None
     for entry in _in_order(samples):
@@ -36,7 +35,9 @@ def in_common(samples: pl.DataFrame, question: Sequence[str] = QUESTION) -> pl.D
     if shared is None or len(taken) < 2:
         return samples.clear()
     some = samples.filter(pl.col("entry").is_in(taken))
-    return _at(some, _places(some.select(*by, place), shared, by))
+    place = pl.int_range(pl.len(), dtype=pl.UInt32).alias("place")
+    there = some.select(*by, place).join(shared, on=by, how="semi", nulls_equal=True)["place"]
+    return some if len(there) == some.height else some[there.sort()]
 
 
 def each_of(
@@ -54,16 +55,6 @@ def each_of(
 def of_entries(samples: pl.DataFrame) -> pl.DataFrame:
     """The samples with each entry as a model under one profile: paired comparisons take those."""
     return samples.with_columns(model="entry", profile=pl.lit("all"))
-
-
-def _places(samples: pl.DataFrame, asked: pl.DataFrame, by: list[str]) -> pl.Series:
-    """Where the samples of these questions are."""
-    return samples.join(asked, on=by, how="semi", nulls_equal=True)["place"]
-
-
-def _at(samples: pl.DataFrame, places: pl.Series) -> pl.DataFrame:
-    """The samples there; where that is all of them, no copy of what may be gigabytes."""
-    return samples if len(places) == samples.height else samples[places.sort()]
 
 
 def _in_order(samples: pl.DataFrame) -> list[str]:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+import numpy as np
 import polars as pl
 from scipy.special import ndtri
 
 from distilbench.errors import InputError
-from distilbench.stats._clusters import NO_SPREAD, clustered, numbered, t_quantile, unique
+from distilbench.stats._clusters import NO_SPREAD, clustered, t_quantile, unique
 from distilbench.stats._common import each_of
 from distilbench.stats._correlated import effective_sizes
+from distilbench.stats._groups import Groups, Places, by_number, grouped
 
 _TOGETHER = 200_000
 """Samples whose figures are made at once: fewer take longer together, more take memory."""
@@ -50,8 +52,11 @@ def accuracy(
     needed = samples.select(unique([*groups, "task", "sample_id", "cluster", "score"]))
     # Some tasks at a time, where each has its own figures: the tables between are those of few.
     parts = in_parts(needed) if "task" in groups else [needed]
-    found = [of_questions(_questions(part, groups), groups, level) for part in parts]
-    return pl.concat(found).sort(groups)
+    found = [
+        of_questions(one_row_each(by_number(part), groups, ["score"]), groups, level)
+        for part in parts
+    ]
+    return pl.concat(found).cast({name: samples.schema[name] for name in groups}).sort(groups)
 
 
 def in_parts(samples: pl.DataFrame) -> Iterator[pl.DataFrame]:
@@ -68,23 +73,29 @@ def in_parts(samples: pl.DataFrame) -> Iterator[pl.DataFrame]:
     yield pl.concat(part)
 
 
-def _questions(samples: pl.DataFrame, groups: list[str]) -> pl.DataFrame:
-    """One row a question, as :func:`of_questions` takes them."""
-    return (
-        samples.group_by(unique([*groups, "task", "sample_id"]))
-        .agg(
-            pl.col("score").mean(),
-            pl.col("cluster").min(),
-            pl.len().alias("samples"),
-            pl.col("score").is_in([0.0, 1.0]).all().alias("binary"),
-        )
-        .with_columns(cluster_number())
-    )
+def one_row_each(
+    samples: pl.DataFrame, groups: Sequence[str], scores: Sequence[str]
+) -> pl.DataFrame:
+    """One row a question in each group, as :func:`of_questions` takes them; of several scores with
+    the columns of each, and their binary as ``binary <score>``."""
+    groups = unique([*groups, "task"])
+    of = grouped(samples, [*groups, "sample_id"])
+    binary = {"score": "binary"} if scores == ["score"] else {s: f"binary {s}" for s in scores}
+    made = {"cluster": pl.Series(cluster_numbers(samples, of)), "samples": pl.Series(of.size)}
+    for score in scores:
+        values = samples[score].to_numpy()
+        made[score] = pl.Series(of.sums(values) / of.size)
+        made[binary[score]] = pl.Series(of.all((values == 0) | (values == 1)))
+    rows = samples.select(groups)
+    return (rows if of.are_rows else rows[of.first]).with_columns(**made)
 
 
-def cluster_number() -> pl.Expr:
-    """``cluster``, or the question itself where it is null, as a number."""
-    return numbered(pl.col("cluster").fill_null(pl.col("sample_id"))).alias("cluster")
+def cluster_numbers(samples: pl.DataFrame, of: Groups) -> Places:
+    """The cluster of each question, or where there is none the question itself, as a number."""
+    names = samples.select(pl.col("cluster", "sample_id").cast(pl.Categorical).to_physical())
+    none = np.iinfo(np.int64).max
+    found = of.least(names["cluster"].cast(pl.Int64).fill_null(none).to_numpy())
+    return np.where(found == none, names["sample_id"].to_numpy()[of.first], found)
 
 
 def of_questions(questions: pl.DataFrame, groups: list[str], level: float) -> pl.DataFrame:
@@ -98,8 +109,10 @@ def with_intervals(
     questions: pl.DataFrame, means: pl.DataFrame, groups: list[str], level: float
 ) -> pl.DataFrame:
     """:func:`of_questions` where their :func:`clustered` means are known."""
-    counts = questions.group_by(groups).agg(
-        pl.col("samples").sum().alias("n_samples"), pl.col("binary").all()
+    of = grouped(questions, groups)
+    counts = questions.select(groups)[of.first].with_columns(
+        n_samples=pl.Series(of.sums(questions["samples"].to_numpy())).cast(pl.UInt32),
+        binary=pl.Series(of.all(questions["binary"].to_numpy())),
     )
     table = means.join(counts, on=groups, nulls_equal=True)
     return (

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
+import numpy as np
 import polars as pl
 from scipy.special import stdtr
 
@@ -17,9 +20,10 @@ from distilbench.stats._clusters import (
     t_quantile,
     unique,
 )
-from distilbench.stats._intervals import check_samples, in_parts
+from distilbench.stats._groups import Floats, Places, by_number, grouped
+from distilbench.stats._intervals import check_samples, cluster_numbers, in_parts
 
-_TOGETHER = 200_000  # questions that are compared at once: what bounds memory
+_TOGETHER = 500_000  # differences that are made at once: what bounds memory
 PAIR = ["profile", "task", "seed", "sample_id"]
 
 
@@ -49,13 +53,14 @@ def paired_difference(
     Raises InputError if a model has no samples, or the two share no question.
     """
     check_samples(samples, [*PAIR, "model"])
-    asked = _asked(samples.filter(pl.col("model").is_in([model_a, model_b])))
+    mine = samples.filter(pl.col("model").is_in([model_a, model_b]))
+    there = set(mine["model"].unique())
     for model in (model_a, model_b):
-        if model not in asked:
+        if model not in there:
             raise InputError(
                 "sample records", f"model {model!r} has none", "name a model of the run"
             )
-    return _figures([_by_task(_differences(asked, model_a, [model_b]))], model_a, [model_b], level)
+    return _of_pairs(mine, [(model_a, model_b)], level)
 
 
 def paired_differences(samples: pl.DataFrame, level: float = 0.95) -> pl.DataFrame:
@@ -63,19 +68,8 @@ def paired_differences(samples: pl.DataFrame, level: float = 0.95) -> pl.DataFra
     empty with one. Of M models its work is M - 1 times the questions that each answered."""
     check_samples(samples, [*PAIR, "model"])
     names = samples["model"].unique(maintain_order=True).to_list()
-    needed = samples.select(unique(["model", *PAIR, "score", "cluster"]))
-    found: dict[str, list[pl.DataFrame]] = {name: [] for name in names[:-1]}
-    for part in in_parts(needed):
-        asked = _asked(part)
-        for place, one in enumerate(names[:-1]):
-            others = [other for other in names[place + 1 :] if other in asked]
-            for some in _together(asked, others) if one in asked else ():
-                found[one].append(_by_task(_differences(asked, one, some)))
-    tables = [
-        _figures(tables, one, names[place + 1 :], level)
-        for place, (one, tables) in enumerate(found.items())
-    ]
-    return pl.concat(tables) if tables else pl.DataFrame()
+    pairs = list(combinations(names, 2))
+    return _of_pairs(samples, pairs, level) if pairs else pl.DataFrame()
 
 
 def stdev_of_pair(row: Mapping[str, Any]) -> float:
@@ -87,96 +81,146 @@ def stdev_of_pair(row: Mapping[str, Any]) -> float:
     return float(max(row["stderr"] or wide, 1e-9) * max(2, row["n_questions"]) ** 0.5)
 
 
-def _together(asked: Mapping[str, pl.DataFrame], models: Sequence[str]) -> Iterator[list[str]]:
-    """The models, as many at a time as have few questions."""
-    taken: list[str] = []
-    for model in models:
-        if taken and sum(asked[one].height for one in (*taken, model)) > _TOGETHER:
-            yield taken
-            taken = []
-        taken.append(model)
-    if taken:
-        yield taken
-
-
-def _figures(
-    tables: Sequence[pl.DataFrame], model_a: str, others: Sequence[str], level: float
+def _of_pairs(
+    samples: pl.DataFrame, pairs: Sequence[tuple[str, str]], level: float
 ) -> pl.DataFrame:
-    """One model against each of the others, in their order, of their tasks."""
-    tasks = pl.concat(tables) if tables else pl.DataFrame({"model_b": []})
-    met = set(tasks["model_b"])
-    for model_b in (model for model in others if model not in met):
-        raise InputError(
-            "sample records",
-            f"{model_a!r} and {model_b!r} share no question (task, profile, seed, sample_id)",
-            "run both on the same tasks, profiles and seeds",
-        )
-    order = pl.col("model_b").replace_strict(others, range(len(others)), return_dtype=pl.Int64)
-    table = pl.concat([tasks, _overall(tasks)], how="diagonal").sort(
-        order, "profile", "task", nulls_last=True
-    )
+    """What :func:`paired_difference` returns of these pairs, in their order."""
+    needed = samples.select(unique(["model", *PAIR, "score", "cluster"])).drop_nulls(PAIR)
+    found: list[pl.DataFrame] = []
+    for part in in_parts(needed):
+        questions, asked = _asked(part)
+        found += [
+            _by_task(differences).join(questions.tables, on="table").drop("table")
+            for differences in _differences(questions, asked, pairs)
+        ]
+    tasks = pl.concat(found) if found else pl.DataFrame({"pair": []})
+    met = set(tasks["pair"])
+    for place, (one, other) in enumerate(pairs):
+        if place not in met:
+            raise InputError(
+                "sample records",
+                f"{one!r} and {other!r} share no question (task, profile, seed, sample_id)",
+                "run both on the same tasks, profiles and seeds",
+            )
+    names = pl.DataFrame(pairs, schema=["model_a", "model_b"], orient="row").with_row_index("pair")
+    whole = pl.concat([tasks, _overall(tasks)], how="diagonal")
+    return _figures(whole.join(names.cast({"pair": pl.Int64}), on="pair"), level)
+
+
+def _figures(table: pl.DataFrame, level: float) -> pl.DataFrame:
     half = t_quantile(pl.col("df"), level) * pl.col("variance").sqrt()
-    return table.select(
-        *("profile", "task"),
-        pl.lit(model_a).alias("model_a"),
-        *(
-            "model_b",
-            "n_questions",
-            "n_clusters",
-            "accuracy_a",
-            "accuracy_b",
-            "difference",
-            "stderr",
-            "df",
-        ),
+    return table.sort("pair", "profile", "task", nulls_last=True).select(
+        "profile", "task", "model_a", "model_b", "n_questions", "n_clusters",
+        "accuracy_a", "accuracy_b", "difference", "stderr", "df",
         (pl.col("difference") - half).clip(-1, 1).fill_null(-1.0).alias("low"),
         (pl.col("difference") + half).clip(-1, 1).fill_null(1.0).alias("high"),
         _p_value().alias("p_value"),
-    )
+    )  # fmt: skip
 
 
-def _by_task(questions: pl.DataFrame) -> pl.DataFrame:
-    """Mean difference of each second model, profile and task, with its variance and degrees of
-    freedom."""
-    groups = ["model_b", "profile", "task"]
-    accuracies = questions.group_by(groups).agg(
-        pl.col("score_a").mean().alias("accuracy_a"), pl.col("score_b").mean().alias("accuracy_b")
-    )
-    [means] = clustered(questions, groups, "difference")
-    return (
-        means.rename({"mean": "difference"})
-        .join(accuracies, on=groups, nulls_equal=True)
-        .with_columns(_never_zero().alias("variance"))
-    )
+@dataclass(frozen=True, eq=False)
+class _Questions:
+    """What can be asked, a place for each combination of ``PAIR``: the number of its ``table``
+    (profile and task, which ``tables`` names) and of its ``question``, the same for all seeds."""
+
+    table: Places
+    question: Places
+    tables: pl.DataFrame
 
 
-def _asked(samples: pl.DataFrame) -> dict[str, pl.DataFrame]:
-    """Of each model one row a question: ``PAIR``, score (mean over epochs), cluster."""
-    questions = samples.group_by("model", *PAIR, maintain_order=True).agg(
-        pl.col("score").mean(), pl.col("cluster").min()
+@dataclass(frozen=True, eq=False)
+class _Asked:
+    """What a model answered: ``places`` among the questions, in order; the mean ``score`` and the
+    number of the ``cluster`` of each."""
+
+    places: Places
+    score: Floats
+    cluster: Places
+
+
+def _asked(samples: pl.DataFrame) -> tuple[_Questions, dict[str, _Asked]]:
+    samples = by_number(samples)
+    places, models = grouped(samples, PAIR), grouped(samples, ["model"])
+    kinds = samples.select(PAIR)[places.first]
+    tables = grouped(kinds, ["profile", "task"])
+    named = kinds.select(pl.col("profile", "task").cast(pl.String))[tables.first]
+    questions = _Questions(
+        tables.number,
+        grouped(kinds, ["profile", "task", "sample_id"]).number,
+        named.with_columns(table=pl.Series(np.arange(named.height))),
     )
-    parts = questions.partition_by("model", as_dict=True, maintain_order=True)
-    return {str(model): part.drop("model") for (model,), part in parts.items()}
+    count = len(places.first)
+    of = grouped(pl.DataFrame({"key": models.number * count + places.number}), ["key"])
+    model, place = models.number[of.first], places.number[of.first]
+    score, cluster = of.sums(samples["score"].to_numpy()) / of.size, cluster_numbers(samples, of)
+    asked = {}
+    for number, name in enumerate(samples["model"][models.first]):
+        mine = np.flatnonzero(model == number)
+        mine = mine[np.argsort(place[mine], kind="stable")]
+        asked[name] = _Asked(place[mine], score[mine], cluster[mine])
+    return questions, asked
 
 
 def _differences(
-    asked: Mapping[str, pl.DataFrame], model_a: str, others: Sequence[str]
-) -> pl.DataFrame:
-    """One row a question that both answered: model_b, profile, task, sample_id, cluster,
-    difference."""
-    first = asked[model_a].rename({"score": "score_a"})
-    second = pl.concat(
-        asked[model].drop("cluster").with_columns(pl.lit(model).alias("model_b"))
-        for model in others
-    ).rename({"score": "score_b"})
-    pairs = first.join(second, on=PAIR)
-    if first["seed"].n_unique() > 1:
-        pairs = pairs.group_by("model_b", "profile", "task", "sample_id").agg(
-            pl.col("score_a").mean(), pl.col("score_b").mean(), pl.col("cluster").min()
+    questions: _Questions, asked: Mapping[str, _Asked], pairs: Iterable[tuple[str, str]]
+) -> Iterator[pl.DataFrame]:
+    """One row a question that both of a pair answered, some pairs at a time: the numbers of pair,
+    table, question and cluster; score_a, score_b, difference."""
+    some: list[pl.DataFrame] = []
+    for number, (one, other) in enumerate(pairs):
+        if one not in asked or other not in asked:
+            continue
+        both = _shared(questions, asked[one], asked[other])
+        if some and sum(map(len, some)) + len(both) > _TOGETHER:
+            yield _over_seeds(pl.concat(some))
+            some = []
+        if len(both):
+            some.append(both.with_columns(pair=pl.lit(number, pl.Int64)))
+    if some:
+        yield _over_seeds(pl.concat(some))
+
+
+def _shared(questions: _Questions, one: _Asked, other: _Asked) -> pl.DataFrame:
+    a: Any = slice(None)
+    places, b = one.places, a
+    if not np.array_equal(places, other.places):
+        places, a, b = np.intersect1d(places, other.places, True, return_indices=True)
+    return pl.DataFrame(
+        {
+            "table": questions.table[places],
+            "question": questions.question[places],
+            "cluster": one.cluster[a],
+            "score_a": one.score[a],
+            "score_b": other.score[b],
+        }
+    )
+
+
+def _over_seeds(pairs: pl.DataFrame) -> pl.DataFrame:
+    """Scores of a question as the means over its seeds, and their difference."""
+    of = grouped(pairs, ["pair", "question"])
+    if not of.are_rows:
+        pairs = pairs.select("pair", "table")[of.first].with_columns(
+            score_a=pl.Series(of.sums(pairs["score_a"].to_numpy()) / of.size),
+            score_b=pl.Series(of.sums(pairs["score_b"].to_numpy()) / of.size),
+            cluster=pl.Series(of.least(pairs["cluster"].to_numpy())),
         )
-    return pairs.with_columns(
-        (pl.col("score_a") - pl.col("score_b")).alias("difference"),
-        pl.col("cluster").fill_null(pl.col("sample_id")),
+    return pairs.with_columns(difference=pl.col("score_a") - pl.col("score_b"))
+
+
+def _by_task(questions: pl.DataFrame) -> pl.DataFrame:
+    """Mean difference of each pair and table, with its variance and degrees of freedom."""
+    groups = ["pair", "table"]
+    of = grouped(questions, groups)
+    accuracies = questions.select(groups)[of.first].with_columns(
+        pl.Series(f"accuracy_{side}", of.sums(questions[f"score_{side}"].to_numpy()) / of.size)
+        for side in "ab"
+    )
+    [means] = clustered(questions.with_columns(task="table"), groups, "difference")
+    return (
+        means.rename({"mean": "difference"})
+        .join(accuracies, on=groups)
+        .with_columns(_never_zero().alias("variance"))
     )
 
 
@@ -189,7 +233,7 @@ def _never_zero() -> pl.Expr:
 
 def _overall(tasks: pl.DataFrame) -> pl.DataFrame:
     variance, known = pl.col("variance"), pl.col("variance").is_not_null().all()
-    return tasks.group_by("model_b", "profile").agg(
+    return tasks.group_by("pair", "profile").agg(
         pl.col("n_questions", "n_clusters").sum(),
         pl.col("accuracy_a", "accuracy_b", "difference").mean(),
         pl.when(known).then(pl.col("stderr").pow(2).sum().sqrt() / pl.len()).alias("stderr"),

@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from distilbench.stats._clusters import NO_SPREAD, freedom_of_sum, of_clusters, t_interval, unique
 from distilbench.stats._costs import mean_over_tasks
+from distilbench.stats._groups import Floats, by_number, grouped, summed
 from distilbench.stats._intervals import check_samples, in_parts, macro_accuracy
 from distilbench.stats._limits import Limits, difference_limits, ratio_limits
 
@@ -112,23 +114,25 @@ def _scaled(
     """One row for each ``of`` in the groups of ``means``: ``n`` answers, their scores (y) and costs
     (``<cost> x``) in units of the group's means, and the differences: the residuals of the ratios
     (``<cost> residual``)."""
-    scales = {name: f"mean {name}" for name in ("score", *costs)}
-    totals = needed.group_by(unique(of)).agg(pl.len().alias("n"), pl.col("score", *costs).sum())
-    beside = totals.join(means.select(*groups, *scales).rename(scales), on=groups, nulls_equal=True)
-    x = {
-        cost: pl.when(pl.col(scales[cost]) > 0)
-        .then(pl.col(cost) / pl.col(scales[cost]))
-        .otherwise(pl.col("n"))
-        for cost in costs
-    }
-    y = pl.col("score") / pl.col(scales["score"])
-    return beside.select(
-        *unique(of),
-        "n",
-        y.alias("y"),
-        *(x[cost].alias(f"{cost} x") for cost in costs),
-        *((x[cost] - y).alias(f"{cost} residual") for cost in costs),
+    totals = summed(needed, of, ("score", *costs))
+    mine = grouped(totals, groups)
+    scales = totals.select(groups)[mine.first].join(
+        means, on=groups, how="left", nulls_equal=True, maintain_order="left"
     )
+
+    def scaled(name: str) -> Floats:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            found = totals[name].to_numpy() / scales[name].to_numpy()[mine.number]
+        return np.asarray(found, dtype=np.float64)
+
+    y, n = scaled("score"), totals["n"].to_numpy()
+    made = {"y": y}
+    for cost in costs:
+        positive = (scales[cost] > 0).fill_null(False).to_numpy()[mine.number]
+        x = np.where(positive, scaled(cost), n)
+        made |= {f"{cost} x": x, f"{cost} residual": x - y}
+    figures = (pl.Series(name, values) for name, values in made.items())
+    return totals.select(*unique(of), "n").with_columns(figures)
 
 
 def _spread(
@@ -139,8 +143,13 @@ def _spread(
     nothing."""
     values = ("y", *(f"{cost} {part}" for cost in costs for part in ("x", "residual")))
     of = [*groups, "task", "cluster"]
+    means = by_number(means)
     tasks = [
-        of_clusters(_scaled(part, of, costs, means, groups), unique([*groups, "task"]), values)
+        of_clusters(
+            _scaled(by_number(part), of, costs, means, groups),
+            unique([*groups, "task"]),
+            values,
+        )
         for part in in_parts(needed)
     ]
     found = _over_tasks(pl.concat(tasks), groups, values)

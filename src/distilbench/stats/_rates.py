@@ -1,23 +1,23 @@
 """How sure speeds are: rates, percentiles and joules with intervals, over questions and repeats of
-a cell; what changes while a cell is answered."""
+a cell."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from math import exp, hypot, log, sqrt
+from typing import Any
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 from scipy.special import bdtr
 
 from distilbench.stats._answered import spent
-from distilbench.stats._clusters import numbered, t_interval
+from distilbench.stats._clusters import t_interval
 from distilbench.stats._costs import after_first
+from distilbench.stats._groups import Floats, Groups, Places, grouped
 
-Floats = NDArray[np.float64]
 QUESTIONS, MACHINE = "questions", "questions and machine"
 """What an interval covers: other questions of the kind; and another day on this machine."""
 _CELL = ("model", "task", "profile", "seed")
@@ -78,30 +78,21 @@ def rates(
 
     Returns ``by``, figure, unit, value, low, high, questions, repeats, between, covers.
     """
-    return _rates(timed(samples, by), by, level)
+    return rates_of(timed(samples, by), by, level)
 
 
-def rates_and_steadiness(
-    samples: pl.DataFrame, slots: Mapping[str, int]
-) -> tuple[pl.DataFrame, dict[str, Steadiness]]:
-    """:func:`rates` of each entry, and the :func:`steadiness` of those that have any; ``slots``: of
-    each entry (1 where it has none)."""
-    told = timed(samples, ("entry",))
-    table = _rates(told, ("entry",), 0.95)
-    entries = table["entry"].unique(maintain_order=True) if table.height else ()
-    return table, {
-        entry: _steadiness(told.filter(pl.col("entry") == entry), slots.get(entry) or 1)
-        for entry in entries
-    }
-
-
-def _rates(told: pl.DataFrame, by: Sequence[str], level: float) -> pl.DataFrame:
+def rates_of(told: pl.DataFrame, by: Sequence[str], level: float) -> pl.DataFrame:
     rows = []
-    for key, group in told.group_by(by, maintain_order=True):
+    columns = {name for figure in FIGURES for name in (figure.over, figure.under) if name}
+    needed = told.select({"_question", "repeat", *columns})
+    begun = np.nan_to_num(_floats(told["begun_s"]), nan=-np.inf)
+    groups = grouped(told, by).rows() if told.height else []
+    for rows_of in sorted(groups, key=lambda rows_of: (begun[rows_of].min(), rows_of[0])):
+        group = needed[rows_of]
+        names = told.select(by).row(int(rows_of[0]), named=True)
         for figure in FIGURES:
-            found = rate_of(group, figure, level)
+            found = rate_of(known_of(group, figure), figure, level)
             if found is not None:
-                names = dict(zip(by, key, strict=True))
                 made = {"figure": figure.name, "unit": figure.unit, **vars(found)}
                 rows.append({**names, **made, "covers": found.covers})
     return pl.DataFrame(rows, infer_schema_length=None)
@@ -119,69 +110,89 @@ def timed(samples: pl.DataFrame, beside: Sequence[str] = ()) -> pl.DataFrame:
         repeat.fill_null(1).alias("repeat"),
     )
     # What names a cell and its asking, of what is known.
-    cell = _combination(*(name for name in _CELL if name in told.columns), "repeat")
+    cell = grouped(told, [*(name for name in _CELL if name in told.columns), "repeat"])
     made = pl.when(after_first() > 0).then(after_first())
     read = pl.col("input_tokens") - pl.col("cached_tokens").fill_null(0)
-    return _with_clock(told.with_columns(cell.alias("_cell"))).with_columns(
+    return told.with_columns(
         pl.when(pl.col("decode_s") > 0).then(made).cast(pl.Float64).alias("_made"),
         pl.when((pl.col("prefill_s") > 0) & (read > 0)).then(read).cast(pl.Float64).alias("_read"),
         pl.when(pl.col("outcome") != "timeout").then(1.0).otherwise(0.0).alias("_one"),
-        _combination("task", "seed", "sample_id").alias("_question"),
+        pl.Series("_cell", cell.number),
+        pl.Series("_clock_s", _clock(told, cell)).fill_nan(None),
+        pl.Series("_question", grouped(told, ["task", "seed", "sample_id"]).number),
     )
 
 
-def _combination(*names: str) -> pl.Expr:
-    """A number for each combination of these columns' values."""
-    return numbered(pl.concat_str(pl.col(names), separator="\0", ignore_nulls=True))
+def _clock(samples: pl.DataFrame, cells: Groups) -> Floats:
+    """Each answer's part of the time in which any of its cell was in flight: its seconds over the
+    mean number of answers beside it. NaN in a cell where one does not tell its time. An answer of
+    several calls is in flight between them too."""
+    seconds = pl.when(pl.col("model_calls") > 1).then("answer_s").otherwise("total_s")
+    times = samples.select(pl.col("begun_s").cast(pl.Float64), seconds.cast(pl.Float64).alias("s"))
+    begun, took = (_floats(times[name]) for name in ("begun_s", "s"))
+    in_flight = np.array([_in_flight(begun[rows], took[rows]) for rows in cells.rows()])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(took * (in_flight / cells.sums(took))[cells.number])
 
 
-def _with_clock(samples: pl.DataFrame) -> pl.DataFrame:
-    """With each answer's part of the time in which any of its cell was in flight: its seconds over
-    the mean number of answers beside it. Null in a cell where one does not tell its time. An answer
-    of several calls is in flight between them too."""
-    took = pl.when(pl.col("model_calls") > 1).then("answer_s").otherwise("total_s")
-    ended = pl.col("begun_s") + took
-    spans = samples.with_columns(ended.alias("_ended")).sort("begun_s")
-    before = pl.col("_ended").cum_max().shift(1).over("_cell").fill_null(pl.col("begun_s"))
-    alone = (pl.col("_ended") - pl.max_horizontal(before, "begun_s")).clip(0)
-    sums = (
-        spans.with_columns(_alone=alone, _took=took)
-        .group_by("_cell")
-        .agg(
-            pl.col("_ended").is_not_null().all().alias("_known"),
-            pl.col("_alone", "_took").sum().name.suffix(" of cell"),
-        )
-    )
-    share = took * pl.col("_alone of cell") / pl.col("_took of cell")
-    return (
-        spans.join(sums, on="_cell", maintain_order="left")
-        .with_columns(pl.when("_known").then(share).alias("_clock_s"))
-        .drop("_ended", "_known", "_alone of cell", "_took of cell")
-    )
+def _in_flight(begun: Floats, took: Floats) -> float:
+    """Seconds in which any of these was."""
+    order = np.argsort(begun)
+    begun, ended = begun[order], (begun + took)[order]
+    before = np.maximum.accumulate(np.concatenate([begun[:1], ended[:-1]]))
+    return float(np.maximum(ended - np.maximum(before, begun), 0).sum())
 
 
-def rate_of(group: pl.DataFrame, figure: Figure, level: float = 0.95) -> Rate | None:
+def _floats(column: pl.Series) -> Floats:
+    """With NaN for what is not known."""
+    return column.cast(pl.Float64).to_numpy()
+
+
+@dataclass(frozen=True, eq=False)
+class Known:
+    """Of the answers that tell a figure: what it is made of (``under`` null of a percentile), the
+    numbers of their questions, and in which repeat they were."""
+
+    over: Floats
+    under: Floats | None
+    question: Places
+    repeat: Places
+
+    @property
+    def questions(self) -> int:
+        return int(np.count_nonzero(np.bincount(self.question)))
+
+    def at(self, rows: Any) -> Known:
+        under = None if self.under is None else self.under[rows]
+        return Known(self.over[rows], under, self.question[rows], self.repeat[rows])
+
+
+def known_of(group: pl.DataFrame, figure: Figure) -> Known:
+    under = _floats(group[figure.under]) if figure.under else None
+    over, question, repeat = (group[name] for name in (figure.over, "_question", "repeat"))
+    every = Known(_floats(over), under, question.to_numpy(), repeat.to_numpy())
+    unknown = np.isnan(every.over) if under is None else np.isnan(every.over + under)
+    return every.at(~unknown) if unknown.any() else every
+
+
+def rate_of(known: Known, figure: Figure, level: float = 0.95) -> Rate | None:
     """One figure of :func:`timed` samples; null if nothing tells it.
 
     On the logarithm's scale two intervals are made: over questions, as if the machine were always
-    the same (:func:`_over_questions`, :func:`_of_percentile`), and, with R repeats, Student's with
+    the same (:func:`over_questions`, :func:`_of_percentile`), and, with R repeats, Student's with
     R - 1 degrees of freedom over the repeats' own values. They are joined by the method of variance
     estimates recovery (Zou and Donner 2008, Stat. Med. 27, 1693-1702): the distances from the value
     add as squares.
     """
-    needed = [name for name in (figure.over, figure.under) if name]
-    known = group.select("_question", "repeat", *needed).drop_nulls(needed)
-    if known.is_empty():
-        return None
-    value = _value(known, figure)
+    value = value_of(known, figure)
     if value is None or value <= 0:
         return None
-    n = known["_question"].n_unique()
-    of_questions = _of_percentile if figure.share else _over_questions
+    n = known.questions
+    of_questions = _of_percentile if figure.share else over_questions
     below, above = of_questions(known, figure, value, n, level)
-    several = known["repeat"].n_unique() > 1
-    parts = known.partition_by("repeat") if several else ()
-    each = [found for part in parts if (found := _value(part, figure))] or [value]
+    repeats = np.unique(known.repeat) if known.repeat.min() < known.repeat.max() else ()
+    parts = [known.at(known.repeat == repeat) for repeat in repeats]
+    each = [found for part in parts if (found := value_of(part, figure))] or [value]
     between = None
     if len(each) > 1:
         between = float(np.std(np.log(each), ddof=1))
@@ -192,42 +203,41 @@ def rate_of(group: pl.DataFrame, figure: Figure, level: float = 0.95) -> Rate | 
     return Rate(value, low, high, n, len(each), between)
 
 
-def _value(known: pl.DataFrame, figure: Figure) -> float | None:
+def value_of(known: Known, figure: Figure) -> float | None:
     if figure.share is not None:
-        return known[figure.over].quantile(figure.share, "linear")
-    over, under = (float(known[name].sum()) for name in (figure.over, str(figure.under)))
-    return over / under if under else None
+        return float(np.quantile(known.over, figure.share)) if len(known.over) else None
+    under = 0.0 if known.under is None else float(known.under.sum())
+    return float(known.over.sum()) / under if under else None
 
 
 def _joined(distance: float | None, machine: float) -> float | None:
     return None if distance is None else hypot(distance, machine)
 
 
-def _over_questions(
-    known: pl.DataFrame, figure: Figure, value: float, n: int, level: float
+def over_questions(
+    known: Known, figure: Figure, value: float, n: int, level: float
 ) -> tuple[float | None, float | None]:
     """How far on either side the ratio of two sums may lie, as differences of logarithms: Student's
     interval with the linearised variance of a ratio (Cochran 1977, Sampling Techniques, 6.4) over
     questions, all repeats and epochs of a question together."""
-    if n < 2:
+    if n < 2 or known.under is None:
         return None, None
-    sums = known.select("_question", over=figure.over, under=str(figure.under))
-    if n < len(known):
-        sums = sums.group_by("_question").sum()
-    residual = (sums["over"] - value * sums["under"]).to_numpy()
-    error = sqrt(n / (n - 1) * float((residual**2).sum())) / float(sums["over"].sum())
+    residual: Floats = known.over - value * known.under
+    if n < len(residual):
+        residual = np.bincount(known.question, residual).astype(np.float64)
+    error = sqrt(n / (n - 1) * float((residual**2).sum())) / float(known.over.sum())
     distance = t_interval(n - 1, level) * error
     return distance, distance
 
 
 def _of_percentile(
-    known: pl.DataFrame, figure: Figure, value: float, n: int, level: float
+    known: Known, figure: Figure, value: float, n: int, level: float
 ) -> tuple[float | None, float | None]:
-    """As :func:`_over_questions`, of a percentile: between order statistics, whatever the
+    """As :func:`over_questions`, of a percentile: between order statistics, whatever the
     distribution (Conover 1999, Practical Nonparametric Statistics, 3.2). Null where so few
     questions set no bound: above the 95th percentile it takes 72."""
     low, high = ranks(n, figure.share or 0.5, level)
-    values = np.sort(known[figure.over].to_numpy())
+    values = np.sort(known.over)
     bounds = [None if r is None else _at_rank(values, r, n) for r in (low, high)]
     below = None if not bounds[0] or bounds[0] <= 0 else max(0.0, log(value / bounds[0]))
     above = None if not bounds[1] else max(0.0, log(bounds[1] / value))
@@ -255,70 +265,11 @@ def _at_rank(values: Floats, rank: int, n: int) -> float:
     return float(np.quantile(values, (rank - 1) / (n - 1))) if n > 1 else float(values[0])
 
 
-@dataclass(frozen=True)
-class Steadiness:
-    """How the rate of decoding goes within cells: tokens/s. ``first``: of the answers that were
-    begun first after loading, as many as there are slots; ``rest``: of the others. ``trend``: the
-    last third's rate over the first third's, with its 99% interval; ``changes``: whether it is
-    told from 1 and off by 5% or more. Null: not known, or too few answers."""
-
-    warm_up_answers: int
-    first: float | None
-    rest: float | None
-    trend: float | None = None
-    low: float | None = None
-    high: float | None = None
-
-    @property
-    def changes(self) -> bool | None:
-        if self.trend is None or self.low is None or self.high is None:
-            return None
-        return not self.low <= 1 <= self.high and abs(log(self.trend)) >= log(1.05)
-
-
-_LEAST_OF_A_TREND = 15  # answers: five in each third
-
-
-def steadiness(samples: pl.DataFrame, slots: int) -> Steadiness:
-    """Of the samples of one entry, all repeats. Answers are taken in the order in which they were
-    begun, cell by cell and repeat by repeat."""
-    return _steadiness(timed(samples), slots)
-
-
-def _steadiness(told: pl.DataFrame, slots: int) -> Steadiness:
-    needed = ("_made", "decode_s", "begun_s")
-    known = told.select("_cell", "_question", *needed).drop_nulls(needed)
-    placed = known.sort("begun_s").with_columns(
-        pl.int_range(pl.len()).over("_cell").alias("_place"), pl.len().over("_cell").alias("_of")
-    )
-    early = placed.filter(pl.col("_place") < slots)
-    rest = placed.filter(pl.col("_place") >= slots)
-    figure = FIGURES[0]
-    found = Steadiness(len(early), _value(early, figure), _value(rest, figure))
-    long = placed.filter(pl.col("_of") >= _LEAST_OF_A_TREND)
-    third = pl.col("_place") * 3 // pl.col("_of")
-    return _trend(found, *(long.filter(third == n) for n in (0, 2)))
-
-
-def _trend(found: Steadiness, first: pl.DataFrame, last: pl.DataFrame) -> Steadiness:
-    """With the ratio of two rates. What the machine does from repeat to repeat is in both; the
-    questions are others, so the distances of both add as squares."""
-    figure = FIGURES[0]
-    values, distances = [], []
-    for side in (first, last):
-        value, n = _value(side, figure), side["_question"].n_unique()
-        distance = _over_questions(side, figure, value, n, 0.99)[0] if value else None
-        if value is None or distance is None:
-            return found
-        values.append(value)
-        distances.append(distance)
-    ratio, distance = values[1] / values[0], hypot(*distances)
-    return replace(found, trend=ratio, low=ratio * exp(-distance), high=ratio * exp(distance))
-
-
 def differing_answers(samples: pl.DataFrame, by: Sequence[str] = ("entry",)) -> pl.DataFrame:
     """Of questions that were asked in several repeats, how many were answered otherwise in one of
     them, or ended otherwise. Returns ``by``, asked, differ."""
+    if samples["repeat"].min() == samples["repeat"].max():  # each was asked once
+        samples = samples.clear()
     same = ["task", "seed", "sample_id", "epoch"]
     told = pl.struct("vote", "answer", "outcome")
     each = samples.group_by([*by, *same]).agg(

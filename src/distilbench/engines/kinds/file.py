@@ -168,7 +168,7 @@ class Embedded(Engine):
             "engine": "llama.cpp (xllamacpp)",
             "runs_on": HERE,
             "engine_version": version("xllamacpp"),
-            **build_of(engine.system_info)._asdict(),
+            **build_of(engine.system_info, engine.compiler)._asdict(),
             "threads": engine.threads,
             "gpu_layers": layers_on_gpu(described, engine.settings),
             "spin_count": engine.settings.spin_count if sys.platform == "linux" else None,

@@ -69,8 +69,12 @@ class RunData:
 
     @cached_property
     def heard(self) -> pl.DataFrame:
-        """The samples of the entries that answered anything."""
-        return others(self.samples, self._unanswered)
+        """The samples of the entries that answered anything; names of questions as categories,
+        which all figures look up."""
+        import polars as pl
+
+        found = others(self.samples, self._unanswered)
+        return found.with_columns(pl.col("sample_id", "cluster").cast(pl.Categorical))
 
     @cached_property
     def silent(self) -> pl.DataFrame:

@@ -72,9 +72,13 @@ def write_leaderboard(
     and without any question or answer: accuracy against cost, results, tasks, costs, between the
     sections ``first`` and ``last``. Returns the HTML file."""
     data = read_runs(runs)
-    contents = {**_contents(data, True), "title": title}
-    contents["sections"] = [first, *leaderboard_sections(data), last]
-    del data
+    contents: dict[str, Any] = {
+        "title": title,
+        "lede": summary(data),
+        "notes": run_warnings(data),
+        "sections": [first, *leaderboard_sections(data), last],
+    }
+    del data  # as in write_report: drawing takes memory of its own
     return render_page(out_dir=out_dir, page="leaderboard", **contents)
 
 

@@ -75,6 +75,7 @@ PRIVATE: tuple[MakeSection, ...] = (questions,)
 LEADERBOARD: tuple[MakeSection, ...] = (
     explorer,
     results,
+    recommendation,
     by_task,
     pareto_figures,
     results_of_others,

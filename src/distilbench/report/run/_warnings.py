@@ -65,6 +65,8 @@ def _not_compared(samples: pl.DataFrame, compared: pl.DataFrame) -> Iterator[str
     for entry in apart:
         yield f"{entry} is not compared: it shares no question with the others."
     inside = others(samples, outside)
+    if inside.height == compared.height:
+        return
     asked, common = (_questions(frame) for frame in (inside, compared))
     if common < asked:
         who = "those compared" if len(apart) else "all of them"
