@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from distilbench.cli._progress_lines import Lines
 from distilbench.distill.experiment._grid import best, middle, rates_alone, trials
 from distilbench.distill.experiment._scarce_spec import TextStudy, load_scarce
 from distilbench.distill.experiment._side_by_side import side_by_side
@@ -22,7 +23,7 @@ from distilbench.distill.experiment._source_text import (
     split_files,
 )
 from distilbench.errors import InputError
-from distilbench.events import Event, TrainingNamed, ignore
+from distilbench.events import Event, TrainingFinished, TrainingNamed, ignore
 from tests.tiny_scarce import TINY_QUESTIONS, TINY_SCARCE, TINY_TEXT, write_sources
 
 
@@ -138,6 +139,18 @@ def test_a_work_is_sent_its_results_in_the_order_of_its_orders() -> None:
     assert [event.name for event in events if isinstance(event, TrainingNamed)][:2] == [
         "a00", "a01",
     ]  # fmt: skip
+
+
+def test_a_finished_training_is_told_by_its_accuracy_or_its_loss(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    lines = Lines(quiet=False)
+    lines.on_event(TrainingFinished("text-logit-20", None, 4.25))
+    lines.on_event(TrainingFinished("text-logit-80", None, None))
+    lines.on_event(TrainingFinished("questions-both-50", 0.5, 1.0))
+    said = capsys.readouterr().err
+    for words in ("20: loss 4.2500 (", "80: loss not a number (", "50: accuracy 50.0% ("):
+        assert words in said
 
 
 @pytest.mark.long

@@ -179,8 +179,8 @@ def test_the_sentence_on_the_whole_study() -> None:
         cell("logit", 20, 4.0, taught=True), cell("logit", 400, 6.0, taught=True),
     )  # fmt: skip
     assert overall(made) == (
-        "Distilled students, against vanilla on the same data: better in 1 of 2 comparisons, worse"
-        " in 1."
+        "On text, distilled students are, against vanilla on the same data: better in 1 of 2"
+        " comparisons, worse in 1."
     )
 
 
@@ -217,13 +217,13 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Scarce:
 def test_the_page_begins_with_trials_and_verdicts(made: Scarce) -> None:
     assert _lede(made) == (
         "Every arm had 5 trials on the validation split with one seed; what won was trained again"
-        " with 3 other seeds and judged on a test split that no trial saw. Distilled students,"
-        " against vanilla on the same data: better in 2 of 4 comparisons, diverged in 1, not"
-        " decided in 1; against vanilla on the same data with all its FLOPs (pipeline): better in 2"
-        " of 2 comparisons; against vanilla on the teacher's own rows: worse in 3 of 4 comparisons,"
-        " diverged in 1. Distilled students, against vanilla on the same data: better in 4 of 4"
-        " comparisons; against vanilla on gold answers to all questions: worse in 3 of 3"
-        " comparisons."
+        " with 3 other seeds and judged on a test split that no trial saw. On text, distilled"
+        " students are, against vanilla on the same data: better in 2 of 4 comparisons, diverged in"
+        " 1, not decided in 1; against vanilla on the same data with all its FLOPs (pipeline):"
+        " better in 2 of 2 comparisons; against vanilla on the teacher's own rows: worse in 3 of 4"
+        " comparisons, diverged in 1. On questions, distilled students are, against vanilla on the"
+        " same data: better in 4 of 4 comparisons; against vanilla on gold answers to all"
+        " questions: worse in 3 of 3 comparisons."
     )
 
 

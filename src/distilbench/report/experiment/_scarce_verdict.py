@@ -190,7 +190,7 @@ def overall(study: ScarceStudy) -> str:
         found = [one for arm in taught for one in comparisons(study, arm).get(against, [])]
         if found:
             parts.append(f"against {what(against, study.is_text)}: {tally(found)}")
-    return f"Distilled students, {'; '.join(parts)}."
+    return f"On {study.name}, distilled students are, {'; '.join(parts)}."
 
 
 def tally(found: Sequence[Compared]) -> str:
