@@ -36,6 +36,7 @@ def small(kind: str, layers: int = 4, **fields: Any) -> Any:
         "max_position_embeddings": 256, "initializer_range": 0.3, "bos_token_id": 1,
         "eos_token_id": 0, "pad_token_id": 0,
     }  # fmt: skip
+    torch.set_num_threads(1)
     torch.manual_seed(0)
     config = AutoConfig.for_model(kind, **{**shape, **fields})
     model = AutoModelForCausalLM.from_config(config, attn_implementation="eager").eval()

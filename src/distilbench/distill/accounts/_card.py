@@ -135,7 +135,7 @@ def _card(
     }
     if not is_distilled:
         # Whatever made these weights beyond the base's is this model's own training.
-        own = {"flops": training.get("flops"), "tokens": training.get("tokens")}
+        own = {"flops": _with_search(stages), "tokens": training.get("tokens")}
         card["training"] = {key: value for key, value in own.items() if value}
         return card
     card["lineage"] |= {
@@ -151,6 +151,16 @@ def _card(
     if uses is not None:
         card["lineage"]["teacher_uses"] = _figure(float(uses), "recipe.yaml, teacher.uses")
     return card
+
+
+def _with_search(stages: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
+    """FLOPs of the training, and of the search of what to prune before it, if there was one."""
+    found = {s["name"]: s["flops"] for s in stages if "flops" in s}
+    training, search = found.get("student_training"), found.get("pruning")
+    if training is None or search is None:
+        return training
+    where, note = "stages.parquet, student_training and pruning", "the search by the model's shape"
+    return _figure(training["value"] + search["value"], where, note)
 
 
 def _shape(described: ModelDescription) -> dict[str, Any]:

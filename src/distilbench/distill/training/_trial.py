@@ -82,10 +82,7 @@ class Trial:
         """Train it, here or in the processes of the recipe's ``accelerate``."""
         bench, recipe = self.bench, self.bench.recipe
         teacher = self._teacher()
-        bench.on_event(WeightsLoading("the student as it starts"))
-        start = some_texts(self.corpus, self.texts)
-        chosen = self._pruned(teacher, start)
-        student = Loaded(*start_student(chosen, bench.folder, teacher, start, bench.where), "")
+        student = self._started(teacher)
         if teacher is not None:
             self.objective.check_models(student, teacher, bench.where)
         self._judge_start(student)
@@ -137,6 +134,14 @@ class Trial:
                 self.corpus, student.tokenizer, self.training.max_length, bench.where
             ),
         )
+
+    def _started(self, teacher: Loaded | None) -> Loaded:
+        """The student before its training."""
+        bench = self.bench
+        bench.on_event(WeightsLoading("the student as it starts"))
+        texts = some_texts(self.corpus, self.texts)
+        recipe = self._pruned(teacher, texts)
+        return Loaded(*start_student(recipe, bench.folder, teacher, texts, bench.where), "")
 
     def _pruned(self, teacher: Loaded | None, texts: Sequence[str]) -> Recipe:
         """The recipe, with the depth and widths that its student's budget allows: searched once."""
