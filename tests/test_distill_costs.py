@@ -16,7 +16,7 @@ from distilbench.distill.accounts import stated_size
 from distilbench.distill.accounts._card import check_lineage
 from distilbench.distill.accounts._stages import StageMeter
 from distilbench.distill.data._corpus import load_corpus
-from distilbench.distill.experiment._experiment import _costs
+from distilbench.distill.experiment._experiment import costs as costs_of
 from distilbench.distill.teacher import Sampling, Teaching, TransformersGenerator
 from distilbench.distill.teacher._cache import Output, TeacherCache
 from distilbench.distill.training._launch import check_accelerate
@@ -61,7 +61,7 @@ def test_what_a_killed_attempt_generated_is_counted_once() -> None:
         record(2, flops_counted=0.0, saved_flops=12.0),
         StageRecord("s", "rejection", 3, samples=12, rejected=3),
     ]
-    costs = _costs(stages, "s")
+    costs = costs_of(stages, "s")
     assert costs["teacher_generation_flops"] == 12.0
     assert (costs["generated"], costs["rejected"]) == (12, 3)
 
