@@ -81,12 +81,14 @@ def prepare(folder: Path, samples: int, models: int, tasks: int) -> None:
 
 
 def write_shard(place: Path, cell, shard, right: float) -> None:  # type: ignore[no-untyped-def]
-    """Sample records at random, every measured column a number of its own, and the facts."""
+    """Sample records at random, every measured column a number of its own, each question asked once
+    with one call, and the facts."""
     import numpy as np
     import polars as pl
 
     from distilbench.files import write_parquet, write_sealed
     from distilbench.records import SampleRecord, frame, schema
+    from distilbench.runner._identity import stated
 
     chance, size = (
         np.random.default_rng(crc32(f"{cell.name} {shard.number}".encode())),
@@ -96,6 +98,7 @@ def write_shard(place: Path, cell, shard, right: float) -> None:  # type: ignore
     named = {
         "run": "scale", "cell": cell.name, "origin": "distilbench", "model": cell.model.name,
         "task": cell.task.name, "profile": cell.profile.name, "seed": cell.seed, "epoch": 1,
+        "repeat": 1, "model_calls": 1, "tool_calls": 0, "retries": 0,
         "outcome": "stop", "target": "4", "energy_method": "not available: no sensor",
     }  # fmt: skip
     numbers = [
@@ -114,7 +117,7 @@ def write_shard(place: Path, cell, shard, right: float) -> None:  # type: ignore
         pl.Series("score", (chance.random(size) < right).astype(float)),
     )
     write_parquet(place / "samples.parquet", table)
-    facts = {"machine": "m", "begun": 0.0, "wall_s": 1.0, "samples": size, "shape": None}
+    facts = {"machine": "m", "begun": 0.0, "wall_s": 1.0, "samples": size, "stated": stated(cell)}
     write_sealed(place / "shard.json", facts)
 
 
