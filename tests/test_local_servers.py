@@ -324,6 +324,7 @@ profiles: [{{slots: 2}}]
 """
 
 
+@pytest.mark.cold
 def test_a_run_meters_the_server_that_computes_and_says_why_not_the_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

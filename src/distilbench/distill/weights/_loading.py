@@ -33,17 +33,28 @@ def load_pretrained(
     """
     place = model_folder(source, folder, where)
     import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
     problem, remedy = f"{source} could not be loaded", "check the model and the network"
     with quiet_loading(), one_sentence(where, problem, remedy):
         model = AutoModelForCausalLM.from_pretrained(
-            place, dtype=torch.float32, attn_implementation=attention, use_safetensors=True
+            place,
+            dtype=torch.float32,
+            attn_implementation=attention_of(AutoConfig.from_pretrained(place), attention),
+            use_safetensors=True,
         )
         tokenizer = AutoTokenizer.from_pretrained(place)
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     return model, tokenizer
+
+
+def attention_of(config: Any, asked: str) -> str:
+    """What is asked for; eager where a model (Gemma 2: its scores are capped) knows no sdpa."""
+    from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING
+
+    kind = MODEL_FOR_CAUSAL_LM_MAPPING.get(type(config), None)
+    return "eager" if asked == "sdpa" and kind and not kind._supports_sdpa else asked
 
 
 def model_folder(source: Source, folder: Path, where: str) -> str:

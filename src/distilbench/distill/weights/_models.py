@@ -136,6 +136,8 @@ def prepare(model: PreTrainedModel, training: Training) -> PreTrainedModel:
     """
     import torch
 
+    from distilbench.distill.weights._loading import attention_of
+
     lacks = torch.cuda.is_available() and not torch.cuda.is_bf16_supported(False)
     if training.precision == "bfloat16" and lacks:
         raise InputError(
@@ -143,7 +145,7 @@ def prepare(model: PreTrainedModel, training: Training) -> PreTrainedModel:
             f"{torch.cuda.get_device_name()} has no bfloat16",
             "use float32, or a GPU from Ampere (2020) on",
         )
-    model.set_attn_implementation(training.attention)
+    model.set_attn_implementation(attention_of(model.config, training.attention))
     if training.precision == "bfloat16" and training.lora:
         for weight in model.parameters():  # not the buffers: rotary frequencies would be rounded
             weight.data = weight.data.to(torch.bfloat16)
