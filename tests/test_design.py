@@ -47,11 +47,9 @@ def test_what_is_taken_fits_and_is_the_least_lossy_file_that_does(found: Design)
 
 
 def wish(memory: int, usd: float = 100.0, benchmark: str = "gsm8k", hour: float | None = 2) -> Wish:
-    from distilbench.compute import default_site
-
     accelerator = load_catalog().accelerator("h100-sxm")
     price = price_of_an_hour("h100-sxm", hour)
-    return Wish(benchmark, memory, usd, accelerator, default_site(), price)
+    return Wish(benchmark, memory, usd, accelerator, price)
 
 
 def test_the_tokens_that_money_pays_for_are_worked_out_by_hand(found: Design) -> None:

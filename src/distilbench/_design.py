@@ -33,13 +33,12 @@ def design(
     accelerator or run that is none.
     """
     from distilbench.catalog import load_catalog
-    from distilbench.compute import default_site
     from distilbench.forecast.design import Wish, price_of_an_hour
     from distilbench.forecast.design import design as designed
 
     catalog = load_catalog([Path(path) for path in cards])
     wish = Wish(
-        task, memory_bytes, usd, catalog.accelerator(accelerator), default_site(),
+        task, memory_bytes, usd, catalog.accelerator(accelerator),
         price_of_an_hour(accelerator, usd_per_hour), context, slots,
     )  # fmt: skip
     return designed(wish, catalog, _measured(task, runs))

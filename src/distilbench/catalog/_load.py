@@ -62,6 +62,10 @@ class Benchmark(BaseModel):
         " not one for all questions, or not entered",
     )
 
+    def merit(self, value: float) -> float:
+        """A score, turned round where a lower one is better: the greatest is the best."""
+        return value if self.higher_is_better else -value
+
     @model_validator(mode="after")
     def _chance_of_percent(self) -> Self:
         if self.unit != "percent" and self.chance is not None:

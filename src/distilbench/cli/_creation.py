@@ -48,15 +48,15 @@ def compute(
         print_json(
             {
                 "card": card.id,
-                "own_training": {e.method: _measure(e.flops, draws, seed) for e in estimates},
+                "own_training": {e.method: measure(e.flops, draws, seed) for e in estimates},
                 "scopes": {
                     c.scope: {
-                        **_measure(c.flops, draws, seed),
-                        "at_least": _measure(c.at_least, draws, seed) if c.at_least else None,
+                        **measure(c.flops, draws, seed),
+                        "at_least": measure(c.at_least, draws, seed) if c.at_least else None,
                         "omits": c.omits,
                         "bound": c.bound,
                         "exceeds": c.exceeds,
-                        "stages": {s.name: _measure(s.flops, draws, seed) for s in c.stages},
+                        "stages": {s.name: measure(s.flops, draws, seed) for s in c.stages},
                     }
                     for c in costs
                 },
@@ -112,8 +112,8 @@ def compare(
                 "b": b.id,
                 "ratio": {
                     r.scope: {
-                        **_measure(r.ratio, draws, seed),
-                        "at_most": _measure(r.at_most, draws, seed) if r.at_most else None,
+                        **measure(r.ratio, draws, seed),
+                        "at_most": measure(r.at_most, draws, seed) if r.at_most else None,
                         "bound": r.bound,
                         "why_bound": r.why_bound,
                         "sensitivity": _bars(r.ratio),
@@ -181,7 +181,7 @@ def plan_table(
         print_json(
             {
                 name: {
-                    f: _measure(getattr(p, f), draws, seed) if getattr(p, f) else None
+                    f: measure(getattr(p, f), draws, seed) if getattr(p, f) else None
                     for f in fields
                 }
                 for name, p in parts
@@ -190,7 +190,13 @@ def plan_table(
         )
         return
     rows = [
-        (name, *(_range(getattr(p, f), draws, seed) if getattr(p, f) else None for f in fields))
+        (
+            name,
+            *(
+                quantity_range(getattr(p, f), draws, seed) if getattr(p, f) else None
+                for f in fields
+            ),
+        )
         for name, p in parts
     ]
     headings = ("stage", "FLOPs", "accelerator-hours", "energy (kWh)", "CO2e (kg)", "cost (USD)")
@@ -208,7 +214,8 @@ def plan_table(
         )
 
 
-def _measure(value: Quantity | Unavailable, draws: int, seed: int) -> dict[str, Any]:
+def measure(value: Quantity | Unavailable, draws: int = 10_000, seed: int = 0) -> dict[str, Any]:
+    """A figure for ``--json``, or why there is none."""
     from distilbench.compute import Unavailable, interval
 
     if isinstance(value, Unavailable):
@@ -245,7 +252,8 @@ def _cells(
     )
 
 
-def _range(value: Quantity, draws: int, seed: int) -> str:
+def quantity_range(value: Quantity, draws: int = 10_000, seed: int = 0) -> str:
+    """A figure with its range of 5% to 95%, for a table."""
     from distilbench.compute import interval
 
     found = interval(value, draws, seed)

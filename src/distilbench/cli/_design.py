@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from distilbench.cli._creation import measure, quantity_range
 from distilbench.cli._print import Json, print_json, print_line, print_table, si
 from distilbench.cli._sizes import memory_bytes
 
@@ -88,7 +89,8 @@ def _print(of_kind: list[Route], title: str, top: int) -> None:
         memory = f"{route.memory_bytes / 2**20:,.0f}"
         row: list[str | None] = [route.student, route.quantization, memory]
         row += [si(route.flops_per_token), _score(route.scores)]
-        taught = [route.teacher, _score(route.teacher_scores), _range(route.tokens)]
+        paid = None if route.tokens is None else quantity_range(route.tokens)
+        taught = [route.teacher, _score(route.teacher_scores), paid]
         rows.append([*row, *taught] if trains else row)
     columns = ["model", "file", "memory MiB", "FLOPs a token", "score before training"]
     further = ["teacher", "its score", "tokens for the money"]
@@ -107,15 +109,6 @@ def _score(scores: tuple[KnownScore, ...]) -> str | None:
     first = scores[0]
     more = f"; {len(scores) - 1} more" if len(scores) > 1 else ""
     return f"{first.value:.4g} ({first.setting}){more}"
-
-
-def _range(value: Quantity | None) -> str | None:
-    from distilbench.compute import interval
-
-    if value is None:
-        return None
-    found = interval(value)
-    return f"{si(found.central)} ({si(found.p5)} to {si(found.p95)})"
 
 
 def _data(found: Design) -> dict[str, Any]:
@@ -153,15 +146,7 @@ def _data(found: Design) -> dict[str, Any]:
 
 
 def _figure(value: Quantity | None) -> dict[str, Any] | None:
-    from distilbench.compute import interval
-
+    """A figure and what it rests on, each with its assumption."""
     if value is None:
         return None
-    found = interval(value)
-    return {
-        "value": found.central,
-        "p5": found.p5,
-        "p95": found.p95,
-        "kind": found.kind,
-        "unknowns": {given.name: given.note for given in value.unknowns},
-    }
+    return {**measure(value), "unknowns": {given.name: given.note for given in value.unknowns}}

@@ -78,7 +78,7 @@ class Site:
 
     region: Region
     pue: Quantity
-    usd_per_hour: float | None = None
+    usd_per_hour: float | Quantity | None = None
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ class Footprint:
         )
 
 
-def default_site(region: str = "world", usd_per_hour: float | None = None) -> Site:
+def default_site(region: str = "world", usd_per_hour: float | Quantity | None = None) -> Site:
     """A site in ``region`` (a key of :data:`REGIONS`) with a power usage effectiveness of
     1.07 to 1.58, central 1.2."""
     if region not in REGIONS:

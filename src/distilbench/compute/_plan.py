@@ -60,7 +60,7 @@ class PlannedRecipe:
 
     tokens: float
     epochs: float = 1.0
-    acceptance_rate: float = 1.0
+    acceptance_rate: float | Quantity = 1.0
     sampled: bool = True
     scored_epochs: float = 0.0
     own_epochs: float = 0.0
@@ -71,9 +71,11 @@ class PlannedRecipe:
             if not 0 < getattr(self, name) <= most:
                 remedy = f"give a number above zero, up to {most:g}"
                 raise InputError(name, f"is {getattr(self, name)}", remedy)
-        if not _LEAST_SHARE <= self.acceptance_rate <= 1:
+        rate = self.acceptance_rate
+        kept = rate.central if isinstance(rate, Quantity) else rate
+        if not _LEAST_SHARE <= kept <= 1:
             remedy = f"give a share of {_LEAST_SHARE:g} to 1"
-            raise InputError("acceptance rate", f"is {self.acceptance_rate}", remedy)
+            raise InputError("acceptance rate", f"is {kept}", remedy)
         if self.evaluation_tokens < 0:
             raise InputError(
                 "evaluation tokens", f"is {self.evaluation_tokens}", "give zero or more"
@@ -121,9 +123,8 @@ def _stages(
     of training; the teacher's scoring of given text does not."""
     big, small = _parameters(teacher), _parameters(student)
     if recipe.sampled:
-        sampled = recipe.tokens / recipe.acceptance_rate
-        formula = "2 N_teacher D / acceptance rate"
-        yield "teacher_generation", formula, 2.0 * sampled * big, sampling
+        sampled = 2.0 * recipe.tokens * big / recipe.acceptance_rate
+        yield "teacher_generation", "2 N_teacher D / acceptance rate", sampled, sampling
     if recipe.scored_epochs:
         scored = 2.0 * recipe.tokens * recipe.scored_epochs
         yield "logit_caching", "2 N_teacher D epochs scored", scored * big, training

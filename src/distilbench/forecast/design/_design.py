@@ -60,9 +60,7 @@ def _complete(
     if route.kind != "distil" or route.tokens is None or route.flops_per_trained_token is None:
         return route
     student, teacher = catalog.cards[route.student], catalog.cards[route.teacher or ""]
-    told, unknown = law_words(
-        student, teacher, route.tokens, route.flops_per_trained_token, catalog
-    )
+    told, unknown = law_words(student, teacher, route.tokens, route.flops_per_trained_token)
     return replace(route, evidence=(*route.evidence, *told), unknown=(*route.unknown, *unknown))
 
 
@@ -80,14 +78,17 @@ def _setting(found: Sequence[Route]) -> str | None:
     return None
 
 
-def score_in(route: Route, setting: str | None, benchmark: Benchmark) -> KnownScore | None:
-    """The best of the model's scores in a setting; of what is pruned, those of the whole one."""
-    told = route.teacher_scores if route.kind == "prune and distil" else route.scores
-    scores = [score for score in told if score.setting == setting]
-    if not scores:
-        return None
-    best = max if benchmark.higher_is_better else min
-    return best(scores, key=lambda score: score.value)
+def _own(route: Route, setting: str | None, benchmark: Benchmark) -> KnownScore | None:
+    """The best score in a setting of the model as it is; of what is pruned, of the whole one."""
+    whole = route.kind == "prune and distil"
+    return _best_in(route.teacher_scores if whole else route.scores, setting, benchmark)
+
+
+def _best_in(
+    scores: Sequence[KnownScore], setting: str | None, benchmark: Benchmark
+) -> KnownScore | None:
+    told = [score for score in scores if score.setting == setting]
+    return max(told, key=lambda score: benchmark.merit(score.value), default=None)
 
 
 def _rank(
@@ -95,14 +96,13 @@ def _rank(
 ) -> tuple[int, bool, float, float, float, str]:
     """By kind; with a score in the setting first, the best of them; then by the teacher's; the
     largest."""
-    score = score_in(route, setting, benchmark)
-    teacher = score_in(replace(route, scores=route.teacher_scores), setting, benchmark)
-    sign = -1 if benchmark.higher_is_better else 1
+    score = _own(route, setting, benchmark)
+    teacher = _best_in(route.teacher_scores, setting, benchmark)
     return (
         KINDS.index(route.kind),
         score is None,
-        sign * score.value if score else 0.0,
-        sign * teacher.value if teacher else float("inf"),
+        -benchmark.merit(score.value) if score else 0.0,
+        -benchmark.merit(teacher.value) if teacher else float("inf"),
         -route.active_parameters,
         route.student,
     )
@@ -132,12 +132,11 @@ def _sentences(
 def _best(existing: Sequence[Route], setting: str | None, benchmark: Benchmark) -> str:
     if not existing:
         return "No model of the catalog fits the memory, not even in 4 bits."
-    scored = [(route, score_in(route, setting, benchmark)) for route in existing]
+    scored = [(route, _own(route, setting, benchmark)) for route in existing]
     known = [(route, score) for route, score in scored if score is not None]
     if not known:
         return f"{len(existing)} models fit; none has a published score on {benchmark.name}."
-    sign = 1 if benchmark.higher_is_better else -1
-    route, best = max(known, key=lambda pair: sign * pair[1].value)
+    route, best = max(known, key=lambda pair: benchmark.merit(pair[1].value))
     limits = "" if best.low is None else f" ({best.low:.1f} to {best.high:.1f})"
     others = len(existing) - len(known)
     rest = f"; {others} more fit, without a score in that setting" if others else ""

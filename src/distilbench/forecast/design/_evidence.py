@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -32,8 +32,7 @@ class KnownScore:
 def known_scores(card: Card, key: str, benchmark: Benchmark) -> tuple[KnownScore, ...]:
     """All that the card says of the benchmark, a setting at a time, the best first in each."""
     found = (_known(card, score, benchmark) for score in card.scores if score.benchmark == key)
-    sign = -1 if benchmark.higher_is_better else 1
-    return tuple(sorted(found, key=lambda one: (one.setting, sign * one.value)))
+    return tuple(sorted(found, key=lambda one: (one.setting, -benchmark.merit(one.value))))
 
 
 def _known(card: Card, score: Score, benchmark: Benchmark) -> KnownScore:
@@ -50,24 +49,45 @@ def _known(card: Card, score: Score, benchmark: Benchmark) -> KnownScore:
 def setting_of(score: Score) -> str:
     """What two scores must agree in, in words. Where the source does not say how many shots or in
     which mode, only its own scores agree."""
-    shots = "shots not stated" if score.shots is None else f"{score.shots}-shot"
     mode = "mode not stated" if score.mode == "unstated" else score.mode
     unsaid = score.shots is None or score.mode == "unstated"
     whose = f"as in {score.source}" if unsaid else None
-    return ", ".join(part for part in (score.version, score.metric, shots, mode, whose) if part)
+    return ", ".join(
+        part for part in (score.version, score.metric, _shots(score.shots), mode, whose) if part
+    )
 
 
-def evidence(way: Way, student: Card, key: str, catalog: Catalog) -> tuple[str, ...]:
-    """What models made in this way scored beside what they were made from, in one setting: those
-    of the same base first, then those of the same family, then others; on the task, or if there
-    are none on it, on others, which are named."""
+@dataclass(frozen=True)
+class Example:
+    """A model, what it was made from, and what both scored, in words."""
+
+    made: Card
+    start: Card
+    text: str
+
+
+def examples_of(way: Way, key: str, catalog: Catalog) -> list[Example]:
+    """What models made in this way scored beside what they were made from, in one setting: on the
+    task, or if there are none on it, on others, which are named."""
     found = [
-        (_nearness(student, made, start), row["benchmark"] != key, _told(made, start, row, catalog))
+        (row["benchmark"] == key, Example(made, start, _told(made, start, row, catalog)))
         for made, start in _made(way, catalog)
         for row in _rows(made, start, catalog)
     ]
-    on_task = [one for one in found if not one[1]]
-    return tuple(dict.fromkeys(text for _, _, text in sorted(on_task or found)))
+    on_task = [example for is_on_task, example in found if is_on_task]
+    return on_task or [example for _, example in found]
+
+
+def nearest(examples: Sequence[Example], start: Card) -> tuple[str, ...]:
+    """The examples' words: those with the same start first, then those of its family, then
+    others."""
+
+    def far(example: Example) -> tuple[int, str, str]:
+        other = example.start
+        steps = 0 if other.id == start.id else 1 if other.family == start.family else 2
+        return steps, example.made.id, example.text
+
+    return tuple(dict.fromkeys(example.text for example in sorted(examples, key=far)))
 
 
 def _made(way: Way, catalog: Catalog) -> Iterator[tuple[Card, Card]]:
@@ -85,12 +105,6 @@ def _rows(made: Card, start: Card, catalog: Catalog) -> list[dict[str, Any]]:
     versioned = {name for name, benchmark in catalog.benchmarks.items() if benchmark.versions}
     rows = common_scores(made, start, versioned)
     return [row for row in rows if catalog.benchmarks[row["benchmark"]].unit == "percent"]
-
-
-def _nearness(student: Card, made: Card, start: Card) -> tuple[int, str]:
-    if start.id == student.id:
-        return 0, made.id
-    return (1 if start.family == student.family else 2), made.id
 
 
 def _told(made: Card, start: Card, row: dict[str, Any], catalog: Catalog) -> str:
@@ -114,5 +128,9 @@ def _told(made: Card, start: Card, row: dict[str, Any], catalog: Catalog) -> str
 
 
 def _setting(row: dict[str, Any]) -> str:
-    shots = "shots not stated" if row["shots"] is None else f"{row['shots']}-shot"
-    return ", ".join(str(part) for part in (row["version"], row["metric"], shots) if part)
+    parts = (row["version"], row["metric"], _shots(row["shots"]))
+    return ", ".join(str(part) for part in parts if part)
+
+
+def _shots(shots: int | None) -> str:
+    return "shots not stated" if shots is None else f"{shots}-shot"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
-from distilbench.catalog import Card, Catalog
+from distilbench.catalog import Card
 from distilbench.compute import Quantity, Unavailable, active_parameters, distil_or_train
 from distilbench.errors import InputError
 
@@ -12,9 +12,7 @@ Told: TypeAlias = tuple[tuple[str, ...], tuple[str, ...]]
 """What is known, and what is not."""
 
 
-def law_words(
-    student: Card, teacher: Card, tokens: Quantity, flops: Quantity, catalog: Catalog
-) -> Told:
+def law_words(student: Card, teacher: Card, tokens: Quantity, flops: Quantity) -> Told:
     """The predicted losses of the student trained and distilled for the same FLOPs, or why the law
     is silent. It is a law of loss on web text (and unverified), never of a task's score."""
     sizes = [_inner(card) for card in (student, teacher)]

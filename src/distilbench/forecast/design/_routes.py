@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import reduce
-from operator import add
 from typing import Literal
 
 from distilbench.architecture import ModelDescription, ModelShape
 from distilbench.catalog import Card, Catalog, Figure
 from distilbench.compute import (
+    Footprint,
     PlannedRecipe,
     Quantity,
     Unavailable,
-    accelerator_hours,
     active_parameters,
     assumed,
-    from_figure,
+    footprint,
     plan_distillation,
     training_utilisation,
 )
 from distilbench.engines import EngineSettings, predict_memory
-from distilbench.forecast.design._evidence import KnownScore, evidence, known_scores
+from distilbench.forecast.design._evidence import (
+    Example,
+    KnownScore,
+    examples_of,
+    known_scores,
+    nearest,
+)
 from distilbench.forecast.design._wish import Wish
 
 Kind = Literal["take", "quantize", "fine-tune", "distil", "prune and distil"]
@@ -48,7 +52,6 @@ class Route:
     quantization: str
     memory_bytes: int
     active_parameters: float
-    flops_per_token: float
     scores: tuple[KnownScore, ...]
     teacher_scores: tuple[KnownScore, ...]
     evidence: tuple[str, ...]
@@ -56,6 +59,10 @@ class Route:
     tokens: Quantity | None = None
     usd_per_token: Quantity | None = None
     flops_per_trained_token: Quantity | None = None
+
+    @property
+    def flops_per_token(self) -> float:
+        return 2.0 * self.active_parameters
 
 
 @dataclass(frozen=True)
@@ -76,15 +83,18 @@ def routes(wish: Wish, catalog: Catalog) -> Iterator[Route]:
         yield _existing(one, wish, catalog)
     if wish.usd == 0:
         return
+    distilled, pruned = (
+        examples_of(way, wish.benchmark, catalog) for way in ("distil", "prune and distil")
+    )
     for one in fitting:
         yield _tuned(one, wish, catalog)
         teacher = _teacher(one.card, open_cards, wish, catalog)
         if teacher is not None:
-            yield _distilled(one, teacher, wish, catalog)
+            yield _distilled(one, teacher, wish, catalog, distilled)
     for card in open_cards:
-        pruned = _pruned(card, wish)
-        if pruned is not None:
-            yield _cut(pruned, card, wish, catalog)
+        cut = _pruned(card, wish)
+        if cut is not None:
+            yield _cut(cut, card, wish, catalog, pruned)
 
 
 def fitted(card: Card, wish: Wish) -> Fitting | None:
@@ -130,8 +140,9 @@ def _tuned(one: Fitting, wish: Wish, catalog: Catalog) -> Route:
         "whether there are as many gold answers as the budget pays for",
     ]
     return _route(
-        "fine-tune", one, None, wish, catalog, trained=_paid(size * 6.0, wish), unknown=unknown
-    )
+        "fine-tune", one, None, wish, catalog, unknown=unknown,
+        token=footprint(size * 6.0, wish.accelerator, wish.site, training_utilisation("plan")),
+    )  # fmt: skip
 
 
 def _teacher(card: Card, cards: list[Card], wish: Wish, catalog: Catalog) -> Card | None:
@@ -147,34 +158,26 @@ def _teacher(card: Card, cards: list[Card], wish: Wish, catalog: Catalog) -> Car
         if other.family != card.family or isinstance(size, Unavailable):
             continue
         if not isinstance(own, Unavailable) and own.central <= _SMALLER * size.central:
-            best = max(
-                (one.value * (1 if benchmark.higher_is_better else -1)
-                 for one in known_scores(other, wish.benchmark, benchmark)),
-                default=float("-inf"),
-            )  # fmt: skip
-            larger.append((best, size.central, other.id, other))
+            scores = known_scores(other, wish.benchmark, benchmark)
+            merits = [benchmark.merit(score.value) for score in scores]
+            larger.append((max(merits, default=float("-inf")), size.central, other.id, other))
     return max(larger)[3] if larger else None
 
 
-def _distilled(one: Fitting, teacher: Card, wish: Wish, catalog: Catalog) -> Route:
+def _distilled(
+    one: Fitting, teacher: Card, wish: Wish, catalog: Catalog, examples: Sequence[Example]
+) -> Route:
     """The teacher writes the text, of which a share is kept, and the student is trained on it
     once."""
     kept = assumed(
         "share of the teacher's samples that is kept", 0.5, 0.1, 1.0,
         because="no rate is published for most; from 0.07 (DeepSeek-R1, our estimate) to all",
     )  # fmt: skip
-    plan = plan_distillation(
-        one.card, teacher, PlannedRecipe(tokens=1.0), wish.accelerator, wish.site
-    )
-    flops, hours = [], []
-    for stage in plan.stages:
-        share = 1.0 / kept.central if stage.name == "teacher_generation" else None
-        work, time = stage.footprint.flops, stage.footprint.accelerator_hours
-        flops.append(work if share is None else work / kept)
-        hours.append(time if share is None else time / kept)
-    trained = _paid_hours(reduce(add, flops), reduce(add, hours), wish)
+    recipe = PlannedRecipe(tokens=1.0, acceptance_rate=kept)
     return _route(
-        "distil", one, teacher, wish, catalog, trained=trained,
+        "distil", one, teacher, wish, catalog,
+        token=plan_distillation(one.card, teacher, recipe, wish.accelerator, wish.site).total,
+        evidence=nearest(examples, one.card),
         unknown=["the score that it reaches: no law of it is known for this task"],
     )  # fmt: skip
 
@@ -220,34 +223,20 @@ def _student(parent: Card, shape: ModelShape) -> Card:
     return parent.model_copy(update=update)
 
 
-def _cut(one: Fitting, parent: Card, wish: Wish, catalog: Catalog) -> Route:
+def _cut(
+    one: Fitting, parent: Card, wish: Wish, catalog: Catalog, examples: Sequence[Example]
+) -> Route:
     """The parent scores given text (2 N for a token) for its pruned self, trained on it once."""
     recipe = PlannedRecipe(tokens=1.0, sampled=False, scored_epochs=1.0)
-    total = plan_distillation(one.card, parent, recipe, wish.accelerator, wish.site).total
     return _route(
         "prune and distil", one, parent, wish, catalog,
-        trained=_paid_hours(total.flops, total.accelerator_hours, wish),
+        token=plan_distillation(one.card, parent, recipe, wish.accelerator, wish.site).total,
+        evidence=nearest(examples, parent),
         unknown=[
             "the score that it reaches: a pruned model knows little before it is trained again",
             "the best shape of its size: layers were left out to count it; width may be better",
         ],
     )  # fmt: skip
-
-
-def _paid(flops: Quantity, wish: Wish) -> tuple[Quantity, Quantity, Quantity]:
-    """Tokens that the budget pays for, dollars and FLOPs of one, from FLOPs of training alone."""
-    peak = wish.accelerator.peak_bf16_flops
-    assert peak is not None  # design() has made a plan with it
-    name = f"{wish.accelerator.name}: peak_bf16_flops"
-    hours = accelerator_hours(flops, from_figure(peak, name), training_utilisation("plan"))
-    return _paid_hours(flops, hours, wish)
-
-
-def _paid_hours(
-    flops: Quantity, hours: Quantity, wish: Wish
-) -> tuple[Quantity, Quantity, Quantity]:
-    usd = hours * wish.usd_per_hour
-    return wish.budget / usd, usd, flops
 
 
 def _route(
@@ -257,22 +246,22 @@ def _route(
     wish: Wish,
     catalog: Catalog,
     *,
-    trained: tuple[Quantity, Quantity, Quantity] | None = None,
+    token: Footprint | None = None,
+    evidence: tuple[str, ...] | None = None,
     unknown: list[str],
 ) -> Route:
-    tokens, usd, flops = trained or (None, None, None)
+    """``token``: what training takes for one; null: nothing is trained. ``evidence`` null: there is
+    none to look for."""
+    usd = token.cost_usd if token else None
     benchmark = catalog.benchmarks[wish.benchmark]
-    told: tuple[str, ...] = ()
-    if kind == "distil" or kind == "prune and distil":
-        start = teacher if teacher and kind == "prune and distil" else one.card
-        told = evidence(kind, start, wish.benchmark, catalog)
-        if not told:
-            unknown = [*unknown, "any example: of no model made so, and what it was made from, are"
-                       " there scores in one setting"]  # fmt: skip
+    if evidence == ():
+        unknown = [*unknown, "any example: of no model made so, and what it was made from, are"
+                   " there scores in one setting"]  # fmt: skip
     return Route(
         kind, one.card.id, teacher.id if teacher else None, one.quantization, one.memory_bytes,
-        one.active_parameters, 2.0 * one.active_parameters,
+        one.active_parameters,
         known_scores(one.card, wish.benchmark, benchmark),
         known_scores(teacher, wish.benchmark, benchmark) if teacher else (),
-        told, tuple(unknown), tokens, usd, flops,
+        evidence or (), tuple(unknown),
+        None if usd is None else wish.budget / usd, usd, token.flops if token else None,
     )  # fmt: skip

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from distilbench.catalog import Accelerator
 from distilbench.compute import Input as Given
-from distilbench.compute import Quantity, Site, assumed, known
+from distilbench.compute import Quantity, Site, assumed, default_site, known
 from distilbench.errors import InputError
 
 _RENTED = {"h100-sxm": (2.5, 1.5, 4.0), "h100-pcie": (2.4, 1.5, 3.5), "a100-80gb": (1.6, 1.0, 2.5)}
@@ -23,7 +23,6 @@ class Wish:
     memory_bytes: int
     usd: float
     accelerator: Accelerator
-    site: Site
     usd_per_hour: Quantity
     context: int = 2048
     slots: int = 1
@@ -33,6 +32,11 @@ class Wish:
             raise InputError("memory", f"is {self.memory_bytes}", "give a number of bytes above 0")
         if not 0 <= self.usd <= 1e12:
             raise InputError("usd", f"is {self.usd}", "give an amount of 0 to 1e12 US dollars")
+
+    @property
+    def site(self) -> Site:
+        """Where it is rented; of its electricity nothing is asked."""
+        return default_site(usd_per_hour=self.usd_per_hour)
 
     @property
     def budget(self) -> Quantity:
