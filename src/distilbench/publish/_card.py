@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
-from distilbench.catalog import Catalog, load_catalog
-from distilbench.errors import InputError
+from distilbench.catalog import Catalog
 from distilbench.publish._eval_results import asked_words, setup_words
 from distilbench.publish._scored import Scored
 from distilbench.report.card import creation_markdown, creation_record
@@ -62,15 +60,6 @@ def _most(rows: Sequence[Any], column: str) -> int | None:
     """The largest of all cells; null if one of them does not know it: it may be the largest."""
     values = [row[column] for row in rows]
     return None if None in values else max(values)
-
-
-def catalog_beside(run_dir: Path) -> tuple[Catalog, str]:
-    """The catalog with the cards that the models brought, and a sentence if one of those is bad."""
-    cards = run_dir / "cards"
-    try:
-        return load_catalog([cards] if cards.is_dir() else []), ""
-    except InputError as error:
-        return load_catalog(), f"the cards beside the models are left out: {error}"
 
 
 def card_section(

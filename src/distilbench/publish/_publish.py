@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from distilbench.catalog import catalog_beside
 from distilbench.errors import InputError
 from distilbench.files import write_text
 from distilbench.interchange import Exported, all_exporters, read_exported
 from distilbench.publish._benchmarks import Unit
-from distilbench.publish._card import card_section, catalog_beside
+from distilbench.publish._card import card_section
 from distilbench.publish._eval_results import Filed, filed, write_result
 from distilbench.publish._repositories import given_repositories, repository_of
 from distilbench.publish._scored import (
@@ -82,9 +83,10 @@ def publish_run(
         _refuse_profiles(run_dir, model, results)
     given = given_repositories(terms.repositories, list(by_model))
     _refuse_shared(by_model, given)
-    catalog, trouble = catalog_beside(run_dir)
+    catalog, bad = catalog_beside([run_dir / "cards"])
+    troubles = [f"the cards beside the models are left out: {bad}"] if bad else []
     return [
-        _model(_Place(run, out, catalog, given), results, terms, [trouble] if trouble else [])
+        _model(_Place(run, out, catalog, given), results, terms, troubles)
         for results in by_model.values()
     ]
 

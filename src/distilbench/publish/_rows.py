@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from distilbench.catalog import catalog_beside
 from distilbench.compute import SCOPES
 from distilbench.interchange import read_exported
 from distilbench.publish._benchmarks import benchmark_of
-from distilbench.publish._card import catalog_beside, running_cost
+from distilbench.publish._card import running_cost
 from distilbench.publish._repositories import repository_of
 from distilbench.publish._scored import FAILED, LIMITED, Choice, Scored, scored
 from distilbench.records import derived, frame, identity, measured, published, setting
@@ -111,7 +112,7 @@ def result_rows(run_dir: Path, contributor: str | None = None, whole: bool = Tru
     """The results of a run that have an accuracy. ``whole``: raises ``InputError`` where a question
     failed; else ``failed`` counts them."""
     run, plan = read_exported(run_dir), load_cells(run_dir)
-    catalog, _ = catalog_beside(run_dir)
+    catalog, _ = catalog_beside([run_dir / "cards"])
     names = sorted(run.facts.get("cells") or [])
     stamp = json.dumps([run.facts["name"], run.facts["created"], names])
     same = {
