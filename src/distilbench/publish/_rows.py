@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ from distilbench.interchange import read_exported
 from distilbench.publish._benchmarks import benchmark_of
 from distilbench.publish._card import running_cost
 from distilbench.publish._repositories import repository_of
-from distilbench.publish._scored import FAILED, LIMITED, Choice, Scored, scored
+from distilbench.publish._scored import Choice, Scored, scored
 from distilbench.records import derived, frame, identity, measured, published, setting
 from distilbench.report.card import CreationRecord, creation_record
 from distilbench.runner import load_cells
@@ -147,8 +147,8 @@ def _row(one: Scored) -> dict[str, Any]:
         "date": one.ended.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "hardware": " + ".join(places) or None,
         "busy": _any(row["busy"] for row in one.rows),
-        "failed": _ended(one, FAILED),
-        "limited": _ended(one, LIMITED),
+        "failed": one.failed,
+        "limited": one.limited,
         "cut_off": one.outcomes.get("length", 0),
     }
 
@@ -157,10 +157,6 @@ def _any(said: Iterable[bool | None]) -> bool | None:
     """Whether one of them is true; null: none is, and not all are known."""
     known = set(said)
     return True if True in known else None if None in known else False
-
-
-def _ended(one: Scored, outcomes: Sequence[str]) -> int:
-    return sum(one.outcomes.get(outcome, 0) for outcome in outcomes)
 
 
 def _benchmark(one: Scored) -> dict[str, Any]:

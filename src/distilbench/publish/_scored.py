@@ -52,7 +52,15 @@ class Scored:
     @property
     def limited(self) -> int:
         """Answers that a limit, or the machine, kept from coming."""
-        return sum(self.outcomes.get(one, 0) for one in LIMITED)
+        return self._count(LIMITED)
+
+    @property
+    def failed(self) -> int:
+        """Answers that ended in an error, which is not the model's."""
+        return self._count(FAILED)
+
+    def _count(self, outcomes: Sequence[str]) -> int:
+        return sum(self.outcomes.get(one, 0) for one in outcomes)
 
     def one_of(self, name: str) -> Any:
         """What all its cell records say of a column; null if they do not agree."""
