@@ -22,7 +22,6 @@ from distilbench.publish._scored import (
     refuse_unknown,
     scored,
 )
-from distilbench.runner import load_cells
 
 if TYPE_CHECKING:
     from distilbench.catalog import Catalog
@@ -69,10 +68,10 @@ def publish_run(
     """
     terms = terms or Terms()
     _check_source(terms.source)
-    run, plan = read_exported(run_dir), load_cells(run_dir)
+    run = read_exported(run_dir)
     refuse_unknown(choice, run_dir, run.samples)
-    refuse_unfinished(run_dir, plan, choice)
-    found = scored(run, plan, choice)
+    refuse_unfinished(run_dir, run.plan, choice)
+    found = scored(run, choice)
     if not found:
         remedy = "see its report; imported rates have none"
         raise InputError(str(run_dir), "holds no accuracy of what is chosen", remedy)

@@ -19,7 +19,6 @@ from distilbench.publish._repositories import repository_of
 from distilbench.publish._scored import Choice, Scored, scored
 from distilbench.records import derived, frame, identity, measured, published, setting
 from distilbench.report.card import CreationRecord, creation_record
-from distilbench.runner import load_cells
 
 if TYPE_CHECKING:
     import polars as pl
@@ -111,7 +110,7 @@ _OF_COSTS = (
 def result_rows(run_dir: Path, contributor: str | None = None, whole: bool = True) -> pl.DataFrame:
     """The results of a run that have an accuracy. ``whole``: raises ``InputError`` where a question
     failed; else ``failed`` counts them."""
-    run, plan = read_exported(run_dir), load_cells(run_dir)
+    run = read_exported(run_dir)
     catalog, _ = catalog_beside([run_dir / "cards"])
     names = sorted(run.facts.get("cells") or [])
     stamp = json.dumps([run.facts["name"], run.facts["created"], names])
@@ -124,7 +123,7 @@ def result_rows(run_dir: Path, contributor: str | None = None, whole: bool = Tru
     }
     made: dict[str, dict[str, Any]] = {}
     rows = []
-    for one in scored(run, plan, Choice(), whole):
+    for one in scored(run, Choice(), whole):
         card = one.row["card"] or ""
         if card not in made:
             made[card] = _creation(catalog, card)
