@@ -9,7 +9,7 @@ from distilbench.catalog import Catalog
 from distilbench.publish._eval_results import asked_words, setup_words
 from distilbench.publish._scored import Scored
 from distilbench.report.card import creation_markdown, creation_record
-from distilbench.report.page import NOT_AVAILABLE, markdown_text
+from distilbench.report.page import NOT_AVAILABLE, markdown_text, mib, number
 
 BEGIN = "<!-- distilbench publish: begin -->"
 END = "<!-- distilbench publish: end -->"
@@ -107,14 +107,14 @@ def _running(scored: Sequence[Scored]) -> Iterator[str]:
     yield "| --- | ---: | --- |"
     for cost in _COSTS:
         value = found[cost.column]
-        text = NOT_AVAILABLE if value is None else cost.form.format(value)
         known = cost.known or found["energy_known"] or "–"
         if value is not None and (missing := found["unknown"][cost.column]):
             known += f", not known of {missing:,} answers"
+        text = number(value, cost.form)
         yield f"| {cost.words} | {text} | {'–' if value is None else known} |"
     for words, name in (("peak memory", "peak_memory_bytes"), ("file", "model_file_bytes")):
         size = found[name]
-        text = NOT_AVAILABLE if size is None else f"{size / 2**20:,.0f} MiB"
+        text = NOT_AVAILABLE if size is None else f"{mib(size)} MiB"
         yield f"| {words} | {text} | {'–' if size is None else 'measured'} |"
     yield ""
     yield f"Means over {len(scored)} task{'s' if len(scored) > 1 else ''}. {_where(scored)}"
@@ -127,8 +127,8 @@ def _where(scored: Sequence[Scored]) -> str:
     first = rows[0]
     said = [f"Hardware: {' + '.join(places)}"]
     said += [
-        f"{words} {first[name]}"
-        for words, name in (("threads", "threads"), ("slots", "slots"), ("context", "context"))
+        f"{name} {first[name]}"
+        for name in ("threads", "slots", "context")
         if first[name] is not None and len({row[name] for row in rows}) == 1
     ]
     return markdown_text("; ".join(said)) + "."
