@@ -104,6 +104,15 @@ def load_catalog(extra: Sequence[Path] = ()) -> Catalog:
     return _with_folders(_packaged(), _users_folders(extra))
 
 
+def catalog_beside(folders: Iterable[Path]) -> tuple[Catalog, InputError | None]:
+    """The catalog with the cards that lay beside models, in those of ``folders`` that are there;
+    without them, and why, if one is bad."""
+    try:
+        return load_catalog([folder for folder in folders if folder.is_dir()]), None
+    except InputError as error:
+        return load_catalog(), error
+
+
 @cache
 def _packaged() -> Catalog:
     """Read once: these files do not change while they are used."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -108,7 +107,7 @@ def _print(one: PublishedModel, sent: str | None) -> None:
         named = f"{result.benchmark.dataset}, {result.benchmark.task}"
         print_line(f"  {named}: {result.entry.value} ({result.entry.notes})")
     for file in one.files:
-        print_line(f"  wrote {Path(file)}")
+        print_line(f"  wrote {file}")
     for sentence in one.left_out:
         say(f"  left out: {sentence}")
     if sent:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from distilbench.errors import InputError
 from distilbench.files import read_json
-from distilbench.runner import collect, is_finished, load_cells
+from distilbench.runner import Cell, collect, is_finished, load_cells
 
 if TYPE_CHECKING:
     import polars as pl
@@ -27,13 +27,15 @@ class Exported:
     that another program states, results of which answers are missing (cells of the run that are
     not finished too: ``missing`` says so). ``silent`` are those in which
     the model answered nothing, ``no_answer`` says why: only the records themselves have them.
-    ``samples`` of these have no score; what never ran has no seconds."""
+    ``samples`` of these have no score; what never ran has no seconds. ``plan`` are the cells of its
+    own suite."""
 
     facts: dict[str, Any]
     samples: pl.DataFrame
     results: pl.DataFrame
     ungraded: pl.DataFrame
     silent: pl.DataFrame
+    plan: Sequence[Cell]
     hub_models: Mapping[str, str] = field(default_factory=dict)
     """Of models the repository on the hub, where it is known."""
     hub_data: Mapping[str, str] = field(default_factory=dict)
@@ -107,7 +109,7 @@ def read_exported(run_dir: Path) -> Exported:
         pl.when(heard).then("score").alias("score"),
         *(pl.when(spent()).then(name).alias(name) for name in seconds),
     )
-    return Exported(facts, samples, results, ungraded, silent)
+    return Exported(facts, samples, results, ungraded, silent, plan)
 
 
 def shots(row: dict[str, Any], facts: dict[str, Any]) -> int | None:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
-from distilbench.catalog import Catalog, load_catalog
-from distilbench.errors import InputError
+from distilbench.catalog import Catalog
 from distilbench.publish._eval_results import asked_words, setup_words
 from distilbench.publish._scored import Scored
 from distilbench.report.card import creation_markdown, creation_record
-from distilbench.report.page import NOT_AVAILABLE, markdown_text
+from distilbench.report.page import NOT_AVAILABLE, markdown_text, mib, number
 
 BEGIN = "<!-- distilbench publish: begin -->"
 END = "<!-- distilbench publish: end -->"
@@ -64,15 +62,6 @@ def _most(rows: Sequence[Any], column: str) -> int | None:
     return None if None in values else max(values)
 
 
-def catalog_beside(run_dir: Path) -> tuple[Catalog, str]:
-    """The catalog with the cards that the models brought, and a sentence if one of those is bad."""
-    cards = run_dir / "cards"
-    try:
-        return load_catalog([cards] if cards.is_dir() else []), ""
-    except InputError as error:
-        return load_catalog(), f"the cards beside the models are left out: {error}"
-
-
 def card_section(
     scored: Sequence[Scored], catalog: Catalog, filed: Sequence[str], draws: int = 10_000
 ) -> str:
@@ -118,14 +107,14 @@ def _running(scored: Sequence[Scored]) -> Iterator[str]:
     yield "| --- | ---: | --- |"
     for cost in _COSTS:
         value = found[cost.column]
-        text = NOT_AVAILABLE if value is None else cost.form.format(value)
         known = cost.known or found["energy_known"] or "–"
         if value is not None and (missing := found["unknown"][cost.column]):
             known += f", not known of {missing:,} answers"
+        text = number(value, cost.form)
         yield f"| {cost.words} | {text} | {'–' if value is None else known} |"
     for words, name in (("peak memory", "peak_memory_bytes"), ("file", "model_file_bytes")):
         size = found[name]
-        text = NOT_AVAILABLE if size is None else f"{size / 2**20:,.0f} MiB"
+        text = NOT_AVAILABLE if size is None else f"{mib(size)} MiB"
         yield f"| {words} | {text} | {'–' if size is None else 'measured'} |"
     yield ""
     yield f"Means over {len(scored)} task{'s' if len(scored) > 1 else ''}. {_where(scored)}"
@@ -138,8 +127,8 @@ def _where(scored: Sequence[Scored]) -> str:
     first = rows[0]
     said = [f"Hardware: {' + '.join(places)}"]
     said += [
-        f"{words} {first[name]}"
-        for words, name in (("threads", "threads"), ("slots", "slots"), ("context", "context"))
+        f"{name} {first[name]}"
+        for name in ("threads", "slots", "context")
         if first[name] is not None and len({row[name] for row in rows}) == 1
     ]
     return markdown_text("; ".join(said)) + "."

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from distilbench.compute import BOUND_MARKS, SCOPES
 from distilbench.errors import InputError
-from distilbench.files import read_parquet, write_parquet, write_text
+from distilbench.files import is_taken, read_parquet, write_parquet, write_text
 from distilbench.publish._rows import KEY, SCHEMA, ResultRecord, result_rows
 from distilbench.publish._scored import Choice, refuse_unfinished
 from distilbench.records import ROLES, columns, schema
@@ -49,7 +49,7 @@ def append_run(run_dir: Path, folder: Path, contributor: str) -> Path:
     if not contributor or plain_name(contributor, "") != contributor:
         remedy = "give letters, digits, '.', '_' and '-', as an account's name"
         raise InputError(f"--by {contributor}", "cannot be a folder's name", remedy)
-    if folder.is_dir() and any(folder.iterdir()) and not is_results_folder(folder):
+    if is_taken(folder) and not is_results_folder(folder):
         raise InputError(str(folder), "holds something else than results", "name another folder")
     refuse_unfinished(run_dir, load_cells(run_dir), Choice())
     rows = result_rows(run_dir, contributor)

@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from distilbench.catalog import catalog_beside
 from distilbench.errors import InputError
 from distilbench.files import write_text
 from distilbench.interchange import Exported, all_exporters, read_exported
 from distilbench.publish._benchmarks import Unit
-from distilbench.publish._card import card_section, catalog_beside
+from distilbench.publish._card import card_section
 from distilbench.publish._eval_results import Filed, filed, write_result
 from distilbench.publish._repositories import given_repositories, repository_of
 from distilbench.publish._scored import (
@@ -21,7 +22,6 @@ from distilbench.publish._scored import (
     refuse_unknown,
     scored,
 )
-from distilbench.runner import load_cells
 
 if TYPE_CHECKING:
     from distilbench.catalog import Catalog
@@ -68,10 +68,10 @@ def publish_run(
     """
     terms = terms or Terms()
     _check_source(terms.source)
-    run, plan = read_exported(run_dir), load_cells(run_dir)
+    run = read_exported(run_dir)
     refuse_unknown(choice, run_dir, run.samples)
-    refuse_unfinished(run_dir, plan, choice)
-    found = scored(run, plan, choice)
+    refuse_unfinished(run_dir, run.plan, choice)
+    found = scored(run, choice)
     if not found:
         remedy = "see its report; imported rates have none"
         raise InputError(str(run_dir), "holds no accuracy of what is chosen", remedy)
@@ -82,9 +82,10 @@ def publish_run(
         _refuse_profiles(run_dir, model, results)
     given = given_repositories(terms.repositories, list(by_model))
     _refuse_shared(by_model, given)
-    catalog, trouble = catalog_beside(run_dir)
+    catalog, bad = catalog_beside([run_dir / "cards"])
+    troubles = [f"the cards beside the models are left out: {bad}"] if bad else []
     return [
-        _model(_Place(run, out, catalog, given), results, terms, [trouble] if trouble else [])
+        _model(_Place(run, out, catalog, given), results, terms, troubles)
         for results in by_model.values()
     ]
 

@@ -93,16 +93,20 @@ def _refusals(repo: str) -> Iterator[None]:
         remedy = "correct --repo, or use a token that may see it"
         raise InputError(where, "there is no such repository for this token", remedy) from error
     except HfHubHTTPError as error:
-        said = redact(" ".join(str(error.server_message or error).split()))[:300]
+        said = _said(error.server_message or error)
         remedy = "the token needs to write: see https://huggingface.co/settings/tokens"
         raise InputError(where, f"the hub refuses ({said})", remedy) from error
     except ValueError as error:
-        said = redact(" ".join(str(error).split()))[:300]
         remedy = f"correct {_README} there, or send the files by hand"
-        raise InputError(where, f"its files are refused ({said})", remedy) from error
+        raise InputError(where, f"its files are refused ({_said(error)})", remedy) from error
     except fetch_errors() as error:
-        said = redact(" ".join(str(error).split()))[:300]
-        raise InputError(where, f"the hub does not answer ({said})", "try again later") from error
+        why = f"the hub does not answer ({_said(error)})"
+        raise InputError(where, why, "try again later") from error
+
+
+def _said(error: object) -> str:
+    """What it says, in one line without any key."""
+    return redact(" ".join(str(error).split()))[:300]
 
 
 def _files(api: HfApi, repo: str) -> dict[str, RepoFile]:

@@ -5,20 +5,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from distilbench.catalog import catalog_beside
 from distilbench.compute import SCOPES
 from distilbench.interchange import read_exported
 from distilbench.publish._benchmarks import benchmark_of
-from distilbench.publish._card import catalog_beside, running_cost
+from distilbench.publish._card import running_cost
 from distilbench.publish._repositories import repository_of
-from distilbench.publish._scored import FAILED, LIMITED, Choice, Scored, scored
+from distilbench.publish._scored import Choice, Scored, scored
 from distilbench.records import derived, frame, identity, measured, published, setting
 from distilbench.report.card import CreationRecord, creation_record
-from distilbench.runner import load_cells
 
 if TYPE_CHECKING:
     import polars as pl
@@ -110,8 +110,8 @@ _OF_COSTS = (
 def result_rows(run_dir: Path, contributor: str | None = None, whole: bool = True) -> pl.DataFrame:
     """The results of a run that have an accuracy. ``whole``: raises ``InputError`` where a question
     failed; else ``failed`` counts them."""
-    run, plan = read_exported(run_dir), load_cells(run_dir)
-    catalog, _ = catalog_beside(run_dir)
+    run = read_exported(run_dir)
+    catalog, _ = catalog_beside([run_dir / "cards"])
     names = sorted(run.facts.get("cells") or [])
     stamp = json.dumps([run.facts["name"], run.facts["created"], names])
     same = {
@@ -123,7 +123,7 @@ def result_rows(run_dir: Path, contributor: str | None = None, whole: bool = Tru
     }
     made: dict[str, dict[str, Any]] = {}
     rows = []
-    for one in scored(run, plan, Choice(), whole):
+    for one in scored(run, Choice(), whole):
         card = one.row["card"] or ""
         if card not in made:
             made[card] = _creation(catalog, card)
@@ -146,8 +146,8 @@ def _row(one: Scored) -> dict[str, Any]:
         "date": one.ended.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "hardware": " + ".join(places) or None,
         "busy": _any(row["busy"] for row in one.rows),
-        "failed": _ended(one, FAILED),
-        "limited": _ended(one, LIMITED),
+        "failed": one.failed,
+        "limited": one.limited,
         "cut_off": one.outcomes.get("length", 0),
     }
 
@@ -156,10 +156,6 @@ def _any(said: Iterable[bool | None]) -> bool | None:
     """Whether one of them is true; null: none is, and not all are known."""
     known = set(said)
     return True if True in known else None if None in known else False
-
-
-def _ended(one: Scored, outcomes: Sequence[str]) -> int:
-    return sum(one.outcomes.get(outcome, 0) for outcome in outcomes)
 
 
 def _benchmark(one: Scored) -> dict[str, Any]:

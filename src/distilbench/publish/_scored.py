@@ -52,7 +52,15 @@ class Scored:
     @property
     def limited(self) -> int:
         """Answers that a limit, or the machine, kept from coming."""
-        return sum(self.outcomes.get(one, 0) for one in LIMITED)
+        return self._count(LIMITED)
+
+    @property
+    def failed(self) -> int:
+        """Answers that ended in an error, which is not the model's."""
+        return self._count(FAILED)
+
+    def _count(self, outcomes: Sequence[str]) -> int:
+        return sum(self.outcomes.get(one, 0) for one in outcomes)
 
     def one_of(self, name: str) -> Any:
         """What all its cell records say of a column; null if they do not agree."""
@@ -108,13 +116,13 @@ def refuse_unfinished(run_dir: Path, plan: Sequence[Cell], choice: Choice) -> No
         )
 
 
-def scored(run: Exported, plan: Sequence[Cell], choice: Choice, whole: bool = True) -> list[Scored]:
+def scored(run: Exported, choice: Choice, whole: bool = True) -> list[Scored]:
     """One for each model, profile and task of the chosen ones that has an accuracy.
 
     ``whole``: raises ``InputError`` if an answer failed, which is no model's fault: the figure
     would be too low, without a word.
     """
-    cells = {cell.name: cell for cell in plan}
+    cells = {cell.name: cell for cell in run.plan}
     return [
         _one(rows, samples, cells, run.made)
         for rows, samples in _groups(run, choice)

@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from distilbench.compute import BOUND_MARKS, Bound
 from distilbench.errors import InputError
-from distilbench.files import write_parquet, write_text
+from distilbench.files import is_taken, write_parquet, write_text
 from distilbench.publish._dataset import read_results_folder
 from distilbench.publish._rows import KEY, ResultRecord, result_rows
 from distilbench.records import frame
@@ -24,6 +25,7 @@ from distilbench.report import (
     write_leaderboard,
     write_report,
 )
+from distilbench.report.page import NOT_AVAILABLE, mib
 from distilbench.source import plain_name
 
 if TYPE_CHECKING:
@@ -39,6 +41,7 @@ _NOTE = (
     " seconds of a busy machine, which are not the model's own. What is unanswered counts as wrong."
 )
 _BUSY = "†"
+_MADE = ("creation_lineage_flops", "creation_lineage_bound")
 _MAY_LACK = {"flops", "energy_j", "creation_lineage_flops"}
 """Columns that are left out where no row has a value."""
 
@@ -70,7 +73,7 @@ def write_site(
 
 
 def _refuse_other(out: Path) -> None:
-    if out.is_dir() and any(out.iterdir()) and not (out / _MARK).is_file():
+    if is_taken(out) and not (out / _MARK).is_file():
         raise InputError(str(out), "holds something that is no site", "name another folder (--out)")
 
 
@@ -119,10 +122,10 @@ def _table(rows: pl.DataFrame, pages: Mapping[str, str]) -> Section:
         Shown("95% interval", ("low", "high"), "{:.1%} to {:.1%}"),
         Shown("questions", ("n_questions", "all_questions", "failed", "limited"), _questions),
         Shown("FLOPs / question", "flops", "{:.3g}", "derived"),
-        Shown("p95 s", ("p95_s", "busy"), _seconds),
+        Shown("p95 s", ("p95_s", "busy"), _seconds, "measured"),
         Shown("J / question", ("energy_j", "energy_known"), _joules),
-        Shown("peak MiB", "peak_memory_bytes", _mib),
-        Shown("creation FLOPs", ("creation_lineage_flops", "creation_lineage_bound"), _creation),
+        Shown("peak MiB", "peak_memory_bytes", mib, "measured"),
+        Shown("creation FLOPs", _MADE, _creation, "published"),
         Shown("on", ("profile", "hardware"), _place),
         Shown("run", ("run", "page", "contributor", "date"), run_cell),
     )
@@ -150,35 +153,26 @@ def _questions(asked: int, of: int | None, failed: int | None, limited: int | No
     return Cell(f"{text}, {unanswered:,} unanswered", title=f"{why}; all count as wrong")
 
 
-def _seconds(seconds: float | None, busy: bool | None) -> Any:
-    if seconds is None:
-        return "not available"
-    return Cell(f"{seconds:.3g}{_BUSY if busy else ''}", kind="measured")
+def _seconds(seconds: float | None, busy: bool | None) -> str:
+    return NOT_AVAILABLE if seconds is None else f"{seconds:.3g}{_BUSY if busy else ''}"
 
 
 def _place(profile: str | None, hardware: str | None) -> Cell:
     """The profile and the machine, without its system."""
     said = [words for words in (profile, (hardware or "").rpartition(", ")[0] or hardware) if words]
-    return Cell("; ".join(said) or "not available", title=hardware)
+    return Cell("; ".join(said) or NOT_AVAILABLE, title=hardware)
 
 
 def _joules(joules: float | None, known: str | None) -> Any:
     if joules is None:
-        return "not available"
+        return NOT_AVAILABLE
     return Cell(f"{joules:.3g}", kind="estimated" if known == "estimated" else "measured")
 
 
-def _mib(size: int | None) -> Any:
-    return "not available" if size is None else Cell(f"{size / 2**20:,.0f}", kind="measured")
-
-
-def _creation(flops: float | None, bound: str | None) -> Any:
-    from distilbench.compute import BOUND_MARKS
-
-    if flops is None:
-        return "not available"
-    marks: Mapping[str, str] = {str(name): mark for name, mark in BOUND_MARKS.items()}
-    return Cell(f"{marks.get(bound or '=', '')}{flops:.3g}", kind="published")
+def _creation(flops: float | None, bound: Bound | None) -> str:
+    if flops is None or bound is None:  # one is not there without the other
+        return NOT_AVAILABLE
+    return f"{BOUND_MARKS[bound]}{flops:.3g}"
 
 
 def _downloads(rows: pl.DataFrame, out: Path) -> Section:

@@ -17,6 +17,7 @@ from distilbench.compute import (
     Scope,
     ScopeCost,
     Unavailable,
+    bound_of,
     interval,
     scope_costs,
 )
@@ -120,10 +121,7 @@ def _flops(
     """``at_least`` stands in where the whole is not known."""
     reason = flops.reason if isinstance(flops, Unavailable) else None
     known = at_least if isinstance(flops, Unavailable) else flops
-    bounds: dict[tuple[bool, bool], Bound] = {
-        (False, False): "=", (True, False): ">=", (False, True): "<=", (True, True): "~",
-    }  # fmt: skip
-    bound = bounds[bool(omits) or reason is not None, bool(exceeds) and reason is None]
+    bound = bound_of(bool(omits) or reason is not None, bool(exceeds) and reason is None)
     found = None if known is None else interval(known, draws, seed)
     return Flops(
         value=found and found.central,

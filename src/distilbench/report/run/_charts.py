@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from distilbench.report.page import INK, colour, inline, padded, shape, styled, tooltips
 
 if TYPE_CHECKING:
     import polars as pl
+
+    from distilbench.compute import Bound
 
 
 def accuracy_by_task(table: pl.DataFrame, entries: list[str]) -> Any:
@@ -154,9 +157,10 @@ def lifetime_cost(
     scopes: list[str],
     unit: str,
 ) -> Any:
-    """``lines``: scope, entry, how (of ``LIFETIME_DASHES``), answers, served, cost, low, high;
-    ``points``: scope, answers, low, high, cost, words, label. A correct answer's cost in ``unit``
-    against the answers served, both logarithmic, of the scope that the reader chooses."""
+    """``lines``: scope, entry, how (of ``TO_BE_MADE``, or ``THERE_ALREADY``), answers, served,
+    cost, low, high; ``points``: scope, answers, low, high, cost, words, label. A correct answer's
+    cost in ``unit`` against the answers served, both logarithmic, of the scope that the reader
+    chooses."""
     import altair as alt
 
     chosen = alt.param(
@@ -168,14 +172,21 @@ def lifetime_cost(
     return styled(alt.layer(*layers).add_params(chosen).properties(height=320))
 
 
-LIFETIME_DASHES = {
-    "to be made": [1, 0],
-    "to be made, at most (≤)": [8, 2, 2, 2],
-    "to be made, at least (≥)": [2, 3],
-    "to be made, neither bounds it (~)": [2, 6],
-    "there already": [6, 4],
+TO_BE_MADE: Mapping[Bound, str] = {
+    "=": "to be made",
+    "<=": "to be made, at most (≤)",
+    ">=": "to be made, at least (≥)",
+    "~": "to be made, neither bounds it (~)",
 }
-"""How a model's creation counts in a lifetime cost, each with its dashes."""
+THERE_ALREADY = "there already"
+"""How a model's creation counts in a lifetime cost."""
+_DASHES = {
+    TO_BE_MADE["="]: [1, 0],
+    TO_BE_MADE["<="]: [8, 2, 2, 2],
+    TO_BE_MADE[">="]: [2, 3],
+    TO_BE_MADE["~"]: [2, 6],
+    THERE_ALREADY: [6, 4],
+}
 
 
 def _lifetimes(lines: list[dict[str, Any]], entries: list[str], unit: str) -> tuple[Any, Any]:
@@ -196,7 +207,7 @@ def _lifetimes(lines: list[dict[str, Any]], entries: list[str], unit: str) -> tu
         y=alt.Y("low:Q", title=title, scale=log, axis=axis), y2="high:Q"
     )
     there = {row["how"] for row in lines}
-    ways = {how: dash for how, dash in LIFETIME_DASHES.items() if how in there}
+    ways = {how: dash for how, dash in _DASHES.items() if how in there}
     dashes = alt.Scale(domain=list(ways), range=list(ways.values()))
     line = base.mark_line(strokeWidth=2).encode(
         y=alt.Y("cost:Q", scale=log),

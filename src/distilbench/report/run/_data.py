@@ -218,12 +218,10 @@ def read_run(run_dir: Path, known: KnownCards | None = None) -> RunData:
 
 def catalog_of(folders: Sequence[Path]) -> KnownCards:
     """The catalog with the cards that lay beside models; without them, and why, if one is bad."""
-    from distilbench.catalog import load_catalog
+    from distilbench.catalog import catalog_beside
 
-    try:
-        return load_catalog([folder for folder in folders if folder.is_dir()]), ()
-    except InputError as error:
-        return load_catalog(), (f"The cards beside the models are left out: {error}.",)
+    catalog, bad = catalog_beside(folders)
+    return catalog, (f"The cards beside the models are left out: {bad}.",) if bad else ()
 
 
 def _suite_text(run_dir: Path) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from distilbench.claims import UNITS
-from distilbench.compute import BOUND_MARKS, SCOPE_WORDS, SCOPES, Bound
+from distilbench.compute import BOUND_MARKS, SCOPE_WORDS, SCOPES
 from distilbench.report.page import (
     NOT_AVAILABLE,
     Cell,
@@ -19,7 +19,7 @@ from distilbench.report.page import (
     Text,
     interval_words,
 )
-from distilbench.report.run._charts import LIFETIME_DASHES, lifetime_cost
+from distilbench.report.run._charts import THERE_ALREADY, TO_BE_MADE, lifetime_cost
 from distilbench.report.run._ledger_words import (
     counted,
     meeting_cell,
@@ -153,9 +153,9 @@ def _most(drawn: Sequence[Ledger]) -> float:
 
 def _lines(ledger: Ledger, steps: Sequence[float]) -> Iterator[dict[str, Any]]:
     sides = (
-        (ledger.distilled, False, _TO_BE_MADE[ledger.distilled.bound]),
-        (ledger.counterpart, False, _TO_BE_MADE[ledger.counterpart.bound]),
-        (ledger.counterpart, True, "there already"),
+        (ledger.distilled, False, TO_BE_MADE[ledger.distilled.bound]),
+        (ledger.counterpart, False, TO_BE_MADE[ledger.counterpart.bound]),
+        (ledger.counterpart, True, THERE_ALREADY),
     )
     for side, exists, how in sides:
         for answers in steps:
@@ -167,9 +167,6 @@ def _lines(ledger: Ledger, steps: Sequence[float]) -> Iterator[dict[str, Any]]:
                     "cost": cost.value, "low": low, "high": cost.high or cost.value,
                     "served": counted(answers),
                 }  # fmt: skip
-
-
-_TO_BE_MADE: dict[Bound, str] = dict(zip(("=", "<=", ">=", "~"), LIFETIME_DASHES, strict=False))
 
 
 def _points(ledger: Ledger) -> Iterator[dict[str, Any]]:
