@@ -7,6 +7,7 @@ from collections.abc import Callable, Hashable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+from distilbench.distill.data._lines import lines_of
 from distilbench.distill.recipe import Recipe
 from distilbench.errors import InputError
 
@@ -47,10 +48,7 @@ def in_order(
     if column is None:
         return tuple(rows)
     ranks: dict[T, float] = {}
-    for number, line in enumerate(path.read_text("utf-8-sig").split("\n"), start=1):
-        if not line.strip():
-            continue
-        where = f"{path}: row {number}"
+    for line, where in lines_of(path.read_text("utf-8-sig"), path):
         value: Any = json.loads(line).get(column)
         if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
             raise InputError(where, f"has no number in {column!r}", "correct 'data.curriculum'")
