@@ -30,14 +30,17 @@ def split(recipe: Recipe, rows: Sequence[T], path: Path) -> Splits[T]:
     return tuple(left[:-count]), tuple(left[-count:]), held
 
 
-def fresh(train: Sequence[T], apart: Sequence[T], path: Path) -> tuple[tuple[T, ...], int]:
-    """The rows of ``train`` that are not set apart too, and how many are. Raises ``InputError`` if
-    nothing is left, or nothing set apart."""
-    secret = set(apart)
+def fresh(splits: Splits[T], path: Path) -> tuple[Splits[T], int]:
+    """The splits, of which no row stands in two: it stays in the last one. And how many rows to
+    train on were left out. Raises ``InputError`` if none is left of these, or nothing set apart."""
+    train, validation, held = splits
+    secret = set(held)
+    judged = tuple(row for row in validation if row not in secret)
+    secret.update(validation)
     kept = tuple(row for row in train if row and row not in secret)
-    if not kept or not any(apart):
+    if not kept or not any(secret):
         raise InputError(str(path), "is too short to hold a part of it out", "give more text")
-    return kept, len(train) - len(kept)
+    return (kept, judged, held), len(train) - len(kept)
 
 
 def in_order(
