@@ -87,6 +87,27 @@ def browser() -> Iterator[Browser]:
         launched.close()
 
 
+@pytest.fixture
+def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Training on one thread, with a cache of its own."""
+    import torch
+
+    torch.set_num_threads(1)
+    monkeypatch.setenv("DISTILBENCH_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture(scope="module")
+def teacher(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a teacher of four layers that was never trained."""
+    from tests.tiny_models import tiny_llama, tiny_tokenizer
+
+    folder = tmp_path_factory.mktemp("teacher")
+    tokenizer = tiny_tokenizer()
+    for part in (tokenizer, tiny_llama(tokenizer)):
+        part.save_pretrained(folder)
+    return folder
+
+
 @pytest.fixture(autouse=True)
 def _signals_as_before() -> Iterator[None]:
     """A command that was run in this process leaves its signals as its end wants them: ignored."""

@@ -15,6 +15,7 @@ from distilbench.distill.data._corpus import load_corpus
 from distilbench.errors import InputError
 from tests.tiny_models import tiny_tokenizer
 
+pytestmark = pytest.mark.usefixtures("alone")
 TASK = {
     "reasoning_gym": "chain_sum",
     "fewshot": 0,
@@ -22,14 +23,6 @@ TASK = {
     "params": {"min_terms": 2, "max_terms": 2, "min_digits": 1, "max_digits": 1},
 }
 NEW = {"layers": 2, "hidden": 32, "heads": 2, "ffn": 48, "context": 160}
-
-
-@pytest.fixture(autouse=True)
-def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import torch
-
-    torch.set_num_threads(1)
-    monkeypatch.setenv("DISTILBENCH_CACHE", str(tmp_path / "cache"))
 
 
 def write_recipe(folder: Path, name: str, **changes: Any) -> Path:

@@ -17,26 +17,10 @@ from distilbench.distill.training import Judged
 from distilbench.errors import InputError
 from distilbench.events import Event, Noted
 from tests.test_distill import TASK, from_teacher, make, write_recipe
-from tests.tiny_models import tiny_llama, tiny_tokenizer
+from tests.tiny_models import tiny_tokenizer
 
+pytestmark = pytest.mark.usefixtures("alone")
 SHORT = {"max_steps": 2, "batch_size": 8, "max_length": 128}
-
-
-@pytest.fixture(autouse=True)
-def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import torch
-
-    torch.set_num_threads(1)
-    monkeypatch.setenv("DISTILBENCH_CACHE", str(tmp_path / "cache"))
-
-
-@pytest.fixture(scope="module")
-def teacher(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("teacher")
-    tokenizer = tiny_tokenizer()
-    tiny_llama(tokenizer).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    return folder
 
 
 def strict(file: Path) -> Any:

@@ -22,12 +22,7 @@ from tests.test_distill import TASK, from_teacher, make, stage
 from tests.tiny_models import tiny_llama, tiny_tokenizer
 
 torch = pytest.importorskip("torch")
-
-
-@pytest.fixture(autouse=True)
-def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    torch.set_num_threads(1)
-    monkeypatch.setenv("DISTILBENCH_CACHE", str(tmp_path / "cache"))
+pytestmark = pytest.mark.usefixtures("alone")
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +61,14 @@ def reference(student: Any, teacher: Any, distance: Distance) -> tuple[float, di
         count += len(tokens)
     (total / count).backward()
     return float(total.detach() / count), {n: p.grad for n, p in mine.named_parameters()}
+
+
+def check(trainer: Any, wanted: float, slopes: dict[str, Any]) -> None:
+    """That a trainer's loss and its gradients are those."""
+    found, gradients = loss_and_gradients(trainer)
+    assert found == pytest.approx(wanted, rel=1e-6)
+    for parameter, slope in slopes.items():
+        assert torch.allclose(gradients[parameter].double(), slope, atol=1e-6), parameter
 
 
 def kl(one: Any, other: Any) -> Any:
@@ -133,10 +136,7 @@ def test_a_weighted_sum_and_its_gradients(tmp_path: Path, pair: Any, name: str) 
         "logit",
         distillation,
     )
-    found, gradients = loss_and_gradients(trainer)
-    assert found == pytest.approx(wanted, rel=1e-6)
-    for parameter, slope in slopes.items():
-        assert torch.allclose(gradients[parameter].double(), slope, atol=1e-6), parameter
+    check(trainer, wanted, slopes)
 
 
 def test_alpha_of_cached_logits_is_that_of_the_whole_ones(tmp_path: Path, pair: Any) -> None:
@@ -158,10 +158,7 @@ def test_alpha_of_cached_logits_is_that_of_the_whole_ones(tmp_path: Path, pair: 
     trainer = made_trainer(
         tmp_path, mine, None, "logit", settings, logits=[[file] for file in files]
     )
-    found, gradients = loss_and_gradients(trainer)
-    assert found == pytest.approx(wanted, rel=1e-6)
-    for parameter, slope in slopes.items():
-        assert torch.allclose(gradients[parameter].double(), slope, atol=1e-6), parameter
+    check(trainer, wanted, slopes)
 
 
 def test_alpha_between_tokenizers_is_of_the_losses_of_both(tmp_path: Path, pair: Any) -> None:

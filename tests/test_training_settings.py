@@ -22,22 +22,8 @@ from tests.test_distill import TASK, from_teacher, make, stage, write_recipe
 from tests.tiny_models import tiny_llama, tiny_tokenizer
 
 torch = pytest.importorskip("torch")
+pytestmark = pytest.mark.usefixtures("alone")
 SHORT: dict[str, Any] = {"max_steps": 2, "batch_size": 4, "max_length": 128}
-
-
-@pytest.fixture(autouse=True)
-def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    torch.set_num_threads(1)
-    monkeypatch.setenv("DISTILBENCH_CACHE", str(tmp_path / "cache"))
-
-
-@pytest.fixture(scope="module")
-def teacher(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("teacher")
-    tokenizer = tiny_tokenizer()
-    for part in (tokenizer, tiny_llama(tokenizer)):
-        part.save_pretrained(folder)
-    return folder
 
 
 @pytest.fixture

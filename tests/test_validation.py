@@ -16,26 +16,12 @@ from distilbench.distill.training import _train, _validating
 from distilbench.distill.training._evaluate import Judged
 from distilbench.events import Noted, ValidationSeen
 from tests.test_distill import TASK, from_teacher, make, stage, write_recipe
-from tests.tiny_models import tiny_llama, tiny_tokenizer
+from tests.tiny_models import tiny_tokenizer
 
 torch = pytest.importorskip("torch")
+pytestmark = pytest.mark.usefixtures("alone")
 SPLIT = {"validation": {"questions": 8, "seed": 5}}
 STEPS: dict[str, Any] = {"max_steps": 6, "batch_size": 4, "max_length": 128, "eval_steps": 2}
-
-
-@pytest.fixture(autouse=True)
-def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    torch.set_num_threads(1)
-    monkeypatch.setenv("DISTILBENCH_CACHE", str(tmp_path / "cache"))
-
-
-@pytest.fixture(scope="module")
-def teacher(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("teacher")
-    tokenizer = tiny_tokenizer()
-    for part in (tokenizer, tiny_llama(tokenizer)):
-        part.save_pretrained(folder)
-    return folder
 
 
 def as_judged(monkeypatch: pytest.MonkeyPatch, losses: list[float | None]) -> None:

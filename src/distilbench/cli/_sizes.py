@@ -9,7 +9,7 @@ def memory_bytes(text: str | None) -> int | None:
     """Bytes of ``--memory``, as 300MiB or 2GiB; null: no limit."""
     from pydantic import TypeAdapter, ValidationError
 
-    from distilbench.suite import Bytes
+    from distilbench.sizes import Bytes
 
     if text is None:
         return None

@@ -15,13 +15,12 @@ from distilbench.suite._load import (
     packaged_suite,
     read_suite,
 )
-from distilbench.suite._profile import GPU, Bytes, Device, Profile, devices
+from distilbench.suite._profile import GPU, Device, Profile, devices
 from distilbench.suite._suite import Generation, Limits, Model, Price, Suite
 
 __all__ = [
     "GPU",
     "UNCHANGED",
-    "Bytes",
     "Changes",
     "Device",
     "Generation",

@@ -9,37 +9,17 @@ from typing import Annotated, Any, Literal, NamedTuple
 from pydantic import (
     BaseModel,
     BeforeValidator,
-    ByteSize,
     ConfigDict,
     Field,
-    PlainSerializer,
     StringConstraints,
-    WithJsonSchema,
     model_validator,
 )
 
 from distilbench.errors import use_one_of
+from distilbench.sizes import Bytes
 from distilbench.yaml_file import parse_yaml
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._\-]*$", max_length=80)]
-
-
-def _with_unit(value: Any) -> Any:
-    """A bare number is refused: 300 is mebibytes to one reader and bytes to the other."""
-    if isinstance(value, ByteSize):
-        return value
-    bare = isinstance(value, str) and value.strip().replace(".", "", 1).isdecimal()
-    if bare or isinstance(value, int | float):
-        raise ValueError(f"{value} has no unit; write it as {value}MiB or {value}GiB")
-    return value
-
-
-Bytes = Annotated[
-    ByteSize,
-    BeforeValidator(_with_unit),
-    PlainSerializer(lambda size: f"{int(size)}B", return_type=str, when_used="json"),
-    WithJsonSchema({"type": "string", "examples": ["2GiB"]}),
-]
 _LEAST_MEMORY = 64 << 20  # an interpreter with llama.cpp and no model takes a third of it
 
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import itertools
-import json
 from pathlib import Path
-from typing import Any
 
+from distilbench.distill.data._lines import in_column, lines_of
 from distilbench.errors import InputError
 from distilbench.tasks import turns_of
 
@@ -23,14 +22,10 @@ def read_chats(path: Path, column: str) -> list[Chat]:
     if path.suffix != ".jsonl":
         raise InputError(str(path), "is no .jsonl file", "convert it to one, a chat a line")
     try:
-        lines = path.read_text("utf-8-sig").split("\n")
+        text = path.read_text("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(str(path), "is not UTF-8", "convert it") from error
-    found = [
-        chat_of(line, column, f"{path}: row {number}")
-        for number, line in enumerate(lines, start=1)
-        if line.strip()
-    ]
+    found = [chat_of(line, column, where) for line, where in lines_of(text, path)]
     if not found:
         raise InputError(str(path), "is empty", "give chats")
     return found
@@ -38,10 +33,7 @@ def read_chats(path: Path, column: str) -> list[Chat]:
 
 def chat_of(line: str, column: str, where: str) -> Chat:
     """The chat of a line; ``where``: its place, for errors. See :func:`read_chats`."""
-    try:
-        value: Any = json.loads(line)[column]
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(where, f"has no chat in {column!r}", "set 'data.column'") from error
+    value = in_column(line, column, where, "chat")
     where = f"{where}, {column!r}"
     for message in value if isinstance(value, list) else ():
         for name in _UNREAD:

@@ -115,14 +115,13 @@ def load_corpus(recipe: Recipe, where: str) -> Corpus:
 
 
 def _texts(recipe: Recipe, path: Path) -> Corpus:
-    train, validation, held = text_splits(recipe, path)
-    texts, overlapping = fresh(train, (*validation, *held), path)
+    (train, validation, held), overlapping = fresh(text_splits(recipe, path), path)
     column = recipe.data.column or "text"
     return Corpus(
         train_texts=in_order(
-            texts, recipe.data.curriculum, path, lambda line, where: text_of(line, column, where)
+            train, recipe.data.curriculum, path, lambda line, where: text_of(line, column, where)
         ),
-        validation_texts=tuple(text for text in validation if text not in set(held)),
+        validation_texts=validation,
         held_out_texts=held,
         overlapping=overlapping,
         apart=recipe.training.packing,
@@ -131,16 +130,16 @@ def _texts(recipe: Recipe, path: Path) -> Corpus:
 
 def _chats(recipe: Recipe, path: Path) -> Corpus:
     column, order = recipe.data.column or "messages", recipe.data.curriculum
-    train, validation, held = split(recipe, read_chats(path, column), path)
-    kept, overlapping = fresh(train, (*validation, *held), path)
+    rows = split(recipe, read_chats(path, column), path)
+    (train, validation, held), overlapping = fresh(rows, path)
     return Corpus(
         train_chats=in_order(
-            kept,
+            train,
             None if order == "length" else order,
             path,
             lambda line, where: chat_of(line, column, where),
         ),
-        validation_chats=tuple(chat for chat in validation if chat not in set(held)),
+        validation_chats=validation,
         held_out_chats=held,
         overlapping=overlapping,
     )

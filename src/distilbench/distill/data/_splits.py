@@ -7,6 +7,7 @@ from collections.abc import Callable, Hashable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+from distilbench.distill.data._lines import lines_of
 from distilbench.distill.recipe import Recipe
 from distilbench.errors import InputError
 
@@ -29,14 +30,17 @@ def split(recipe: Recipe, rows: Sequence[T], path: Path) -> Splits[T]:
     return tuple(left[:-count]), tuple(left[-count:]), held
 
 
-def fresh(train: Sequence[T], apart: Sequence[T], path: Path) -> tuple[tuple[T, ...], int]:
-    """The rows of ``train`` that are not set apart too, and how many are. Raises ``InputError`` if
-    nothing is left, or nothing set apart."""
-    secret = set(apart)
+def fresh(splits: Splits[T], path: Path) -> tuple[Splits[T], int]:
+    """The splits, of which no row stands in two: it stays in the last one. And how many rows to
+    train on were left out. Raises ``InputError`` if none is left of these, or nothing set apart."""
+    train, validation, held = splits
+    secret = set(held)
+    judged = tuple(row for row in validation if row not in secret)
+    secret.update(validation)
     kept = tuple(row for row in train if row and row not in secret)
-    if not kept or not any(apart):
+    if not kept or not any(secret):
         raise InputError(str(path), "is too short to hold a part of it out", "give more text")
-    return kept, len(train) - len(kept)
+    return (kept, judged, held), len(train) - len(kept)
 
 
 def in_order(
@@ -47,10 +51,7 @@ def in_order(
     if column is None:
         return tuple(rows)
     ranks: dict[T, float] = {}
-    for number, line in enumerate(path.read_text("utf-8-sig").split("\n"), start=1):
-        if not line.strip():
-            continue
-        where = f"{path}: row {number}"
+    for line, where in lines_of(path.read_text("utf-8-sig"), path):
         value: Any = json.loads(line).get(column)
         if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
             raise InputError(where, f"has no number in {column!r}", "correct 'data.curriculum'")

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
+from distilbench.distill.data._lines import in_column, lines_of
 from distilbench.distill.data._splits import Splits, split
 from distilbench.distill.recipe import Recipe
 from distilbench.errors import InputError
@@ -34,19 +33,11 @@ def _texts(path: Path, column: str) -> list[str]:
         raise InputError(str(path), "is not UTF-8", "convert it") from error
     if path.suffix == ".txt":
         return [text]
-    rows = []
-    # Not splitlines: JSON strings may hold the other separators of lines that it knows.
-    for number, line in enumerate(text.split("\n"), start=1):
-        if line.strip():
-            rows.append(text_of(line, column, f"{path}: row {number}"))
-    return rows
+    return [text_of(line, column, where) for line, where in lines_of(text, path)]
 
 
 def text_of(line: str, column: str, where: str) -> str:
-    try:
-        value: Any = json.loads(line)[column]
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(where, f"has no text in {column!r}", "set 'data.column'") from error
+    value = in_column(line, column, where, "text")
     if not isinstance(value, str) or not value.strip():
         raise InputError(where, f"column {column!r} is no text", "mend or remove the row")
     return value

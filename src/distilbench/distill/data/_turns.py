@@ -33,7 +33,12 @@ def chat_examples(
             "the student's tokenizer has no chat template",
             "name one with a template in 'tokenizer' or 'student.model', or use 'data.task'",
         )
-    made = [e for chat in chats for e in _examples(tokenizer, chat, where)]
+    ends = _ends(tokenizer)
+    made = (
+        _example(tokenizer, pieces, ends)
+        for chat in chats
+        for pieces in _pieces(tokenizer, chat, ends, where)
+    )
     cut = (example.cut(max_length) for example in made)
     return [example for example in cut if example.labelled and example.completion]
 
@@ -44,43 +49,43 @@ def chat_notes(
     """What the user should know of what the template makes of chats, and of their lengths."""
     if not chats or not tokenizer.chat_template:
         return
-    shown = [_render(tokenizer, chat, where) for chat in chats]
-    pairs = list(zip(chats, shown, strict=True))
+    ends = _ends(tokenizer)
+    pieces = [_pieces(tokenizer, chat, ends, where) for chat in chats]
+    lasts = ["".join(text for text, _ in of_chat[-1]) for of_chat in pieces]
+    pairs = list(zip(chats, lasts, strict=True))
     if lost := sum(c[0][0] == "system" and c[0][1] not in text for c, text in pairs):
         yield f"the chat template leaves out the system prompt of {_of(lost, chats)}"
-    if apart := sum(_whole(tokenizer, chat, where) is None for chat in chats):
+    if apart := sum(len(of_chat) > 1 for of_chat in pieces):
         yield (
             f"the chat template renders earlier turns of the assistant in another way (it drops"
             f" their thoughts, it may be) in {_of(apart, chats)}: there each turn is an example of"
             " its own, as the model sees it when it answers"
         )
-    if short := sum(_leaves_out(tokenizer, chat, where) for chat in chats):
+    if short := sum(c[_answers(c)[-1]][1].strip() not in text for c, text in pairs):
         yield (
             "the chat template leaves out a part of what the assistant says last in"
             f" {_of(short, chats)}: it is not learnt"
         )
-    made = [e for chat in chats for e in _examples(tokenizer, chat, where)]
-    if cut := sum(len(example.ids) > max_length for example in made):
+    lengths = [len(_example(tokenizer, one, ends).ids) for of_chat in pieces for one in of_chat]
+    if cut := sum(length > max_length for length in lengths):
         yield (
-            f"{cut:,} of {len(made):,} examples are cut at 'training.max_length' ({max_length:,}"
-            f" tokens); the longest has {max(len(e.ids) for e in made):,}"
+            f"{cut:,} of {len(lengths):,} examples are cut at 'training.max_length' ({max_length:,}"
+            f" tokens); the longest has {max(lengths):,}"
         )
-
-
-def _leaves_out(tokenizer: PreTrainedTokenizerBase, chat: Chat, where: str) -> bool:
-    last = _answers(chat)[-1]
-    return chat[last][1].strip() not in "".join(_turn(tokenizer, chat, last, where))
 
 
 def _of(count: int, chats: Sequence[Chat]) -> str:
     return f"{count:,} of {len(chats):,} chats"
 
 
-def _examples(tokenizer: PreTrainedTokenizerBase, chat: Chat, where: str) -> Iterator[Example]:
-    whole = _whole(tokenizer, chat, where)
+def _pieces(
+    tokenizer: PreTrainedTokenizerBase, chat: Chat, ends: tuple[str, ...], where: str
+) -> list[list[Piece]]:
+    """The pieces of each example that a chat becomes: of one, or of one a turn."""
+    whole = _whole(tokenizer, chat, ends, where)
     if whole is not None:
-        yield _example(tokenizer, whole)
-        return
+        return [whole]
+    made = []
     for number in _answers(chat):
         before, turn = _turn(tokenizer, chat, number, where)
         if not turn:
@@ -90,10 +95,13 @@ def _examples(tokenizer: PreTrainedTokenizerBase, chat: Chat, where: str) -> Ite
                 f" {chat[number][1][:40]!r}",
                 "mend the template: it is to render a chat as its prompt and what follows it",
             )
-        yield _example(tokenizer, [(before, False), (turn, True)])
+        made.append([(before, False), (turn, True)])
+    return made
 
 
-def _whole(tokenizer: PreTrainedTokenizerBase, chat: Chat, where: str) -> list[Piece] | None:
+def _whole(
+    tokenizer: PreTrainedTokenizerBase, chat: Chat, ends: tuple[str, ...], where: str
+) -> list[Piece] | None:
     """The chat up to the assistant's last turn in pieces; null: the template shows an earlier turn
     otherwise than it was when it was said, or does not end it."""
     answers = _answers(chat)
@@ -104,7 +112,7 @@ def _whole(tokenizer: PreTrainedTokenizerBase, chat: Chat, where: str) -> list[P
         before, turn = _turn(tokenizer, chat, number, where)
         if not turn or not text.startswith(before + turn) or len(before) < at:
             return None
-        if number != answers[-1] and not _ended(tokenizer, turn):
+        if number != answers[-1] and not turn.endswith(ends):
             return None
         pieces += [(text[at : len(before)], False), (turn, True)]
         at = len(before + turn)
@@ -123,10 +131,12 @@ def _turn(
     return before, after[len(before) :].rstrip()
 
 
-def _example(tokenizer: PreTrainedTokenizerBase, pieces: Sequence[Piece]) -> Example:
+def _example(
+    tokenizer: PreTrainedTokenizerBase, pieces: Sequence[Piece], ends: tuple[str, ...]
+) -> Example:
     """Each piece in tokens of its own, as a prompt and an answer are; the last ends once."""
     parts = [(_ids(tokenizer, text), said) for text, said in pieces]
-    if not _ended(tokenizer, pieces[-1][0]):
+    if not pieces[-1][0].endswith(ends):
         parts.append(((int(tokenizer.eos_token_id),), True))
     completion = [(token, said) for ids, said in parts[1:] for token in ids]
     learnt = tuple(said for _, said in completion)
@@ -139,16 +149,11 @@ def _ids(tokenizer: PreTrainedTokenizerBase, text: str) -> tuple[int, ...]:
     return tuple(tokenizer(text, add_special_tokens=False)["input_ids"])
 
 
-def _ends(tokenizer: PreTrainedTokenizerBase) -> list[str]:
-    """Tokens that may end a turn: any special one."""
+def _ends(tokenizer: PreTrainedTokenizerBase) -> tuple[str, ...]:
+    """Tokens that may end a turn: any special one. To ask a tokenizer for them takes long."""
     added = tokenizer.added_tokens_decoder
-    special = [token.content for token in added.values() if token.special]
-    return list(dict.fromkeys([str(tokenizer.eos_token), *special]))
-
-
-def _ended(tokenizer: PreTrainedTokenizerBase, turn: str) -> bool:
-    """Whether a turn bears its end."""
-    return any(turn.endswith(end) for end in _ends(tokenizer))
+    special = (token.content for token in added.values() if token.special)
+    return str(tokenizer.eos_token), *special
 
 
 def _answers(chat: Chat) -> list[int]:

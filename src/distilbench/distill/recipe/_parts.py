@@ -217,6 +217,12 @@ class Distillation(Part):
         return tuple(loss for loss in self.losses if isinstance(loss, FurtherDivergence))
 
     @property
+    def betas(self) -> tuple[float, ...]:
+        """Of the first divergence and of those beside it."""
+        further = (loss.beta_of_divergence for loss in self.divergences)
+        return self.beta_of_divergence, *further
+
+    @property
     def hidden(self) -> tuple[HiddenLoss, ...]:
         """Those of ``losses`` that compare hidden states."""
         return tuple(loss for loss in self.losses if isinstance(loss, HiddenLoss))

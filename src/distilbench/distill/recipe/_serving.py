@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from distilbench.distill.recipe._parts import Distillation
-
 Recipe = Any  # which asks this, so that its class stands above
 
 
@@ -49,16 +47,9 @@ def _of_logits(recipe: Recipe) -> str | None:
             "'distillation.temperature' of a served teacher is 1: servers tell log-probabilities of"
             " given texts at no other, and these need all logits to be changed into one"
         )
-    betas = [beta for trial in trials for beta in _betas(trial)]
-    if cached and 1 in betas:
+    if cached and any(1 in trial.betas for trial in trials):
         return (
             "reverse KL needs the probability of all that the server does not tell, to its last"
             " digit; use 'divergence: forward-kl' or 'jsd', or name the teacher's files"
         )
     return None
-
-
-def _betas(distillation: Distillation) -> list[float]:
-    """Of the first divergence and of those beside it."""
-    further = [one.beta_of_divergence for one in distillation.divergences]
-    return [distillation.beta_of_divergence, *further]

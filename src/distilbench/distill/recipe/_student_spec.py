@@ -2,39 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from typing import Literal, Self
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ByteSize,
-    ConfigDict,
-    Field,
-    PlainSerializer,
-    model_validator,
-)
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from distilbench.architecture import ModelShape
+from distilbench.sizes import Bytes
 from distilbench.source import Source
 
 
 class _Spec(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-def _with_unit(value: Any) -> Any:
-    """A bare number is refused: 300 is mebibytes to one reader and bytes to the other."""
-    text = str(value).strip()
-    if not isinstance(value, ByteSize) and text.replace(".", "", 1).isdecimal():
-        raise ValueError(f"{value} has no unit; write it as {value}MiB or {value}GiB")
-    return value
-
-
-Memory = Annotated[
-    ByteSize,
-    BeforeValidator(_with_unit),
-    PlainSerializer(lambda size: f"{int(size)}B", return_type=str, when_used="json"),
-]
 
 
 class NewShape(_Spec):
@@ -84,7 +62,7 @@ class WidthPruning(_Spec):
     ffn: int | None = Field(None, ge=1, description="width of the MLP to keep")
     hidden: int | None = Field(None, ge=1, description="width of the residual stream to keep")
     params: float | None = Field(None, gt=0, description="budget: most parameters")
-    memory: Memory | None = Field(
+    memory: Bytes | None = Field(
         None, description="budget: most memory in llama.cpp, predicted, context of 2,048"
     )
     latency_s: float | None = Field(

@@ -140,34 +140,43 @@ class Trial:
         bench = self.bench
         bench.on_event(WeightsLoading("the student as it starts"))
         texts = some_texts(self.corpus, self.texts)
-        recipe = self._pruned(teacher, texts)
-        return Loaded(*start_student(recipe, bench.folder, teacher, texts, bench.where), "")
+        parent, tokenizer = parent_of(bench.recipe, bench.folder, teacher, bench.where)
+        recipe = self._pruned(parent, tokenizer, texts)
+        return start_student(recipe, parent, tokenizer, teacher, texts, bench.where)
 
-    def _pruned(self, teacher: Loaded | None, texts: Sequence[str]) -> Recipe:
+    def _pruned(
+        self, parent: Loaded | None, tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]
+    ) -> Recipe:
         """The recipe, with the depth and widths that its student's budget allows: searched once."""
         bench, recipe = self.bench, self.bench.recipe
         spec = recipe.student
         if spec.prune is None or not spec.prune.has_budget:
             return recipe
-        noted = self.place.parent / PRUNED
-        if not noted.is_file():
-            parent, tokenizer = parent_of(recipe, bench.folder, teacher, bench.where)
+        found = self._found()
+        if found is None:
             assert parent is not None  # 'new' has no 'prune'
             kind = gguf_kind(next(iter(recipe.export), "F16"))
             where = f"{bench.where}: field 'student.prune'"
             with bench.meter.stage("pruning") as attempt:
                 parent = replace(parent, tokenizer=tokenizer)
                 search = Search(spec, parent, texts, kind, attempt, where, bench.on_event)
-                write_json(noted, search.found().model_dump(mode="json", exclude_none=True))
-        found = StudentSpec.model_validate(read_json(noted, {"prune": dict}))
+                found = search.found()
+                write_json(
+                    self.place.parent / PRUNED, found.model_dump(mode="json", exclude_none=True)
+                )
         return recipe.model_copy(update={"student": found})
 
     def pruned_to(self) -> str | None:
         """In words, what the search for the student's budget chose; null: there was none."""
+        found = self._found()
+        return None if found is None else pruned_words(found)
+
+    def _found(self) -> StudentSpec | None:
+        """What the search for the student's budget chose, once it is done."""
         noted = self.place.parent / PRUNED
         if not noted.is_file():
             return None
-        return pruned_words(StudentSpec.model_validate(read_json(noted, {"prune": dict})))
+        return StudentSpec.model_validate(read_json(noted, {"prune": dict}))
 
     def _in_order(self, examples: Sequence[Example]) -> Sequence[Example]:
         """The examples in the order of the recipe's curriculum, if it has one, which is said."""

@@ -37,10 +37,12 @@ def load_pretrained(
 
     problem, remedy = f"{source} could not be loaded", "check the model and the network"
     with quiet_loading(), one_sentence(where, problem, remedy):
+        config = AutoConfig.from_pretrained(place)
         model = AutoModelForCausalLM.from_pretrained(
             place,
+            config=config,
             dtype=torch.float32,
-            attn_implementation=attention_of(AutoConfig.from_pretrained(place), attention),
+            attn_implementation=attention_of(config, attention),
             use_safetensors=True,
         )
         tokenizer = AutoTokenizer.from_pretrained(place)

@@ -91,13 +91,17 @@ def content_digest(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -
 
 
 def start_student(
-    recipe: Recipe, folder: Path, teacher: Loaded | None, texts: Sequence[str], where: str
-) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """The untrained student and its tokenizer: its own, else its base's, else the teacher's.
-    ``texts``: what activations are measured on, if pruning goes by them."""
+    recipe: Recipe,
+    parent: Loaded | None,
+    tokenizer: PreTrainedTokenizerBase,
+    teacher: Loaded | None,
+    texts: Sequence[str],
+    where: str,
+) -> Loaded:
+    """The untrained student, of what :func:`parent_of` found. ``texts``: what activations are
+    measured on, if pruning goes by them."""
     from distilbench.distill.weights._shrinking import make_student
 
-    parent, tokenizer = parent_of(recipe, folder, teacher, where)
     vocab = None
     if recipe.aim.compares_logits and teacher and same_tokens(tokenizer, teacher.tokenizer):
         vocab = int(teacher.model.config.vocab_size)  # teachers pad their embeddings
@@ -110,13 +114,14 @@ def start_student(
         f"{where}: field 'student'",
         vocab,
     )
-    return model, tokenizer
+    return Loaded(model, tokenizer, "")
 
 
 def parent_of(
     recipe: Recipe, folder: Path, teacher: Loaded | None, where: str
 ) -> tuple[Loaded | None, PreTrainedTokenizerBase]:
-    """The model that the student starts from (null: from nothing), and the student's tokenizer."""
+    """The model that the student starts from (null: from nothing), and the student's tokenizer: its
+    own, else its base's, else the teacher's."""
     own = None
     if recipe.tokenizer:
         own = load_tokenizer(recipe.tokenizer, folder, f"{where}: field 'tokenizer'")

@@ -45,8 +45,7 @@ class CachedLogit(Objective):
                 f"the teacher's logits are kept at 'temperature: {asked.temperature}'; write the"
                 " same in 'distillation.losses', or drop 'top_k'"
             )
-        betas = [asked.beta_of_divergence, *(one.beta_of_divergence for one in asked.divergences)]
-        if asked.tail == "renormalise" and 1 in betas:
+        if asked.tail == "renormalise" and 1 in asked.betas:
             raise ValueError("reverse KL is infinite where the teacher has 0; use 'tail: bucket'")
 
     def collator(self, student: Any, teacher: Any) -> Callable[..., Any]:

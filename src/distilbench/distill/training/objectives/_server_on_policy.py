@@ -19,14 +19,7 @@ class ServerOnPolicy(OnPolicy):
     together; for JSD and reverse KL TRL takes the written token and the teacher's best."""
 
     needs: ClassVar[Need] = "served"
-    heeds: ClassVar[tuple[str, ...]] = (
-        "divergence",
-        "beta",
-        "temperature",
-        "top_k",
-        "on_policy_share",
-        "vllm",
-    )
+    heeds: ClassVar[tuple[str, ...]] = (*OnPolicy.heeds, "top_k")
 
     @classmethod
     def takes(cls, distillation: Distillation) -> bool:
