@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from distilbench.stats._groups import grouped
+from distilbench.stats._groups import grouped, of_both
 
 QUESTION = ("task", "seed", "sample_id")
 
@@ -20,7 +20,8 @@ def in_common(samples: pl.DataFrame, question: Sequence[str] = QUESTION) -> pl.D
     """
     by = list(question)
     entries = samples["entry"].n_unique()
-    questions, asked = grouped(samples, by), grouped(samples, [*by, "entry"])
+    questions = grouped(samples, by)
+    asked = of_both(questions, grouped(samples, ["entry"]))
     answered = np.bincount(questions.number[asked.first], minlength=len(questions.first))
     common = np.asarray(answered == entries)
     if common.any():

@@ -84,7 +84,7 @@ def one_row_each(
     made = {"cluster": pl.Series(cluster_numbers(samples, of)), "samples": pl.Series(of.size)}
     for score in scores:
         values = samples[score].to_numpy()
-        made[score] = pl.Series(of.sums(values) / of.size)
+        made[score] = pl.Series(of.means(values))
         made[binary[score]] = pl.Series(of.all((values == 0) | (values == 1)))
     rows = samples.select(groups)
     return (rows if of.are_rows else rows[of.first]).with_columns(**made)
