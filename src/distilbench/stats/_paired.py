@@ -20,7 +20,7 @@ from distilbench.stats._clusters import (
     t_quantile,
     unique,
 )
-from distilbench.stats._groups import Floats, Places, by_number, grouped, of_both
+from distilbench.stats._groups import Floats, Places, grouped, of_both
 from distilbench.stats._intervals import check_samples, cluster_numbers, in_parts
 
 _TOGETHER = 500_000  # differences that are made at once: what bounds memory
@@ -139,7 +139,6 @@ class _Asked:
 
 
 def _asked(samples: pl.DataFrame) -> tuple[_Questions, dict[str, _Asked]]:
-    samples = by_number(samples)
     places, models = grouped(samples, PAIR), grouped(samples, ["model"])
     kinds = samples.select(PAIR)[places.first]
     tables = grouped(kinds, ["profile", "task"])
