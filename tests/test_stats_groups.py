@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from distilbench.stats._groups import by_number, grouped, summed
+from distilbench.stats._groups import by_number, grouped, of_both, summed
 
 
 @pytest.mark.parametrize("rows", [0, 1, 500])
@@ -32,3 +32,6 @@ def test_sums_of_groups_are_those_of_group_by(rows: int, by: list[str]) -> None:
     assert [place for mine in of.rows() for place in of.before()[mine]] == [
         place for size in of.size for place in range(size)
     ]
+    several = of_both(grouped(table, by[:1]), grouped(table, by[1:]))
+    assert several.size.sum() == rows
+    assert {*map(tuple, several.rows())} == {*map(tuple, of.rows())}

@@ -24,6 +24,8 @@ from typing import Any
 
 import yaml
 
+from tests.warm import stock_code
+
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 RUNNABLE = ("bash", "yaml", "python")
@@ -109,8 +111,7 @@ def stocked(given: dict[str, str], folder: Path) -> Iterator[dict[str, str]]:
         yield {}
         return
     door = folder / "stock"
-    code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from tests import stock; stock.listen"
-    words = [f"{given['WALK_BIN']}/python", "-c", f"{code}({str(door)!r})"]
+    words = [f"{given['WALK_BIN']}/python", "-c", stock_code(f"listen({str(door)!r})")]
     with subprocess.Popen(words, env=given, cwd=folder, stdout=subprocess.DEVNULL) as listening:
         try:
             while not door.exists():

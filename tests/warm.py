@@ -186,12 +186,10 @@ def _stocked() -> Stock:
     global _stock
     if _stock is None:
         ours, its = socket.socketpair()
-        code = (
-            f"import sys; sys.path.insert(0, {ROOT!r}); from tests import stock; stock.serve({{}})"
-        )
+        code = stock_code(f"serve({its.fileno()})")
         with its, cold():
             process = subprocess.Popen(
-                [sys.executable, "-c", code.format(its.fileno())],
+                [sys.executable, "-c", code],
                 pass_fds=[its.fileno()],
                 env=at_start,
                 stdin=subprocess.DEVNULL,
@@ -199,6 +197,11 @@ def _stocked() -> Stock:
             )
         _stock = Stock(ours, Seen(**receive(ours)[0]), process)
     return _stock
+
+
+def stock_code(call: str) -> str:
+    """What a new process runs to be a stock (``tests/stock.py``)."""
+    return f"import sys; sys.path.insert(0, {ROOT!r}); from tests import stock; stock.{call}"
 
 
 def _adopt(orphans: bool) -> None:

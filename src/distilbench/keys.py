@@ -126,6 +126,13 @@ def key_in_environment(reference: str) -> Iterator[None]:
             os.environ.pop(variable, None)
 
 
+def bearer(reference: str) -> dict[str, str]:
+    """The header of a request with the key of ``provider/model``; none where there is none."""
+    with key_in_environment(reference):
+        key = os.environ.get(key_variable(reference))
+    return {"Authorization": f"Bearer {key}"} if key else {}
+
+
 def guard_output() -> None:
     """From here on, keep keys out of this process's log records and standard error."""
     make_record = logging.getLogRecordFactory()

@@ -178,6 +178,25 @@ def address_of(
     return base_url or next(filter(None, given), None)
 
 
+def root_of(address: str) -> str:
+    """Where a server tells of itself, beside its OpenAI-compatible API.
+
+    >>> root_of("http://gpu:8000/v1/")
+    'http://gpu:8000'
+    """
+    return address.rstrip("/").removesuffix("/v1")
+
+
+def model_name(reference: str) -> str:
+    """What the server calls the model of ``provider/model``.
+
+    >>> model_name("vllm/org/m"), model_name("openai-api/mine/org/m")
+    ('org/m', 'org/m')
+    """
+    provider, _, rest = reference.partition("/")
+    return rest.partition("/")[2] if provider.startswith("openai-api") else rest
+
+
 def _at(address: str) -> str | None:
     """Whose machine an address is."""
     try:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from distilbench.keys import key_in_environment, redact
-from distilbench.providers import HERE, SERVER, address_of, key_variable, provider_of
+from distilbench.keys import bearer, key_in_environment, redact
+from distilbench.providers import HERE, SERVER, address_of, model_name, provider_of, root_of
 
 if TYPE_CHECKING:
     import httpx
@@ -42,30 +41,16 @@ def refusal(reference: str, base_url: str | None) -> tuple[str, str] | None:
     address = address_of(reference, base_url) or _USUAL.get(provider.name)
     if provider.in_process or provider.runs_on not in (HERE, SERVER) or address is None:
         return None
-    with key_in_environment(reference), httpx.Client(headers=_headers(reference)) as client:
+    # The key stays there meanwhile, so that it is taken out of what the server repeats.
+    with key_in_environment(reference), httpx.Client(headers=bearer(reference)) as client:
         for ask in (_llama_server, _ollama, _any):
             try:
-                found = ask(client, address.rstrip("/"), _model(reference))
+                found = ask(client, address.rstrip("/"), model_name(reference))
             except (httpx.HTTPError, httpx.InvalidURL, ValueError, UnicodeError):
                 continue
             if found:
                 return found
     return None
-
-
-def _headers(reference: str) -> dict[str, str]:
-    key = os.environ.get(key_variable(reference))
-    return {"Authorization": f"Bearer {key}"} if key else {}
-
-
-def _model(reference: str) -> str:
-    """The model's name at its server: behind an openai-api service stands the service's first."""
-    parts = 2 if provider_of(reference).name.startswith("openai-api") else 1
-    return reference.split("/", parts)[-1]
-
-
-def _root(address: str) -> str:
-    return address.removesuffix("/v1")
 
 
 def _told(answer: httpx.Response) -> dict[str, Any]:
@@ -76,7 +61,7 @@ def _told(answer: httpx.Response) -> dict[str, Any]:
 def _llama_server(client: httpx.Client, address: str, model: str) -> tuple[str, str] | None:
     """Its chat template, which it reads the abilities of: without that for tools, it leaves them
     out without a word."""
-    told = _told(client.get(f"{_root(address)}/props", timeout=_LOOK_S))
+    told = _told(client.get(f"{root_of(address)}/props", timeout=_LOOK_S))
     able = told.get("chat_template_caps")
     knows = isinstance(able, dict) and able.get("supports_tools") is False
     if not knows or told.get("chat_template_tool_use"):
@@ -89,7 +74,7 @@ def _llama_server(client: httpx.Client, address: str, model: str) -> tuple[str, 
 
 def _ollama(client: httpx.Client, address: str, model: str) -> tuple[str, str] | None:
     asked = {"model": model}
-    told = _told(client.post(f"{_root(address)}/api/show", json=asked, timeout=_LOOK_S))
+    told = _told(client.post(f"{root_of(address)}/api/show", json=asked, timeout=_LOOK_S))
     able = told.get("capabilities")
     if not isinstance(able, list) or "tools" in able:
         return None

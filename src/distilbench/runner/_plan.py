@@ -155,18 +155,22 @@ def plan(suite: Suite, folder: Path, suite_file: str) -> list[Cell]:
         )
         for model, engine, where in zip(suite.models, engines, wheres, strict=True)
     ]
-    # What a model or a task says is found once, not for each of its cells.
+    # What a model (under a profile) or a task says is found once, not for each of its cells.
     of_models = [
         _of_model(model, place, program, chosen, folder, suite_file, catalog, described)
         for model, place, program, chosen in zip(
             suite.models, found, programs, sampling, strict=True
         )
     ]
+    of_both = [
+        (_with_estimate(of_model, profile), profile)
+        for of_model, profile in product(of_models, profiles)
+    ]
     of_tasks = [(task, seed, _asked(task, seed)) for task in suite.tasks for seed in suite.seeds]
     return [
         _cell(suite, of_model, profile, of_task, repeat)
         for repeat in range(1, max(profile.repeats for profile in profiles) + 1)
-        for of_model, profile, of_task in product(of_models, profiles, of_tasks)
+        for (of_model, profile), of_task in product(of_both, of_tasks)
         if repeat <= profile.repeats
     ]
 
@@ -307,9 +311,13 @@ def _cell(
         epochs=epochs,
         repeat=repeat,
         limits=suite.limits,
-        api_energy=estimate_of(model, of_model["reference"], profile),
         **of_model,
     )
+
+
+def _with_estimate(of_model: dict[str, Any], profile: Profile) -> dict[str, Any]:
+    estimate = estimate_of(of_model["model"], of_model["reference"], profile)
+    return {**of_model, "api_energy": estimate}
 
 
 def _program(of_model: dict[str, Any]) -> dict[str, Any]:

@@ -239,10 +239,10 @@ def prepare_questions(run_dir: Path, cells: list[Cell]) -> None:
                 "the data set has changed: run in another folder (--out)",
             )
         made[path] = asked
+    tools = {cell.name: made[questions_file(run_dir, cell)].tools for cell in cells}
     for cell in cells:
-        tools = made[questions_file(run_dir, cell)].tools
-        check_tools(tools, cell.task.name, cell.model.name, cell.model.source)
-    _check_servers(cells, {cell.name: made[questions_file(run_dir, cell)].tools for cell in cells})
+        check_tools(tools[cell.name], cell.task.name, cell.model.name, cell.model.source)
+    _check_servers(cells, tools)
     for path, asked in made.items():
         write_bytes(path, sealed(asked.model_dump_json()))
 

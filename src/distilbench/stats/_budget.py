@@ -8,7 +8,6 @@ import polars as pl
 
 from distilbench.stats._clusters import clustered, unique
 from distilbench.stats._costs import mean_over_tasks
-from distilbench.stats._groups import by_number
 from distilbench.stats._intervals import (
     check_samples,
     in_parts,
@@ -37,7 +36,7 @@ def truncation_curve(
     found: dict[int, list[pl.DataFrame]] = {budget: [] for budget in budgets}
     scores = [f"score {budget}" for budget in budgets]
     for part in in_parts(known):
-        cut = by_number(part).with_columns(**{f"score {b}": within(b) for b in budgets})
+        cut = part.with_columns(**{f"score {b}": within(b) for b in budgets})
         questions = one_row_each(cut, groups, scores)
         means = clustered(questions, groups, *scores)
         for budget, mean in zip(budgets, means, strict=True):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from distilbench.stats._groups import grouped
+from distilbench.stats._groups import grouped, of_both
 
 QUESTION = ("task", "seed", "sample_id")
 
@@ -20,7 +20,8 @@ def in_common(samples: pl.DataFrame, question: Sequence[str] = QUESTION) -> pl.D
     """
     by = list(question)
     entries = samples["entry"].n_unique()
-    questions, asked = grouped(samples, by), grouped(samples, [*by, "entry"])
+    questions = grouped(samples, by)
+    asked = of_both(questions, grouped(samples, ["entry"]))
     answered = np.bincount(questions.number[asked.first], minlength=len(questions.first))
     common = np.asarray(answered == entries)
     if common.any():
@@ -40,15 +41,12 @@ def in_common(samples: pl.DataFrame, question: Sequence[str] = QUESTION) -> pl.D
     return some if len(there) == some.height else some[there.sort()]
 
 
-def each_of(
-    samples: pl.DataFrame, *by: str, in_order: bool = False
-) -> Iterator[tuple[tuple[Any, ...], pl.DataFrame]]:
-    """The samples of each value of a column, or of several, as they come or ``in_order`` of the
-    values: one part at a time, as of millions the parts together would take as much memory again.
-    """
+def each_of(samples: pl.DataFrame, *by: str) -> Iterator[tuple[tuple[Any, ...], pl.DataFrame]]:
+    """The samples of each value of a column, or of several, as they come: one part at a time, as of
+    millions the parts together would take as much memory again."""
     place = pl.int_range(pl.len(), dtype=pl.UInt32).alias("place")
     parts = samples.select(*by, place).partition_by(by, as_dict=True, include_key=False)
-    for key in sorted(parts) if in_order else list(parts):
+    for key in list(parts):
         yield key, samples[parts.pop(key)["place"]]
 
 

@@ -38,6 +38,9 @@ class Groups:
             return values.astype(np.float64)
         return np.bincount(self.number, values, len(self.first)).astype(np.float64, copy=False)
 
+    def means(self, values: NDArray[Any]) -> Floats:
+        return np.asarray(self.sums(values) / self.size)
+
     def all(self, truths: NDArray[np.bool_]) -> NDArray[np.bool_]:
         return np.asarray(self.sums(~truths) == 0)
 
@@ -75,11 +78,22 @@ def grouped(rows: pl.DataFrame, by: Sequence[str]) -> Groups:
         mine, values = _numbers(rows[name])
         if values > 1:
             number, count = _dense(number * values + mine, count * values)
-    if count == rows.height:
+    return _of(number, count)
+
+
+def of_both(one: Groups, other: Groups) -> Groups:
+    """The same rows by what they have in common in both."""
+    count = len(one.first)
+    return _of(*_dense(other.number * count + one.number, len(other.first) * count))
+
+
+def _of(number: Places, count: int) -> Groups:
+    rows = len(number)
+    if count == rows:
         each = np.arange(count)
         return Groups(each, each, np.ones(count, dtype=np.int64))
     first = np.empty(count, dtype=np.int64)
-    first[number[::-1]] = np.arange(rows.height)[::-1]
+    first[number[::-1]] = np.arange(rows)[::-1]
     return Groups(number, first, np.bincount(number, minlength=count))
 
 

@@ -51,26 +51,23 @@ def accuracy(
     check_samples(samples, groups)
     needed = samples.select(unique([*groups, "task", "sample_id", "cluster", "score"]))
     # Some tasks at a time, where each has its own figures: the tables between are those of few.
-    parts = in_parts(needed) if "task" in groups else [needed]
-    found = [
-        of_questions(one_row_each(by_number(part), groups, ["score"]), groups, level)
-        for part in parts
-    ]
+    parts = in_parts(needed) if "task" in groups else [by_number(needed)]
+    found = [of_questions(one_row_each(part, groups, ["score"]), groups, level) for part in parts]
     return pl.concat(found).cast({name: samples.schema[name] for name in groups}).sort(groups)
 
 
 def in_parts(samples: pl.DataFrame) -> Iterator[pl.DataFrame]:
-    """The samples by tasks: as many of them together as have few samples."""
+    """The samples by tasks, :func:`by_number`: as many of them together as have few samples."""
     if samples.height <= _TOGETHER:
-        yield samples
+        yield by_number(samples)
         return
     part: list[pl.DataFrame] = []
     for _, task in each_of(samples, "task"):
         if part and sum(map(len, part)) + len(task) > _TOGETHER:
-            yield pl.concat(part)
+            yield by_number(pl.concat(part))
             part = []
         part.append(task)
-    yield pl.concat(part)
+    yield by_number(pl.concat(part))
 
 
 def one_row_each(
@@ -84,7 +81,7 @@ def one_row_each(
     made = {"cluster": pl.Series(cluster_numbers(samples, of)), "samples": pl.Series(of.size)}
     for score in scores:
         values = samples[score].to_numpy()
-        made[score] = pl.Series(of.sums(values) / of.size)
+        made[score] = pl.Series(of.means(values))
         made[binary[score]] = pl.Series(of.all((values == 0) | (values == 1)))
     rows = samples.select(groups)
     return (rows if of.are_rows else rows[of.first]).with_columns(**made)

@@ -20,7 +20,7 @@ from distilbench.stats._clusters import (
     t_quantile,
     unique,
 )
-from distilbench.stats._groups import Floats, Places, by_number, grouped
+from distilbench.stats._groups import Floats, Places, grouped, of_both
 from distilbench.stats._intervals import check_samples, cluster_numbers, in_parts
 
 _TOGETHER = 500_000  # differences that are made at once: what bounds memory
@@ -139,7 +139,6 @@ class _Asked:
 
 
 def _asked(samples: pl.DataFrame) -> tuple[_Questions, dict[str, _Asked]]:
-    samples = by_number(samples)
     places, models = grouped(samples, PAIR), grouped(samples, ["model"])
     kinds = samples.select(PAIR)[places.first]
     tables = grouped(kinds, ["profile", "task"])
@@ -149,10 +148,9 @@ def _asked(samples: pl.DataFrame) -> tuple[_Questions, dict[str, _Asked]]:
         grouped(kinds, ["profile", "task", "sample_id"]).number,
         named.with_columns(table=pl.Series(np.arange(named.height))),
     )
-    count = len(places.first)
-    of = grouped(pl.DataFrame({"key": models.number * count + places.number}), ["key"])
+    of = of_both(places, models)
     model, place = models.number[of.first], places.number[of.first]
-    score, cluster = of.sums(samples["score"].to_numpy()) / of.size, cluster_numbers(samples, of)
+    score, cluster = of.means(samples["score"].to_numpy()), cluster_numbers(samples, of)
     asked = {}
     for number, name in enumerate(samples["model"][models.first]):
         mine = np.flatnonzero(model == number)
@@ -201,8 +199,8 @@ def _over_seeds(pairs: pl.DataFrame) -> pl.DataFrame:
     of = grouped(pairs, ["pair", "question"])
     if not of.are_rows:
         pairs = pairs.select("pair", "table")[of.first].with_columns(
-            score_a=pl.Series(of.sums(pairs["score_a"].to_numpy()) / of.size),
-            score_b=pl.Series(of.sums(pairs["score_b"].to_numpy()) / of.size),
+            score_a=pl.Series(of.means(pairs["score_a"].to_numpy())),
+            score_b=pl.Series(of.means(pairs["score_b"].to_numpy())),
             cluster=pl.Series(of.least(pairs["cluster"].to_numpy())),
         )
     return pairs.with_columns(difference=pl.col("score_a") - pl.col("score_b"))
@@ -213,7 +211,7 @@ def _by_task(questions: pl.DataFrame) -> pl.DataFrame:
     groups = ["pair", "table"]
     of = grouped(questions, groups)
     accuracies = questions.select(groups)[of.first].with_columns(
-        pl.Series(f"accuracy_{side}", of.sums(questions[f"score_{side}"].to_numpy()) / of.size)
+        pl.Series(f"accuracy_{side}", of.means(questions[f"score_{side}"].to_numpy()))
         for side in "ab"
     )
     [means] = clustered(questions.with_columns(task="table"), groups, "difference")

@@ -145,11 +145,7 @@ def _spread(
     of = [*groups, "task", "cluster"]
     means = by_number(means)
     tasks = [
-        of_clusters(
-            _scaled(by_number(part), of, costs, means, groups),
-            unique([*groups, "task"]),
-            values,
-        )
+        of_clusters(_scaled(part, of, costs, means, groups), unique([*groups, "task"]), values)
         for part in in_parts(needed)
     ]
     found = _over_tasks(pl.concat(tasks), groups, values)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
 from distilbench.distill.teacher._cache import key_of
 from distilbench.engines import sha256_of
-from distilbench.keys import key_in_environment
-from distilbench.providers import address_of, key_variable
+from distilbench.keys import bearer
+from distilbench.providers import address_of, root_of
 from distilbench.source import Source
 
 _WAIT_S = 5.0
@@ -37,12 +36,8 @@ def said_at(address: str, reference: str) -> dict[str, Any]:
     """What the server answers, by the path of its own; nothing of a server that is not there."""
     import httpx
 
-    root = address.rstrip("/").removesuffix("/v1")
-    found = {}
-    with key_in_environment(reference):
-        key = os.environ.get(key_variable(reference))
-    headers = {"Authorization": f"Bearer {key}"} if key else {}
-    with httpx.Client(headers=headers, timeout=_WAIT_S, trust_env=False) as client:
+    root, found = root_of(address), {}
+    with httpx.Client(headers=bearer(reference), timeout=_WAIT_S, trust_env=False) as client:
         for path, fields in _TOLD.items():
             try:
                 reply = client.get(f"{root}/{path}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import compress
@@ -27,8 +26,8 @@ from distilbench.distill.teacher._server_answers import (
 )
 from distilbench.distill.weights import token_rows
 from distilbench.errors import InputError
-from distilbench.keys import key_in_environment, redact
-from distilbench.providers import address_of, key_variable, runs_on
+from distilbench.keys import bearer, redact
+from distilbench.providers import address_of, model_name, root_of, runs_on
 from distilbench.source import Source
 
 if TYPE_CHECKING:
@@ -203,16 +202,6 @@ _REMEDY = "use vLLM, SGLang or llama-server, or give the teacher's files"
 _SAME = "give the student the teacher's tokenizer, or use method sequence-level"
 
 
-def model_name(reference: str) -> str:
-    """What the server calls the model of ``provider/model``.
-
-    >>> model_name("vllm/org/m"), model_name("openai-api/mine/org/m")
-    ('org/m', 'org/m')
-    """
-    provider, _, rest = reference.partition("/")
-    return rest.partition("/")[2] if provider.startswith("openai-api") else rest
-
-
 def _address(reference: str, where: str) -> str:
     """The root of the server."""
     address = address_of(reference)
@@ -224,16 +213,13 @@ def _address(reference: str, where: str) -> str:
             "start vLLM, SGLang or llama-server with the model and name its address"
             " (inspect:vllm/MODEL, with VLLM_BASE_URL), or use method sequence-level",
         )
-    return address.rstrip("/").removesuffix("/v1")
+    return root_of(address)
 
 
 def _client(reference: str) -> httpx.Client:
     import httpx
 
-    with key_in_environment(reference):
-        key = os.environ.get(key_variable(reference))
-    headers = {"Authorization": f"Bearer {key}"} if key else {}
-    return httpx.Client(headers=headers, timeout=_WAIT_S, trust_env=False)
+    return httpx.Client(headers=bearer(reference), timeout=_WAIT_S, trust_env=False)
 
 
 def _message(reply: httpx.Response) -> str:
