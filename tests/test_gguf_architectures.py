@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from distilbench.distill.weights import export_gguf
+from distilbench.distill.weights._configs import of_layers
 from distilbench.distill.weights._gguf_layout import problem, window_period
-from distilbench.distill.weights._shrinking import of_layers
 from distilbench.engines import EngineSettings, LlamaCpp
 from tests.tiny_models import tiny_tokenizer
 

@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 
 from distilbench.cli._boundary import TRAINING, need
-from distilbench.cli._print import Json, print_json, print_line
+from distilbench.cli._print import Json
 from distilbench.cli._progress_lines import Lines
-from distilbench.cli._run import Open, open_page
+from distilbench.cli._run import Open, tell_page
 from distilbench.cli._scarce import scarce_data
 from distilbench.errors import InputError
 
@@ -47,10 +47,4 @@ def distil_vs_vanilla(
     experiment = load_experiment(config)
     need(*TRAINING)
     run_experiment(experiment, out, Lines(quiet=as_json).on_event)
-    page = write_experiment_report(out)
-    if as_json:
-        print_json({"report": str(page), "folder": str(out)})
-    else:
-        print_line(f"report: {page}")
-    if open_report:
-        open_page(page)
+    tell_page(write_experiment_report(out), out, as_json, open_report)

@@ -270,6 +270,16 @@ def _rows(table: pl.DataFrame) -> list[tuple[Any, ...]]:
     ]
 
 
+def tell_page(page: Path, folder: Path, as_json: bool, open_report: bool) -> None:
+    """Say where an experiment's page and its folder are; open the page if that is asked for."""
+    if as_json:
+        print_json({"report": str(page), "folder": str(folder)})
+    else:
+        print_line(f"report: {page}")
+    if open_report:
+        open_page(page)
+
+
 def open_page(page: Path | str) -> None:
     """Open a page, a file or an address, in a browser, or say where it is if there is no screen."""
     import webbrowser

@@ -11,7 +11,7 @@ import typer
 from distilbench.cli._boundary import TRAINING, need
 from distilbench.cli._print import Json, print_json, print_line, print_table
 from distilbench.cli._progress_lines import Lines
-from distilbench.cli._run import Open, open_page
+from distilbench.cli._run import Open, tell_page
 from distilbench.durations import duration
 
 if TYPE_CHECKING:
@@ -44,13 +44,7 @@ def scarce_data(
         _tell(plan_scarce(experiment, at_once), as_json)
         return
     run_scarce(experiment, out, at_once, Lines(quiet=as_json).on_event)
-    page = write_scarce_report(out)
-    if as_json:
-        print_json({"report": str(page), "folder": str(out)})
-    else:
-        print_line(f"report: {page}")
-    if open_report:
-        open_page(page)
+    tell_page(write_scarce_report(out), out, as_json, open_report)
 
 
 def _tell(plan: ScarcePlan, as_json: bool) -> None:

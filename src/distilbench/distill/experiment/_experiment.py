@@ -15,18 +15,18 @@ that are finished.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from distilbench.distill.accounts import StageRecord
-from distilbench.distill.data import load_corpus
+from distilbench.distill.data import Asked, Task, load_corpus
 from distilbench.distill.experiment._experiment_spec import Arm, ExperimentSpec
 from distilbench.distill.experiment._run import DistillResult, run_recipe
 from distilbench.distill.recipe import Generation, Recipe
 from distilbench.distill.teacher import Sampling, TransformersGenerator, accepted
-from distilbench.distill.weights import load
+from distilbench.distill.weights import Loaded, load
 from distilbench.errors import InputError
 from distilbench.events import OnEvent, TrainingFinished, TrainingNamed, ignore
 from distilbench.files import read_json, whole_alone, write_json, write_parquet
@@ -34,8 +34,8 @@ from distilbench.meter import describe_hardware
 from distilbench.source import Source
 from distilbench.tasks import make_questions
 
-_AT_ONCE = 100  # held-out questions answered together
-_TOKENIZER_TEXTS = 2000
+AT_ONCE = 100  # questions answered together
+TOKENIZER_TEXTS = 2000
 
 
 @dataclass(frozen=True)
@@ -76,17 +76,22 @@ def run_experiment(spec: ExperimentSpec, out: Path, on_event: OnEvent = ignore) 
 def _keep_spec(spec: ExperimentSpec, out: Path) -> None:
     file = out / "experiment.json"
     asked = spec.model_dump(mode="json")
-    if file.is_file() and read_json(file, {"experiment": dict})["experiment"] != asked:
-        raise InputError(str(out), "holds another experiment", "give another --out")
+    check_same(file, asked)
     machine = describe_hardware()
     write_json(file, {"experiment": asked, "hardware": str(machine)})
+
+
+def check_same(file: Path, asked: dict[str, Any]) -> None:
+    """Raises ``InputError`` if the folder of ``file`` holds another experiment than ``asked``."""
+    if file.is_file() and read_json(file, {"experiment": dict})["experiment"] != asked:
+        raise InputError(str(file.parent), "holds another experiment", "give another --out")
 
 
 def _tokenizer(spec: ExperimentSpec, out: Path) -> Path:
     """Trained on the task's questions; made once."""
     place = out / "tokenizer"
     if not place.is_dir():
-        count = min(_TOKENIZER_TEXTS, spec.teacher.questions)
+        count = min(TOKENIZER_TEXTS, spec.teacher.questions)
         asked = make_questions(spec.task.model_copy(update={"questions": count}), 1)
         texts = [f"Question: {q.text}\nAnswer: {q.worked}" for q in asked.questions]
         make_tokenizer(texts, spec.tokenizer, place, across_words=True)
@@ -173,7 +178,7 @@ def _recipe(
             "tokenizer": str(tokenizer),
             "data": data,
             "held_out": {"questions": spec.held_out, "seed": 0, "accuracy": False},
-            "generation": {"batch": _AT_ONCE},
+            "generation": {"batch": AT_ONCE},
             "training": {**common, **training},
         }
     )
@@ -208,12 +213,21 @@ def _answers(recipe: Recipe, made: DistillResult) -> dict[str, float]:
     assert task is not None
     asked = load_corpus(recipe, recipe.name).held_out
     student = load(Source.at(made.student_dir), Path(), recipe.name)
+    scores = answered_right(student, asked, task)
+    return {one.question.id: score for one, score in zip(asked, scores, strict=True)}
+
+
+def answered_right(student: Loaded, asked: Sequence[Asked], task: Task) -> list[float]:
+    """Of each question whether it is answered right, greedily: 1 or 0."""
     generator = TransformersGenerator(student, Sampling.of(Generation(), task, 0))
-    scores: dict[str, float] = {}
-    for at in range(0, len(asked), _AT_ONCE):
-        part = asked[at : at + _AT_ONCE]
-        for one, answer in zip(part, generator.answer([(a, 0) for a in part]), strict=True):
-            scores[one.question.id] = float(accepted(one, answer.text, task))
+    scores: list[float] = []
+    for at in range(0, len(asked), AT_ONCE):
+        part = asked[at : at + AT_ONCE]
+        answers = generator.answer([(one, 0) for one in part])
+        scores += [
+            float(accepted(one, answer.text, task))
+            for one, answer in zip(part, answers, strict=True)
+        ]
     return scores
 
 

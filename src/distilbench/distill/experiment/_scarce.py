@@ -20,7 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from distilbench.distill.experiment._experiment import make_tokenizer
+from distilbench.distill.experiment._experiment import check_same, make_tokenizer
 from distilbench.distill.experiment._grid import Row, best, middle, rates_alone
 from distilbench.distill.experiment._scarce_spec import (
     QuestionStudy,
@@ -40,7 +40,7 @@ from distilbench.distill.experiment._side_by_side import side_by_side
 from distilbench.distill.experiment._source_text import kept_rows
 from distilbench.errors import InputError
 from distilbench.events import Noted, OnEvent, TrainingFinished, ignore
-from distilbench.files import alone, read_json, write_json, write_parquet
+from distilbench.files import alone, write_json, write_parquet
 from distilbench.meter import describe_hardware
 
 Work = Generator[list[Order], list[Row], Any]
@@ -108,8 +108,7 @@ def _trainings(study: TextStudy | QuestionStudy, spec: ScarceSpec) -> int:
 
 def _keep_spec(spec: ScarceSpec, out: Path) -> None:
     file, asked = out / "experiment.json", spec.model_dump(mode="json")
-    if file.is_file() and read_json(file, {"experiment": dict})["experiment"] != asked:
-        raise InputError(str(out), "holds another experiment", "give another --out")
+    check_same(file, asked)
     data = {name: make_data(study, out / name) for name, study in spec.studies.items()}
     python = platform.python_version()
     facts = {"kind": KIND, "experiment": asked, "data": data, "python": python}

@@ -24,7 +24,13 @@ from distilbench.distill.data import (
     load_corpus,
     to_batch,
 )
-from distilbench.distill.experiment._experiment import costs, make_tokenizer
+from distilbench.distill.experiment._experiment import (
+    AT_ONCE,
+    TOKENIZER_TEXTS,
+    answered_right,
+    costs,
+    make_tokenizer,
+)
 from distilbench.distill.experiment._scarce_spec import (
     QuestionStudy,
     ScarceSpec,
@@ -51,7 +57,6 @@ from distilbench.files import read_json, write_json
 from distilbench.source import Source
 
 Use = Literal["teacher", "tuning", "test"]
-_AT_ONCE = 100  # questions answered together
 _MORE = 1.05  # questions made for each that is wanted: some differ in capital letters alone
 _NEVER = 10**6  # steps: a training that was killed begins anew
 _METHODS = {"logit": "logit", "logit-cached": "logit"}
@@ -134,7 +139,7 @@ def _train(order: Order, spec: ScarceSpec, out: Path, bench: Bench) -> dict[str,
         "teacher_generation_flops": asked_flops,
     }  # fmt: skip
     if isinstance(study, QuestionStudy) and judged.loss is not None:
-        right = _right(student, corpus.held_out, study)
+        right = answered_right(student, corpus.held_out, study.task)
         row["accuracy"] = sum(right) / len(right)
     row["scores"] = _test_scores(order, study, out, student) if judged.loss is not None else None
     if order.arm == "teacher" and isinstance(study, QuestionStudy):
@@ -257,7 +262,7 @@ def tokenizer_of_questions(study: QuestionStudy, place: Path) -> None:
         f"{few_shot_prompt(list(one.messages))} {one.gold}"
         for one in asked_of(study, place)["teacher"]
     ]
-    make_tokenizer(texts[:2000], study.tokenizer, place / "tokenizer", across_words=True)
+    make_tokenizer(texts[:TOKENIZER_TEXTS], study.tokenizer, place / "tokenizer", across_words=True)
 
 
 def _test_scores(
@@ -268,7 +273,7 @@ def _test_scores(
     if order.use == "tuning":
         return None
     if isinstance(study, QuestionStudy):
-        return _right(student, asked_of(study, out / "questions")["test"], study)
+        return answered_right(student, asked_of(study, out / "questions")["test"], study.task)
     corpus = Corpus(held_out_texts=tuple(read_rows(out / "text", "test")))
     examples = held_out_examples(corpus, student.tokenizer, study.max_length, "test")
     if len(examples) != study.test:
@@ -292,19 +297,6 @@ def row_losses(student: Loaded, examples: Sequence[Example], batch_size: int) ->
     return [loss if math.isfinite(loss) else math.inf for loss in losses]
 
 
-def _right(student: Loaded, asked: Sequence[Asked], study: QuestionStudy) -> list[float]:
-    generator = TransformersGenerator(student, Sampling.of(Generation(), study.task, 0))
-    scores: list[float] = []
-    for at in range(0, len(asked), _AT_ONCE):
-        part = asked[at : at + _AT_ONCE]
-        answers = generator.answer([(one, 0) for one in part])
-        scores += [
-            float(accepted(one, answer.text, study.task))
-            for one, answer in zip(part, answers, strict=True)
-        ]
-    return scores
-
-
 def _answers(teacher: Loaded, study: QuestionStudy, out: Path, bench: Bench) -> dict[str, Any]:
     """Let the teacher answer all of the student's questions, right or wrong: nobody knows."""
     pool = asked_of(study, out / "questions")["student"]
@@ -312,7 +304,7 @@ def _answers(teacher: Loaded, study: QuestionStudy, out: Path, bench: Bench) -> 
     meter = StageMeter(f"{bench.recipe.name}-answers", bench.place / "answers")
     with meter.stage("teacher_generation") as attempt:
         texts = teacher_answers(
-            pool, TransformersGenerator(teacher, sampling), sampling, Generation(batch=_AT_ONCE),
+            pool, TransformersGenerator(teacher, sampling), sampling, Generation(batch=AT_ONCE),
             TeacherCache(bench.place / "cache"), "all", attempt, bench.on_event,
         )  # fmt: skip
         record = attempt.record

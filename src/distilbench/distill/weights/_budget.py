@@ -15,8 +15,8 @@ from typing import Any
 
 from distilbench.architecture import describe_config
 from distilbench.distill.recipe import StudentSpec, WidthPruning
+from distilbench.distill.weights._configs import smaller_config
 from distilbench.distill.weights._importance import Importance
-from distilbench.distill.weights._shrinking import of_layers
 
 _SHARES = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3)  # of the MLP's width
 _HIDDEN = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5)  # of the residual stream's
@@ -42,13 +42,7 @@ class Candidate:
 
     def config(self, parent: Any) -> Any:
         """Its configuration, as pruning makes it."""
-        smaller = of_layers(parent, self.layers)
-        smaller.head_dim = getattr(parent, "head_dim", None) or (
-            parent.hidden_size // parent.num_attention_heads
-        )
-        smaller.num_attention_heads, smaller.num_key_value_heads = self.heads, self.kv_heads
-        smaller.intermediate_size, smaller.hidden_size = self.ffn, self.hidden
-        return smaller
+        return smaller_config(parent, self.layers, self.heads, self.kv_heads, self.ffn, self.hidden)
 
     def __str__(self) -> str:
         return (

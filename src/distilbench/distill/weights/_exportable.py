@@ -7,11 +7,12 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from distilbench.distill.recipe import Recipe, load_recipe
+from distilbench.distill.weights._configs import of_layers
 from distilbench.distill.weights._gguf_export import check_architecture, gguf_kind
 from distilbench.distill.weights._gguf_tokens import TEXTS, check_tokens
 from distilbench.distill.weights._loading import model_folder, one_sentence, quiet_loading
 from distilbench.distill.weights._models import load_tokenizer, quiet
-from distilbench.distill.weights._shrinking import kept_layers, of_layers
+from distilbench.distill.weights._shrinking import kept_layers
 from distilbench.engines import check_quantization
 from distilbench.errors import InputError
 from distilbench.source import Source

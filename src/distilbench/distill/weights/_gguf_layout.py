@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from distilbench.distill.weights._configs import head_dim
+
 _SLIDING = "sliding_attention"
 
 
@@ -40,13 +42,6 @@ LAYOUTS = {
     "gemma2": Layout("GEMMA2", "gelu_pytorch_tanh", norm_offset=1.0, tied_only=True, large=46),
     "gemma3_text": Layout("GEMMA3", "gelu_pytorch_tanh", norm_offset=1.0, large=62),
 }
-
-
-def head_dim(config: Any) -> int:
-    """Features of a head, which may differ from hidden / heads."""
-    return int(
-        getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-    )
 
 
 def query_scale(config: Any) -> float:

@@ -4,13 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from distilbench.distill.weights._gguf_layout import (
-    LAYOUTS,
-    head_dim,
-    query_scale,
-    rope,
-    window_period,
-)
+from distilbench.distill.weights._configs import head_dim
+from distilbench.distill.weights._gguf_layout import LAYOUTS, query_scale, rope, window_period
 
 if TYPE_CHECKING:
     import torch

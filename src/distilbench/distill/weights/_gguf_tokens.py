@@ -21,6 +21,7 @@ from distilbench.distill.weights._gguf_tokenizer import (
     puts_space_first,
     readable,
 )
+from distilbench.distill.weights._models import token_rows
 from distilbench.engines import EngineSettings, LlamaCpp
 from distilbench.errors import InputError
 
@@ -123,7 +124,7 @@ def _write(file: Path, read: Readable, tokenizer: Any) -> None:
     import numpy as np
     from gguf import GGMLQuantizationType, GGUFWriter
 
-    rows = max(tokenizer.get_vocab().values()) + 1
+    rows = token_rows(tokenizer)
     writer = GGUFWriter(file, "llama")
     writer.add_block_count(1)
     writer.add_context_length(256)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from distilbench.distill.recipe import NewShape, StudentSpec, WidthPruning
+from distilbench.distill.weights._configs import head_dim, smaller_config
 from distilbench.distill.weights._importance import Importance, by_activation, by_weight
 from distilbench.errors import InputError
 
@@ -87,6 +88,12 @@ class _Cut:
     keys: dict[int, list[int]] | None = None
     ffn: dict[int, list[int]] | None = None
     hidden: list[int] | None = None
+
+    def widths(self) -> tuple[int | None, ...]:
+        """Query heads, key heads, MLP features, residual features; null: all of them."""
+        first = self.layers[0]
+        of_layer = [part[first] if part else None for part in (self.queries, self.keys, self.ffn)]
+        return tuple(None if kept is None else len(kept) for kept in (*of_layer, self.hidden))
 
 
 def _from_scratch(shape: NewShape, tokenizer: Any, seed: int, vocab: int) -> Any:
@@ -206,8 +213,8 @@ def _cut(parent: Any, cut: _Cut) -> Any:
     import torch
     from transformers import AutoModelForCausalLM
 
-    config = _smaller_config(parent.config, cut)
-    head_dim = _head_dim(parent.config)
+    config = smaller_config(parent.config, cut.layers, *cut.widths())
+    features = head_dim(parent.config)
     numbers = {old: new for new, old in enumerate(cut.layers)}
     weights = {}
     for name, tensor in parent.state_dict().items():
@@ -216,7 +223,7 @@ def _cut(parent: Any, cut: _Cut) -> Any:
         if layer is not None and layer not in numbers:
             continue
         new = f"{found[1]}{numbers[layer]}{found[3]}" if found and layer is not None else name
-        weights[new] = _sliced(name, tensor.detach(), layer, cut, head_dim).to("cpu", torch.float32)
+        weights[new] = _sliced(name, tensor.detach(), layer, cut, features).to("cpu", torch.float32)
     # Built with the attention of the parent, which transformers keeps outside the file.
     attention = parent.config._attn_implementation
     with torch.random.fork_rng(devices=[]):
@@ -226,37 +233,6 @@ def _cut(parent: Any, cut: _Cut) -> Any:
     student.load_state_dict(weights)
     student.generation_config = parent.generation_config
     return student
-
-
-def _smaller_config(config: Any, cut: _Cut) -> Any:
-    smaller = of_layers(config, cut.layers)
-    smaller.head_dim = _head_dim(config)  # no longer hidden / heads once either is pruned
-    if cut.queries and cut.keys:
-        smaller.num_attention_heads = len(cut.queries[cut.layers[0]])
-        smaller.num_key_value_heads = len(cut.keys[cut.layers[0]])
-    if cut.ffn:
-        smaller.intermediate_size = len(cut.ffn[cut.layers[0]])
-    if cut.hidden:
-        smaller.hidden_size = len(cut.hidden)
-    return smaller
-
-
-def of_layers(config: Any, layers: Sequence[int]) -> Any:
-    """The configuration of a model that keeps these layers: each stays of its own kind."""
-    from copy import deepcopy
-
-    smaller = deepcopy(config)
-    smaller.num_hidden_layers = len(layers)
-    for name in ("layer_types", "no_rope_layers"):
-        if getattr(config, name, None):
-            setattr(smaller, name, [getattr(config, name)[layer] for layer in layers])
-    return smaller
-
-
-def _head_dim(config: Any) -> int:
-    return int(
-        getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-    )
 
 
 def _sliced(
