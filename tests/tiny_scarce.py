@@ -33,7 +33,7 @@ questions:
   max_length: 32
   batch_size: 16
   teacher: {shape: {layers: 1, hidden: 32, heads: 2, ffn: 64, context: 32},
-            unique: 200, steps: 20, learning_rate: 0.02}
+            unique: 200, steps: 200, learning_rate: 0.02}
   student: {layers: 1, hidden: 16, heads: 2, ffn: 32, context: 32}
   unique: [8, 24]
   unlabelled: 64

@@ -207,7 +207,7 @@ def _data(
         return Corpus(train=few, held_out=asked["validation"]), gold[: order.unique], 0.0
     made = read_json(out / "questions" / "teacher-answers.json", {"texts": list})
     known = order.unique if order.arm == "both" else 0
-    texts = gold[:known] + [[text] for text in made["texts"][known:]]
+    texts = gold[:known] + made["texts"][known:]
     flops = made["flops"] * (len(texts) - known) / len(texts)
     return Corpus(train=pool, held_out=asked["validation"]), texts, flops
 
@@ -308,7 +308,11 @@ def _answers(teacher: Loaded, study: QuestionStudy, out: Path, bench: Bench) -> 
             TeacherCache(bench.place / "cache"), "all", attempt, bench.on_event,
         )  # fmt: skip
         record = attempt.record
-    right = [accepted(one, text[0], study.task) for one, text in zip(pool, texts, strict=True)]
-    kept = {"texts": [text[0] for text in texts], "flops": record.flops}
+    # Of a question whose answer is empty there is none to learn from: it is answered wrongly.
+    right = [
+        any(accepted(one, text, study.task) for text in given)
+        for one, given in zip(pool, texts, strict=True)
+    ]
+    kept = {"texts": texts, "flops": record.flops}
     write_json(out / "questions" / "teacher-answers.json", kept)
     return {"answers_flops": record.flops, "answers_right": sum(right) / len(right)}
